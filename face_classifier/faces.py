@@ -90,6 +90,7 @@ class Frame:
     position: float  # seconds from the start of the source (its own clock); 0 for a picture
     tolerance: float  # seconds: half the time that one frame lasts; two positions this close are one
     time: datetime  # when the frame was taken, aware, UTC
+    due: bool = True  # False: only for a live window to show, not to be analysed
 
     def __post_init__(self) -> None:
         shape, dtype = self.image.shape, self.image.dtype
@@ -146,7 +147,6 @@ class Seen:
     distance: float | None
     frame: Frame = field(repr=False)
     known_before: bool = False  # the face was in the gallery already
-    
 
 def check_encoding(value: Any) -> Encoding:
     """Return ``value`` if it is a finite float64 array of shape (128,); else raise ValueError."""
