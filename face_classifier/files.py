@@ -1,0 +1,92 @@
+"""Files that survive a power cut, content hashes, and the lock of a folder."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+
+import cv2
+
+from face_classifier.faces import Image, UserError
+
+_BLOCK = 1 << 20
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of the file's content, hexadecimal. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write beside, fsync, rename: after a crash the file is whole or as before. Raises OSError.
+
+    Never makes the folder: a folder that went away meanwhile was renamed or removed by the user.
+    """
+    beside = path.with_name(f".{path.name[:200]}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_name(path: Path) -> Path:
+    """``path``, or the same with a counter behind the stem if something is there already."""
+    candidate, count = path, 1
+    while os.path.lexists(candidate):
+        count += 1
+        candidate = path.with_name(f"{path.stem}_{count}{path.suffix}")
+    return candidate
+
+
+def png_bytes(image: Image) -> bytes:
+    """A BGR picture as PNG, lightly compressed; the same picture gives the same bytes."""
+    done, content = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise ValueError(f"a picture of shape {image.shape} cannot be written as PNG")
+    return content.tobytes()
+
+
+class FolderLock:
+    """One writing process a folder, by ``flock`` on ``.lock``, which the system frees when the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises UserError naming the process that holds the folder."""
+        self._descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip() or "?"
+            os.close(self._descriptor)
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            raise UserError(
+                f"the result folder {folder} is in use by process {holder}; "
+                "wait until it ends, stop it, or choose another folder with --result"
+            ) from None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._descriptor)

@@ -1,0 +1,92 @@
+"""What the person at the terminal sees of a run: a progress bar, problems, statistics."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from face_classifier.faces import Frame, Sighting
+from face_classifier.frames import Sampling, Source
+from face_classifier.people import PersonDB, by_person, statistics
+
+_MOST_PROBLEMS = 20
+
+
+class Screen:
+    """Watches a run and tells it on stderr: a bar for files, a status line for cameras; on a terminal only."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress: Progress | None = None
+        self._started = 0.0
+        self._frames = 0
+        self._problems = 0
+
+    def problem(self, sentence: str) -> None:
+        self._problems += 1
+        if self._problems <= _MOST_PROBLEMS:
+            self._console.print(f"face-classifier: {sentence}", markup=False, soft_wrap=True)
+
+    def finish(self) -> None:
+        """Tell how many problems were not told."""
+        if self._problems > _MOST_PROBLEMS:
+            self._console.print(f"face-classifier: and {self._problems - _MOST_PROBLEMS} more of these")
+
+    def opened(self, source: Source, sampling: Sampling) -> None:
+        self._started, self._frames = time.monotonic(), 0
+        if not self._console.is_terminal:
+            return
+        end = min(filter(None, (source.duration, sampling.stop)), default=None)
+        name = TextColumn("{task.description}", markup=False)
+        counts = TextColumn("{task.fields[counts]}", markup=False)
+        rest = () if end is None else (BarColumn(None), TextColumn("ETA"), TimeRemainingColumn())
+        self._progress = Progress(name, counts, *rest, console=self._console, transient=True, expand=True)
+        task = self._progress.add_task(source.name, total=end, counts="")
+        self._progress.update(task, completed=sampling.skip)
+        self._progress.start()
+
+    def analysed(self, frame: Frame, people: PersonDB) -> None:
+        self._frames += 1
+        if not self._progress:
+            return
+        rate = self._frames / max(1e-6, time.monotonic() - self._started)
+        counts = (
+            f"{_clock(frame.position)}  {rate:.1f} frames/s  {people.persons} people  "
+            f"{people.known_faces} known  {people.unknown_faces} unknown faces"
+        )
+        self._progress.update(self._progress.task_ids[0], completed=frame.position, counts=counts)
+
+    def closed(self, source: Source) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def statistics_lines(sightings: Sequence[Sighting]) -> Iterator[str]:
+    """The statistics of a gallery in the original program's form."""
+    people = by_person(sightings)
+    known = sum(len(encodings) for _, encodings in people)
+    yield f"{len(people)} persons, {known} known faces, {len(sightings) - known} unknown faces"
+    for person in statistics(people):
+        padding = " " * (10 - cell_len(person.name))
+        distances = " ".join(f"{distance:5.3f}" for distance in person.to_averages)
+        yield (
+            f"{person.name}{padding} [ {distances} ] "
+            f"{person.nearest:.3f}, {person.mean:.3f}, {person.furthest:.3f}, {person.faces} faces"
+        )
+
+
+def print_statistics(sightings: Sequence[Sighting]) -> None:
+    for line in statistics_lines(sightings):
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,143 @@
+"""What others see of a run: the window, captures, JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import cv2
+
+from face_classifier.draw import annotate
+from face_classifier.faces import Frame, Seen, Sighting, UserError
+from face_classifier.files import free_name, png_bytes, write_durably
+
+_BOX = ("top", "right", "bottom", "left")
+
+
+class Sink(Protocol):
+    def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:
+        """A frame with the faces in it, and the sightings that are new, met again, or whose person changed."""
+
+    def close(self) -> None: ...
+
+
+def record(sighting: Sighting) -> dict[str, Any]:
+    """A sighting as the fields of a line: the contract's names and units."""
+    return {
+        "source": sighting.source,
+        "frame": sighting.frame,
+        "position": sighting.position,
+        "time": sighting.time.isoformat() if sighting.time else None,
+        "box": sighting.box.css if sighting.box else None,
+        "face": sighting.face,
+        "person": sighting.person,
+        "distance": sighting.distance,
+    }
+
+
+class JsonLines:
+    """A JSON object a line for each face kept, met again, or changed; complete after every frame."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror}); give another file to --jsonl") from error
+
+    def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:
+        write_json_lines(self._file, changed)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def write_json_lines(file: TextIO, sightings: Iterable[Sighting]) -> None:
+    for sighting in sightings:
+        file.write(json.dumps(record(sighting), ensure_ascii=False) + "\n")
+
+
+def write_csv(file: TextIO, sightings: Iterable[Sighting]) -> None:
+    """The same fields as columns, the box as four."""
+    columns = [name for field in record(Sighting(0, "", None, None)) for name in (_BOX if field == "box" else [field])]
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+    for sighting in sightings:
+        fields = record(sighting)
+        box = fields.pop("box") or (None, None, None, None)
+        writer.writerow(fields | dict(zip(_BOX, box, strict=True)))
+
+
+class Captures:
+    """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time)."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"the folder {folder} cannot be made ({error.strerror}); give another folder to --capture"
+            ) from error
+        self._folder = folder
+
+    def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:
+        if not frame.due or not seen:
+            return
+        local = frame.time.astimezone()
+        path = self._folder / f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}.png"
+        content = png_bytes(annotate(frame.image, seen))
+        if not (path.exists() and path.read_bytes() == content):
+            write_durably(free_name(path), content)
+
+    def close(self) -> None:
+        pass
+
+
+class Window:
+    """A live window; `q` or closing it sets ``stopping``."""
+
+    _TITLE = "Face Classifier"
+
+    def __init__(self, stopping: threading.Event) -> None:
+        """Raises UserError where no window can be opened."""
+        check_display()
+        self._stopping = stopping
+        cv2.namedWindow(self._TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        self._sized = False
+
+    def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:
+        if not self._sized:
+            height, width = frame.image.shape[:2]
+            shrink = min(1.0, 1280 / width, 720 / height)
+            cv2.resizeWindow(self._TITLE, max(1, int(width * shrink)), max(1, int(height * shrink)))
+            self._sized = True
+        cv2.imshow(self._TITLE, annotate(frame.image, seen))
+        pressed = cv2.waitKey(1) & 0xFF
+        if pressed == ord("q") or cv2.getWindowProperty(self._TITLE, cv2.WND_PROP_VISIBLE) < 1:
+            self._stopping.set()
+
+    def close(self) -> None:
+        cv2.destroyAllWindows()
+
+
+def check_display() -> None:
+    """Raises UserError where OpenCV's window would abort the whole process, which is tried in another one."""
+    advice = "run without -d, or on a machine with a screen"
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UserError(f"-d needs a display, but neither DISPLAY nor WAYLAND_DISPLAY is set; {advice}")
+    trial = "import cv2; cv2.namedWindow('trial'); cv2.destroyAllWindows()"
+    try:
+        done = (
+            subprocess.run([sys.executable, "-c", trial], capture_output=True, timeout=30, check=False).returncode == 0
+        )
+    except subprocess.TimeoutExpired:
+        done = False
+    if not done:
+        raise UserError(f"-d cannot open a window on the display {os.environ.get('DISPLAY', '')!r}; {advice}")

@@ -1,0 +1,645 @@
+"""What survives: the result folder, which people edit with their file manager.
+
+Whose face it is = the folder in which its picture lies. Everything else about a face is a row beside it (`rows`);
+montages and the pickle are views (`views`). Write order: picture durable, then row, then view. Nothing is removed
+but views of what the user removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+
+from face_classifier import views
+from face_classifier.faces import Box, Encoding, Face, Frame, Image, Match, Sighting, UserError
+from face_classifier.files import FolderLock, content_hash, free_name, png_bytes, sync_folder, write_durably
+from face_classifier.rows import DELETED, KEPT, REJECTED, Row, Rows
+
+UNKNOWNS = "unknowns"
+PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif"}
+_TABLE = "faces.sqlite"
+_OURS = {views.PICKLE, _TABLE, f"{_TABLE}-wal", f"{_TABLE}-shm", f"{_TABLE}-journal"}
+_LITTER = {"Thumbs.db", "desktop.ini"}  # file managers leave them in every folder
+_NUMBERED = re.compile(r"person_(\d{1,9})")
+_OWN_CUT = re.compile(r"\d{8}_\d{6}\.\d{3}-\d+(_\d+)?")
+_NUMBER_MARK = "person"
+
+# (path, own cut) -> the face that the picture is about, and whether it was found; UserError if it cannot be read
+ReadPhoto = Callable[[Path, bool], tuple[Face, bool]]
+
+
+_T = TypeVar("_T")
+_K = TypeVar("_K")
+
+
+class FoldersChangedError(Exception):
+    """The user renamed or moved what was about to be written to: look again, decide again."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A picture as it lies in the result folder."""
+
+    folder: str
+    file: str
+    size: int
+    mtime: int
+
+    @property
+    def stem(self) -> str:
+        return Path(self.file).stem
+
+
+@dataclass
+class _Scan:
+    """The result folder as it is now."""
+
+    entries: list[_Entry] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Settled:
+    """Which row each picture is."""
+
+    pairs: list[tuple[Row, _Entry]] = field(default_factory=list)
+    hashes: dict[_Entry, str] = field(default_factory=dict)  # of those that had to be read
+    new: list[_Entry] = field(default_factory=list)
+    copies: list[tuple[_Entry, _Entry]] = field(default_factory=list)  # (copy, the one that counts)
+    gone: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of a face."""
+
+    sightings: list[Sighting]  # the face itself, then those whose person changed by it; none if the user deleted it
+    new: bool  # False: its picture lay in the folder already
+
+
+class Store:
+    """A result folder, opened by one writing process or any number of reading ones."""
+
+    def __init__(self, folder: Path, *, writing: bool) -> None:
+        """Raises UserError if the folder cannot be used, or is being written by another process."""
+        self.folder = folder
+        self._writing = writing
+        self._problems: list[str] = []
+        self._folders: set[str] = set()
+        self._lock = self._lock_folder() if writing else None
+        try:
+            self._rows = self._open_rows()
+        except BaseException:
+            if self._lock:
+                self._lock.release()
+            raise
+
+    def _lock_folder(self) -> FolderLock:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return FolderLock(self.folder)
+        except OSError as error:
+            raise UserError(
+                f"the result folder {self.folder} cannot be written ({error.strerror}); "
+                "choose another folder with --result"
+            ) from error
+
+    def _open_rows(self) -> Rows:
+        if not self._writing and not self.folder.is_dir():
+            raise UserError(f"there is no result folder {self.folder}; name one with --result")
+        path = self.folder / _TABLE
+        try:
+            return Rows(path, writing=self._writing)
+        except sqlite3.OperationalError as error:
+            raise UserError(f"{path} cannot be opened ({error}); choose another folder with --result") from error
+        except sqlite3.DatabaseError as error:
+            if not self._writing:
+                raise UserError(f"{path} is damaged ({error}); run the classifier once to make it anew") from error
+            self._set_aside(path, str(error))
+            for rest in (f"{_TABLE}-wal", f"{_TABLE}-shm"):
+                (self.folder / rest).unlink(missing_ok=True)
+            return Rows(path, writing=True)
+
+    def close(self) -> None:
+        self._rows.close()
+        if self._lock:
+            self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def problems(self) -> list[str]:
+        """Sentences about what was left alone or set aside, each told once."""
+        told, self._problems = self._problems, []
+        return list(dict.fromkeys(told))
+
+    # Looking: what the user made of the folder
+
+    def look(self, read_photo: ReadPhoto) -> list[Sighting]:
+        """Every face as it is labelled now, in the order in which they came.
+
+        Pictures without a row get one, with ``read_photo``; rows whose picture is gone become `deleted`. A store that
+        is only read changes nothing on disk.
+        """
+        scan = _scan(self.folder)
+        self._problems += scan.problems
+        rows = self._rows.all()
+        settled = _settle(scan.entries, rows, self._hash)
+        self._folders = scan.folders
+        for copy, original in settled.copies:
+            self._problems.append(
+                f"{copy.folder}/{copy.file} is a copy of {original.folder}/{original.file} and is not counted; "
+                "move pictures rather than copying them"
+            )
+        before = {row.id: _changeable(row) for row in rows}
+        read = _PhotoReader(self, read_photo)
+        moves = _follow_moves(settled, scan.folders)
+        for row, entry in settled.pairs:
+            self._bring_up_to_date(row, entry, settled, read)
+        for row in settled.gone:
+            row.state, row.encoding, row.intent = DELETED, None, None
+        made = (self._new_row(entry, settled.hashes[entry], read) for entry in settled.new)
+        new = [row for row in made if row]
+        changed = [row for row in rows if before[row.id] != _changeable(row)]
+        if self._writing:
+            self._write_look(changed, new, moves)
+        kept = [*(row for row, _ in settled.pairs), *new]
+        return [_sighting(row) for row in sorted(kept, key=lambda row: row.id) if row.encoding is not None]
+
+    def _write_look(self, changed: list[Row], new: list[Row], moves: list[tuple[int, str, str, str]]) -> None:
+        with self._rows.together():
+            for row in changed:
+                self._rows.update(row)
+            for row in new:
+                self._rows.add(row)
+            self._rows.log_moves(moves, datetime.now(timezone.utc))
+            numbers = (int(found[1]) for name in self._folders if (found := _NUMBERED.fullmatch(name)))
+            self._rows.set_mark(_NUMBER_MARK, max(self._rows.mark(_NUMBER_MARK), *numbers, 0, 0))
+
+    def _bring_up_to_date(self, row: Row, entry: _Entry, settled: _Settled, read: _PhotoReader) -> None:
+        """Take over where and what the picture of a row is now."""
+        content = settled.hashes.get(entry, row.hash)
+        if content != row.hash or row.encoding is None:
+            # An edited picture is encoded anew; what shows no face any more keeps the numbers that it had.
+            result = read(entry, own_cut=row.source is not None or _is_own_cut(entry))
+            if result and (result[1] or row.encoding is None):
+                _take_face(row, result[0], box=False)
+        row.folder, row.file, row.size, row.mtime, row.hash = entry.folder, entry.file, entry.size, entry.mtime, content
+        row.state = KEPT
+        if row.intent:
+            row.placed = row.intent if row.folder == row.intent else row.placed
+            row.intent = None
+
+    def _new_row(self, entry: _Entry, content: str, read: _PhotoReader) -> Row | None:
+        own_cut = _is_own_cut(entry)
+        result = read(entry, own_cut=own_cut)
+        if result is None:
+            return None
+        row = Row(entry.stem, entry.folder, entry.file, entry.size, entry.mtime, content)
+        if own_cut and entry.folder == UNKNOWNS:
+            row.placed = UNKNOWNS  # from before this table was made: the program put it there, not the user
+        _take_face(row, result[0], box=True)
+        return row
+
+    def _hash(self, entry: _Entry) -> str | None:
+        path = self.folder / entry.folder / entry.file
+        try:
+            return content_hash(path)
+        except OSError as error:
+            self._problems.append(f"{path} cannot be read ({error.strerror}) and is left alone")
+            return None
+
+    def report(self, problem: str) -> None:
+        self._problems.append(problem)
+
+    def old_encodings(self) -> dict[str, Encoding]:
+        """The pickle as it lies there; a torn or hostile one is set aside under another name."""
+        path = self.folder / views.PICKLE
+        try:
+            return views.read_pickle(path) if path.is_file() else {}
+        except ValueError as error:
+            self._set_aside(path, str(error))
+        except OSError as error:
+            self._problems.append(f"{path} cannot be read ({error.strerror}) and is not used")
+        return {}
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        if not self._writing:
+            self._problems.append(f"{path} is damaged ({reason}) and is not used")
+            return
+        aside = free_name(path.with_name(f"{path.name}.damaged"))
+        path.rename(aside)
+        self._problems.append(f"{path} was damaged ({reason}); it is now {aside.name}, and is made anew from the faces")
+
+    # Keeping: what the program adds
+
+    def first_start(self, fingerprint: str, start: datetime) -> datetime:
+        """When a source began (UTC), as told when it was first seen: names and times stay as they were."""
+        return self._rows.first_start(fingerprint, start)
+
+    def same(self, frame: Frame, boxes: Sequence[Box]) -> dict[int, Sighting | None]:
+        """Which of the ``boxes`` in a frame are faces that the table has already; None: one that the user deleted.
+
+        The same = same source content, position within half a frame, overlap of at least one half.
+        Raises FoldersChangedError if a picture is no longer where it was.
+        """
+        if frame.fingerprint is None:
+            return {}
+        reach = frame.tolerance + 1e-6
+        rows = self._rows.of_source(frame.fingerprint, frame.position - reach, frame.position + reach)
+        overlaps = [
+            (box.overlap(row.box), number, index)
+            for number, row in enumerate(rows)
+            for index, box in enumerate(boxes)
+            if row.box and box.overlap(row.box) >= 0.5
+        ]
+        found: dict[int, Row] = {}
+        for _, number, index in sorted(overlaps, key=lambda overlap: (-overlap[0], overlap[1:])):
+            if index not in found and rows[number] not in found.values():
+                found[index] = rows[number]
+        return {index: self._as_it_lies(row) for index, row in found.items()}
+
+    def _as_it_lies(self, row: Row) -> Sighting | None:
+        if row.state != KEPT:
+            return None
+        if not (self.folder / row.folder / row.file).exists():
+            raise FoldersChangedError
+        return _sighting(row)
+
+    def keep(self, frame: Frame, face: Face, match: Match, order: int) -> Kept:
+        """Put a face where ``match`` says, durably.
+
+        ``order``: number of the face in its frame, from 0, left to right. A picture that lies in the folder already,
+        from before its row was made, is given its row instead; if the user deleted that one, nothing is kept.
+        Raises FoldersChangedError if the folder or the partner is no longer where it was, and OSError.
+        """
+        picture = png_bytes(cut(frame.image, face.box.grown()))
+        content = hashlib.sha256(picture).hexdigest()
+        orphan = next((row for row in self._rows.with_hash(content) if row.fingerprint is None), None)
+        if orphan and frame.fingerprint is not None:
+            return self._give_row(orphan, frame, face)
+        partner = self._partner(match)
+        folder = self._found_person(partner) if partner else self._folder_of(match)
+        path = self._free_path(folder, frame.time, order)
+        self._write_picture(path, picture)
+        row = _row_of(path, content, frame, face)
+        row.placed, row.distance = folder, match.distance
+        with self._rows.together():
+            self._rows.add(row)
+            if partner:
+                partner.folder = partner.placed = folder
+                partner.intent, partner.distance = None, match.distance
+                self._rows.update(partner)
+        return Kept([_sighting(row), *([_sighting(partner)] if partner else [])], new=True)
+
+    def _give_row(self, row: Row, frame: Frame, face: Face) -> Kept:
+        alive = self._as_it_lies(row)
+        row.source, row.fingerprint, row.frame = frame.source, frame.fingerprint, frame.index
+        row.position, row.time = frame.position, frame.time
+        row.box = face.box
+        if alive:
+            _take_face(row, face, box=True)
+        self._rows.update(row)
+        return Kept([_sighting(row)] if alive else [], new=False)
+
+    def _partner(self, match: Match) -> Row | None:
+        if match.partner is None:
+            return None
+        row = self._rows.with_id(match.partner)
+        if row.folder != UNKNOWNS or not (self.folder / UNKNOWNS / row.file).exists():
+            raise FoldersChangedError
+        return row
+
+    def _folder_of(self, match: Match) -> str:
+        """The folder to write to. One that was there and went away was renamed or removed: it is not brought back."""
+        folder = match.person or UNKNOWNS
+        if not (self.folder / folder).is_dir():
+            if folder in self._folders:
+                raise FoldersChangedError
+            self._make_folder(folder)
+        return folder
+
+    def _make_folder(self, name: str) -> None:
+        (self.folder / name).mkdir()
+        sync_folder(self.folder)
+        self._folders.add(name)
+
+    def _found_person(self, partner: Row) -> str:
+        """Make the folder of a new person and move the unknown face into it.
+
+        The intent goes into the row first: after a crash in between, the move is known for the program's own.
+        """
+        number = self._rows.mark(_NUMBER_MARK) + 1
+        while os.path.lexists(self.folder / f"person_{number:02d}"):
+            number += 1
+        self._rows.set_mark(_NUMBER_MARK, number)
+        name = f"person_{number:02d}"
+        self._make_folder(name)
+        partner.intent = name
+        self._rows.update(partner)
+        try:
+            (self.folder / UNKNOWNS / partner.file).rename(self.folder / name / partner.file)
+        except FileNotFoundError:
+            raise FoldersChangedError from None
+        sync_folder(self.folder / name)
+        sync_folder(self.folder / UNKNOWNS)
+        return name
+
+    def _free_path(self, folder: str, time: datetime, order: int) -> Path:
+        local = time.astimezone()
+        stem = f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}-{order}"
+        path, count = self.folder / folder / f"{stem}.png", 1
+        while self._rows.has_face(path.stem) or os.path.lexists(path):
+            count += 1
+            path = path.with_name(f"{stem}_{count}.png")
+        return path
+
+    def _write_picture(self, path: Path, picture: bytes) -> None:
+        try:
+            write_durably(path, picture)
+        except FileNotFoundError:
+            raise FoldersChangedError from None
+
+    # Views
+
+    def write_views(self, faces: Iterable[Sighting]) -> None:
+        """Bring montages and pickle up to date with ``faces``, the outcome of the latest look."""
+        by_file: dict[str, list[Encoding]] = defaultdict(list)
+        by_folder: dict[str, list[tuple[Path, str]]] = defaultdict(list)
+        rows = {row.id: row for row in self._rows.all()}
+        for face in faces:
+            row = rows[face.id]
+            if face.encoding is not None:
+                by_file[row.file].append(face.encoding)
+            by_folder[row.folder].append((self.folder / row.folder / row.file, row.hash))
+        self._write_montages(by_folder)
+        self.old_encodings()  # sets a damaged one aside before it is replaced
+        # The pickle knows file names alone: what they do not tell apart is left out.
+        views.write_pickle(
+            self.folder / views.PICKLE, {name: found[0] for name, found in by_file.items() if len(found) == 1}
+        )
+
+    def _write_montages(self, pictures: dict[str, list[tuple[Path, str]]]) -> None:
+        wanted: dict[str, tuple[str, list[Path]]] = {}
+        for name, paths in pictures.items():
+            wanted |= views.montage_sheets(name, sorted(paths))
+        made = self._rows.view_digests()
+        for path in self.folder.iterdir():
+            if views.MONTAGE.fullmatch(path.name) and path.is_file() and path.name not in wanted:
+                path.unlink()
+                self._rows.set_view(path.name, None)
+        for file, (digest, parts) in wanted.items():
+            path = self.folder / file
+            if made.get(file) == digest and path.exists():
+                continue
+            try:
+                write_durably(path, views.draw_montage(parts))
+            except OSError as error:
+                self._problems.append(f"the montage {path.name} cannot be written ({error.strerror}) and is left out")
+                continue
+            self._rows.set_view(file, digest)
+
+
+class _PhotoReader:
+    """Reads pictures that have no encoding; the old pickle helps out where no face is found."""
+
+    def __init__(self, store: Store, read_photo: ReadPhoto) -> None:
+        self._store = store
+        self._read_photo = read_photo
+        self._old: dict[str, Encoding] | None = None
+
+    def __call__(self, entry: _Entry, *, own_cut: bool) -> tuple[Face, bool] | None:
+        path = self._store.folder / entry.folder / entry.file
+        try:
+            face, found = self._read_photo(path, own_cut)
+        except UserError as error:
+            self._store.report(f"{error}; it is left alone")
+            return None
+        if not found:
+            if self._old is None:
+                self._old = self._store.old_encodings()
+            if entry.file in self._old:
+                face = Face(face.box, self._old[entry.file], face.made_by)
+        return face, found
+
+
+def cut(image: Image, box: Box) -> Image:
+    """The part of a picture in ``box``, padded with black where the box leaves the picture."""
+    height, width = image.shape[:2]
+    top, left = max(0, box.top), max(0, box.left)
+    bottom, right = min(height, box.bottom), min(width, box.right)
+    part = image[top : max(top, bottom), left : max(left, right)]
+    return cv2.copyMakeBorder(  # type: ignore[return-value]
+        part, top - box.top, box.bottom - max(top, bottom), left - box.left, box.right - max(left, right),
+        cv2.BORDER_CONSTANT, value=(0, 0, 0),
+    )  # fmt: skip
+
+
+def _changeable(row: Row) -> tuple[object, ...]:
+    """What a look may change of a row."""
+    return row.folder, row.file, row.size, row.mtime, row.hash, row.state, row.placed, row.intent, id(row.encoding)
+
+
+def _sighting(row: Row) -> Sighting:
+    return Sighting(
+        id=row.id,
+        face=row.face,
+        person=None if row.folder == UNKNOWNS else row.folder,
+        distance=row.distance,
+        source=row.source,
+        frame=row.frame,
+        position=row.position,
+        time=row.time,
+        box=row.box,
+        encoding=row.encoding,
+        pinned=row.folder == UNKNOWNS and row.placed != UNKNOWNS,
+    )
+
+
+def _row_of(path: Path, content: str, frame: Frame, face: Face) -> Row:
+    stat = path.stat()
+    row = Row(path.stem, path.parent.name, path.name, stat.st_size, stat.st_mtime_ns, content)
+    row.source, row.fingerprint, row.frame = frame.source, frame.fingerprint, frame.index
+    row.position, row.time = frame.position, frame.time
+    _take_face(row, face, box=True)
+    return row
+
+
+def _take_face(row: Row, face: Face, *, box: bool) -> None:
+    row.encoding, row.space = face.encoding, face.made_by.space
+    row.detector, row.chip, row.precision = face.made_by.detector, face.made_by.chip, face.made_by.precision
+    if box:
+        row.box = face.box
+
+
+def _is_own_cut(entry: _Entry) -> bool:
+    return entry.file.endswith(".png") and _OWN_CUT.fullmatch(entry.stem) is not None
+
+
+def _scan(root: Path) -> _Scan:
+    """Every picture one level deep. Hidden entries are passed over; what else is no picture is left alone and told."""
+    scan = _Scan()
+    for entry in _entries(root, scan):
+        if entry.is_symlink():
+            scan.problems.append(f"{root / entry.name} is a link and is left alone; move the pictures themselves here")
+        elif entry.is_dir():
+            _scan_person(entry, scan)
+        elif entry.name not in _OURS and not views.MONTAGE.fullmatch(entry.name) and ".damaged" not in entry.name:
+            scan.problems.append(f"{root / entry.name} lies in no person's folder and is left alone")
+    return scan
+
+
+def _scan_person(folder: os.DirEntry[str], scan: _Scan) -> None:
+    scan.folders.add(folder.name)
+    for entry in _entries(Path(folder.path), scan):
+        if entry.is_symlink():
+            scan.problems.append(f"{entry.path} is a link and is left alone; move the picture itself here")
+        elif entry.is_dir():
+            scan.problems.append(f"{entry.path} is a folder inside a person's folder and is left alone")
+        elif Path(entry.name).suffix.lower() not in PICTURES:
+            scan.problems.append(f"{entry.path} is no picture and is left alone")
+        else:
+            stat = entry.stat(follow_symlinks=False)
+            scan.entries.append(_Entry(folder.name, entry.name, stat.st_size, stat.st_mtime_ns))
+
+
+def _entries(folder: Path, scan: _Scan) -> Iterator[os.DirEntry[str]]:
+    """The visible entries of a folder with usable names, sorted."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        scan.problems.append(f"{folder} cannot be read ({error.strerror}) and is left alone")
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in _LITTER:
+            continue
+        try:
+            entry.name.encode("utf-8")
+        except UnicodeEncodeError:
+            shown = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
+            scan.problems.append(f"{folder}/{shown} has a name that is not UTF-8 and is left alone; rename it")
+            continue
+        yield entry
+
+
+def _settle(entries: list[_Entry], rows: list[Row], hash_of: Callable[[_Entry], str | None]) -> _Settled:
+    """Which row each picture is: by content, then by file name.
+
+    A picture whose name, size and modification time are those of just one row has that row's content: only the
+    others are read. Of several pictures with one content, the one where the row last was is it, the others are copies.
+    """
+    settled = _Settled()
+    free = {row.id: row for row in rows if row.state != REJECTED}
+    place: dict[int, _Entry] = {}
+
+    def pair(row: Row, entry: _Entry) -> None:
+        settled.pairs.append((row, entry))
+        place[row.id] = entry
+        del free[row.id]
+
+    rows_like = _grouped(list(free.values()), lambda row: (row.file, row.size, row.mtime))
+    left: list[_Entry] = []
+    for key, alike in _grouped(entries, lambda entry: (entry.file, entry.size, entry.mtime)).items():
+        if len(alike) == 1 and len(rows_like.get(key, ())) == 1:
+            pair(rows_like[key][0], alike[0])
+        else:
+            left += alike
+
+    settled.hashes = {entry: content for entry in left if (content := hash_of(entry)) is not None}
+    rows_with = _grouped((row for row in rows if row.state != REJECTED), lambda row: row.hash)
+    nameless: list[_Entry] = []
+    for content, alike in _grouped(settled.hashes, lambda entry: settled.hashes[entry]).items():
+        known = rows_with.get(content, [])
+        for row, entry in _assign([row for row in known if row.id in free], alike):
+            pair(row, entry)
+            alike.remove(entry)
+        if not known:
+            nameless.append(alike[0])
+        original = place[known[0].id] if known else alike.pop(0)
+        settled.copies += [(entry, original) for entry in alike]
+
+    rows_named = _grouped(free.values(), lambda row: row.file)
+    for file, alike in _grouped(nameless, lambda entry: entry.file).items():
+        for row, entry in _assign(rows_named.get(file, []), alike):
+            pair(row, entry)
+            alike.remove(entry)
+        settled.new += alike
+    settled.gone = [row for row in free.values() if row.state == KEPT]
+    return settled
+
+
+def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    groups: dict[_K, list[_T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def _assign(rows: list[Row], entries: list[_Entry]) -> list[tuple[Row, _Entry]]:
+    """Pair off rows and pictures, those first that lie where they lay, then in the same folder, then by name."""
+    pairs = []
+    rows, entries = list(rows), list(entries)
+    for fits in (_same_place, _same_folder, _same_file, _any):
+        for entry in list(entries):
+            row = next((row for row in rows if fits(row, entry)), None)
+            if row:
+                pairs.append((row, entry))
+                rows.remove(row)
+                entries.remove(entry)
+    return pairs
+
+
+def _same_place(row: Row, entry: _Entry) -> bool:
+    return (row.folder, row.file) == (entry.folder, entry.file)
+
+
+def _same_folder(row: Row, entry: _Entry) -> bool:
+    return row.folder == entry.folder
+
+
+def _same_file(row: Row, entry: _Entry) -> bool:
+    return row.file == entry.file
+
+
+def _any(_row: Row, _entry: _Entry) -> bool:
+    return True
+
+
+def _follow_moves(settled: _Settled, folders: set[str]) -> list[tuple[int, str, str, str]]:
+    """What the user did since the last look, as (face id, origin, target, kind); placements follow renamed folders.
+
+    A folder was renamed if it is gone and all its pictures lie together in one that had none before.
+    """
+    targets: dict[str, set[str]] = defaultdict(set)
+    for row, entry in settled.pairs:
+        if row.state == KEPT:
+            targets[row.folder].add(entry.folder)
+    renamed = {
+        origin: target
+        for origin, (target, *others) in ((origin, sorted(found)) for origin, found in targets.items())
+        if not others and origin not in folders and target not in targets and UNKNOWNS not in (origin, target)
+    }
+    moves = [(row.id, row.folder, "", "delete") for row in settled.gone]
+    for row, entry in settled.pairs:
+        if row.state == DELETED:
+            moves.append((row.id, row.folder, entry.folder, "revive"))
+        elif row.folder != entry.folder and entry.folder != row.intent:
+            moves.append((row.id, row.folder, entry.folder, "rename" if row.folder in renamed else "move"))
+    for row, _entry in settled.pairs:
+        row.placed = renamed.get(row.placed or "", row.placed)
+    return moves

@@ -1,0 +1,141 @@
+"""Views of a result folder: the `face_encodings` pickle and the montages. Made from folders and rows, never trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imutils
+import numpy as np
+
+from face_classifier.faces import Encoding, Image, check_encoding
+from face_classifier.files import png_bytes, write_durably
+
+PICKLE = "face_encodings"
+MONTAGE = re.compile(r"montage\..+-\d{2,}\.png", re.DOTALL)
+_TILE = (128, 128)  # width, height in pixels
+_TILES = (6, 2)  # columns, rows
+
+
+class _Pickler(pickle.Pickler):
+    """Names what every numpy has: the functions that numpy 1 and 2 pickle by live in modules that the other lacks."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            state = (1, value.shape, value.dtype, False, value.tobytes())
+            return np.ndarray, ((0,), "f8"), state
+        return NotImplemented
+
+
+class _Array:
+    """Stands for an array while a pickle is read, so that no pickle ever calls numpy."""
+
+    def __init__(self, *_ignored: Any) -> None:
+        self.encoding: Encoding | None = None
+
+    def __setstate__(self, state: tuple[Any, Any, Any, Any, Any]) -> None:
+        _version, shape, dtype, _fortran, raw = state
+        self.fill(raw, dtype, shape)
+
+    def fill(self, raw: Any, dtype: Any, shape: Any) -> _Array:
+        if not isinstance(dtype, _Float64) or not isinstance(raw, (bytes, bytearray)):
+            raise pickle.UnpicklingError("it holds an array of another type than float64")
+        self.encoding = check_encoding(np.frombuffer(raw, "<f8").astype(float).reshape(shape))
+        return self
+
+
+class _Float64:
+    """Stands for numpy.dtype("f8"), little-endian."""
+
+    def __init__(self, code: str, *_ignored: Any) -> None:
+        if code != "f8":
+            raise pickle.UnpicklingError(f"it holds an array of type {code}")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] != "<":
+            raise pickle.UnpicklingError("it holds an array in another byte order")
+
+
+def _from_buffer(raw: Any, dtype: Any, shape: Any, *_ignored: Any) -> _Array:
+    return _Array().fill(raw, dtype, shape)
+
+
+def _from_latin1(text: str, _encoding: str) -> bytes:
+    """The old protocols spell bytes as text."""
+    return text.encode("latin1")
+
+
+_ADMITTED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Float64,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+    ("_codecs", "encode"): _from_latin1,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Admits float64 arrays and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ADMITTED:
+            raise pickle.UnpicklingError(f"it holds {module}.{name}")
+        return _ADMITTED[module, name]
+
+
+def read_pickle(path: Path) -> dict[str, Encoding]:
+    """Encodings by file name. Raises ValueError for anything but a dict of names and (128,) float64 arrays; OSError."""
+    content = path.read_bytes()
+    try:
+        loaded = _Unpickler(io.BytesIO(content)).load()
+        encodings = {str(name): array.encoding for name, array in loaded.items()}
+    except Exception as error:  # a hostile pickle may raise anything
+        raise ValueError(" ".join(f"{error}".split()) or type(error).__name__) from error
+    if any(encoding is None for encoding in encodings.values()):
+        raise ValueError("it holds an array without content")
+    return encodings
+
+
+def write_pickle(path: Path, encodings: Mapping[str, Encoding]) -> None:
+    """Write encodings by file name in the original program's format, durably. Raises OSError."""
+    content = io.BytesIO()
+    _Pickler(content, protocol=4).dump(dict(encodings))
+    write_durably(path, content.getvalue())
+
+
+def montage_sheets(name: str, pictures: Sequence[tuple[Path, str]]) -> dict[str, tuple[str, list[Path]]]:
+    """The montages of one folder: file name -> (digest of what is on it, its pictures).
+
+    ``pictures``: (path, content hash) of each face, in the order of the tiles.
+    """
+    columns, rows = _TILES
+    sheets = {}
+    for number, first in enumerate(range(0, len(pictures), columns * rows)):
+        part = pictures[first : first + columns * rows]
+        digest = hashlib.sha256("\n".join(content for _, content in part).encode()).hexdigest()
+        sheets[f"montage.{name}-{number:02d}.png"] = digest, [path for path, _ in part]
+    return sheets
+
+
+def draw_montage(pictures: Sequence[Path]) -> bytes:
+    """A PNG of 6 x 2 tiles of 128 x 128 pixels; a picture that cannot be read leaves its tile black."""
+    tiles = [_tile(path) for path in pictures]
+    sheet = imutils.build_montages(tiles, _TILE, _TILES)[0]
+    return png_bytes(sheet)
+
+
+def _tile(path: Path) -> Image:
+    try:
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    except (OSError, cv2.error):
+        image = None
+    return np.zeros((*_TILE, 3), np.uint8) if image is None else image.astype(np.uint8, copy=False)
