@@ -40,7 +40,7 @@ def _suffixes(names: str) -> frozenset[str]:
 # What a folder is searched for. HEIC is here although Pillow alone cannot read it: better told than left out silently.
 PICTURE_SUFFIXES = _suffixes("avif bmp dib heic heif j2k jfif jp2 jpe jpeg jpg mpo pbm pgm png pnm ppm tif tiff webp")
 VIDEO_SUFFIXES = _suffixes(
-    "264 265 3g2 3gp asf avi divx dv f4v flv gif h264 h265 hevc m2ts m2v m4v mjpeg mjpg mkv mov mp4 mpe mpeg mpg mts "
+    "264 265 3g2 3gp asf avi divx dv f4v flv gif h264 h265 hevc m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts "
     "mxf ogv ts vob webm wmv y4m"
 )
 
@@ -496,7 +496,7 @@ def read_picture(path: Path) -> Image:
         if isinstance(error, OSError) and error.errno:
             raise _unreadable(str(path), error) from error
         raise UserError(
-            f"{path} is not a picture that can be read; it is damaged or of another kind, give another or save it as PNG"
+            f"{path} is not a picture that can be read; if it opens elsewhere, save it as JPEG or PNG"
         ) from error
     return np.ascontiguousarray(rgb[:, :, ::-1])
 
@@ -546,7 +546,8 @@ def _to_8_bits(grey: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     usual = (1.0, 255.0) if grey.dtype.kind == "f" else (65535.0,)
     highest = float(values.max(initial=0.0))
     top = next((value for value in usual if highest <= value), highest)
-    return np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8)
+    scaled: npt.NDArray[np.uint8] = np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8)
+    return scaled
 
 
 def _time_taken(path: Path) -> datetime | None:
