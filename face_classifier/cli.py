@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from face_classifier import __version__, settings
-from face_classifier.faces import UserError
+from face_classifier.errors import UserError
 
 _RUN = "run"
 

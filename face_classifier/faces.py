@@ -1,4 +1,4 @@
-"""The words that every room speaks: Box, Frame, Detection, Face, Match, Sighting, and the error that a user sees."""
+"""The words that every room speaks: Box, Frame, Detection, Face, Match, Sighting."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.errors import UserError as UserError  # TEMPORARY re-export
+
 Image = npt.NDArray[np.uint8]  # shape (height, width, 3)
 Encoding = npt.NDArray[np.float64]  # shape (128,)
 
 ENCODING_SIZE = 128
-
-
-class UserError(Exception):
-    """Something the user can mend. The text is one sentence: what, which value, what to do."""
 
 
 @dataclass(frozen=True, order=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from face_classifier.faces import UserError
+from face_classifier.errors import UserError
 from face_classifier.files import content_hash
 
 

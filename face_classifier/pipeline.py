@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from face_classifier.engine import Engine
-from face_classifier.faces import Face, Frame, Seen, Sighting, UserError
+from face_classifier.errors import UserError
+from face_classifier.faces import Face, Frame, Seen, Sighting
 from face_classifier.frames import Sampling, Source, find_sources, open_source, read_picture
 from face_classifier.people import PersonDB, by_person
 from face_classifier.settings import Settings

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from face_classifier.faces import UserError
+from face_classifier.errors import UserError
 
 ENVIRONMENT = "FACE_CLASSIFIER_"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
@@ -107,8 +107,9 @@ def _parse(field: dataclasses.Field[Any], given: Any, origin: str) -> Any:
 
 def _number(field: dataclasses.Field[Any], given: Any, origin: str) -> float:
     low, high, above = (field.metadata[key] for key in ("low", "high", "above"))
-    rule = f"a number {'above' if above else 'from'} {low:g}"
-    rule += f" to {high:g}" if high < math.inf else " up" if not above else ""
+    rule = f"a number {'above' if above else 'of at least'} {low:g}" + (
+        f" and at most {high:g}" if high < math.inf else ""
+    )
     sentence = f"{origin} is {given!r}, but must be {rule}; the default is {field.default:g}"
     try:
         number = math.nan if isinstance(given, bool) else float(given)

@@ -15,7 +15,8 @@ from typing import Any, Protocol, TextIO
 import cv2
 
 from face_classifier.draw import annotate
-from face_classifier.faces import Frame, Seen, Sighting, UserError
+from face_classifier.errors import UserError
+from face_classifier.faces import Frame, Seen, Sighting
 from face_classifier.files import free_name, png_bytes, write_durably
 
 _BOX = ("top", "right", "bottom", "left")
@@ -108,8 +109,9 @@ class Window:
     def __init__(self, stopping: threading.Event) -> None:
         """Raises UserError where no window can be opened."""
         check_display()
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # it complains of fonts that it does not need
         self._stopping = stopping
-        cv2.namedWindow(self._TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(self._TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         self._sized = False
 
     def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:

@@ -74,9 +74,7 @@ def frame(portraits: dict[str, Image]) -> Callable[..., Frame]:
 
 
 @pytest.fixture(autouse=True)
-def _leave_nothing_behind(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Iterator[None]:
+def _leave_nothing_behind(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Fails a test that leaves a thread or logs an error; keeps the user's settings out of all."""
     for name in list(os.environ):
         if name.startswith("FACE_CLASSIFIER_") and name != "FACE_CLASSIFIER_TEST_DATA":

@@ -1,0 +1,236 @@
+"""The command as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from face_classifier import cli, demo
+
+COMMAND = [sys.executable, "-m", "face_classifier"]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Runs the command in this process, in an empty folder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of one portrait then two of another, small for speed."""
+    path = tmp_path_factory.mktemp("clip") / "two people.mp4"
+    photographs = demo.photographs()
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (320, 320))
+    for name, (top, left) in (("obama.jpg", (60, 250)), ("biden.jpg", (170, 340))):
+        part = cv2.imread(str(photographs[name]))[top : top + 480, left : left + 480]
+        for _ in range(20):
+            writer.write(cv2.resize(part, (320, 320), interpolation=cv2.INTER_AREA))
+    writer.release()
+    return path
+
+
+def assert_one_sentence(code: int, out: str, err: str) -> None:
+    assert code != 0
+    assert not out
+    assert err.startswith("face-classifier: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_a_video_becomes_folders_of_people_and_statistics(run, clip: Path):
+    code, out, err = run(clip, "-S", "0.5")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "2 persons, 8 known faces, 0 unknown faces"
+    assert lines[1].startswith("person_01  [ 0.000 ")
+    assert lines[1].endswith(", 4 faces")
+    assert sorted(path.name for path in Path("result").iterdir() if path.is_dir()) == [
+        "person_01",
+        "person_02",
+        "unknowns",
+    ]
+    assert len(list(Path("result").glob("person_0*/*.png"))) == 8
+    montage = cv2.imread("result/montage.person_01-00.png")
+    assert montage.shape == (256, 768, 3)
+    assert montage[:128, : 4 * 128].std() > 20
+
+
+def test_a_renamed_folder_is_the_name_in_the_next_run(run, clip: Path):
+    run(clip, "-S", "1")
+    Path("result/person_01").rename("result/버락 오바마")
+    code, out, _ = run(clip, "-S", "1", "--jsonl", "lines.jsonl")
+    assert code == 0
+    assert [line.split("[")[0].strip() for line in out.splitlines()[1:]] == ["person_02", "버락 오바마"]
+    people = [json.loads(line)["person"] for line in Path("lines.jsonl").read_text("utf-8").splitlines()]
+    assert people == ["버락 오바마", "버락 오바마", "person_02", "person_02"]
+
+
+def test_json_lines_tell_each_face_and_again_the_unknown_that_became_a_person(run, clip: Path):
+    run(clip, "-S", "1", "--stop", "1.5", "--jsonl", "lines.jsonl")
+    first, second, again = (json.loads(line) for line in Path("lines.jsonl").read_text().splitlines())
+    assert (first["person"], first["distance"], first["frame"], first["position"]) == (None, None, 0, 0.0)
+    assert (second["person"], second["frame"]) == ("person_01", 10)
+    assert (again["face"], again["person"]) == (first["face"], "person_01")
+    assert 0 < again["distance"] == second["distance"] < 0.44
+    assert first["source"] == str(clip)
+    assert first["time"].endswith("+00:00")
+    top, right, bottom, left = first["box"]
+    assert top < bottom
+    assert left < right
+    assert Path(f"result/person_01/{first['face']}.png").exists()
+
+
+def test_export_tells_faces_as_labelled_now_in_both_forms(run, clip: Path):
+    run(clip, "-S", "1")
+    Path("result/person_02").rename("result/Joe")
+    code, out, err = run("export", "--format", "jsonl")
+    assert (code, err) == (0, "")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["person"] for line in lines] == ["person_01", "person_01", "Joe", "Joe"]
+    assert all(0 <= line["distance"] < 0.44 for line in lines)
+    rows = list(csv.DictReader(io.StringIO(run("export", "--format", "csv")[1])))
+    assert list(rows[0]) == [
+        "source", "frame", "position", "time", "top", "right", "bottom", "left", "face", "person", "distance",
+    ]  # fmt: skip
+    assert [int(rows[0][side]) for side in ("top", "right", "bottom", "left")] == lines[0]["box"]
+
+
+def test_people_prints_what_the_run_printed(run, clip: Path):
+    _, printed, _ = run(clip, "-S", "1")
+    assert run("people") == (0, printed, "")
+
+
+def test_captures_are_drawn_and_come_once_however_often_it_runs(run, clip: Path):
+    for _ in range(2):
+        assert run(clip, "-S", "2", "-c", "shots")[0] == 0
+    shots = sorted(Path("shots").iterdir())
+    assert len(shots) == 2
+    plain = cv2.VideoCapture(str(clip)).read()[1]
+    assert np.abs(cv2.imread(str(shots[0])).astype(int) - plain).max() > 100
+
+
+def test_pictures_and_folders_are_sources_and_results_are_not(run, photographs: dict[str, Path]):
+    album = Path("album")
+    (album / "deep").mkdir(parents=True)
+    for target, name in (("b.jpg", "obama.jpg"), ("deep/a.jpg", "biden.jpg"), (".hidden.jpg", "biden.jpg")):
+        image = cv2.imread(str(photographs[name]))
+        cv2.imwrite(str(album / target), cv2.resize(image, None, fx=0.5, fy=0.5))
+    code, out, _ = run(album, "--result", album / "result", "--jsonl", "l.jsonl")
+    assert (code, out) == (0, "0 persons, 0 known faces, 2 unknown faces\n")
+    assert [json.loads(line)["source"] for line in Path("l.jsonl").read_text().splitlines()] == [
+        "album/b.jpg",
+        "album/deep/a.jpg",
+    ]
+    assert run(album, "--result", album / "result")[1] == out
+
+
+def test_one_bad_source_is_told_and_the_others_go_on(run, clip: Path):
+    Path("text.mp4").write_text("this is no video")
+    code, out, err = run("text.mp4", clip, "missing.mp4", "-S", "2")
+    assert code == 1
+    assert "2 unknown faces" in out
+    assert len(err.splitlines()) == 2
+    assert "text.mp4" in err
+    assert "missing.mp4" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("missing.mp4",), ("text.mp4",), ("-t", "-1", "text.mp4"), ("-t", "abc", "text.mp4"), ("97",),
+        ("--result", "text.mp4", "text.mp4"), ("--config", "none.yaml", "text.mp4"), ("--nonsense",), ("-d",),
+        ("people",), ("export", "--format", "xml"), ("empty",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_cannot_be_done_is_told_in_one_sentence(run, arguments: tuple[str, ...]):
+    Path("text.mp4").write_text("this is no video")
+    Path("empty").mkdir()
+    assert_one_sentence(*run(*arguments))
+
+
+@pytest.mark.parametrize("display", [None, ":73"])
+def test_a_window_without_a_display_is_refused_and_nothing_aborts(run, clip: Path, monkeypatch, display: str | None):
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    if display:
+        monkeypatch.setenv("DISPLAY", display)
+    else:
+        monkeypatch.delenv("DISPLAY", raising=False)
+    assert_one_sentence(*run(clip, "-d"))
+
+
+def test_an_unwritable_result_folder_is_told(run, clip: Path):
+    assert_one_sentence(*run(clip, "--result", "/proc/nothing/here"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["^C", "SIGTERM"])
+def test_an_interrupted_run_saves_and_prints_statistics(tmp_path: Path, demo_clip: Path, number: signal.Signals):
+    process = subprocess.Popen(
+        [*COMMAND, str(demo_clip), "-S", "0", "--jsonl", "l.jsonl"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    lines = tmp_path / "l.jsonl"
+    deadline = time.monotonic() + 60
+    while not (lines.exists() and lines.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert " persons, " in out.splitlines()[0]
+    assert (tmp_path / "result" / "face_encodings").exists()
+    kept = {json.loads(line)["face"] for line in lines.read_text().splitlines()}
+    assert {path.stem for path in (tmp_path / "result").glob("*/*.png")} == kept
+
+
+def test_the_same_program_answers_as_a_module_and_help_is_quick(tmp_path: Path):
+    started = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert started.stdout.startswith("face-classifier, version ")
+    program = "import sys; from face_classifier import cli; cli.main(['--help']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    # speed is not asserted: what makes a start slow is
+    assert not {"numpy", "cv2", "dlib", "rich", "PIL"} & set(loaded.splitlines()[-1].split())
+
+
+def test_the_demo_names_the_same_people_and_faces_every_time(tmp_path: Path):
+    """The real command, in a process of its own, into a folder of its own."""
+    outputs, listings = [], []
+    environment = {**os.environ, "FACE_CLASSIFIER_RESULT": "the user's gallery"}
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        done = subprocess.run(
+            [*COMMAND, "demo", "-S", "2"], cwd=tmp_path / folder, capture_output=True, text=True, env=environment
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        outputs.append(done.stdout.splitlines()[:-1])
+        root = tmp_path / folder / demo.RESULT
+        listings.append(sorted(str(path.relative_to(root)) for path in root.rglob("*.png")))
+        assert [path.name for path in (tmp_path / folder).iterdir()] == [demo.RESULT]
+    assert outputs[0] == outputs[1]
+    assert listings[0] == listings[1]
+    assert outputs[0][0].startswith("2 persons, ")
