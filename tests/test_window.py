@@ -1,0 +1,82 @@
+"""The live window, on a screen of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+COMMAND = [sys.executable, "-m", "face_classifier"]
+
+
+@pytest.fixture
+def screen() -> Iterator[str]:
+    """The name of a virtual display."""
+    for tool in ("Xvfb", "xdotool", "import"):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is missing; on Debian: apt-get install xvfb xdotool imagemagick")
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24"], pass_fds=[write], stderr=subprocess.DEVNULL
+    )
+    os.close(write)
+    try:
+        yield ":" + os.read(read, 16).decode().strip()
+    finally:
+        os.close(read)
+        server.terminate()
+        server.wait()
+
+
+def test_the_window_shows_the_frames_and_q_saves_and_ends(tmp_path: Path, demo_clip: Path, screen: str):
+    environment = {**os.environ, "DISPLAY": screen}
+    process = subprocess.Popen(
+        [*COMMAND, str(demo_clip), "-d", "-S", "0"],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        window = wait_for_window(environment)
+        shot = wait_for_picture(tmp_path / "shot.png", environment)
+        subprocess.run(["xdotool", "key", "--window", window, "q"], env=environment, check=True)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert " faces" in out
+    assert len(list((tmp_path / "result").glob("*/*.png"))) < 300  # it did not run on to the end
+    green = (shot[:, :, 1].astype(int) - shot[:, :, 2] > 90) & (shot[:, :, 1] > 180)
+    amber = (shot[:, :, 2].astype(int) - shot[:, :, 0] > 90) & (shot[:, :, 1] > 120)
+    assert green.sum() + amber.sum() > 50  # the corners around the face
+
+
+def wait_for_window(environment: dict[str, str]) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = subprocess.run(
+            ["xdotool", "search", "--name", "^Face Classifier$"], env=environment, capture_output=True, text=True
+        )
+        if found.stdout.strip():
+            return found.stdout.split()[0]
+        time.sleep(0.2)
+    raise AssertionError("no window came up")
+
+
+def wait_for_picture(path: Path, environment: dict[str, str]) -> np.ndarray:
+    """A screenshot that shows more than the empty window."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        time.sleep(0.5)
+        subprocess.run(["import", "-window", "root", str(path)], env=environment, check=True)
+        shot = cv2.imread(str(path))
+        if shot is not None and shot.std() > 20:
+            return shot
+    raise AssertionError("the window stayed empty")
