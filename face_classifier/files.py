@@ -6,12 +6,14 @@ import errno
 import fcntl
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 import cv2
 
 from face_classifier.faces import Image, UserError
 
+PART = ".face-classifier-part-"  # how the names of files begin that a killed process may have left half written
 _BLOCK = 1 << 20
 
 
@@ -24,22 +26,25 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes) -> os.stat_result:
     """Write beside, fsync, rename: after a crash the file is whole or as before. Raises OSError.
 
-    Never makes the folder: a folder that went away meanwhile was renamed or removed by the user.
+    Returns the state of the written file. Never makes the folder: a folder that went away meanwhile was renamed or
+    removed by the user.
     """
-    beside = path.with_name(f".{path.name[:200]}.part")
+    beside = path.with_name(f"{PART}{os.getpid()}-{threading.get_ident()}")
     try:
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+            written = os.fstat(file.fileno())
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+    return written
 
 
 def sync_folder(folder: Path) -> None:

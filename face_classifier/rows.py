@@ -6,7 +6,7 @@ A row is durable (WAL, synchronous FULL) when the call that wrote it returns.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -39,7 +39,8 @@ CREATE TABLE faces (
     quality REAL,
     placed TEXT,                 -- the folder in which the program last placed it, following renames
     distance REAL,               -- L2, at that decision
-    intent TEXT                  -- the folder into which the program is moving it right now
+    intent TEXT,                 -- the folder into which the program is moving it right now
+    pinned INTEGER NOT NULL      -- 1: it lies in `unknowns` because the user put it there
 );
 CREATE INDEX faces_seen ON faces (fingerprint, position);
 CREATE INDEX faces_hash ON faces (hash);
@@ -55,7 +56,7 @@ CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class Row:
     """A row of the table ``faces``; the schema tells the units."""
 
@@ -65,15 +66,11 @@ class Row:
     size: int
     mtime: int
     hash: str
-    id: int = 0
     state: str = KEPT
     source: str | None = None
     fingerprint: str | None = None
     frame: int | None = None
     position: float | None = None
-    time: datetime | None = None
-    box: Box | None = None
-    encoding: Encoding | None = None
     space: str | None = None
     detector: str | None = None
     chip: str | None = None
@@ -82,63 +79,97 @@ class Row:
     placed: str | None = None
     distance: float | None = None
     intent: str | None = None
+    pinned: bool = False
+    id: int = 0
+    time: datetime | None = None
+    box: Box | None = None
+    encoding: Encoding | None = None
 
 
-_PLAIN = [field.name for field in fields(Row) if field.name not in ("id", "time", "box", "encoding")]
+_PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding"))]
 _COLUMNS = [*_PLAIN, "time", "top", "right", "bottom", "left", "encoding"]
 _QUOTED = ", ".join(f'"{column}"' for column in _COLUMNS)
+_FLOATS = np.dtype("<f8")
 
 
 class Rows:
-    """The table in ``faces.sqlite``. sqlite3.DatabaseError where the file is damaged."""
+    """The table in ``faces.sqlite``. UserError where it cannot be used once it is open."""
 
     def __init__(self, path: Path, *, writing: bool) -> None:
-        """Open, and when writing make, the table. A missing file that is only to be read gives an empty table."""
-        if writing:
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        elif path.exists():
-            self._database = _connect_to_read(path)
-        else:
-            self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        """Open, and when writing make, the table. A missing file that is only to be read gives an empty table.
+
+        Raises sqlite3.DatabaseError where the file is damaged, its subclass OperationalError where it cannot be
+        opened, and UserError where it is of a newer version.
+        """
+        self._path = path
+        self._database = _connect(path) if writing else _connect_to_read(path)
         try:
-            self._prepare(path, writing=writing)
+            self._prepare(writing=writing)
         except BaseException:
             self._database.close()
             raise
 
-    def _prepare(self, path: Path, *, writing: bool) -> None:
+    def _prepare(self, *, writing: bool) -> None:
+        version = _version(self._database)
+        if version > _VERSION:
+            raise UserError(f"{self._path} was written by a newer version of this program; use that version")
         if writing:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
-            raise UserError(f"{path} was written by a newer version of this program; use that version")
         if version == 0:
             self._database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+        self._check()
+
+    def _check(self) -> None:
+        """Raise sqlite3.DatabaseError where the file is damaged or is the database of something else."""
+        try:
+            self._database.execute(f"SELECT {_QUOTED} FROM faces LIMIT 0")
+        except sqlite3.OperationalError as error:
+            if "no such" in str(error):
+                raise sqlite3.DatabaseError(str(error)) from error
+            raise
+        found = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(" ".join(str(found).split()))
 
     def close(self) -> None:
         self._database.close()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """All changes within become durable together, or none does."""
-        self._database.execute("BEGIN IMMEDIATE")
+    def _telling(self) -> Iterator[None]:
         try:
             yield
+        except (sqlite3.Error, ValueError) as error:
+            raise UserError(
+                f"{self._path} cannot be used ({error}); make sure that the disk is not full, or move that file away: "
+                "faces and names stay, and it is made anew"
+            ) from error
+
+    def _execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        with self._telling():
+            return self._database.execute(statement, values)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All changes within become durable together, or none does."""
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._execute("COMMIT")
         except BaseException:
-            self._database.execute("ROLLBACK")
+            if self._database.in_transaction:  # a full disk may have ended it
+                self._execute("ROLLBACK")
             raise
-        self._database.execute("COMMIT")
 
     def add(self, row: Row) -> None:
         """Write a new row and give it its id."""
         marks = ", ".join("?" * len(_COLUMNS))
-        cursor = self._database.execute(f"INSERT INTO faces ({_QUOTED}) VALUES ({marks})", _values(row))
+        cursor = self._execute(f"INSERT INTO faces ({_QUOTED}) VALUES ({marks})", _values(row))
         row.id = cursor.lastrowid or 0
 
     def update(self, row: Row) -> None:
         marks = ", ".join(f'"{column}" = ?' for column in _COLUMNS)
-        self._database.execute(f"UPDATE faces SET {marks} WHERE id = ?", [*_values(row), row.id])
+        self._execute(f"UPDATE faces SET {marks} WHERE id = ?", [*_values(row), row.id])
 
     def all(self) -> list[Row]:
         return self._select("ORDER BY id")
@@ -155,57 +186,83 @@ class Rows:
     def with_id(self, face_id: int) -> Row:
         return self._select("WHERE id = ?", face_id)[0]
 
+    def places(self) -> Iterator[tuple[int, str, str, str]]:
+        """(id, folder, file, content hash) of every row."""
+        yield from self._execute("SELECT id, folder, file, hash FROM faces")
+
     def has_face(self, face: str) -> bool:
-        return bool(self._database.execute("SELECT 1 FROM faces WHERE face = ? LIMIT 1", (face,)).fetchone())
+        return bool(self._execute("SELECT 1 FROM faces WHERE face = ? LIMIT 1", (face,)).fetchone())
 
     def _select(self, clause: str, *values: Any) -> list[Row]:
-        cursor = self._database.execute(f"SELECT id, {_QUOTED} FROM faces {clause}", values)
-        return [_row(record) for record in cursor]
+        with self._telling():
+            return [
+                _row(record) for record in self._database.execute(f"SELECT id, {_QUOTED} FROM faces {clause}", values)
+            ]
 
     def log_moves(self, moves: Iterable[tuple[int, str, str, str]], seen: datetime) -> None:
         """Record what the user did: (face id, origin, target, kind) each."""
-        self._database.executemany(
-            "INSERT INTO moves VALUES (?, ?, ?, ?, ?)", [(*move, seen.isoformat()) for move in moves]
-        )
+        for move in moves:
+            self._execute("INSERT INTO moves VALUES (?, ?, ?, ?, ?)", (*move, seen.isoformat()))
 
     def first_start(self, fingerprint: str, start: datetime) -> datetime:
         """The start of a source as it was told when it was first seen, which is now if it never was."""
-        self._database.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (fingerprint, start.isoformat()))
-        stored = self._database.execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        self._execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (fingerprint, start.isoformat()))
+        stored = self._execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
         return datetime.fromisoformat(stored[0])
 
     def view_digests(self) -> dict[str, str]:
         """Of each view (file name) the digest of what it was made from."""
-        return dict(self._database.execute("SELECT file, digest FROM views").fetchall())
+        return dict(self._execute("SELECT file, digest FROM views").fetchall())
 
     def set_view(self, file: str, digest: str | None) -> None:
         """Record a view; None: it is gone."""
         if digest is None:
-            self._database.execute("DELETE FROM views WHERE file = ?", (file,))
+            self._execute("DELETE FROM views WHERE file = ?", (file,))
         else:
-            self._database.execute("INSERT OR REPLACE INTO views VALUES (?, ?)", (file, digest))
+            self._execute("INSERT OR REPLACE INTO views VALUES (?, ?)", (file, digest))
 
     def mark(self, name: str) -> int:
-        found = self._database.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
+        found = self._execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
         return int(found[0]) if found else 0
 
     def set_mark(self, name: str, value: int) -> None:
-        self._database.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
+        self._execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
+
+
+def _connect(path: Path | str, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(path, uri=uri, isolation_level=None, check_same_thread=False)
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """Readers of a WAL file need to write its index; in a folder where that cannot be, read the file as it stands."""
-    for mode in ("mode=ro", "immutable=1"):
-        database = sqlite3.connect(
-            f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=False
-        )
+    """Open without changing anything on disk; an empty table where there is none yet.
+
+    A reader of a WAL file makes `-wal` and `-shm` beside it and cannot remove them. So without a `-wal`, when nobody
+    writes, and in a folder where they cannot be made, the file is read as it stands.
+    """
+    if path.exists():
+        at_rest = not path.with_name(f"{path.name}-wal").exists()
         try:
-            database.execute("SELECT 1 FROM sqlite_master").fetchone()
+            database = _open_as(path, "immutable=1" if at_rest else "mode=ro")
         except sqlite3.OperationalError:
-            database.close()
-            continue
-        return database
-    raise sqlite3.OperationalError(f"{path} cannot be opened")
+            database = _open_as(path, "immutable=1")
+        if _version(database):
+            return database
+        database.close()  # another process is just making it
+    return _connect(":memory:")
+
+
+def _open_as(path: Path, mode: str) -> sqlite3.Connection:
+    database = _connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
+    try:
+        _version(database)  # the file is opened only when it is read
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def _values(row: Row) -> list[Any]:
@@ -214,17 +271,18 @@ def _values(row: Row) -> list[Any]:
         *(getattr(row, name) for name in _PLAIN),
         row.time.isoformat() if row.time else None,
         *box,
-        row.encoding.astype("<f8").tobytes() if row.encoding is not None else None,
+        row.encoding.astype(_FLOATS).tobytes() if row.encoding is not None else None,
     ]
 
 
 def _row(record: tuple[Any, ...]) -> Row:
-    face_id, *plain = record[: 1 + len(_PLAIN)]
+    row = Row(*record[1 : 1 + len(_PLAIN)])
+    row.id, row.pinned = record[0], bool(row.pinned)
     time, top, right, bottom, left, encoding = record[1 + len(_PLAIN) :]
-    return Row(
-        **dict(zip(_PLAIN, plain, strict=True)),
-        id=face_id,
-        time=datetime.fromisoformat(time) if time else None,
-        box=Box(top, right, bottom, left) if top is not None else None,
-        encoding=np.frombuffer(encoding, "<f8").astype(float) if encoding is not None else None,
-    )
+    if time is not None:
+        row.time = datetime.fromisoformat(time)
+    if top is not None:
+        row.box = Box(top, right, bottom, left)
+    if encoding is not None:
+        row.encoding = np.frombuffer(encoding, _FLOATS).astype(float, copy=False)
+    return row

@@ -7,31 +7,35 @@ but views of what the user removed.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 
 from face_classifier import views
 from face_classifier.faces import Box, Encoding, Face, Frame, Image, Match, Sighting, UserError
-from face_classifier.files import FolderLock, content_hash, free_name, png_bytes, sync_folder, write_durably
+from face_classifier.files import PART, FolderLock, content_hash, free_name, png_bytes, sync_folder, write_durably
 from face_classifier.rows import DELETED, KEPT, REJECTED, Row, Rows
 
 UNKNOWNS = "unknowns"
-PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif"}
+# Some of these cannot be read everywhere; better told than taken for something else than a picture.
+_SUFFIXES = "avif bmp dib gif heic heif j2k jfif jp2 jpe jpeg jpg mpo pbm pgm png pnm ppm tif tiff webp"
+PICTURES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 _TABLE = "faces.sqlite"
 _OURS = {views.PICKLE, _TABLE, f"{_TABLE}-wal", f"{_TABLE}-shm", f"{_TABLE}-journal"}
 _LITTER = {"Thumbs.db", "desktop.ini"}  # file managers leave them in every folder
-_NUMBERED = re.compile(r"person_(\d{1,9})")
-_OWN_CUT = re.compile(r"\d{8}_\d{6}\.\d{3}-\d+(_\d+)?")
+_NUMBERED = re.compile(r"person_([0-9]{1,9})")
+_OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?")
 _NUMBER_MARK = "person"
 
 # (path, own cut) -> the face that the picture is about, and whether it was found; UserError if it cannot be read
@@ -42,22 +46,24 @@ _T = TypeVar("_T")
 _K = TypeVar("_K")
 
 
-class FoldersChangedError(Exception):
+class FoldersChangedError(UserError):
     """The user renamed or moved what was about to be written to: look again, decide again."""
 
+    def __init__(self) -> None:
+        super().__init__("the result folder changes faster than it can be looked at; run again when it is at rest")
 
-@dataclass(frozen=True)
-class _Entry:
+
+class _Entry(NamedTuple):
     """A picture as it lies in the result folder."""
 
     folder: str
     file: str
-    size: int
-    mtime: int
+    size: int  # bytes
+    mtime: int  # ns since 1970
 
     @property
     def stem(self) -> str:
-        return Path(self.file).stem
+        return os.path.splitext(self.file)[0]
 
 
 @dataclass
@@ -67,6 +73,11 @@ class _Scan:
     entries: list[_Entry] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
+    unread: set[tuple[str, str]] = field(default_factory=set)  # (folder, file), or (folder, "") for all in it
+    parts: list[str] = field(default_factory=list)  # paths of what a killed process left half written
+
+    def hides(self, row: Row) -> bool:
+        return (row.folder, row.file) in self.unread or (row.folder, "") in self.unread
 
 
 @dataclass
@@ -78,6 +89,7 @@ class _Settled:
     new: list[_Entry] = field(default_factory=list)
     copies: list[tuple[_Entry, _Entry]] = field(default_factory=list)  # (copy, the one that counts)
     gone: list[Row] = field(default_factory=list)
+    unseen: list[Row] = field(default_factory=list)  # whose pictures lie where nothing could be read
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,9 @@ class Store:
         self.folder = folder
         self._writing = writing
         self._problems: list[str] = []
+        self._told: set[str] = set()
         self._folders: set[str] = set()
+        self._unseen: set[int] = set()  # ids of rows whose pictures the latest look could not see
         self._lock = self._lock_folder() if writing else None
         try:
             self._rows = self._open_rows()
@@ -108,6 +122,7 @@ class Store:
     def _lock_folder(self) -> FolderLock:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(self.folder.resolve().parent)
             return FolderLock(self.folder)
         except OSError as error:
             raise UserError(
@@ -126,9 +141,10 @@ class Store:
         except sqlite3.DatabaseError as error:
             if not self._writing:
                 raise UserError(f"{path} is damaged ({error}); run the classifier once to make it anew") from error
-            self._set_aside(path, str(error))
-            for rest in (f"{_TABLE}-wal", f"{_TABLE}-shm"):
-                (self.folder / rest).unlink(missing_ok=True)
+            aside = self._set_aside(path, str(error))
+            for end in ("-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    (self.folder / f"{_TABLE}{end}").rename(f"{aside}{end}")
             return Rows(path, writing=True)
 
     def close(self) -> None:
@@ -144,8 +160,10 @@ class Store:
 
     def problems(self) -> list[str]:
         """Sentences about what was left alone or set aside, each told once."""
-        told, self._problems = self._problems, []
-        return list(dict.fromkeys(told))
+        news = [problem for problem in dict.fromkeys(self._problems) if problem not in self._told]
+        self._told.update(news)
+        self._problems = []
+        return news
 
     # Looking: what the user made of the folder
 
@@ -155,11 +173,10 @@ class Store:
         Pictures without a row get one, with ``read_photo``; rows whose picture is gone become `deleted`. A store that
         is only read changes nothing on disk.
         """
-        scan = _scan(self.folder)
-        self._problems += scan.problems
-        rows = self._rows.all()
-        settled = _settle(scan.entries, rows, self._hash)
+        scan, rows, settled = self._take_stock()
         self._folders = scan.folders
+        self._unseen = {row.id for row in settled.unseen}
+        self._problems += scan.problems
         for copy, original in settled.copies:
             self._problems.append(
                 f"{copy.folder}/{copy.file} is a copy of {original.folder}/{original.file} and is not counted; "
@@ -168,51 +185,80 @@ class Store:
         before = {row.id: _changeable(row) for row in rows}
         read = _PhotoReader(self, read_photo)
         moves = _follow_moves(settled, scan.folders)
+        unfinished = [row.intent for row, entry in settled.pairs if row.intent and row.intent != entry.folder]
         for row, entry in settled.pairs:
             self._bring_up_to_date(row, entry, settled, read)
         for row in settled.gone:
             row.state, row.encoding, row.intent = DELETED, None, None
-        made = (self._new_row(entry, settled.hashes[entry], read) for entry in settled.new)
-        new = [row for row in made if row]
-        changed = [row for row in rows if before[row.id] != _changeable(row)]
         if self._writing:
-            self._write_look(changed, new, moves)
+            self._write_look([row for row in rows if before[row.id] != _changeable(row)], moves)
+            self._tidy(scan.parts, unfinished)
+        new = [made for entry in settled.new if (made := self._new_row(entry, settled.hashes[entry], read))]
         kept = [*(row for row, _ in settled.pairs), *new]
-        return [_sighting(row) for row in sorted(kept, key=lambda row: row.id) if row.encoding is not None]
+        with _collector_at_rest():
+            return [_sighting(row) for row in sorted(kept, key=lambda row: row.id) if row.encoding is not None]
 
-    def _write_look(self, changed: list[Row], new: list[Row], moves: list[tuple[int, str, str, str]]) -> None:
+    def _take_stock(self) -> tuple[_Scan, list[Row], _Settled]:
+        with _collector_at_rest():
+            scan = _scan(self.folder)
+            rows = self._rows.all()
+            settled = _settle(scan, rows, self._hash)
+        if settled.gone and _scan(self.folder).entries != scan.entries:
+            # Something was on its way from one folder to another, and may have been in neither when each was read.
+            settled.unseen += settled.gone
+            settled.gone = []
+        return scan, rows, settled
+
+    def _write_look(self, changed: list[Row], moves: list[tuple[int, str, str, str]]) -> None:
+        numbers = [int(found[1]) for name in self._folders if (found := _NUMBERED.fullmatch(name))]
         with self._rows.together():
             for row in changed:
                 self._rows.update(row)
-            for row in new:
-                self._rows.add(row)
             self._rows.log_moves(moves, datetime.now(timezone.utc))
-            numbers = (int(found[1]) for name in self._folders if (found := _NUMBERED.fullmatch(name)))
             self._rows.set_mark(_NUMBER_MARK, max(self._rows.mark(_NUMBER_MARK), *numbers, 0, 0))
+
+    def _tidy(self, parts: list[str], unfinished: list[str]) -> None:
+        """Remove what a killed process of ours left: half written files, the empty folder of a person to be."""
+        for part in parts:
+            with suppress(OSError):
+                os.unlink(part)
+        for folder in unfinished:
+            with suppress(OSError):
+                os.rmdir(self.folder / folder)  # only if it is empty
+                self._folders.discard(folder)
 
     def _bring_up_to_date(self, row: Row, entry: _Entry, settled: _Settled, read: _PhotoReader) -> None:
         """Take over where and what the picture of a row is now."""
-        content = settled.hashes.get(entry, row.hash)
-        if content != row.hash or row.encoding is None:
+        seen = entry.size, entry.mtime, settled.hashes.get(entry, row.hash)
+        if seen[2] != row.hash or row.encoding is None:
             # An edited picture is encoded anew; what shows no face any more keeps the numbers that it had.
             result = read(entry, own_cut=row.source is not None or _is_own_cut(entry))
             if result and (result[1] or row.encoding is None):
                 _take_face(row, result[0], box=False)
-        row.folder, row.file, row.size, row.mtime, row.hash = entry.folder, entry.file, entry.size, entry.mtime, content
+            if not result:
+                seen = row.size, row.mtime, row.hash  # to be read, and told, again next time
+        row.size, row.mtime, row.hash = seen
+        if entry.folder != row.folder:
+            row.pinned = entry.folder == UNKNOWNS
+        row.folder, row.file = entry.folder, entry.file
         row.state = KEPT
         if row.intent:
             row.placed = row.intent if row.folder == row.intent else row.placed
             row.intent = None
 
     def _new_row(self, entry: _Entry, content: str, read: _PhotoReader) -> Row | None:
+        """Give a picture its row, at once: a gallery without any takes long, and may be interrupted."""
         own_cut = _is_own_cut(entry)
         result = read(entry, own_cut=own_cut)
         if result is None:
             return None
         row = Row(entry.stem, entry.folder, entry.file, entry.size, entry.mtime, content)
-        if own_cut and entry.folder == UNKNOWNS:
+        if entry.folder == UNKNOWNS and own_cut:
             row.placed = UNKNOWNS  # from before this table was made: the program put it there, not the user
+        row.pinned = entry.folder == UNKNOWNS and not own_cut
         _take_face(row, result[0], box=True)
+        if self._writing:
+            self._rows.add(row)
         return row
 
     def _hash(self, entry: _Entry) -> str | None:
@@ -237,13 +283,15 @@ class Store:
             self._problems.append(f"{path} cannot be read ({error.strerror}) and is not used")
         return {}
 
-    def _set_aside(self, path: Path, reason: str) -> None:
+    def _set_aside(self, path: Path, reason: str) -> Path:
+        """Give a damaged file another name, so that it can be made anew; returns the path that it has now."""
         if not self._writing:
             self._problems.append(f"{path} is damaged ({reason}) and is not used")
-            return
+            return path
         aside = free_name(path.with_name(f"{path.name}.damaged"))
         path.rename(aside)
         self._problems.append(f"{path} was damaged ({reason}); it is now {aside.name}, and is made anew from the faces")
+        return aside
 
     # Keeping: what the program adds
 
@@ -267,16 +315,16 @@ class Store:
             for index, box in enumerate(boxes)
             if row.box and box.overlap(row.box) >= 0.5
         ]
-        found: dict[int, Row] = {}
+        found: dict[int, int] = {}
         for _, number, index in sorted(overlaps, key=lambda overlap: (-overlap[0], overlap[1:])):
-            if index not in found and rows[number] not in found.values():
-                found[index] = rows[number]
-        return {index: self._as_it_lies(row) for index, row in found.items()}
+            if index not in found and number not in found.values():
+                found[index] = number
+        return {index: self._as_it_lies(rows[number]) for index, number in found.items()}
 
     def _as_it_lies(self, row: Row) -> Sighting | None:
         if row.state != KEPT:
             return None
-        if not (self.folder / row.folder / row.file).exists():
+        if row.id not in self._unseen and not os.path.lexists(self.folder / row.folder / row.file):
             raise FoldersChangedError
         return _sighting(row)
 
@@ -289,15 +337,21 @@ class Store:
         """
         picture = png_bytes(cut(frame.image, face.box.grown()))
         content = hashlib.sha256(picture).hexdigest()
-        orphan = next((row for row in self._rows.with_hash(content) if row.fingerprint is None), None)
-        if orphan and frame.fingerprint is not None:
-            return self._give_row(orphan, frame, face)
-        partner = self._partner(match)
-        folder = self._found_person(partner) if partner else self._folder_of(match)
-        path = self._free_path(folder, frame.time, order)
-        self._write_picture(path, picture)
-        row = _row_of(path, content, frame, face)
+        stem = _stem(frame.time, order)
+        if frame.fingerprint is not None:
+            orphans = [row for row in self._rows.with_hash(content) if row.source is None]
+            if orphans:
+                return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face)
+        with _as_last_seen():
+            partner = self._partner(match)
+            folder = self._found_person(partner) if partner else self._folder_of(match)
+            path = self._free_path(folder, stem)
+            written = write_durably(path, picture)
+        row = Row(path.stem, folder, path.name, written.st_size, written.st_mtime_ns, content)
+        row.source, row.fingerprint, row.frame = frame.source, frame.fingerprint, frame.index
+        row.position, row.time = frame.position, frame.time
         row.placed, row.distance = folder, match.distance
+        _take_face(row, face, box=True)
         with self._rows.together():
             self._rows.add(row)
             if partner:
@@ -320,13 +374,18 @@ class Store:
         if match.partner is None:
             return None
         row = self._rows.with_id(match.partner)
-        if row.folder != UNKNOWNS or not (self.folder / UNKNOWNS / row.file).exists():
+        if row.folder != UNKNOWNS or not os.path.lexists(self.folder / UNKNOWNS / row.file):
             raise FoldersChangedError
         return row
 
     def _folder_of(self, match: Match) -> str:
         """The folder to write to. One that was there and went away was renamed or removed: it is not brought back."""
         folder = match.person or UNKNOWNS
+        if os.path.islink(self.folder / folder):
+            raise UserError(
+                f"{self.folder / folder} is a link to another folder, whose pictures would not be looked at; "
+                "put a folder there, or give the other one to --result"
+            )
         if not (self.folder / folder).is_dir():
             if folder in self._folders:
                 raise FoldersChangedError
@@ -334,7 +393,11 @@ class Store:
         return folder
 
     def _make_folder(self, name: str) -> None:
-        (self.folder / name).mkdir()
+        path = self.folder / name
+        try:
+            path.mkdir()
+        except FileExistsError as error:
+            raise UserError(f"{path} is a file where a folder for faces should be; move it away") from error
         sync_folder(self.folder)
         self._folders.add(name)
 
@@ -346,33 +409,27 @@ class Store:
         number = self._rows.mark(_NUMBER_MARK) + 1
         while os.path.lexists(self.folder / f"person_{number:02d}"):
             number += 1
-        self._rows.set_mark(_NUMBER_MARK, number)
         name = f"person_{number:02d}"
-        self._make_folder(name)
         partner.intent = name
-        self._rows.update(partner)
+        with self._rows.together():
+            self._rows.set_mark(_NUMBER_MARK, number)
+            self._rows.update(partner)
+        self._make_folder(name)
         try:
-            (self.folder / UNKNOWNS / partner.file).rename(self.folder / name / partner.file)
+            os.rename(self.folder / UNKNOWNS / partner.file, self.folder / name / partner.file)
         except FileNotFoundError:
-            raise FoldersChangedError from None
+            self._tidy([], [name])
+            raise
         sync_folder(self.folder / name)
         sync_folder(self.folder / UNKNOWNS)
         return name
 
-    def _free_path(self, folder: str, time: datetime, order: int) -> Path:
-        local = time.astimezone()
-        stem = f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}-{order}"
+    def _free_path(self, folder: str, stem: str) -> Path:
         path, count = self.folder / folder / f"{stem}.png", 1
         while self._rows.has_face(path.stem) or os.path.lexists(path):
             count += 1
             path = path.with_name(f"{stem}_{count}.png")
         return path
-
-    def _write_picture(self, path: Path, picture: bytes) -> None:
-        try:
-            write_durably(path, picture)
-        except FileNotFoundError:
-            raise FoldersChangedError from None
 
     # Views
 
@@ -380,38 +437,51 @@ class Store:
         """Bring montages and pickle up to date with ``faces``, the outcome of the latest look."""
         by_file: dict[str, list[Encoding]] = defaultdict(list)
         by_folder: dict[str, list[tuple[Path, str]]] = defaultdict(list)
-        rows = {row.id: row for row in self._rows.all()}
+        places = {face_id: place for face_id, *place in self._rows.places()}
         for face in faces:
-            row = rows[face.id]
+            folder, file, content = places[face.id]
             if face.encoding is not None:
-                by_file[row.file].append(face.encoding)
-            by_folder[row.folder].append((self.folder / row.folder / row.file, row.hash))
+                by_file[file].append(face.encoding)
+            by_folder[folder].append((self.folder / folder / file, content))
         self._write_montages(by_folder)
-        self.old_encodings()  # sets a damaged one aside before it is replaced
         # The pickle knows file names alone: what they do not tell apart is left out.
-        views.write_pickle(
-            self.folder / views.PICKLE, {name: found[0] for name, found in by_file.items() if len(found) == 1}
-        )
+        self._write_pickle({name: found[0] for name, found in by_file.items() if len(found) == 1})
+
+    def _write_pickle(self, encodings: dict[str, Encoding]) -> None:
+        path, content = self.folder / views.PICKLE, views.pickle_bytes(encodings)
+        if path.is_file() and path.read_bytes() == content:
+            return
+        self.old_encodings()  # sets a damaged one aside before it is replaced
+        self._write_view(path, content)
 
     def _write_montages(self, pictures: dict[str, list[tuple[Path, str]]]) -> None:
         wanted: dict[str, tuple[str, list[Path]]] = {}
         for name, paths in pictures.items():
             wanted |= views.montage_sheets(name, sorted(paths))
         made = self._rows.view_digests()
-        for path in self.folder.iterdir():
-            if views.MONTAGE.fullmatch(path.name) and path.is_file() and path.name not in wanted:
-                path.unlink()
-                self._rows.set_view(path.name, None)
-        for file, (digest, parts) in wanted.items():
-            path = self.folder / file
-            if made.get(file) == digest and path.exists():
-                continue
-            try:
-                write_durably(path, views.draw_montage(parts))
-            except OSError as error:
-                self._problems.append(f"the montage {path.name} cannot be written ({error.strerror}) and is left out")
-                continue
-            self._rows.set_view(file, digest)
+        drawn = {
+            file: digest
+            for file, (digest, parts) in wanted.items()
+            if not (made.get(file) == digest and os.path.lexists(self.folder / file))
+            and self._write_view(self.folder / file, views.draw_montage(parts))
+        }
+        with os.scandir(self.folder) as listing:
+            present = [entry.name for entry in listing if entry.is_file() and views.MONTAGE.fullmatch(entry.name)]
+        for file in set(present) - wanted.keys():
+            os.unlink(self.folder / file)
+        with self._rows.together():
+            for file in made.keys() - wanted.keys():
+                self._rows.set_view(file, None)
+            for file, digest in drawn.items():
+                self._rows.set_view(file, digest)
+
+    def _write_view(self, path: Path, content: bytes) -> bool:
+        try:
+            write_durably(path, content)
+        except OSError as error:
+            self._problems.append(f"{path} cannot be written ({error.strerror}) and is left out")
+            return False
+        return True
 
 
 class _PhotoReader:
@@ -437,6 +507,27 @@ class _PhotoReader:
         return face, found
 
 
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """No garbage collection within: of a million objects that live on, it would take a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@contextmanager
+def _as_last_seen() -> Iterator[None]:
+    """Within, what is missing was there at the latest look: the user moved it away in between."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FoldersChangedError from error
+
+
 def cut(image: Image, box: Box) -> Image:
     """The part of a picture in ``box``, padded with black where the box leaves the picture."""
     height, width = image.shape[:2]
@@ -451,7 +542,18 @@ def cut(image: Image, box: Box) -> Image:
 
 def _changeable(row: Row) -> tuple[object, ...]:
     """What a look may change of a row."""
-    return row.folder, row.file, row.size, row.mtime, row.hash, row.state, row.placed, row.intent, id(row.encoding)
+    return (
+        row.folder,
+        row.file,
+        row.size,
+        row.mtime,
+        row.hash,
+        row.state,
+        row.placed,
+        row.intent,
+        row.pinned,
+        id(row.encoding),
+    )
 
 
 def _sighting(row: Row) -> Sighting:
@@ -466,17 +568,8 @@ def _sighting(row: Row) -> Sighting:
         time=row.time,
         box=row.box,
         encoding=row.encoding,
-        pinned=row.folder == UNKNOWNS and row.placed != UNKNOWNS,
+        pinned=row.pinned,
     )
-
-
-def _row_of(path: Path, content: str, frame: Frame, face: Face) -> Row:
-    stat = path.stat()
-    row = Row(path.stem, path.parent.name, path.name, stat.st_size, stat.st_mtime_ns, content)
-    row.source, row.fingerprint, row.frame = frame.source, frame.fingerprint, frame.index
-    row.position, row.time = frame.position, frame.time
-    _take_face(row, face, box=True)
-    return row
 
 
 def _take_face(row: Row, face: Face, *, box: bool) -> None:
@@ -486,65 +579,92 @@ def _take_face(row: Row, face: Face, *, box: bool) -> None:
         row.box = face.box
 
 
+def _stem(time: datetime, order: int) -> str:
+    """The name of a face in a frame: local time, then its number from the left."""
+    local = time.astimezone()
+    return f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}-{order}"
+
+
 def _is_own_cut(entry: _Entry) -> bool:
     return entry.file.endswith(".png") and _OWN_CUT.fullmatch(entry.stem) is not None
 
 
 def _scan(root: Path) -> _Scan:
-    """Every picture one level deep. Hidden entries are passed over; what else is no picture is left alone and told."""
+    """Every picture one level deep. Hidden entries are passed over; what else is no picture is left alone and told.
+
+    Raises UserError if the folder itself cannot be read.
+    """
     scan = _Scan()
-    for entry in _entries(root, scan):
+    try:
+        entries = _visible(str(root), scan)
+    except OSError as error:
+        raise UserError(
+            f"the result folder {root} cannot be read ({error.strerror}); put it back, or allow it"
+        ) from error
+    for entry in entries:
         if entry.is_symlink():
-            scan.problems.append(f"{root / entry.name} is a link and is left alone; move the pictures themselves here")
+            scan.problems.append(f"{entry.path} is a link and is left alone; move the pictures themselves here")
         elif entry.is_dir():
             _scan_person(entry, scan)
         elif entry.name not in _OURS and not views.MONTAGE.fullmatch(entry.name) and ".damaged" not in entry.name:
-            scan.problems.append(f"{root / entry.name} lies in no person's folder and is left alone")
+            scan.problems.append(f"{entry.path} lies in no person's folder and is left alone")
     return scan
 
 
 def _scan_person(folder: os.DirEntry[str], scan: _Scan) -> None:
     scan.folders.add(folder.name)
-    for entry in _entries(Path(folder.path), scan):
+    try:
+        entries = _visible(folder.path, scan)
+    except OSError as error:
+        scan.unread.add((folder.name, ""))
+        scan.problems.append(f"{folder.path} cannot be read ({error.strerror}) and is left alone")
+        return
+    for entry in entries:
         if entry.is_symlink():
             scan.problems.append(f"{entry.path} is a link and is left alone; move the picture itself here")
         elif entry.is_dir():
             scan.problems.append(f"{entry.path} is a folder inside a person's folder and is left alone")
-        elif Path(entry.name).suffix.lower() not in PICTURES:
+        elif not entry.is_file() or os.path.splitext(entry.name)[1].lower() not in PICTURES:
             scan.problems.append(f"{entry.path} is no picture and is left alone")
         else:
-            stat = entry.stat(follow_symlinks=False)
-            scan.entries.append(_Entry(folder.name, entry.name, stat.st_size, stat.st_mtime_ns))
+            try:
+                stat = entry.stat(follow_symlinks=False)
+            except OSError:  # on its way to another folder
+                scan.unread.add((folder.name, entry.name))
+            else:
+                scan.entries.append(_Entry(folder.name, entry.name, stat.st_size, stat.st_mtime_ns))
 
 
-def _entries(folder: Path, scan: _Scan) -> Iterator[os.DirEntry[str]]:
-    """The visible entries of a folder with usable names, sorted."""
+def _visible(folder: str, scan: _Scan) -> list[os.DirEntry[str]]:
+    """The visible entries of a folder with usable names, sorted. Raises OSError."""
+    with os.scandir(folder) as listing:
+        entries = sorted(listing, key=lambda entry: entry.name)
+    return [entry for entry in entries if _is_usable(entry, scan)]
+
+
+def _is_usable(entry: os.DirEntry[str], scan: _Scan) -> bool:
+    if entry.name.startswith(PART):
+        scan.parts.append(entry.path)
+    if entry.name.startswith(".") or entry.name in _LITTER:
+        return False
     try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        scan.problems.append(f"{folder} cannot be read ({error.strerror}) and is left alone")
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name in _LITTER:
-            continue
-        try:
-            entry.name.encode("utf-8")
-        except UnicodeEncodeError:
-            shown = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
-            scan.problems.append(f"{folder}/{shown} has a name that is not UTF-8 and is left alone; rename it")
-            continue
-        yield entry
+        entry.name.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
+        scan.problems.append(f"{shown} has a name that is not UTF-8 and is left alone; rename it")
+        return False
+    return True
 
 
-def _settle(entries: list[_Entry], rows: list[Row], hash_of: Callable[[_Entry], str | None]) -> _Settled:
+def _settle(scan: _Scan, rows: list[Row], hash_of: Callable[[_Entry], str | None]) -> _Settled:
     """Which row each picture is: by content, then by file name.
 
     A picture whose name, size and modification time are those of just one row has that row's content: only the
     others are read. Of several pictures with one content, the one where the row last was is it, the others are copies.
     """
     settled = _Settled()
-    free = {row.id: row for row in rows if row.state != REJECTED}
+    rows = [row for row in rows if row.state != REJECTED]
+    free = {row.id: row for row in rows}
     place: dict[int, _Entry] = {}
 
     def pair(row: Row, entry: _Entry) -> None:
@@ -552,35 +672,63 @@ def _settle(entries: list[_Entry], rows: list[Row], hash_of: Callable[[_Entry], 
         place[row.id] = entry
         del free[row.id]
 
-    rows_like = _grouped(list(free.values()), lambda row: (row.file, row.size, row.mtime))
+    rows_like = _grouped(rows, lambda row: (row.file, row.size, row.mtime))
     left: list[_Entry] = []
-    for key, alike in _grouped(entries, lambda entry: (entry.file, entry.size, entry.mtime)).items():
-        if len(alike) == 1 and len(rows_like.get(key, ())) == 1:
-            pair(rows_like[key][0], alike[0])
+    for key, alike in _grouped(scan.entries, lambda entry: entry[1:]).items():
+        known = rows_like.get(key, ())
+        if len(alike) == 1 and len(known) == 1:
+            pair(known[0], alike[0])
         else:
             left += alike
 
-    settled.hashes = {entry: content for entry in left if (content := hash_of(entry)) is not None}
-    rows_with = _grouped((row for row in rows if row.state != REJECTED), lambda row: row.hash)
+    for entry in left:
+        content = hash_of(entry)
+        if content is None:
+            scan.unread.add((entry.folder, entry.file))
+        else:
+            settled.hashes[entry] = content
+    rows_with = _grouped(rows, lambda row: row.hash) if left else {}
     nameless: list[_Entry] = []
     for content, alike in _grouped(settled.hashes, lambda entry: settled.hashes[entry]).items():
         known = rows_with.get(content, [])
         for row, entry in _assign([row for row in known if row.id in free], alike):
             pair(row, entry)
             alike.remove(entry)
-        if not known:
-            nameless.append(alike[0])
-        original = place[known[0].id] if known else alike.pop(0)
-        settled.copies += [(entry, original) for entry in alike]
+        firsts, copies = _tell_copies(alike, [(row, place[row.id]) for row in known if row.id in place])
+        nameless += firsts
+        settled.copies += copies
 
-    rows_named = _grouped(free.values(), lambda row: row.file)
+    rows_named = _grouped(free.values(), lambda row: row.file) if nameless else {}
     for file, alike in _grouped(nameless, lambda entry: entry.file).items():
         for row, entry in _assign(rows_named.get(file, []), alike):
             pair(row, entry)
             alike.remove(entry)
         settled.new += alike
-    settled.gone = [row for row in free.values() if row.state == KEPT]
+    for row in free.values():
+        if row.state == KEPT:
+            (settled.unseen if scan.hides(row) else settled.gone).append(row)
     return settled
+
+
+def _tell_copies(
+    entries: list[_Entry], known: list[tuple[Row, _Entry]]
+) -> tuple[list[_Entry], list[tuple[_Entry, _Entry]]]:
+    """Tell the pictures that stand for themselves from (copy, original), of ``entries`` with the content of ``known``.
+
+    Frames of a still scene are alike to the byte: own cuts with names of their own are faces of their own.
+    """
+    firsts: list[_Entry] = []
+    original = known[0][1] if known else None
+    stems = {stem for row, entry in known for stem in (row.face, entry.stem)}
+    copies = []
+    for entry in entries:
+        if original is None or (_is_own_cut(entry) and entry.stem not in stems):
+            firsts.append(entry)
+            original = original or entry
+        else:
+            copies.append((entry, original))
+        stems.add(entry.stem)
+    return firsts, copies
 
 
 def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
@@ -593,7 +741,7 @@ def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]
 def _assign(rows: list[Row], entries: list[_Entry]) -> list[tuple[Row, _Entry]]:
     """Pair off rows and pictures, those first that lie where they lay, then in the same folder, then by name."""
     pairs = []
-    rows, entries = list(rows), list(entries)
+    rows, entries = sorted(rows, key=lambda row: row.state != KEPT), list(entries)
     for fits in (_same_place, _same_folder, _same_file, _any):
         for entry in list(entries):
             row = next((row for row in rows if fits(row, entry)), None)

@@ -15,7 +15,7 @@ import imutils
 import numpy as np
 
 from face_classifier.faces import Encoding, Image, check_encoding
-from face_classifier.files import png_bytes, write_durably
+from face_classifier.files import png_bytes
 
 PICKLE = "face_encodings"
 MONTAGE = re.compile(r"montage\..+-\d{2,}\.png", re.DOTALL)
@@ -82,8 +82,11 @@ _ADMITTED: dict[tuple[str, str], Any] = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    """Admits float64 arrays and nothing else."""
+class _Unpickler(pickle._Unpickler):
+    """Admits float64 arrays and nothing else.
+
+    Of the two implementations the one in Python: the other makes room for as many objects as a pickle claims to have.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ADMITTED:
@@ -96,19 +99,19 @@ def read_pickle(path: Path) -> dict[str, Encoding]:
     content = path.read_bytes()
     try:
         loaded = _Unpickler(io.BytesIO(content)).load()
-        encodings = {str(name): array.encoding for name, array in loaded.items()}
+        encodings = {name: array.encoding for name, array in loaded.items()}
     except Exception as error:  # a hostile pickle may raise anything
         raise ValueError(" ".join(f"{error}".split()) or type(error).__name__) from error
-    if any(encoding is None for encoding in encodings.values()):
-        raise ValueError("it holds an array without content")
+    if not all(isinstance(name, str) and isinstance(encoding, np.ndarray) for name, encoding in encodings.items()):
+        raise ValueError("it holds something else than names with arrays")
     return encodings
 
 
-def write_pickle(path: Path, encodings: Mapping[str, Encoding]) -> None:
-    """Write encodings by file name in the original program's format, durably. Raises OSError."""
+def pickle_bytes(encodings: Mapping[str, Encoding]) -> bytes:
+    """Encodings by file name in the original program's format."""
     content = io.BytesIO()
     _Pickler(content, protocol=4).dump(dict(encodings))
-    write_durably(path, content.getvalue())
+    return content.getvalue()
 
 
 def montage_sheets(name: str, pictures: Sequence[tuple[Path, str]]) -> dict[str, tuple[str, list[Path]]]:
