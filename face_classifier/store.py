@@ -341,7 +341,7 @@ class Store:
         if frame.fingerprint is not None:
             orphans = [row for row in self._rows.with_hash(content) if row.source is None]
             if orphans:
-                return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face)
+                return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
         with _as_last_seen():
             partner = self._partner(match)
             folder = self._found_person(partner) if partner else self._folder_of(match)
@@ -360,11 +360,11 @@ class Store:
                 self._rows.update(partner)
         return Kept([_sighting(row), *([_sighting(partner)] if partner else [])], new=True)
 
-    def _give_row(self, row: Row, frame: Frame, face: Face) -> Kept:
+    def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
         alive = self._as_it_lies(row)
         row.source, row.fingerprint, row.frame = frame.source, frame.fingerprint, frame.index
         row.position, row.time = frame.position, frame.time
-        row.box = face.box
+        row.box, row.placed = face.box, row.placed or match.person or UNKNOWNS
         if alive:
             _take_face(row, face, box=True)
         self._rows.update(row)

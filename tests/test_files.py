@@ -1,0 +1,131 @@
+"""Files that survive a power cut, and the lock of a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from face_classifier import files
+from face_classifier.faces import UserError
+from face_classifier.files import FolderLock, content_hash, free_name, png_bytes, write_durably
+
+
+def test_a_file_is_written_whole_and_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    written = write_durably(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert os.listdir(tmp_path) == ["a.png"]
+    now = path.stat()
+    assert (written.st_size, written.st_mtime_ns) == (now.st_size, now.st_mtime_ns)
+
+
+def test_content_reaches_the_disk_before_its_name_and_the_name_before_the_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    synced = []
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else os.fstat(descriptor).st_size
+        synced.append((kind, path.read_bytes()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    write_durably(path, b"the new content")
+    assert synced == [(15, b"old"), ("folder", b"the new content")]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_durably(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_a_folder_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_durably(tmp_path / "gone" / "a.png", b"content")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "오" * 85])
+def test_the_longest_names_can_be_written(tmp_path: Path, name: str) -> None:
+    write_durably(tmp_path / name, b"content")
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_taken_name_gets_a_counter_links_to_nowhere_included(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    assert free_name(path) == path
+    path.symlink_to("nowhere")
+    assert free_name(path).name == "a_2.png"
+    (tmp_path / "a_2.png").touch()
+    assert free_name(path).name == "a_3.png"
+
+
+def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
+    content = os.urandom(files._BLOCK + 17)
+    (tmp_path / "a").write_bytes(content)
+    assert content_hash(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_picture_as_png_is_the_same_picture() -> None:
+    picture = np.random.default_rng(3).integers(0, 255, (7, 9, 3), np.uint8)
+    content = png_bytes(picture)
+    assert np.array_equal(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), picture)
+    assert png_bytes(picture.copy()) == content
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from face_classifier.files import FolderLock
+lock = FolderLock(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_folder_that_another_process_holds_is_refused_with_its_number(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=rf"in use by process {holder.pid};"):
+            FolderLock(tmp_path)
+        holder.kill()
+    FolderLock(tmp_path).release()  # a killed process holds nothing
+
+
+def test_the_number_of_an_earlier_process_is_replaced_whole(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("123456789012\n")
+    lock = FolderLock(tmp_path)
+    try:
+        assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
+    finally:
+        lock.release()
+
+
+def test_a_child_process_does_not_hold_the_lock_on(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        lock.release()
+        FolderLock(tmp_path).release()
+        child.kill()

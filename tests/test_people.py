@@ -1,0 +1,180 @@
+"""Who it is: the greedy rule of the original, its averages and its statistics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from face_classifier.faces import Encoding, Face, Match, Sighting
+from face_classifier.people import PersonDB, by_person, statistics
+
+OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
+
+
+def at(*places: float) -> Encoding:
+    """An encoding at a place in the first dimensions; the others are 0."""
+    encoding = np.zeros(128)
+    encoding[: len(places)] = places
+    return encoding
+
+
+def sighting(face_id: int, person: str | None, encoding: Encoding | None, *, pinned: bool = False) -> Sighting:
+    return Sighting(id=face_id, face=f"face {face_id}", person=person, distance=None, encoding=encoding, pinned=pinned)
+
+
+def people(*sightings: Sighting, threshold: float = 0.44) -> PersonDB:
+    found = PersonDB(threshold)
+    for one in sightings:
+        found.add(one)
+    return found
+
+
+def test_the_first_face_of_all_is_unknown_and_has_no_distance() -> None:
+    assert people().decide(at(0)) == Match()
+
+
+def test_a_face_goes_to_the_person_whose_average_is_nearest() -> None:
+    found = people(sighting(1, "A", at(0)), sighting(2, "B", at(0.5)))
+    assert found.decide(at(0.2)).person == "A"
+    assert found.decide(at(0.3)).person == "B"
+    assert found.decide(at(0.3)).distance == pytest.approx(0.2)
+
+
+def test_the_average_counts_not_the_nearest_face() -> None:
+    found = people(sighting(1, "A", at(0)), sighting(2, "A", at(0.8)), sighting(3, "B", at(1.1)))
+    assert found.decide(at(0.79)).person == "B"  # A's own face is at .8, but A's average at .4
+    assert found.decide(at(0.74)).person == "A"
+
+
+def test_the_average_moves_with_every_face() -> None:
+    found = people(sighting(1, "A", at(0)))
+    assert found.decide(at(0.5)).person is None
+    found.add(sighting(2, "A", at(0.4)))
+    match = found.decide(at(0.5))
+    assert match.person == "A"
+    assert match.distance == pytest.approx(0.3)
+    found.add(sighting(3, "A", at(0.5)))
+    assert found.decide(at(0.5)).distance == pytest.approx(0.2)
+
+
+def test_a_distance_equal_to_the_threshold_is_not_near() -> None:
+    assert people(sighting(1, "A", at(0)), threshold=0.5).decide(at(0.5)).person is None
+    assert people(sighting(1, None, at(0)), threshold=0.5).decide(at(0.5)).partner is None
+    assert people(sighting(1, "A", at(0)), threshold=0.5).decide(at(0.499)).person == "A"
+
+
+def test_two_unknown_faces_that_are_near_make_a_person() -> None:
+    found = people(sighting(7, None, at(0)), sighting(8, None, at(5)))
+    assert found.decide(at(4.9)) == Match(distance=pytest.approx(0.1), partner=8)
+
+
+def test_a_known_person_within_reach_comes_before_a_nearer_unknown_face() -> None:
+    found = people(sighting(1, "A", at(0)), sighting(2, None, at(0.4)))
+    assert found.decide(at(0.39)).person == "A"
+
+
+def test_the_distance_of_an_unknown_face_is_that_to_whoever_is_nearest() -> None:
+    found = people(sighting(1, "A", at(2)), sighting(2, None, at(0, 3)))
+    assert found.decide(at(0)) == Match(distance=pytest.approx(2))
+    assert found.decide(at(0, 1.5)) == Match(distance=pytest.approx(1.5))
+
+
+def test_a_decision_changes_nothing() -> None:
+    found = people(sighting(1, "A", at(0)), sighting(2, None, at(5)))
+    assert [found.decide(at(0.1)) for _ in range(2)] == [Match("A", pytest.approx(0.1))] * 2
+    assert (found.persons, found.known_faces, found.unknown_faces) == (1, 1, 1)
+
+
+def test_a_pinned_face_counts_but_founds_no_person() -> None:
+    found = people(sighting(1, None, at(0), pinned=True))
+    assert found.decide(at(0.1)) == Match()
+    assert found.unknown_faces == 1
+
+
+def test_a_face_that_founded_a_person_is_unknown_no_more() -> None:
+    found = people(*(sighting(number, None, at(number)) for number in range(20)))
+    for number in (0, 19, 7):
+        found.remove_unknown(number)
+        assert found.decide(at(number)).partner is None
+        found.add(sighting(number, f"person {number}", at(number)))
+    assert (found.persons, found.known_faces, found.unknown_faces) == (3, 3, 17)
+    for number in {*range(20)} - {0, 19, 7}:
+        assert found.decide(at(number)).partner == number
+
+
+def test_a_face_without_encoding_is_refused() -> None:
+    with pytest.raises(ValueError, match="face 3 has no encoding"):
+        people(sighting(3, "A", None))
+
+
+def test_what_was_added_is_not_changed() -> None:
+    encoding = at(0)
+    found = people(sighting(1, "A", encoding))
+    found.add(sighting(2, "A", at(1)))
+    assert not encoding.any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_faces_are_placed_as_the_rule_says_it(seed: int) -> None:
+    """The fast search beside the rule in its plainest words, over growing matrices and removed rows."""
+    numbers = np.random.default_rng(seed)
+    centres = numbers.normal(size=(12, 128)) * 0.06
+    found = PersonDB(0.6)
+    members: dict[str, list[Encoding]] = {}
+    unknown: dict[int, Encoding] = {}
+    for number in range(150):
+        probe = centres[numbers.integers(12)] + numbers.normal(size=128) * 0.03
+        averages = {name: float(np.linalg.norm(np.mean(own, axis=0) - probe)) for name, own in members.items()}
+        loners = {face: float(np.linalg.norm(encoding - probe)) for face, encoding in unknown.items()}
+        match = found.decide(probe)
+        if averages and min(averages.values()) < 0.6:
+            name = min(averages, key=averages.__getitem__)
+            assert (match.person, match.partner) == (name, None)
+            assert match.distance == pytest.approx(averages[name])
+        elif loners and min(loners.values()) < 0.6:
+            partner = min(loners, key=loners.__getitem__)
+            assert (match.person, match.partner) == (None, partner)
+            name = f"person_{number}"
+            members[name] = [unknown.pop(partner)]
+            found.remove_unknown(partner)
+            found.add(sighting(partner, name, members[name][0]))
+        else:
+            assert (match.person, match.partner) == (None, None)
+            unknown[number] = probe
+            found.add(sighting(number, None, probe))
+            continue
+        members[name].append(probe)
+        found.add(sighting(number, name, probe))
+    assert found.persons == len(members) > 3
+    assert found.unknown_faces == len(unknown)
+
+
+def test_real_faces_find_each_other(faces: dict[str, Face]) -> None:
+    found = people(sighting(1, None, faces[OBAMA].encoding), sighting(2, None, faces[BIDEN].encoding))
+    assert found.decide(faces[OBAMA_AGAIN].encoding).partner == 1
+    known = people(sighting(1, "Barack", faces[OBAMA].encoding), sighting(2, "Joe", faces[BIDEN].encoding))
+    assert {known.decide(faces[name].encoding).person for name in (OBAMA, OBAMA_AGAIN, OBAMA_OLD)} == {"Barack"}
+
+
+# Statistics
+
+
+def test_people_are_sorted_by_name_and_unknown_faces_are_nobody() -> None:
+    grouped = by_person(
+        [sighting(1, "b", at(1)), sighting(2, None, at(2)), sighting(3, "a", at(3)), sighting(4, "b", at(4))]
+    )
+    assert [(name, matrix.shape) for name, matrix in grouped] == [("a", (1, 128)), ("b", (2, 128))]
+    assert grouped[1][1][:, 0].tolist() == [1, 4]
+
+
+def test_statistics_tell_the_distances_between_and_within_people() -> None:
+    first, second = statistics([("A", np.array([at(0), at(0.3), at(0.6)])), ("B", np.array([at(0.3, 0.4)]))])
+    assert (first.name, first.faces, second.name, second.faces) == ("A", 3, "B", 1)
+    assert first.to_averages == pytest.approx([0, 0.4])
+    assert second.to_averages == pytest.approx([0.4, 0])
+    assert (first.nearest, first.mean, first.furthest) == pytest.approx((0, 0.2, 0.3), abs=1e-12)
+    assert (second.nearest, second.mean, second.furthest) == (0, 0, 0)
+
+
+def test_there_are_no_statistics_of_nobody() -> None:
+    assert list(statistics(by_person([sighting(1, None, at(0))]))) == []
