@@ -185,14 +185,14 @@ class Store:
         before = {row.id: _changeable(row) for row in rows}
         read = _PhotoReader(self, read_photo)
         moves = _follow_moves(settled, scan.folders)
-        unfinished = [row.intent for row, entry in settled.pairs if row.intent and row.intent != entry.folder]
+        intents = [row.intent for row in rows if row.intent]
         for row, entry in settled.pairs:
             self._bring_up_to_date(row, entry, settled, read)
         for row in settled.gone:
             row.state, row.encoding, row.intent = DELETED, None, None
         if self._writing:
             self._write_look([row for row in rows if before[row.id] != _changeable(row)], moves)
-            self._tidy(scan.parts, unfinished)
+            self._tidy(scan.parts, intents)
         new = [made for entry in settled.new if (made := self._new_row(entry, settled.hashes[entry], read))]
         kept = [*(row for row, _ in settled.pairs), *new]
         with _collector_at_rest():
@@ -215,14 +215,14 @@ class Store:
             for row in changed:
                 self._rows.update(row)
             self._rows.log_moves(moves, datetime.now(timezone.utc))
-            self._rows.set_mark(_NUMBER_MARK, max(self._rows.mark(_NUMBER_MARK), *numbers, 0, 0))
+            self._rows.set_mark(_NUMBER_MARK, max([self._rows.mark(_NUMBER_MARK), *numbers]))
 
-    def _tidy(self, parts: list[str], unfinished: list[str]) -> None:
+    def _tidy(self, parts: list[str], intents: list[str]) -> None:
         """Remove what a killed process of ours left: half written files, the empty folder of a person to be."""
         for part in parts:
             with suppress(OSError):
                 os.unlink(part)
-        for folder in unfinished:
+        for folder in intents:
             with suppress(OSError):
                 os.rmdir(self.folder / folder)  # only if it is empty
                 self._folders.discard(folder)
@@ -415,11 +415,7 @@ class Store:
             self._rows.set_mark(_NUMBER_MARK, number)
             self._rows.update(partner)
         self._make_folder(name)
-        try:
-            os.rename(self.folder / UNKNOWNS / partner.file, self.folder / name / partner.file)
-        except FileNotFoundError:
-            self._tidy([], [name])
-            raise
+        os.rename(self.folder / UNKNOWNS / partner.file, self.folder / name / partner.file)
         sync_folder(self.folder / name)
         sync_folder(self.folder / UNKNOWNS)
         return name

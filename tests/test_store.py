@@ -261,6 +261,17 @@ def test_alike_frames_of_a_still_scene_are_faces_of_their_own(gallery: Gallery) 
     assert gallery.pictures() == before[1:]
 
 
+def test_of_alike_frames_the_one_that_was_deleted_stays_deleted(gallery: Gallery) -> None:
+    gallery.see(OBAMA, OBAMA)
+    first, second = (gallery.folder / picture for picture in gallery.pictures())
+    first.unlink()
+    gallery.look()
+    gallery.move(second.rename(second.with_name("at home.png")), "Barack")
+    os.utime(gallery.picture("Barack"), (1, 1))
+    gallery.look()
+    assert [(row.file, row.state) for row in rows_of(gallery)] == [(first.name, "deleted"), ("at home.png", "kept")]
+
+
 def test_alike_frames_of_a_still_scene_stay_single_without_the_table(gallery: Gallery) -> None:
     gallery.see(OBAMA, OBAMA, OBAMA)
     before = gallery.pictures()
