@@ -104,13 +104,13 @@ def write_clip(path: Path, size: tuple[int, int] = SIZE) -> None:
 def _frames(size: tuple[int, int]) -> Iterator[Image]:
     paths = photographs()
     for scene in _SCENES:
-        images = [cv2.imread(str(paths[name])) for name in scene.photographs]
+        images = [np.asarray(cv2.imread(str(paths[name]))) for name in scene.photographs]
         count = round(scene.seconds * FPS)
         part = size[0] // len(images), size[1]
         for number in range(count):
             share = number / (count - 1)
             parts = [
-                _look(image, begin, end, share, part)  # type: ignore[arg-type]
+                _look(image, begin, end, share, part)
                 for image, begin, end in zip(images, scene.begin, scene.end, strict=True)
             ]
             yield np.hstack(parts)
@@ -124,6 +124,6 @@ def _look(image: Image, begin: _View, end: _View, share: float, size: tuple[int,
     )
     scale = size[0] / wide
     shift = np.array([[scale, 0, size[0] / 2 - scale * across], [0, scale, size[1] / 2 - scale * down]])
-    return cv2.warpAffine(  # type: ignore[return-value]
+    return cv2.warpAffine(
         image, shift, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT, borderValue=(24, 24, 24)
     )

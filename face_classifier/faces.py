@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.errors import UserError as UserError  # TEMPORARY re-export
-
 Image = npt.NDArray[np.uint8]  # shape (height, width, 3)
+Landmarks = npt.NDArray[np.float32]  # shape (5, 2)
 Encoding = npt.NDArray[np.float64]  # shape (128,)
 
 ENCODING_SIZE = 128
+
+# Which files of a folder are taken for pictures. HEIC is here although Pillow alone cannot read it: better told than
+# left out in silence.
+PICTURE_SUFFIXES = frozenset(
+    ".avif .bmp .dib .heic .heif .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -99,6 +104,15 @@ class Detection:
 
     box: Box
     score: float | None = None  # the detector's own confidence, where it tells one
+    # (5, 2) x, y in pixels of the original picture: the person's right eye, left eye, nose tip, right and left corner
+    # of the mouth; None from a detector that has none (and whose box is square then, as dlib's are)
+    landmarks: Landmarks | None = None
+    quality: float | None = None  # 0 = useless to 1 = as good as matters; None = not assessed
+
+    def scaled(self, factor: float) -> Detection:
+        """The same detection in a picture ``factor`` times as large."""
+        landmarks = None if self.landmarks is None else self.landmarks * np.float32(factor)
+        return replace(self, box=self.box.scaled(factor), landmarks=landmarks)
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,7 @@ class Face:
     box: Box
     encoding: Encoding  # (128,) float64
     made_by: Provenance
+    quality: float | None = None  # as of its detection
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
@@ -125,11 +140,11 @@ class Face:
 
 @dataclass(frozen=True)
 class Match:
-    """What PersonDB decides for a face; at most one of ``person`` and ``partner`` is given."""
+    """What PersonDB decides for a face; without ``person``, ``partners`` make a new person together with it."""
 
     person: str | None = None  # None = nobody known
     distance: float | None = None  # L2, before joining; None = there was nothing to compare with
-    partner: int | None = None  # id of the unknown face that makes a new person together with this one
+    partners: tuple[int, ...] = ()  # ids of the unknown faces that are of the same person
 
 
 @dataclass(frozen=True)
@@ -144,7 +159,7 @@ class Seen:
 class Sighting:
     """A face of the gallery: where and when it was seen, and whose it is now."""
 
-    id: int  # of the row; 0 = not stored
+    id: int  # of the row, or that the row would have; 0 = not stored
     face: str  # the stem of the picture's file when first written
     person: str | None  # None = unknown
     distance: float | None  # L2, at the decision
@@ -155,6 +170,9 @@ class Sighting:
     box: Box | None = None  # pixels of the original picture
     encoding: Encoding | None = None  # (128,) float64; None where it was not asked for
     pinned: bool = False  # the user put it into `unknowns`: it is not to be placed by the program
+    corrected: bool = False  # the user put it into the person's folder: it is not to be moved by the program
+    quality: float | None = None  # 0 to 1; None = not assessed
+    track: int | None = None  # faces with one number are one face over consecutive frames; None = alone
 
 
 def check_encoding(value: Any) -> Encoding:

@@ -28,21 +28,15 @@ from PIL import Image as Pillow
 from PIL import ImageFile, ImageOps
 
 from face_classifier.errors import UserError
-from face_classifier.faces import Frame, Image
+from face_classifier.faces import PICTURE_SUFFIXES, Frame, Image
 
 if "OPENCV_LOG_LEVEL" not in os.environ:  # its own complaints would stand between the user and our sentence
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def _suffixes(names: str) -> frozenset[str]:
-    return frozenset(f".{name}" for name in names.split())
-
-
-# What a folder is searched for. HEIC is here although Pillow alone cannot read it: better told than left out silently.
-PICTURE_SUFFIXES = _suffixes("avif bmp dib heic heif j2k jfif jp2 jpe jpeg jpg mpo pbm pgm png pnm ppm tif tiff webp")
-VIDEO_SUFFIXES = _suffixes(
-    "264 265 3g2 3gp asf avi divx dv f4v flv gif h264 h265 hevc m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts "
-    "mxf ogv ts vob webm wmv y4m"
+VIDEO_SUFFIXES = frozenset(
+    ".264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .m2ts .m2v .m4v .mkv .mov .mp4 .mpe "
+    ".mpeg .mpg .mts .mxf .ogv .ts .vob .webm .wmv .y4m".split()
 )
 
 # Pillow's readers that decode by themselves and recognise their format by more than a guess.
@@ -468,9 +462,11 @@ def open_source(path: str) -> Source:
         raise UserError(f"{path} is a folder that cannot be opened; check that you may read it")
     if not os.path.isfile(path):
         raise UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
-    if _is_still(_head(path)) or _is_single_picture(path):
+    head = _head(path)
+    if _is_still(head):
         return Picture(path)
-    return VideoFile(path)
+    # Pillow takes a tenth of a second to make ready, which a plain video need not wait for.
+    return VideoFile(path) if _is_seekable(head) or not _is_single_picture(path) else Picture(path)
 
 
 def read_picture(path: Path) -> Image:
