@@ -3,31 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
 
-from face_classifier.detect import HogDetector
-from face_classifier.encode import DlibEncoder
-from face_classifier.faces import Box, Detection, Face, Image, Provenance
+import cv2
+
+from face_classifier import models
+from face_classifier.detect import HogDetector, YuNet
+from face_classifier.encode import DlibEncoder, ResNetEncoder
+from face_classifier.errors import UserError
+from face_classifier.faces import Box, Detection, Encoding, Face, Image, Provenance
+from face_classifier.mmod import Mmod
+from face_classifier.quality import assess
+from face_classifier.sface import SFaceEncoder
+
+
+class Detector(Protocol):
+    name: str
+
+    def detect(self, image: Image) -> list[Detection]:
+        """The faces in a BGR picture (height, width, 3) uint8, boxes in its pixels, in any order."""
+
+
+class Encoder(Protocol):
+    space: str
+    chip: str
+    precision: str
+
+    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Encoding]:
+        """The encodings, (128,) float64 each, of faces in a BGR picture, in the given order."""
 
 
 class Engine:
-    """Finds and encodes faces."""
+    """Finds and encodes faces. Several threads may use one at a time."""
 
-    def __init__(self, resize_ratio: float = 1.0) -> None:
-        self._detector = HogDetector(resize_ratio)
-        # Single photos are searched whole: they are small, and a face that is missed there is a wrong encoding.
-        self._photo_detector = HogDetector()
-        self._encoder = DlibEncoder()
-        self.made_by = Provenance(self._encoder.space, self._detector.name, self._encoder.chip, self._encoder.precision)
+    def __init__(
+        self, detector: Detector, encoder: Encoder, *, resize_ratio: float = 1.0, assesses: bool = True
+    ) -> None:
+        """``resize_ratio``: search frames at this size (0 to 1]; smaller is faster and misses more.
+
+        ``assesses``: give each detection a quality.
+        """
+        self._detector, self._encoder = detector, encoder
+        self._ratio, self._assesses = resize_ratio, assesses
+        self.made_by = Provenance(encoder.space, detector.name, encoder.chip, encoder.precision)
 
     def detect(self, image: Image) -> list[Detection]:
-        """Faces in a BGR picture (height, width, 3) uint8, from left to right."""
-        return self._detector.detect(image)
+        """The faces in a BGR picture (height, width, 3) uint8, from left to right."""
+        if self._ratio == 1:
+            return self._search(image, image)
+        height, width = image.shape[:2]
+        size = max(1, round(width * self._ratio)), max(1, round(height * self._ratio))
+        return self._search(cv2.resize(image, size, interpolation=cv2.INTER_AREA), image)
+
+    def _search(self, smaller: Image, image: Image) -> list[Detection]:
+        found = self._detector.detect(smaller)
+        if smaller is not image:
+            found = [detection.scaled(1 / self._ratio) for detection in found]
+        if self._assesses:
+            found = [replace(detection, quality=assess(image, detection).value) for detection in found]
+        return sorted(found, key=lambda detection: (detection.box.left, detection.box.top))
 
     def encode(self, image: Image, detections: Sequence[Detection]) -> list[Face]:
         """The detected faces of the same picture as numbers, in the same order."""
         encodings = self._encoder.encode(image, detections)
         return [
-            Face(detection.box, encoding, self.made_by)
+            Face(detection.box, encoding, self.made_by, detection.quality)
             for detection, encoding in zip(detections, encodings, strict=True)
         ]
 
@@ -35,14 +76,48 @@ class Engine:
         """The one face that a BGR photo is about, and whether it was found at all.
 
         In a picture that the program cut itself (3 x 3 boxes) that is the most central face, in any other photo the
-        largest. If none is found, the middle third of the picture is taken for the box.
+        largest. If none is found, the middle third of the picture is taken for the box. Photos are searched whole,
+        whatever the resize ratio: a face that is missed there is a wrong encoding.
         """
-        detections = self._photo_detector.detect(image)
+        detections = self._search(image, image)
         if detections:
             chosen = min(detections, key=_off_centre(image)) if own_cut else max(detections, key=_area)
         else:
             chosen = Detection(_middle_third(image))
         return self.encode(image, [chosen])[0], bool(detections)
+
+
+def make_engine(
+    name: str, detector: str | None, resize_ratio: float, tell: Callable[[str], None], encoder: str = "dlib"
+) -> Engine:
+    """The engine "fast" or "original", with its own or another detector.
+
+    ``encoder``: "dlib" or "sface", which the fast engine alone has.
+    Without YuNet's file and without a network HOG stands in, and ``tell`` is given a sentence about it.
+    """
+    chosen = detector or ("hog" if name == "original" else "yunet")
+    return Engine(
+        _detector(chosen, tell), _encoder(name, encoder), resize_ratio=resize_ratio, assesses=name != "original"
+    )
+
+
+def _encoder(engine: str, name: str) -> Encoder:
+    if name == "sface":
+        return SFaceEncoder(models.graph("sface"))
+    if engine == "original":
+        return DlibEncoder()
+    return ResNetEncoder(models.graph("dlib-resnet"), models.find(models.LANDMARKS))
+
+
+def _detector(name: str, tell: Callable[[str], None]) -> Detector:
+    if name == "cnn":
+        return Mmod(models.graph("mmod"))
+    if name == "yunet":
+        try:
+            return YuNet(models.graph("yunet"))
+        except UserError as error:
+            tell(f"the slower detector hog stands in for yunet: {error} (or run `face-classifier models fetch` later)")
+    return HogDetector()
 
 
 def _area(detection: Detection) -> int:

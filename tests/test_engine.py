@@ -9,17 +9,88 @@ import pytest
 
 from face_classifier.detect import HogDetector
 from face_classifier.encode import DlibEncoder
-from face_classifier.engine import Engine
+from face_classifier.engine import Detector, Engine, make_engine
 from face_classifier.faces import Box, Detection, Face, Image, as_rgb
+from face_classifier.spaces import SPACES
+
+ENGINES = [
+    ("fast", None, "dlib"),
+    ("fast", "hog", "dlib"),
+    ("fast", "cnn", "dlib"),
+    ("fast", None, "sface"),
+    ("fast", "hog", "sface"),
+    ("original", None, "dlib"),
+    ("original", "yunet", "dlib"),
+]
+
+
+@pytest.fixture(scope="module", params=ENGINES, ids=lambda names: "-".join(filter(None, names)))
+def any_engine(request: pytest.FixtureRequest) -> Engine:
+    name, detector, encoder = request.param
+    return make_engine(name, detector, 1.0, pytest.fail, encoder)
+
+
+class TestEveryEngine:
+    """What holds for every detector and encoder."""
+
+    def test_it_finds_the_face_and_tells_where_from_left_to_right(self, any_engine: Engine, portraits):
+        left, right = portraits["obama.jpg"], portraits["biden.jpg"]
+        height = min(len(left), len(right))
+        both = np.ascontiguousarray(np.hstack([left[:height], right[:height]]))
+        boxes = [detection.box for detection in any_engine.detect(both)]
+        assert len(boxes) == 2
+        assert boxes[0].overlap(Box(57, 247, 164, 140)) > 0.4
+        assert boxes[1].overlap(Box(96, 296 + 364, 225, 168 + 364)) > 0.4
+
+    def test_it_finds_nothing_where_nothing_is(self, any_engine: Engine):
+        assert any_engine.detect(np.full((90, 120, 3), 99, np.uint8)) == []
+        assert any_engine.encode(np.full((90, 120, 3), 99, np.uint8), []) == []
+
+    @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (500, 3)])
+    def test_a_picture_of_any_shape_is_searched(self, any_engine: Engine, shape: tuple[int, int]):
+        assert any_engine.detect(np.zeros((*shape, 3), np.uint8)) == []
+
+    def test_one_person_is_near_and_another_far(self, any_engine: Engine, portraits):
+        one, same, other = (
+            any_engine.photo(portraits[name], own_cut=False)[0] for name in ("obama.jpg", "obama2.jpg", "biden.jpg")
+        )
+        threshold = SPACES[any_engine.made_by.space].threshold
+        assert distance(one, same) < threshold - 0.02
+        assert distance(one, other) > threshold + 0.14
+
+    def test_a_face_cut_by_the_edge_of_the_picture_is_encoded(self, any_engine: Engine, portraits):
+        image = np.ascontiguousarray(portraits["obama.jpg"][:, 160:])
+        face = any_engine.encode(image, [Detection(Box(57, 87, 164, -20))])[0]
+        assert np.isfinite(face.encoding).all()
+
+    def test_it_tells_what_made_the_encodings(self, any_engine: Engine, portraits):
+        face = any_engine.photo(portraits["biden.jpg"], own_cut=False)[0]
+        assert face.made_by == any_engine.made_by
+        assert face.made_by.space in ("dlib-resnet-v1", "sface-2021dec")
+        assert face.made_by.detector in ("hog", "cnn", "yunet")
+
+    def test_pictures_handed_in_are_left_as_they_were(self, any_engine: Engine, portraits):
+        image = portraits["biden.jpg"].copy()
+        any_engine.encode(image, any_engine.detect(image))
+        assert (image == portraits["biden.jpg"]).all()
+
+
+def test_both_engines_give_one_face_nearly_the_same_numbers(portraits):
+    fast, original = (make_engine(name, None, 1.0, pytest.fail) for name in ("fast", "original"))
+    for name in ("obama.jpg", "obama2.jpg", "biden.jpg"):
+        pair = [engine.photo(portraits[name], own_cut=False)[0] for engine in (fast, original)]
+        assert distance(*pair) < 0.25
+    assert fast.made_by.space == original.made_by.space
+
+
+def test_only_the_fast_engine_assesses_quality(portraits):
+    fast, original = (make_engine(name, None, 1.0, pytest.fail) for name in ("fast", "original"))
+    assert 0 < (fast.detect(portraits["biden.jpg"])[0].quality or 0) <= 1
+    assert original.detect(portraits["biden.jpg"])[0].quality is None
 
 
 def distance(one: Face, other: Face) -> float:
     return float(np.linalg.norm(one.encoding - other.encoding))
-
-
-def test_two_photographs_of_one_person_are_near_and_of_two_people_far(faces: dict[str, Face]):
-    assert distance(faces["obama.jpg"], faces["obama2.jpg"]) < 0.44
-    assert distance(faces["obama.jpg"], faces["biden.jpg"]) > 0.6
 
 
 def test_the_encoder_is_given_rgb(photographs: dict[str, Path]):
@@ -42,29 +113,26 @@ def test_boxes_are_top_right_bottom_left_around_the_face(portraits: dict[str, Im
 
 def test_half_the_resolution_finds_a_large_face_in_the_same_place(photographs: dict[str, Path]):
     image = cv2.imread(str(photographs["obama.jpg"]))
-    (whole,) = HogDetector().detect(image)
-    (half,) = HogDetector(0.5).detect(image)
+    whole, half = (make_engine("original", None, ratio, pytest.fail).detect(image)[0] for ratio in (1.0, 0.5))
     assert whole.box.overlap(half.box) > 0.6
 
 
-def test_half_the_resolution_searches_a_quarter_of_the_pixels(portraits: dict[str, Image], monkeypatch):
+def test_half_the_resolution_searches_a_quarter_of_the_pixels_and_scales_what_it_finds():
     searched = []
 
-    def spy(rgb: Image) -> list[tuple[int, int, int, int]]:
-        searched.append(rgb.shape[:2])
-        return []
+    class Spy:
+        name = "spy"
 
-    monkeypatch.setattr(face_recognition, "face_locations", spy)
-    HogDetector(0.5).detect(np.zeros((100, 200, 3), np.uint8))
+        def detect(self, image: Image) -> list[Detection]:
+            searched.append(image.shape[:2])
+            return [Detection(Box(10, 30, 40, 20), landmarks=np.full((5, 2), 25, np.float32))]
+
+    spy: Detector = Spy()
+    engine = Engine(spy, DlibEncoder(), resize_ratio=0.5, assesses=False)
+    (found,) = engine.detect(np.zeros((100, 200, 3), np.uint8))
     assert searched == [(50, 100)]
-
-
-def test_faces_come_from_left_to_right(portraits: dict[str, Image], engine: Engine):
-    height = min(portraits["biden.jpg"].shape[0], portraits["obama.jpg"].shape[0])
-    both = np.ascontiguousarray(np.hstack([portraits["obama.jpg"][:height], portraits["biden.jpg"][:height]]))
-    boxes = [detection.box for detection in engine.detect(both)]
-    assert len(boxes) == 2
-    assert boxes[0].left < boxes[1].left
+    assert found.box == Box(20, 60, 80, 40)
+    assert (found.landmarks == 50).all()
 
 
 def test_repeated_detection_loses_no_face(portraits: dict[str, Image]):
