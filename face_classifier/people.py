@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,62 +13,110 @@ from face_classifier.faces import ENCODING_SIZE, Encoding, Match, Sighting
 
 Matrix = npt.NDArray[np.float64]  # shape (rows, 128)
 
+_ROUGH = 1e-5  # squared L2: ten times the error of a float32 product of encodings of length up to 2
+
 
 class _Rows:
-    """A growing matrix of encodings whose nearest row is found by one matrix product."""
+    """A growing matrix of encodings whose nearest row is found by one matrix product.
+
+    The product is in float32, twice as fast; every row that its error leaves in doubt is measured again.
+    """
 
     def __init__(self) -> None:
         self._matrix: Matrix = np.empty((16, ENCODING_SIZE))
-        self._squares: npt.NDArray[np.float64] = np.empty(16)
+        self._handicaps: npt.NDArray[np.float64] = np.empty(16)
+        self._rough = np.empty((16, ENCODING_SIZE), np.float32)
+        self._offsets = np.empty(16, np.float32)  # |x|^2 + the handicap of each row
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
 
+    def __getitem__(self, row: int) -> Encoding:
+        return self._matrix[row]
+
     def append(self, encoding: Encoding) -> None:
-        if self._size == len(self._squares):
-            self._matrix = np.concatenate([self._matrix, np.empty_like(self._matrix)])
-            self._squares = np.concatenate([self._squares, np.empty_like(self._squares)])
+        if self._size == len(self._offsets):
+            self._matrix = _doubled(self._matrix)
+            self._handicaps = _doubled(self._handicaps)
+            self._rough = _doubled(self._rough)
+            self._offsets = _doubled(self._offsets)
         self._size += 1
         self.replace(self._size - 1, encoding)
 
-    def replace(self, row: int, encoding: Encoding) -> None:
-        self._matrix[row] = encoding
-        self._squares[row] = encoding @ encoding
+    def replace(self, row: int, encoding: Encoding, handicap: float = 0.0) -> None:
+        self._matrix[row] = self._rough[row] = encoding
+        self._handicaps[row] = handicap
+        self._offsets[row] = encoding @ encoding + handicap
 
     def drop(self, row: int) -> None:
         """Remove a row; the last one takes its place."""
         self._size -= 1
-        self._matrix[row] = self._matrix[self._size]
-        self._squares[row] = self._squares[self._size]
+        self.replace(row, self._matrix[self._size], float(self._handicaps[self._size]))
 
-    def nearest(self, probe: Encoding) -> tuple[int, float] | None:
-        """Row and L2 distance of the nearest encoding; None without rows."""
+    def nearest(self, probe: Encoding, forbidden: Collection[int] = ()) -> tuple[int, float] | None:
+        """The row with the least root of squared L2 distance + handicap, and that; None without an allowed row."""
         if not self._size:
             return None
         # |x - q|^2 = |x|^2 - 2 x.q + |q|^2, and |q|^2 is the same for every row
-        row = int(np.argmin(self._squares[: self._size] - 2 * (self._matrix[: self._size] @ probe)))
-        return row, float(np.linalg.norm(self._matrix[row] - probe))
+        measure = self._rough[: self._size] @ (-2 * probe).astype(np.float32)
+        measure += self._offsets[: self._size]
+        measure[list(forbidden)] = np.inf
+        least = measure.min()
+        if least == np.inf:
+            return None
+        near = np.flatnonzero(measure <= least + _ROUGH)
+        exact = ((self._matrix[near] - probe) ** 2).sum(axis=1) + self._handicaps[near]
+        best = int(np.argmin(exact))
+        return int(near[best]), float(np.sqrt(exact[best]))
+
+
+def _doubled(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.concatenate([rows, np.empty_like(rows)])
+
+
+@dataclass
+class _Group:
+    """Unknown faces of one track, or a single one: nobody yet, but certainly one person."""
+
+    key: int  # the track, or minus the face id of a face without a track
+    ids: list[int]
+    total: Encoding  # the sum of their encodings
 
 
 class PersonDB:
     """The gallery: people by their average encoding, and unknown faces that are nobody yet.
 
     A face goes to the person whose average is nearest, if nearer than ``threshold`` (L2). Else the nearest unknown
-    face, if nearer than ``threshold``, makes a new person together with it. Else it is unknown.
+    face, if nearer than ``threshold``, makes a new person together with it. Else it is unknown. That is the original
+    program's rule.
+
+    The faces of a track (one face over consecutive frames) are one person and decided together, by the mean of their
+    encodings; a track that has a person keeps it. Tracks that share a frame are different people.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, threshold: float, *, spread: float = 0.0, founding: int = 2) -> None:
+        """``spread``: how much of a person's scatter (mean squared distance of its faces to its average) is added to
+        the squared distance, so that one whose faces vary a lot does not grow into everybody's.
+
+        ``founding``: how many faces of one track found a person by themselves; two tracks that are near always do.
+        """
         self._threshold = threshold
+        self._spread = spread
+        self._founding = founding
         self._names: list[str] = []
         self._row_of: dict[str, int] = {}
         self._sums: list[Encoding] = []
+        self._squares: list[float] = []
         self._counts: list[int] = []
         self._averages = _Rows()
-        self._unknown_ids: list[int] = []
-        self._unknowns = _Rows()
-        self._known = 0
-        self._pinned = 0
+        self._groups: list[_Group] = []  # parallel to the rows of their means
+        self._means = _Rows()
+        self._place_of: dict[int, int] = {}  # key -> row of its group
+        self._person_of: dict[int, str] = {}  # by track
+        self._beside: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
+        self._refused: dict[int, set[str]] = {}  # track -> people whom it is not
+        self._known = self._unknown = self._pinned = 0
 
     @property
     def persons(self) -> int:
@@ -79,7 +128,7 @@ class PersonDB:
 
     @property
     def unknown_faces(self) -> int:
-        return len(self._unknown_ids) + self._pinned
+        return self._unknown + self._pinned
 
     def add(self, sighting: Sighting) -> None:
         """Take in a face as it is labelled. One that the user pinned to unknown counts, but founds no person."""
@@ -87,40 +136,96 @@ class PersonDB:
             raise ValueError(f"the face {sighting.face} has no encoding")
         if sighting.person is not None:
             self._join(sighting.person, sighting.encoding)
+            if sighting.track is not None and not sighting.corrected:
+                self._person_of[sighting.track] = sighting.person
         elif sighting.pinned:
             self._pinned += 1
         else:
-            self._unknown_ids.append(sighting.id)
-            self._unknowns.append(sighting.encoding)
+            self._wait(_key(sighting), sighting.id, sighting.encoding)
 
-    def remove_unknown(self, face_id: int) -> None:
-        row = self._unknown_ids.index(face_id)
-        self._unknown_ids[row] = self._unknown_ids[-1]
-        self._unknown_ids.pop()
-        self._unknowns.drop(row)
+    def apart(self, one: int, other: int) -> None:
+        """Two tracks shared a frame: they are different people."""
+        self._beside.setdefault(one, set()).add(other)
+        self._beside.setdefault(other, set()).add(one)
 
-    def decide(self, encoding: Encoding) -> Match:
+    def refuse(self, track: int, person: str) -> None:
+        """The user said of a face of this track that it is not this person."""
+        self._refused.setdefault(track, set()).add(person)
+
+    def remove_unknown(self, sighting: Sighting) -> None:
+        """An unknown face, with all of its track, is to be taken in again with a person."""
+        row = self._place_of.pop(_key(sighting), None)
+        if row is None:
+            return
+        self._unknown -= len(self._groups[row].ids)
+        last = self._groups.pop()
+        self._means.drop(row)
+        if row < len(self._groups):
+            self._groups[row] = last
+            self._place_of[last.key] = row
+
+    def decide(self, encoding: Encoding, track: int | None = None) -> Match:
         """Whose face this is; changes nothing. ``encoding``: (128,) float64."""
-        person = self._averages.nearest(encoding)
+        refused = self._refused.get(track, set()) if track is not None else set()
+        if track is not None and track in self._person_of and self._person_of[track] not in refused:
+            name = self._person_of[track]
+            average = self._averages[self._row_of[name]]
+            return Match(person=name, distance=float(np.linalg.norm(average - encoding)))
+        own = self._groups[self._place_of[track]] if track is not None and track in self._place_of else None
+        probe = (own.total + encoding) / (len(own.ids) + 1) if own else encoding
+        mates = tuple(own.ids) if own else ()
+        others = self._beside.get(track, set()) if track is not None else set()
+        person = self._nearest_person(probe, others, refused)
         if person and person[1] < self._threshold:
-            return Match(person=self._names[person[0]], distance=person[1])
-        unknown = self._unknowns.nearest(encoding)
+            return Match(self._names[person[0]], float(np.linalg.norm(self._averages[person[0]] - probe)), mates)
+        mine = {self._place_of[key] for key in (*others, *([own.key] if own else [])) if key in self._place_of}
+        unknown = self._means.nearest(probe, mine)
+        distance = min((found[1] for found in (person, unknown) if found), default=None)
         if unknown and unknown[1] < self._threshold:
-            return Match(distance=unknown[1], partner=self._unknown_ids[unknown[0]])
-        return Match(distance=min((found[1] for found in (person, unknown) if found), default=None))
+            return Match(distance=unknown[1], partners=(*mates, *self._groups[unknown[0]].ids))
+        if own and len(own.ids) + 1 >= self._founding:
+            return Match(distance=float(np.linalg.norm(own.total / len(own.ids) - encoding)), partners=mates)
+        return Match(distance=distance)
+
+    def _nearest_person(
+        self, probe: Encoding, others: Collection[int], refused: Collection[str]
+    ) -> tuple[int, float] | None:
+        forbidden = {self._row_of[self._person_of[track]] for track in others if track in self._person_of}
+        forbidden |= {self._row_of[name] for name in refused if name in self._row_of}
+        return self._averages.nearest(probe, forbidden)
+
+    def _wait(self, key: int, face_id: int, encoding: Encoding) -> None:
+        self._unknown += 1
+        row = self._place_of.get(key)
+        if row is None:
+            self._place_of[key] = len(self._groups)
+            self._groups.append(_Group(key, [face_id], encoding.copy()))
+            self._means.append(encoding)
+            return
+        group = self._groups[row]
+        group.ids.append(face_id)
+        group.total += encoding
+        self._means.replace(row, group.total / len(group.ids))
 
     def _join(self, name: str, encoding: Encoding) -> None:
         self._known += 1
         row = self._row_of.setdefault(name, len(self._names))
         if row == len(self._names):
             self._names.append(name)
-            self._sums.append(encoding.copy())
-            self._counts.append(1)
+            self._sums.append(np.zeros(ENCODING_SIZE))
+            self._squares.append(0.0)
+            self._counts.append(0)
             self._averages.append(encoding)
-            return
         self._sums[row] += encoding
+        self._squares[row] += float(encoding @ encoding)
         self._counts[row] += 1
-        self._averages.replace(row, self._sums[row] / self._counts[row])
+        average = self._sums[row] / self._counts[row]
+        scatter = self._squares[row] / self._counts[row] - float(average @ average)
+        self._averages.replace(row, average, self._spread * max(0.0, scatter))
+
+
+def _key(sighting: Sighting) -> int:
+    return -sighting.id if sighting.track is None else sighting.track
 
 
 def by_person(sightings: Iterable[Sighting]) -> list[tuple[str, Matrix]]:
