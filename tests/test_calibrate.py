@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from face_classifier.calibrate import Calibration, calibrate
+from face_classifier.engine import Engine
+
+NONE_APART = np.zeros((0, 2), np.int64)
+SPREAD = 0.5
+
+
+def gallery(near: float, away: float, people: int = 12, faces: int = 8, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Encodings, tracks and people: two faces of one person about ``near`` apart, of two people about ``away``."""
+    dice = np.random.default_rng(seed)
+    centres = dice.normal(0, (away**2 - near**2) ** 0.5 / 256**0.5, (people, 128))
+    encodings = np.repeat(centres, faces, axis=0) + dice.normal(0, near / 256**0.5, (people * faces, 128))
+    return encodings, np.arange(len(encodings)), np.repeat(np.arange(people), faces)
+
+
+def calibrated(encodings: np.ndarray, tracks: np.ndarray, people: np.ndarray) -> Calibration:
+    found = calibrate(encodings, tracks, people, NONE_APART, spread=SPREAD)
+    assert found is not None
+    return found
+
+
+def encoded(engine: Engine, folders: list[Path], most: int, border: int) -> tuple[np.ndarray, ...]:
+    """Encodings, tracks and people of the first ``most`` pictures in each folder, with a border of black pixels."""
+    encodings, people = [], []
+    for number, folder in enumerate(folders):
+        for path in sorted(folder.glob("*.jpg"))[:most]:
+            picture = cv2.copyMakeBorder(cv2.imread(str(path)), *[border] * 4, cv2.BORDER_CONSTANT)
+            encodings.append(engine.photo(picture, own_cut=True)[0].encoding)
+            people.append(number)
+    return np.array(encodings), np.arange(len(people)), np.array(people)
+
+
+def test_the_threshold_differs_between_western_and_east_asian_faces(engine: Engine, data: Path) -> None:
+    western = [folder for folder in sorted((data / "lfw").iterdir()) if len(list(folder.glob("*.jpg"))) >= 8][:12]
+    eastern = sorted(folder for folder in (data / "asian_kpop15").iterdir() if folder.is_dir())
+    west = calibrated(*encoded(engine, western, most=8, border=0)).balanced()
+    east = calibrated(*encoded(engine, eastern, most=12, border=80)).balanced()
+    assert 0.40 < west.value < 0.65
+    assert 0.30 < east.value < 0.45
+    assert east.high < west.low
+
+
+def test_the_threshold_lies_between_one_person_and_two() -> None:
+    found = calibrated(*gallery(near=0.3, away=0.9)).balanced()
+    assert 0.4 < found.value < 0.8
+    assert found.low <= found.value <= found.high
+
+
+def test_more_people_ask_for_a_lower_threshold() -> None:
+    few, many = (calibrated(*gallery(0.5, 0.65, people=people)).balanced().value for people in (4, 60))
+    assert many < few
+
+
+def test_a_threshold_has_the_rate_that_was_asked_for() -> None:
+    found = calibrated(*gallery(0.5, 0.65, people=40))
+    for rate in (0.3, 0.03):
+        threshold = found.threshold(rate)
+        assert threshold.low <= threshold.value <= threshold.high
+        assert (found.different < threshold.value).mean() == pytest.approx(rate, rel=0.3)
+        told = found.false_match_rate(threshold.value)
+        assert told.value == pytest.approx(rate, rel=0.3)
+        assert told.low <= told.value <= told.high
+    assert found.false_non_match_rate(0.5) == pytest.approx((found.same >= 0.5).mean())
+
+
+def test_the_interval_narrows_with_more_people() -> None:
+    few, many = (calibrated(*gallery(0.5, 0.65, people=people)).threshold(0.01) for people in (8, 80))
+    assert many.high - many.low < few.high - few.low
+
+
+def test_the_same_gallery_gives_the_same_answer() -> None:
+    one, other = (calibrated(*gallery(0.5, 0.65)) for _ in range(2))
+    assert one.balanced() == other.balanced()
+    assert one.threshold(0.01) == other.threshold(0.01)
+
+
+def test_an_encoder_with_longer_distances_is_calibrated_alike() -> None:
+    encodings, tracks, people = gallery(0.5, 0.65)
+    plain, twice = calibrated(encodings, tracks, people), calibrated(2 * encodings, tracks, people)
+    assert twice.balanced().value == pytest.approx(2 * plain.balanced().value, abs=0.01)
+
+
+def test_faces_in_one_frame_are_two_people_even_if_nobody_knows_them() -> None:
+    encodings, _, people = gallery(0.3, 0.9, people=2, faces=20)
+    tracks = people  # one long track a person
+    unknown = np.full(len(people), -1)
+    assert calibrate(encodings, tracks, unknown, NONE_APART, spread=SPREAD) is None
+    found = calibrate(encodings, tracks, unknown, np.array([[0, 1]]), spread=SPREAD)
+    assert found is not None
+    assert len(found.different) == 20 + 20
+    assert found.different.min() > found.same.max()
+
+
+def test_small_people_are_nobodys_strangers() -> None:
+    encodings, tracks, people = gallery(0.3, 0.9, people=12, faces=3)
+    assert calibrate(encodings, tracks, people, NONE_APART, spread=SPREAD) is None
+
+
+def test_a_face_is_not_compared_with_its_own_track_where_others_are_known() -> None:
+    encodings, tracks, people = gallery(0.5, 0.9)
+    encodings[1::2] = encodings[::2]  # two frames of a track are nearly one picture
+    assert (
+        calibrated(encodings, tracks // 2, people).same.mean()
+        > 1.05 * calibrated(encodings, tracks, people).same.mean()
+    )
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5, 1.0])
+def test_distances_are_those_of_the_rule(spread: float) -> None:
+    encodings, tracks, people = gallery(0.5, 0.9, people=6, faces=8)
+    found = calibrate(encodings, tracks, people, NONE_APART, spread=spread)
+    assert found is not None
+
+    def distance(face: np.ndarray, others: np.ndarray) -> float:
+        mean = others.mean(axis=0)
+        scatter = ((others - mean) ** 2).sum(axis=1).mean()
+        return float(np.sqrt(((face - mean) ** 2).sum() + spread * scatter))
+
+    everybody = range(len(people))
+    same = [distance(encodings[at], encodings[(people == people[at]) & (tracks != at)]) for at in everybody]
+    different = [
+        distance(encodings[at], encodings[people == other]) for at in everybody for other in set(people) - {people[at]}
+    ]
+    np.testing.assert_allclose(found.same, np.sort(same))
+    np.testing.assert_allclose(found.different, np.sort(different))
+
+
+def test_a_large_gallery_is_looked_at_in_part_and_evenly() -> None:
+    encodings, tracks, people = gallery(0.3, 0.9, people=10, faces=20)
+    found = calibrate(encodings, tracks, people, NONE_APART, spread=SPREAD, most=50)
+    assert found is not None
+    assert len(found.same) == 10 * 5
+    assert len(found.different) == 10 * 5 * 9
+
+
+def test_an_empty_gallery_says_nothing() -> None:
+    nobody = np.zeros(0, np.int64)
+    assert calibrate(np.zeros((0, 128)), nobody, nobody, NONE_APART, spread=SPREAD) is None
