@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from face_classifier.faces import Box, Encoding, UserError
+from face_classifier.errors import UserError
+from face_classifier.faces import Box, Encoding, Face
 
 KEPT, REJECTED, DELETED = "kept", "rejected", "deleted"
 
@@ -40,7 +41,8 @@ CREATE TABLE faces (
     placed TEXT,                 -- the folder in which the program last placed it, following renames
     distance REAL,               -- L2, at that decision
     intent TEXT,                 -- the folder into which the program is moving it right now
-    pinned INTEGER NOT NULL      -- 1: it lies in `unknowns` because the user put it there
+    pinned INTEGER NOT NULL,     -- 1: it lies in `unknowns` because the user put it there
+    track INTEGER                -- rows with one number are one face over consecutive frames
 );
 CREATE INDEX faces_seen ON faces (fingerprint, position);
 CREATE INDEX faces_hash ON faces (hash);
@@ -49,6 +51,21 @@ CREATE TABLE moves (             -- what the user did to the folders between two
     face INTEGER NOT NULL, origin TEXT NOT NULL, target TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('rename', 'move', 'delete', 'revive')),
     seen TEXT NOT NULL           -- ISO 8601, UTC
+);
+CREATE TABLE apart (             -- tracks that shared a frame, the lower number first: two people
+    one INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY (one, other)
+) WITHOUT ROWID;
+CREATE INDEX faces_track ON faces (track);
+CREATE TABLE refused (           -- the user said that face `one` is not the person of face `other`
+    one INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY (one, other)
+) WITHOUT ROWID;
+CREATE TABLE encodings (         -- by another encoder than the gallery's: the former one's, or the next one's so far
+    face INTEGER NOT NULL,
+    space TEXT NOT NULL,
+    hash TEXT NOT NULL,          -- of the picture when it was encoded; another one now: the encoding is outdated
+    encoding BLOB NOT NULL, detector TEXT, chip TEXT, "precision" TEXT,
+    distance REAL,               -- L2, at the decision with this encoding; NULL if there was none
+    PRIMARY KEY (face, space)
 );
 CREATE TABLE sources (fingerprint TEXT PRIMARY KEY, start TEXT NOT NULL);
 CREATE TABLE views (file TEXT PRIMARY KEY, digest TEXT NOT NULL);
@@ -80,6 +97,7 @@ class Row:
     distance: float | None = None
     intent: str | None = None
     pinned: bool = False
+    track: int | None = None
     id: int = 0
     time: datetime | None = None
     box: Box | None = None
@@ -199,6 +217,45 @@ class Rows:
                 _row(record) for record in self._database.execute(f"SELECT id, {_QUOTED} FROM faces {clause}", values)
             ]
 
+    def spaces(self) -> set[str]:
+        """The encoders whose encodings the rows have."""
+        return {space for (space,) in self._execute("SELECT DISTINCT space FROM faces WHERE encoding IS NOT NULL")}
+
+    def not_prepared(self, space: str) -> list[Row]:
+        """Kept rows without an encoding by an encoder, neither their own nor one that waits for `switch`."""
+        return self._select(
+            "WHERE state = 'kept' AND (encoding IS NULL OR space <> ?) AND NOT EXISTS "
+            "(SELECT 1 FROM encodings WHERE face = id AND space = ? AND hash = faces.hash) ORDER BY id",
+            space,
+            space,
+        )
+
+    def prepare(self, row: Row, face: Face) -> None:
+        """Keep the encoding of a row by another encoder for `switch`."""
+        made = face.made_by
+        encoding = face.encoding.astype(_FLOATS).tobytes()
+        self._execute(
+            "INSERT OR REPLACE INTO encodings VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+            (row.id, made.space, row.hash, encoding, made.detector, made.chip, made.precision),
+        )
+
+    def switch(self, space: str) -> None:
+        """Give every kept row its encoding by another encoder, none where that is missing; the former ones are kept."""
+        columns = 'encoding, detector, chip, "precision", distance'
+        with self.together():
+            self._execute(
+                f"INSERT OR REPLACE INTO encodings (face, space, hash, {columns}) SELECT id, space, hash, {columns} "
+                "FROM faces WHERE state = 'kept' AND encoding IS NOT NULL AND space <> ?",
+                (space,),
+            )
+            self._execute(
+                f"UPDATE faces SET (space, {columns}) = (SELECT space, {columns} FROM encodings "
+                "WHERE face = faces.id AND space = ? AND hash = faces.hash) "
+                "WHERE state = 'kept' AND (encoding IS NULL OR space <> ?)",
+                (space, space),
+            )
+            self._execute("DELETE FROM encodings WHERE space = ?", (space,))
+
     def log_moves(self, moves: Iterable[tuple[int, str, str, str]], seen: datetime) -> None:
         """Record what the user did: (face id, origin, target, kind) each."""
         for move in moves:
@@ -209,6 +266,29 @@ class Rows:
         self._execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (fingerprint, start.isoformat()))
         stored = self._execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
         return datetime.fromisoformat(stored[0])
+
+    def last_track(self) -> int:
+        """The highest number that a track has, with a row or only beside another track."""
+        used = self._execute("SELECT (SELECT max(track) FROM faces), (SELECT max(other) FROM apart)").fetchone()
+        return max(number or 0 for number in used)
+
+    def add_pairs(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Record pairs of tracks that shared a frame."""
+        for pair in pairs:
+            self._execute("INSERT OR IGNORE INTO apart VALUES (?, ?)", (min(pair), max(pair)))
+
+    def pairs(self) -> list[tuple[int, int]]:
+        return [(one, other) for one, other in self._execute("SELECT one, other FROM apart")]
+
+    def refusals(self) -> list[tuple[int, int]]:
+        """Pairs of face ids: the user said that the first is not the person of the second."""
+        return [(one, other) for one, other in self._execute("SELECT one, other FROM refused ORDER BY one, other")]
+
+    def set_refusals(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Record these pairs in place of all others."""
+        self._execute("DELETE FROM refused")
+        for pair in pairs:
+            self._execute("INSERT INTO refused VALUES (?, ?)", pair)
 
     def view_digests(self) -> dict[str, str]:
         """Of each view (file name) the digest of what it was made from."""

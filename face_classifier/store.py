@@ -17,26 +17,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import cv2
 
 from face_classifier import views
-from face_classifier.faces import Box, Encoding, Face, Frame, Image, Match, Sighting, UserError
+from face_classifier.errors import UserError
+from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Face, Frame, Image, Match, Sighting
 from face_classifier.files import PART, FolderLock, content_hash, free_name, png_bytes, sync_folder, write_durably
 from face_classifier.rows import DELETED, KEPT, REJECTED, Row, Rows
 
 UNKNOWNS = "unknowns"
-# Some of these cannot be read everywhere; better told than taken for something else than a picture.
-_SUFFIXES = "avif bmp dib gif heic heif j2k jfif jp2 jpe jpeg jpg mpo pbm pgm png pnm ppm tif tiff webp"
-PICTURES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
+_PICTURES = PICTURE_SUFFIXES | {".gif"}  # one that moves counts by its first picture
 _TABLE = "faces.sqlite"
 _OURS = {views.PICKLE, _TABLE, f"{_TABLE}-wal", f"{_TABLE}-shm", f"{_TABLE}-journal"}
 _LITTER = {"Thumbs.db", "desktop.ini"}  # file managers leave them in every folder
 _NUMBERED = re.compile(r"person_([0-9]{1,9})")
 _OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?")
 _NUMBER_MARK = "person"
+_SPEAKERS = 8  # faces that stand for a person of whom the user says who it is not: some may be deleted or wrong
+_SAME = 0.5  # overlap from which two boxes at one position are one face
 
 # (path, own cut) -> the face that the picture is about, and whether it was found; UserError if it cannot be read
 ReadPhoto = Callable[[Path, bool], tuple[Face, bool]]
@@ -100,6 +102,13 @@ class Kept:
     new: bool  # False: its picture lay in the folder already
 
 
+class Picture(NamedTuple):
+    """A face's picture as it lies in the result folder."""
+
+    path: Path
+    quality: float | None  # of the face, 0 to 1; None = not assessed
+
+
 class Store:
     """A result folder, opened by one writing process or any number of reading ones."""
 
@@ -110,6 +119,8 @@ class Store:
         self._problems: list[str] = []
         self._told: set[str] = set()
         self._folders: set[str] = set()
+        self._pictures: list[tuple[str, str, float | None]] = []  # folder, file and quality, of the latest look
+        self._refused: set[tuple[int, int]] = set()  # as of the latest look
         self._unseen: set[int] = set()  # ids of rows whose pictures the latest look could not see
         self._lock = self._lock_folder() if writing else None
         try:
@@ -190,13 +201,27 @@ class Store:
             self._bring_up_to_date(row, entry, settled, read)
         for row in settled.gone:
             row.state, row.encoding, row.intent = DELETED, None, None
+        put = {face for face, _, _, kind in moves if kind == "move"}
+        for row, _ in settled.pairs:
+            if row.id in put and row.placed == row.folder != UNKNOWNS:
+                row.placed = None  # where the program once had it, but now it is the user who says so
+        self._refused = _refused_after(moves, [row for row, _ in settled.pairs], set(self._rows.refusals()))
         if self._writing:
             self._write_look([row for row in rows if before[row.id] != _changeable(row)], moves)
             self._tidy(scan.parts, intents)
         new = [made for entry in settled.new if (made := self._new_row(entry, settled.hashes[entry], read))]
-        kept = [*(row for row, _ in settled.pairs), *new]
+        if not self._writing:
+            for number, row in enumerate(new, max((row.id for row in rows), default=0) + 1):
+                row.id = number  # as it would be
+        kept = [row for row in (*(row for row, _ in settled.pairs), *new) if row.encoding is not None]
+        kept.sort(key=lambda row: row.id)
+        self._pictures = [(row.folder, row.file, row.quality) for row in kept]
         with _collector_at_rest():
-            return [_sighting(row) for row in sorted(kept, key=lambda row: row.id) if row.encoding is not None]
+            return [_sighting(row) for row in kept]
+
+    def pictures(self) -> list[Picture]:
+        """The pictures of the faces that the latest look returned, in their order."""
+        return [Picture(self.folder / folder / file, quality) for folder, file, quality in self._pictures]
 
     def _take_stock(self) -> tuple[_Scan, list[Row], _Settled]:
         with _collector_at_rest():
@@ -214,7 +239,9 @@ class Store:
         with self._rows.together():
             for row in changed:
                 self._rows.update(row)
-            self._rows.log_moves(moves, datetime.now(timezone.utc))
+            if moves:
+                self._rows.log_moves(moves, datetime.now(timezone.utc))
+                self._rows.set_refusals(sorted(self._refused))
             self._rows.set_mark(_NUMBER_MARK, max([self._rows.mark(_NUMBER_MARK), *numbers]))
 
     def _tidy(self, parts: list[str], intents: list[str]) -> None:
@@ -269,6 +296,35 @@ class Store:
             self._problems.append(f"{path} cannot be read ({error.strerror}) and is left alone")
             return None
 
+    # Encoders
+
+    def spaces(self) -> set[str]:
+        """The encoders (``Provenance.space``) that made the encodings of the faces."""
+        return self._rows.spaces()
+
+    def prepare(self, space: str, read_photo: ReadPhoto) -> list[Callable[[], None]]:
+        """What is left to do, in any order, before all faces of the latest look can `switch` to another encoder.
+
+        Each step encodes a picture with ``read_photo``, durably; what cannot be read is told, and left out.
+        """
+        return [partial(self._prepare, row, read_photo) for row in self._rows.not_prepared(space)]
+
+    def _prepare(self, row: Row, read_photo: ReadPhoto) -> None:
+        entry = _Entry(row.folder, row.file, row.size, row.mtime)
+        try:
+            face, _found = read_photo(self.folder / row.folder / row.file, row.source is not None or _is_own_cut(entry))
+        except UserError as error:
+            self.report(f"{error}; it is left alone")
+        else:
+            self._rows.prepare(row, face)
+
+    def switch(self, space: str) -> None:
+        """Go over to the encodings of another encoder, all at once; going back later brings the former ones back.
+
+        Faces that were not prepared are encoded at the next look.
+        """
+        self._rows.switch(space)
+
     def report(self, problem: str) -> None:
         self._problems.append(problem)
 
@@ -305,21 +361,34 @@ class Store:
         The same = same source content, position within half a frame, overlap of at least one half.
         Raises FoldersChangedError if a picture is no longer where it was.
         """
-        if frame.fingerprint is None:
-            return {}
-        reach = frame.tolerance + 1e-6
-        rows = self._rows.of_source(frame.fingerprint, frame.position - reach, frame.position + reach)
+        rows = [row for row in self._rows_at(frame) if row.state != REJECTED]
         overlaps = [
             (box.overlap(row.box), number, index)
             for number, row in enumerate(rows)
             for index, box in enumerate(boxes)
-            if row.box and box.overlap(row.box) >= 0.5
+            if row.box and box.overlap(row.box) >= _SAME
         ]
         found: dict[int, int] = {}
         for _, number, index in sorted(overlaps, key=lambda overlap: (-overlap[0], overlap[1:])):
             if index not in found and number not in found.values():
                 found[index] = number
         return {index: self._as_it_lies(rows[number]) for index, number in found.items()}
+
+    def _rows_at(self, frame: Frame) -> list[Row]:
+        if frame.fingerprint is None:
+            return []
+        reach = frame.tolerance + 1e-6
+        return self._rows.of_source(frame.fingerprint, frame.position - reach, frame.position + reach)
+
+    def reject(self, frame: Frame, detection: Detection) -> None:
+        """Remember a face that is too poor to keep a picture of. Live sources never show it again: nothing to know."""
+        known = (row.box for row in self._rows_at(frame) if row.state == REJECTED and row.box)
+        if frame.fingerprint is None or any(box.overlap(detection.box) >= _SAME for box in known):
+            return
+        row = Row(face="", folder="", file="", size=0, mtime=0, hash="", state=REJECTED)
+        _take_origin(row, frame)
+        row.box, row.quality = detection.box, detection.quality
+        self._rows.add(row)
 
     def _as_it_lies(self, row: Row) -> Sighting | None:
         if row.state != KEPT:
@@ -328,12 +397,13 @@ class Store:
             raise FoldersChangedError
         return _sighting(row)
 
-    def keep(self, frame: Frame, face: Face, match: Match, order: int) -> Kept:
+    def keep(self, frame: Frame, face: Face, match: Match, order: int, track: int | None = None) -> Kept:
         """Put a face where ``match`` says, durably.
 
-        ``order``: number of the face in its frame, from 0, left to right. A picture that lies in the folder already,
-        from before its row was made, is given its row instead; if the user deleted that one, nothing is kept.
-        Raises FoldersChangedError if the folder or the partner is no longer where it was, and OSError.
+        ``order``: number of the face in its frame, from 0, left to right; ``track``: the one that it belongs to.
+        A picture that lies in the folder already, from before its row was made, is given its row instead; if the user
+        deleted that one, nothing is kept. Raises FoldersChangedError if the folder or a partner is no longer where it
+        was, and OSError.
         """
         picture = png_bytes(cut(frame.image, face.box.grown()))
         content = hashlib.sha256(picture).hexdigest()
@@ -343,40 +413,40 @@ class Store:
             if orphans:
                 return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
         with _as_last_seen():
-            partner = self._partner(match)
-            folder = self._found_person(partner) if partner else self._folder_of(match)
+            partners = self._partners(match)
+            if partners and match.person is None:
+                folder = self._found_person(partners)
+            else:
+                folder = self._folder_of(match)
+                self._carry(partners, folder)
             path = self._free_path(folder, stem)
             written = write_durably(path, picture)
         row = Row(path.stem, folder, path.name, written.st_size, written.st_mtime_ns, content)
-        row.source, row.fingerprint, row.frame = frame.source, frame.fingerprint, frame.index
-        row.position, row.time = frame.position, frame.time
-        row.placed, row.distance = folder, match.distance
+        _take_origin(row, frame)
+        row.placed, row.distance, row.track = folder, match.distance, track
         _take_face(row, face, box=True)
+        for partner in partners:
+            partner.distance = match.distance
         with self._rows.together():
             self._rows.add(row)
-            if partner:
-                partner.folder = partner.placed = folder
-                partner.intent, partner.distance = None, match.distance
-                self._rows.update(partner)
-        return Kept([_sighting(row), *([_sighting(partner)] if partner else [])], new=True)
+            self._settle_in(partners, folder)
+        return Kept([_sighting(one) for one in (row, *partners)], new=True)
 
     def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
         alive = self._as_it_lies(row)
-        row.source, row.fingerprint, row.frame = frame.source, frame.fingerprint, frame.index
-        row.position, row.time = frame.position, frame.time
+        _take_origin(row, frame)
         row.box, row.placed = face.box, row.placed or match.person or UNKNOWNS
         if alive:
             _take_face(row, face, box=True)
         self._rows.update(row)
         return Kept([_sighting(row)] if alive else [], new=False)
 
-    def _partner(self, match: Match) -> Row | None:
-        if match.partner is None:
-            return None
-        row = self._rows.with_id(match.partner)
-        if row.folder != UNKNOWNS or not os.path.lexists(self.folder / UNKNOWNS / row.file):
-            raise FoldersChangedError
-        return row
+    def _partners(self, match: Match) -> list[Row]:
+        rows = [self._rows.with_id(face_id) for face_id in match.partners]
+        for row in rows:
+            if row.folder != UNKNOWNS or not os.path.lexists(self.folder / UNKNOWNS / row.file):
+                raise FoldersChangedError
+        return rows
 
     def _folder_of(self, match: Match) -> str:
         """The folder to write to. One that was there and went away was renamed or removed: it is not brought back."""
@@ -401,24 +471,114 @@ class Store:
         sync_folder(self.folder)
         self._folders.add(name)
 
-    def _found_person(self, partner: Row) -> str:
-        """Make the folder of a new person and move the unknown face into it.
-
-        The intent goes into the row first: after a crash in between, the move is known for the program's own.
-        """
+    def _found_person(self, rows: Sequence[Row]) -> str:
+        """Make the folder of a new person and move faces into it."""
         number = self._rows.mark(_NUMBER_MARK) + 1
         while os.path.lexists(self.folder / f"person_{number:02d}"):
             number += 1
         name = f"person_{number:02d}"
-        partner.intent = name
         with self._rows.together():
             self._rows.set_mark(_NUMBER_MARK, number)
-            self._rows.update(partner)
+            self._intend(rows, name)
         self._make_folder(name)
-        os.rename(self.folder / UNKNOWNS / partner.file, self.folder / name / partner.file)
-        sync_folder(self.folder / name)
-        sync_folder(self.folder / UNKNOWNS)
+        self._move_files(rows, name)
         return name
+
+    def _carry(self, rows: Sequence[Row], folder: str) -> None:
+        """Move faces into a folder that is there."""
+        if rows:
+            with self._rows.together():
+                self._intend(rows, folder)
+            self._move_files(rows, folder)
+
+    def _intend(self, rows: Sequence[Row], folder: str) -> None:
+        """Write into the rows where their pictures will be moved: after a crash in between, it was no user who did."""
+        for row in rows:
+            row.intent = folder
+            self._rows.update(row)
+
+    def _move_files(self, rows: Sequence[Row], folder: str) -> None:
+        for row in rows:
+            target = free_name(self.folder / folder / row.file)
+            os.rename(self.folder / row.folder / row.file, target)
+            row.file = target.name
+        for changed in {folder, *(row.folder for row in rows)}:
+            sync_folder(self.folder / changed)
+
+    def _settle_in(self, rows: Sequence[Row], folder: str) -> None:
+        """Write into the rows that their pictures are where they were to be."""
+        for row in rows:
+            row.folder = row.placed = folder
+            row.intent = None
+            self._rows.update(row)
+
+    def move(self, faces: Sequence[int], person: str | None, *, found: bool = False) -> list[Sighting]:
+        """Move faces (ids) that the program placed: to a person, to the unknown (None), or to a new person (``found``).
+
+        A folder of the program's own naming that this empties is removed; its number is not given again.
+        Raises FoldersChangedError if one of them is no longer where it was.
+        """
+        rows = [self._rows.with_id(face_id) for face_id in faces]
+        with _as_last_seen():
+            for row in rows:
+                if row.state != KEPT or not os.path.lexists(self.folder / row.folder / row.file):
+                    raise FoldersChangedError
+            if found:
+                folder = self._found_person(rows)
+            else:
+                folder = self._folder_of(Match(person))
+                self._carry(rows, folder)
+        left = {row.folder for row in rows if _NUMBERED.fullmatch(row.folder)} - {folder}
+        with self._rows.together():
+            self._settle_in(rows, folder)
+        self._tidy([], sorted(left))
+        return [_sighting(row) for row in rows]
+
+    def first_track(self) -> int:
+        """A number from which tracks can be counted that no track has."""
+        return self._rows.last_track() + 1
+
+    def set_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Remember pairs of tracks that shared a frame: two faces in one frame are two people."""
+        with self._rows.together():
+            self._rows.add_pairs(pairs)
+
+    def apart(self) -> list[tuple[int, int]]:
+        """Every pair of tracks that shared a frame."""
+        return self._rows.pairs()
+
+    def join(self, faces: Sequence[int], person: str) -> None:
+        """Move faces (ids) into a person's folder as the user's word, not the program's; then look.
+
+        An emptied folder is removed. Raises FoldersChangedError if one of them is no longer where it was.
+        """
+        rows = [self._rows.with_id(face_id) for face_id in faces]
+        left = sorted({row.folder for row in rows} - {person})
+        with _as_last_seen():
+            # Without an intent the next look takes it for what the user did, as it would be by the file manager.
+            folder = self._folder_of(Match(person))
+            for row in rows:
+                os.rename(self.folder / row.folder / row.file, free_name(self.folder / folder / row.file))
+            for changed in (folder, *left):
+                sync_folder(self.folder / changed)
+        self._tidy([], left)
+
+    def refuse(self, ones: Sequence[int], others: Sequence[int]) -> None:
+        """The user says of two people, by the ids of their faces, that they are two; it holds whatever their names."""
+        pairs = {(one, other) for one in _speakers(ones) for other in _speakers(others)}
+        self._refused |= pairs | {(other, one) for one, other in pairs}
+        with self._rows.together():
+            self._rows.set_refusals(sorted(self._refused))
+
+    def refused(self) -> list[tuple[int, int]]:
+        """Pairs of face ids: the user said that the first is not the person of the second. As of the latest look."""
+        return sorted(self._refused)
+
+    def refused_tracks(self) -> list[tuple[int, int]]:
+        """Pairs of a track and a face id: the user said of a face of that track that it is not that face's person."""
+        tracks = {one: self._rows.with_id(one).track for one, _ in self._refused}
+        found = {(track, other) for one, other in self._refused if (track := tracks[one]) is not None}
+        return sorted(found)
 
     def _free_path(self, folder: str, stem: str) -> Path:
         path, count = self.folder / folder / f"{stem}.png", 1
@@ -498,9 +658,14 @@ class _PhotoReader:
         if not found:
             if self._old is None:
                 self._old = self._store.old_encodings()
-            if entry.file in self._old:
+            if entry.file in self._old and _is_unit(self._old[entry.file]) == _is_unit(face.encoding):
                 face = Face(face.box, self._old[entry.file], face.made_by)
         return face, found
+
+
+def _is_unit(encoding: Encoding) -> bool:
+    """Tells SFace's encodings, which have length 1, from dlib's: the pickle does not say whose they are."""
+    return abs(float(encoding @ encoding) - 1) < 1e-9
 
 
 @contextmanager
@@ -530,7 +695,7 @@ def cut(image: Image, box: Box) -> Image:
     top, left = max(0, box.top), max(0, box.left)
     bottom, right = min(height, box.bottom), min(width, box.right)
     part = image[top : max(top, bottom), left : max(left, right)]
-    return cv2.copyMakeBorder(  # type: ignore[return-value]
+    return cv2.copyMakeBorder(
         part, top - box.top, box.bottom - max(top, bottom), left - box.left, box.right - max(left, right),
         cv2.BORDER_CONSTANT, value=(0, 0, 0),
     )  # fmt: skip
@@ -553,6 +718,7 @@ def _changeable(row: Row) -> tuple[object, ...]:
 
 
 def _sighting(row: Row) -> Sighting:
+    corrected = row.folder not in (UNKNOWNS, row.placed)
     return Sighting(
         id=row.id,
         face=row.face,
@@ -565,12 +731,21 @@ def _sighting(row: Row) -> Sighting:
         box=row.box,
         encoding=row.encoding,
         pinned=row.pinned,
+        corrected=corrected,
+        quality=row.quality,
+        track=None if corrected or row.pinned else row.track,
     )
+
+
+def _take_origin(row: Row, frame: Frame) -> None:
+    row.source, row.fingerprint, row.frame = frame.source, frame.fingerprint, frame.index
+    row.position, row.time = frame.position, frame.time
 
 
 def _take_face(row: Row, face: Face, *, box: bool) -> None:
     row.encoding, row.space = face.encoding, face.made_by.space
     row.detector, row.chip, row.precision = face.made_by.detector, face.made_by.chip, face.made_by.precision
+    row.quality = face.quality
     if box:
         row.box = face.box
 
@@ -620,7 +795,7 @@ def _scan_person(folder: os.DirEntry[str], scan: _Scan) -> None:
             scan.problems.append(f"{entry.path} is a link and is left alone; move the picture itself here")
         elif entry.is_dir():
             scan.problems.append(f"{entry.path} is a folder inside a person's folder and is left alone")
-        elif not entry.is_file() or os.path.splitext(entry.name)[1].lower() not in PICTURES:
+        elif not entry.is_file() or os.path.splitext(entry.name)[1].lower() not in _PICTURES:
             scan.problems.append(f"{entry.path} is no picture and is left alone")
         else:
             try:
@@ -787,3 +962,42 @@ def _follow_moves(settled: _Settled, folders: set[str]) -> list[tuple[int, str, 
     for row, _entry in settled.pairs:
         row.placed = renamed.get(row.placed or "", row.placed)
     return moves
+
+
+def _refused_after(
+    moves: Sequence[tuple[int, str, str, str]], rows: Sequence[Row], refused: set[tuple[int, int]]
+) -> set[tuple[int, int]]:
+    """Who is not whom, by face ids, after what the user did to the folders; ``rows``: the kept ones, up to date.
+
+    A face taken out of a person's folder into another person's is not that person, and stands for that person no more;
+    but all faces of a folder going to another together say that the two are the same.
+    """
+    if not moves:
+        return refused
+    folder_of = {row.id: row.folder for row in rows}
+    members: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        members[row.folder].append(row.id)
+    moved = {face: origin for face, origin, _, kind in moves if kind == "move"}
+    targets: dict[str, set[str]] = defaultdict(set)
+    for face, origin in moved.items():
+        targets[origin].add(folder_of[face])
+    taken = {face: origin for face, origin in moved.items() if origin in members or len(targets[origin]) > 1}
+    after = {
+        (one, other) for one, other in refused if other not in taken and not (one in taken and (other, one) in refused)
+    }
+    for face, origin in taken.items():
+        if UNKNOWNS not in (origin, folder_of[face]):
+            stayed = [other for other in members[origin] if other not in moved]
+            after |= {(face, other) for other in _speakers(stayed)}
+    # What the user puts together is together, whatever was said before.
+    return {
+        (one, other)
+        for one, other in after
+        if not (moved.keys() & {one, other}) or folder_of.get(one) != folder_of.get(other)
+    }
+
+
+def _speakers(faces: Sequence[int]) -> Sequence[int]:
+    """A few of the faces, from their whole range."""
+    return faces[:: max(1, len(faces) // _SPEAKERS)][:_SPEAKERS]

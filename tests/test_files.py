@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from face_classifier import files
-from face_classifier.faces import UserError
+from face_classifier.errors import UserError
 from face_classifier.files import FolderLock, content_hash, free_name, png_bytes, write_durably
 
 

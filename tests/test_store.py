@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from conftest import Gallery
 
-from face_classifier.faces import Box, Face, Frame, Image, Match, UserError
+from face_classifier.errors import UserError
+from face_classifier.faces import Box, Face, Frame, Image, Match
 from face_classifier.files import PART, content_hash
 from face_classifier.frames import read_picture
 from face_classifier.rows import Row, Rows
@@ -131,7 +132,7 @@ def test_a_row_tells_where_and_when_and_by_what_a_face_was_seen(stocked: Gallery
     assert row.box == faces[OBAMA_AGAIN].box
     assert row.encoding is not None
     assert np.allclose(row.encoding, faces[OBAMA_AGAIN].encoding)
-    assert (row.space, row.detector, row.chip, row.precision) == ("dlib-resnet-v1", "hog", "dlib", "fp32")
+    assert (row.space, row.detector, row.chip, row.precision) == ("dlib-resnet-v1", "yunet", "cv2+mirror", "fp32")
     assert row.placed == row.folder == "person_01"
     assert row.distance == pytest.approx(np.linalg.norm(faces[OBAMA].encoding - faces[OBAMA_AGAIN].encoding))
     assert row.hash == content_hash(stocked.folder / row.folder / row.file)
@@ -328,7 +329,7 @@ def test_a_number_that_the_user_takes_meanwhile_is_left_to_him(
         store.look(gallery.read_photo)
         unknown = store.keep(frame(OBAMA), faces[OBAMA], Match(), 0).sightings[0]
         (gallery.folder / "person_01").mkdir()
-        kept = store.keep(frame(OBAMA_AGAIN, 1), faces[OBAMA_AGAIN], Match(partner=unknown.id, distance=0.4), 0)
+        kept = store.keep(frame(OBAMA_AGAIN, 1), faces[OBAMA_AGAIN], Match(partners=(unknown.id,), distance=0.4), 0)
     assert [sighting.person for sighting in kept.sightings] == ["person_02", "person_02"]
 
 
@@ -743,8 +744,8 @@ def test_unusual_names_are_names(gallery: Gallery, portraits: dict[str, Image], 
     assert stem in {sighting.face for sighting in gallery.look()}
 
 
-def test_a_folder_that_cannot_be_read_loses_nothing(unprivileged: Path, quick_engine, frame) -> None:
-    gallery = Gallery(unprivileged / "result", quick_engine, frame)
+def test_a_folder_that_cannot_be_read_loses_nothing(unprivileged: Path, engine, frame) -> None:
+    gallery = Gallery(unprivileged / "result", engine, frame)
     gallery.see(OBAMA, OBAMA_AGAIN, BIDEN)
     before = [(row.folder, row.state, row.encoding.tobytes()) for row in rows_of(gallery)]
     (gallery.folder / "person_01").chmod(0)
@@ -756,8 +757,8 @@ def test_a_folder_that_cannot_be_read_loses_nothing(unprivileged: Path, quick_en
     assert [(row.folder, row.state, row.encoding.tobytes()) for row in rows_of(gallery)] == before
 
 
-def test_a_picture_that_cannot_be_read_loses_nothing(unprivileged: Path, quick_engine, frame) -> None:
-    gallery = Gallery(unprivileged / "result", quick_engine, frame)
+def test_a_picture_that_cannot_be_read_loses_nothing(unprivileged: Path, engine, frame) -> None:
+    gallery = Gallery(unprivileged / "result", engine, frame)
     gallery.see(OBAMA)
     path = gallery.picture(UNKNOWNS)
     path.touch()  # not known by its time any more, so it has to be read
@@ -826,7 +827,7 @@ def test_a_partner_that_is_gone_meanwhile_founds_no_person(
         unknown = store.keep(frame(OBAMA), faces[OBAMA], Match(), 0).sightings[0]
         gallery.move(gallery.picture(UNKNOWNS), "Barack")
         with pytest.raises(FoldersChangedError):
-            store.keep(frame(OBAMA_AGAIN, 1), faces[OBAMA_AGAIN], Match(partner=unknown.id, distance=0.4), 0)
+            store.keep(frame(OBAMA_AGAIN, 1), faces[OBAMA_AGAIN], Match(partners=(unknown.id,), distance=0.4), 0)
     assert not (gallery.folder / "person_01").exists()
 
 
@@ -845,7 +846,7 @@ def test_so_it_does_not_when_the_partner_goes_in_the_last_moment(
 
         monkeypatch.setattr(os, "rename", moved_before)
         with pytest.raises(FoldersChangedError):
-            store.keep(frame(OBAMA_AGAIN, 1), faces[OBAMA_AGAIN], Match(partner=unknown.id, distance=0.4), 0)
+            store.keep(frame(OBAMA_AGAIN, 1), faces[OBAMA_AGAIN], Match(partners=(unknown.id,), distance=0.4), 0)
         (sighting,) = store.look(gallery.read_photo)
     assert sighting.person == "Barack"
     assert moves_of(gallery) == [(UNKNOWNS, "Barack", "move")]
@@ -919,8 +920,8 @@ def test_a_reader_of_an_older_folder_changes_nothing_on_disk(stocked: Gallery) -
     assert state_of(stocked.folder) == before
 
 
-def test_a_reader_in_a_folder_that_is_read_only(unprivileged: Path, quick_engine, frame) -> None:
-    gallery = Gallery(unprivileged / "result", quick_engine, frame)
+def test_a_reader_in_a_folder_that_is_read_only(unprivileged: Path, engine, frame) -> None:
+    gallery = Gallery(unprivileged / "result", engine, frame)
     gallery.see(OBAMA)
     gallery.folder.chmod(0o555)
     assert len(gallery.labels()) == 1
@@ -1071,3 +1072,11 @@ def test_memory_does_not_grow_with_pictures(gallery: Gallery, frame: Callable[..
         finally:
             tracemalloc.stop()
     assert grown < 50_000  # bytes; one picture is 300,000
+
+
+def test_the_number_of_a_track_that_was_only_seen_beside_another_is_not_used_again(gallery: Gallery) -> None:
+    with Store(gallery.folder, writing=True) as store:
+        assert store.first_track() == 1
+        store.set_apart([(3, 7)])
+        assert store.first_track() == 8
+        assert store.apart() == [(3, 7)]
