@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from time import monotonic
+from typing import Protocol
 
-import numpy as np
-
-from face_classifier.engine import Engine
+from face_classifier.ahead import Ahead
+from face_classifier.classify import Classifier, Plan
+from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
-from face_classifier.faces import Face, Frame, Seen, Sighting
-from face_classifier.frames import Sampling, Source, find_sources, open_source, read_picture
-from face_classifier.people import PersonDB, by_person
+from face_classifier.faces import Frame, Seen, Sighting
+from face_classifier.follow import StillScene
+from face_classifier.frames import Sampling, Source, find_sources, open_source
+from face_classifier.galleries import (
+    Teller,
+    carry_out,
+    empty_gallery,
+    photo_reader_of,
+    rule_of,
+    with_threshold,
+)
+from face_classifier.people import PersonDB
+from face_classifier.rethink import rethink
 from face_classifier.settings import Settings
-from face_classifier.sinks import Captures, JsonLines, Sink, Window
-from face_classifier.store import FoldersChangedError, Store
+from face_classifier.sinks import Captures, JsonLines, Viewer, Window
+from face_classifier.spaces import of_gallery
+from face_classifier.store import Store
 
-_T = TypeVar("_T")
+_AHEAD = 4  # frames of a file that may wait for a result at each stage
 
 
-class Observer(Protocol):
+class Observer(Teller, Protocol):
     """Whoever watches a run from outside."""
-
-    def problem(self, sentence: str) -> None:
-        """Something went wrong that does not stop the run."""
 
     def opened(self, source: Source, sampling: Sampling) -> None: ...
 
@@ -45,63 +54,6 @@ class RunResult:
     sightings: list[Sighting] | None  # every face as it is labelled at the end; None if no source could be analysed
 
 
-class Classifier:
-    """Places and keeps the faces of frames in a result folder."""
-
-    def __init__(self, engine: Engine, store: Store, threshold: float) -> None:
-        self._engine = engine
-        self._store = store
-        self._threshold = threshold
-        self.people = PersonDB(threshold)
-        self._look()
-
-    def _look(self) -> None:
-        """Take the folders as they are now."""
-        self.people = PersonDB(self._threshold)
-        for sighting in self._store.look(photo_reader(self._engine)):
-            self.people.add(sighting)
-
-    def classify(self, frame: Frame) -> tuple[list[Seen], list[Sighting]]:
-        """The faces in a frame, from left to right, and the sightings that are new, met again or changed by them."""
-        detections = self._engine.detect(frame.image)
-        boxes = [detection.box for detection in detections]
-        same = self._on_folders_as_they_are(partial(self._store.same, frame, boxes))
-        new = [number for number in range(len(boxes)) if number not in same]
-        faces = self._engine.encode(frame.image, [detections[number] for number in new])
-        sightings = [sighting for sighting in same.values() if sighting]
-        seen = {number: Seen(boxes[number], sighting.person) for number, sighting in same.items() if sighting}
-        for number, face in zip(new, faces, strict=True):
-            kept = self._on_folders_as_they_are(partial(self._keep, frame, face, number))
-            sightings += kept
-            if kept:
-                seen[number] = Seen(face.box, kept[0].person)
-        return [seen[number] for number in sorted(seen)], sightings
-
-    def _keep(self, frame: Frame, face: Face, number: int) -> list[Sighting]:
-        match = self.people.decide(face.encoding)
-        kept = self._store.keep(frame, face, match, number)
-        if kept.new:
-            if match.partner is not None:
-                self.people.remove_unknown(match.partner)
-            for sighting in kept.sightings:
-                self.people.add(sighting)
-        return kept.sightings
-
-    def _on_folders_as_they_are(self, action: Callable[[], _T]) -> _T:
-        """Do something that writes where the folders should be; if the user changed them meanwhile, look and redo."""
-        for _ in range(3):
-            try:
-                return action()
-            except FoldersChangedError:
-                self._look()
-        return action()
-
-
-def photo_reader(engine: Engine) -> Callable[[Path, bool], tuple[Face, bool]]:
-    """How a store reads pictures that have no encoding yet."""
-    return lambda path, own_cut: engine.photo(read_picture(path), own_cut=own_cut)
-
-
 def run(settings: Settings, given: Sequence[str], stopping: threading.Event, observer: Observer) -> RunResult:
     """Classify the faces of all sources into the result folder, until their end or until ``stopping`` is set.
 
@@ -111,26 +63,37 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:
-        sinks = _open_sinks(settings, stopping, stack)
+        viewers, log = _open_sinks(settings, stopping, stack)
         store = stack.enter_context(Store(Path(settings.result), writing=True))
-        engine = Engine(settings.resize_ratio)
-        classifier = Classifier(engine, store, settings.threshold)
-        _tell(store, observer)
-        analysed = 0
+        _refuse_other_encoder(settings, store)
+        engine = make_engine(
+            settings.engine, settings.detector, settings.resize_ratio, observer.problem, settings.encoder
+        )
+        if settings.threshold == "auto":
+            faces = store.look(photo_reader_of(lambda: engine))
+            settings = with_threshold(settings, faces, store.apart(), observer)
+        run = _Run(settings, engine, store, viewers, log, stopping, observer)
         try:
             for path in paths:
                 if stopping.is_set():
                     break
                 try:
-                    analysed += _watch(path, settings, classifier, store, sinks, stopping, observer)
+                    run.watch(path)
                 except UserError as error:
                     failed += 1
                     observer.problem(str(error))
         finally:
-            sightings = store.look(photo_reader(engine))
-            store.write_views(sightings)
-            _tell(store, observer)
-    return RunResult(failed, sightings if analysed or not failed else None)
+            sightings = run.finish()
+    return RunResult(failed, sightings if run.analysed or not failed else None)
+
+
+def _refuse_other_encoder(settings: Settings, store: Store) -> None:
+    other, wanted = of_gallery(store.spaces(), settings.encoder).encoder, settings.encoder
+    if other != wanted:
+        raise UserError(
+            f"the result folder {store.folder} belongs to the encoder {other}, not {wanted}; give --encoder {other}, "
+            f"or move it over with `face-classifier reencode --encoder {wanted} --result {store.folder}`"
+        )
 
 
 def _find(settings: Settings, given: Sequence[str], observer: Observer) -> tuple[list[str], int]:
@@ -147,77 +110,109 @@ def _find(settings: Settings, given: Sequence[str], observer: Observer) -> tuple
     return paths, failed
 
 
-def _open_sinks(settings: Settings, stopping: threading.Event, stack: ExitStack) -> list[Sink]:
-    sinks: list[Sink] = []
-    if settings.jsonl:
-        sinks.append(JsonLines(Path(settings.jsonl)))
+def _open_sinks(
+    settings: Settings, stopping: threading.Event, stack: ExitStack
+) -> tuple[list[Viewer], JsonLines | None]:
+    log = JsonLines(Path(settings.jsonl)) if settings.jsonl else None
+    viewers: list[Viewer] = []
     if settings.capture:
-        sinks.append(Captures(Path(settings.capture)))
+        viewers.append(Captures(Path(settings.capture)))
     if settings.display:
-        sinks.append(Window(stopping))
-    for sink in sinks:
-        stack.callback(sink.close)
-    return sinks
+        viewers.append(Window(stopping))
+    for viewer in viewers:
+        stack.callback(viewer.close)
+    if log:
+        stack.callback(log.close)
+    return viewers, log
 
 
-def _watch(
-    path: str,
-    settings: Settings,
-    classifier: Classifier,
-    store: Store,
-    sinks: Sequence[Sink],
-    stopping: threading.Event,
-    observer: Observer,
-) -> int:
-    """Classify one source to its end; returns how many frames were analysed. Raises UserError if it fails."""
-    sampling = Sampling(settings.seconds, settings.skip, settings.stop)
-    analysed = 0
-    with open_source(path) as source:
-        start = store.first_start(source.fingerprint, source.start) if source.fingerprint else source.start
-        observer.opened(source, sampling)
-        try:
-            seen: list[Seen] = []
-            for frame in source.frames(sampling, start, stopping, between=settings.display):
-                changed: list[Sighting] = []
-                if frame.due:
-                    seen, changed = classifier.classify(frame)
-                    analysed += 1
-                    _tell(store, observer)
-                    observer.analysed(frame, classifier.people)
-                for sink in sinks:
-                    sink.show(frame, seen, changed)
-                if stopping.is_set():
-                    break
-        finally:
-            observer.closed(source)
-    return analysed
+class _Run:
+    """One run over all sources into one result folder."""
 
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        store: Store,
+        viewers: Sequence[Viewer],
+        log: JsonLines | None,
+        stopping: threading.Event,
+        observer: Observer,
+    ) -> None:
+        self._settings, self._engine, self._store = settings, engine, store
+        self._viewers, self._log, self._stopping, self._observer = viewers, log, stopping, observer
+        self._read_photo = photo_reader_of(lambda: engine)
+        self._classifier = Classifier(
+            engine, store, self._read_photo, partial(empty_gallery, settings), quality=settings.quality
+        )
+        self._as_ever = settings.engine == "original"  # which looks at every face of every analysed frame, once
+        self._thought = monotonic()
+        self.analysed = 0  # frames
+        self._tell()
 
-def _tell(store: Store, observer: Observer) -> None:
-    for sentence in store.problems():
-        observer.problem(sentence)
+    def watch(self, path: str) -> None:
+        """Classify one source to its end. Raises UserError if it fails."""
+        settings = self._settings
+        sampling = Sampling(settings.seconds, settings.skip, settings.stop)
+        scene = StillScene()
+        self._classifier.begin(None if self._as_ever else settings.refresh)
+        with open_source(path) as source:
+            start = self._store.first_start(source.fingerprint, source.start) if source.fingerprint else source.start
+            ahead = Ahead(
+                lambda closing: source.frames(sampling, start, closing, between=settings.display),
+                self._stopping,
+                moved=lambda frame: self._as_ever or settings.search_still or scene.moved(frame.image),
+                detect=lambda frame: self._engine.detect(frame.image),
+                plan=self._classifier.plan,
+                encode=self._classifier.encode,
+                workers=int(settings.workers),
+                depth=0 if source.live else _AHEAD,
+            )
+            self._observer.opened(source, sampling)
+            try:
+                with ahead:
+                    self._show(ahead, live=source.live)
+            finally:
+                self._observer.closed(source)
 
+    def _show(self, ahead: Ahead[Plan], *, live: bool) -> None:
+        """Place the faces of frame after frame, and show them."""
+        seen: list[Seen] = []
+        for plan, faces in ahead:
+            if plan.frame.due:
+                seen, changed = self._classifier.place(plan, faces)
+                self._report(changed)
+                self.analysed += 1
+                self._observer.analysed(plan.frame, self._classifier.people)
+            for viewer in self._viewers:
+                viewer.show(plan.frame, seen)
+            if live and monotonic() - self._thought > self._settings.rethink:
+                self._think_again(self._store.look(self._read_photo))
 
-def gallery(settings: Settings, observer: Observer) -> list[Sighting]:
-    """Every face of a result folder as it is labelled now; changes nothing, and works while another process runs."""
-    engine: list[Engine] = []  # made when a picture without an encoding needs it, since it takes a second
+    def _report(self, changed: Sequence[Sighting]) -> None:
+        if self._log:
+            self._log.tell(changed)
+        self._tell()
 
-    def read_photo(path: Path, own_cut: bool) -> tuple[Face, bool]:
-        if not engine:
-            engine.append(Engine())
-        return photo_reader(engine[0])(path, own_cut)
+    def _tell(self) -> None:
+        for sentence in self._store.problems():
+            self._observer.problem(sentence)
 
-    with Store(Path(settings.result), writing=False) as store:
-        sightings = store.look(read_photo)
-        _tell(store, observer)
-    return sightings
+    def _think_again(self, sightings: list[Sighting]) -> list[Sighting]:
+        """Move what second thoughts say should lie elsewhere; returns every face as it is labelled then."""
+        if self._as_ever or self._settings.online_only:
+            return sightings
+        rethought = rethink(sightings, self._store.apart(), self._store.refused(), rule_of(self._settings))
+        if rethought.moves:
+            self._report(carry_out(rethought.moves, self._store))
+            sightings = self._classifier.look()
+        self._thought = monotonic()
+        return sightings
 
-
-def with_distances_today(sightings: Sequence[Sighting]) -> Iterator[Sighting]:
-    """The same sightings, each with its distance to its person's average as it is now; None for unknown faces."""
-    averages = {name: encodings.mean(axis=0) for name, encodings in by_person(sightings)}
-    for sighting in sightings:
-        distance = None
-        if sighting.person in averages and sighting.encoding is not None:
-            distance = float(np.linalg.norm(sighting.encoding - averages[sighting.person]))
-        yield replace(sighting, distance=distance)
+    def finish(self) -> list[Sighting]:
+        """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
+        sightings = self._store.look(self._read_photo)
+        sightings = self._think_again(sightings)
+        self._store.write_views(sightings)
+        self._tell()
+        return sightings

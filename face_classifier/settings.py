@@ -19,20 +19,35 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
 def _setting(
-    default: Any, flags: str, text: str, low: float = 0.0, high: float = math.inf, *, above: bool = False
+    default: Any,
+    flags: str,
+    text: str,
+    low: float = 0.0,
+    high: float = math.inf,
+    *,
+    above: bool = False,
+    choices: tuple[str, ...] = (),
 ) -> Any:
-    """A field with its flags (``-t --threshold``), its help, and for numbers its range (``above``: low excluded)."""
-    return dataclasses.field(
-        default=default, metadata={"flags": flags.split(), "text": text, "low": low, "high": high, "above": above}
-    )
+    """A field with its flags (``-t --threshold``) and its help.
+
+    Numbers have a range (``above``: low excluded), words their ``choices``; with both it is a number or such a word.
+    """
+    metadata = {"flags": flags.split(), "text": text, "low": low, "high": high, "above": above, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Settings:
     """What the user wants of a run. The help of each field tells its unit."""
 
-    threshold: float = _setting(
-        0.44, "-t --threshold", "Similarity threshold: L2 distance between 128-d encodings.", high=2, above=True
+    threshold: float | str | None = _setting(
+        None,
+        "-t --threshold",
+        "Similarity threshold: L2 distance between 128-d encodings; auto = as this gallery tells. "
+        "[default: 0.46, original engine 0.44, SFace 1.03]",
+        high=2,
+        above=True,
+        choices=("auto",),
     )
     seconds: float = _setting(1.0, "-S --seconds", "Seconds of the source between analysed frames; 0 = every frame.")
     stop: float = _setting(0.0, "-s --stop", "Stop at this second of the source; 0 = never.")
@@ -42,14 +57,56 @@ class Settings:
     resize_ratio: float = _setting(
         1.0, "-r --resize-ratio", "Detect on a frame this many times as large (0.5 = half).", high=1, above=True
     )
+    engine: str = _setting(
+        "fast",
+        "--engine",
+        "fast, or original: the calls of face_recognition, every face in every analysed frame.",
+        choices=("fast", "original"),
+    )
+    encoder: str = _setting(
+        "dlib",
+        "--encoder",
+        "dlib, or sface, which tells East-Asian faces apart far better; a result folder belongs to one of them.",
+        choices=("dlib", "sface"),
+    )
+    detector: str | None = _setting(
+        None,
+        "--detector",
+        "Another detector than the engine's: hog, cnn (dlib's MMOD) or yunet.",
+        choices=("hog", "cnn", "yunet"),
+    )
+    workers: float = _setting(2.0, "--workers", "Threads that analyse frames; the result does not depend on it.", 1, 64)
+    refresh: float = _setting(
+        1.0, "--refresh", "Encode and keep a followed face anew after so many seconds; 0 = in every analysed frame."
+    )
+    founding: float = _setting(
+        3.0, "--founding", "Faces of one track that found a person; two tracks always do. 2 = any two faces.", 2, 1000
+    )
+    online_only: bool = _setting(
+        False, "--online-only", "Do not think again about all faces together, at the end and every --rethink seconds."
+    )
+    rethink: float = _setting(300.0, "--rethink", "Seconds after which a live run thinks again about all its faces.", 1)
+    search_still: bool = _setting(False, "--search-still", "Search every frame, also where nothing has moved.")
+    quality: float = _setting(
+        0.02, "--quality", "Keep no face of a lower quality (size, sharpness, light, pose, score).", high=1
+    )
     result: str = _setting("result", "--result", "The result folder.")
     jsonl: str | None = _setting(None, "--jsonl", "Write a JSON line to this file for each face that is kept.")
+
+    @property
+    def threshold_number(self) -> float | None:
+        """The threshold if it is a number; None = the default, or what the gallery tells."""
+        return None if isinstance(self.threshold, str) else self.threshold
 
     def __post_init__(self) -> None:
         if self.stop and self.stop <= self.skip:
             raise UserError(
                 f"stop is {self.stop:g} s and skip is {self.skip:g} s, so nothing is left between them; "
                 "give a stop after the skip"
+            )
+        if self.engine == "original" and self.encoder != "dlib":
+            raise UserError(
+                f"the encoder is {self.encoder}, but the original engine has dlib's only; leave out --engine original"
             )
 
 
@@ -74,6 +131,12 @@ def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[s
     return Settings(**values)
 
 
+def metavar(field: dataclasses.Field[Any]) -> str:
+    """What kind of value a setting takes, in a word."""
+    number = ("NUMBER",) if str(field.type).startswith("float") else ()
+    return "|".join((*number, *field.metadata["choices"])) or "PATH"
+
+
 def _field(key: Any, config: str | None) -> dataclasses.Field[Any]:
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     if key not in fields:
@@ -96,10 +159,13 @@ def _read_yaml(path: Path) -> dict[Any, Any]:
 
 def _parse(field: dataclasses.Field[Any], given: Any, origin: str) -> Any:
     kind = str(field.type)
-    if kind == "float":
-        return _number(field, given, origin)
+    choices = field.metadata["choices"]
+    if kind.startswith("float"):
+        return given if given in choices else _number(field, given, origin)
     if kind == "bool":
         return _truth(given, origin)
+    if choices and given not in choices:
+        raise UserError(f"{origin} is {given!r}, but must be one of {', '.join(choices)}")
     if not isinstance(given, str) or not given or "\0" in given:
         raise UserError(f"{origin} is {given!r}, which is no path; give the path of a file or folder")
     return given
@@ -110,13 +176,26 @@ def _number(field: dataclasses.Field[Any], given: Any, origin: str) -> float:
     rule = f"a number {'above' if above else 'of at least'} {low:g}" + (
         f" and at most {high:g}" if high < math.inf else ""
     )
-    sentence = f"{origin} is {given!r}, but must be {rule}; the default is {field.default:g}"
+    example = 0.44 if field.default is None else field.default
+    words = "".join(f", or {word}" for word in field.metadata["choices"])
+    sentence = f"{origin} is {given!r}, but must be {rule}, such as {example:g}{words}"
     try:
         number = math.nan if isinstance(given, bool) else float(given)
     except (TypeError, ValueError):
         raise UserError(sentence) from None
     if not math.isfinite(number) or not low <= number <= high or (above and number == low):
         raise UserError(sentence)
+    return number
+
+
+def fraction(given: str, origin: str) -> float:
+    """A number between 0 and 1, both excluded. Raises UserError."""
+    try:
+        number = float(given)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < 1:
+        raise UserError(f"{origin} is {given!r}, but must be a number above 0 and below 1, such as 0.001")
     return number
 
 

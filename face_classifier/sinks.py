@@ -22,9 +22,9 @@ from face_classifier.files import free_name, png_bytes, write_durably
 _BOX = ("top", "right", "bottom", "left")
 
 
-class Sink(Protocol):
-    def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:
-        """A frame with the faces in it, and the sightings that are new, met again, or whose person changed."""
+class Viewer(Protocol):
+    def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
+        """A frame with the faces in it."""
 
     def close(self) -> None: ...
 
@@ -52,7 +52,7 @@ class JsonLines:
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}); give another file to --jsonl") from error
 
-    def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:
+    def tell(self, changed: Sequence[Sighting]) -> None:
         write_json_lines(self._file, changed)
         self._file.flush()
 
@@ -88,7 +88,7 @@ class Captures:
             ) from error
         self._folder = folder
 
-    def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:
+    def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         if not frame.due or not seen:
             return
         local = frame.time.astimezone()
@@ -114,7 +114,7 @@ class Window:
         cv2.namedWindow(self._TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         self._sized = False
 
-    def show(self, frame: Frame, seen: Sequence[Seen], changed: Sequence[Sighting]) -> None:
+    def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         if not self._sized:
             height, width = frame.image.shape[:2]
             shrink = min(1.0, 1280 / width, 720 / height)

@@ -7,19 +7,21 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
 
-from face_classifier import cli, demo, pipeline
-from face_classifier.engine import Engine
-from face_classifier.faces import Detection, Face, Frame, Image, Sighting
+from face_classifier import cli, demo, models
+from face_classifier.classify import Classifier
+from face_classifier.engine import Engine, make_engine
+from face_classifier.faces import Face, Frame, Image, Sighting
 from face_classifier.frames import read_picture
+from face_classifier.people import PersonDB
 from face_classifier.store import Store, cut
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +49,8 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return Engine()
+    """The engine that users have by default."""
+    return make_engine("fast", None, 1.0, pytest.fail)
 
 
 @pytest.fixture(scope="session")
@@ -78,32 +81,6 @@ def frame(portraits: dict[str, Image]) -> Callable[..., Frame]:
     return make
 
 
-class QuickEngine(Engine):
-    """The engine, which looks at no picture twice."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._found: dict[Any, Any] = {}
-
-    def detect(self, image: Image) -> list[Detection]:
-        return self._once(("detect", image.shape, image.tobytes()), lambda: super(QuickEngine, self).detect(image))
-
-    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Face]:
-        boxes = tuple(detection.box for detection in detections)
-        key = "encode", image.shape, image.tobytes(), boxes
-        return self._once(key, lambda: super(QuickEngine, self).encode(image, detections))
-
-    def _once(self, key: Any, find: Callable[[], Any]) -> Any:
-        if key not in self._found:
-            self._found[key] = find()
-        return self._found[key]
-
-
-@pytest.fixture(scope="session")
-def quick_engine() -> QuickEngine:
-    return QuickEngine()
-
-
 @pytest.fixture(scope="session")
 def closeups(portraits: dict[str, Image], faces: dict[str, Face]) -> dict[str, Image]:
     """The photographs as pictures of 240 x 240 pixels with a face of about 80."""
@@ -126,6 +103,58 @@ def short_clip(closeups: dict[str, Image], tmp_path_factory: pytest.TempPathFact
     return path
 
 
+@pytest.fixture(scope="session")
+def encoder_dat() -> Path:
+    return models.find(models.MODELS["dlib-resnet"].weights)
+
+
+@pytest.fixture(scope="session")
+def predictor_dat() -> Path:
+    return models.find(models.LANDMARKS)
+
+
+@pytest.fixture(scope="session")
+def mmod_dat() -> Path:
+    return models.find(models.MODELS["mmod"].weights)
+
+
+@pytest.fixture(scope="session")
+def quantised_yunet() -> Path:
+    return models.find(models.MODELS["yunet"].weights)
+
+
+@pytest.fixture(scope="session")
+def quantised_sface() -> Path:
+    return models.find(models.MODELS["sface"].weights)
+
+
+@pytest.fixture(scope="session")
+def encoder_graph() -> Path:
+    return models.graph("dlib-resnet")
+
+
+@pytest.fixture(scope="session")
+def mmod_graph() -> Path:
+    return models.graph("mmod")
+
+
+@pytest.fixture(scope="session")
+def yunet_graph() -> Path:
+    return models.graph("yunet")
+
+
+@pytest.fixture(scope="session")
+def graph_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graphs")
+
+
+@pytest.fixture(scope="session")
+def lfw_portraits(data: Path) -> list[Image]:
+    """Twelve pictures of twelve people, 250 x 250, the face in the middle."""
+    people = sorted(folder for folder in (data / "lfw").iterdir() if folder.is_dir())[::40][:12]
+    return [cv2.imread(str(min(folder.glob("*.jpg")))) for folder in people]
+
+
 class Gallery:
     """A result folder, and short words for working on it as the program and the user do."""
 
@@ -138,12 +167,20 @@ class Gallery:
     def see(self, *names: str, fingerprint: str | None = "clip") -> list[Sighting]:
         """Run the program on a clip whose seconds show these photographs; returns the last frame's sightings."""
         with Store(self.folder, writing=True) as store:
-            classifier = pipeline.Classifier(self._engine, store, 0.44)
-            sightings: list[Sighting] = []
-            for position, name in enumerate(names):
-                _, sightings = classifier.classify(self._frame(name, float(position), fingerprint))
+            sightings = self.classify(
+                store, [self._frame(name, float(position), fingerprint) for position, name in enumerate(names)]
+            )
             store.write_views(store.look(self.read_photo))
             self.problems = store.problems()
+        return sightings
+
+    def classify(self, store: Store, frames: Iterable[Frame]) -> list[Sighting]:
+        """Place every face of every frame; returns the last frame's sightings."""
+        classifier = Classifier(self._engine, store, self.read_photo, lambda: PersonDB(0.44))
+        sightings: list[Sighting] = []
+        for frame in frames:
+            plan = classifier.plan(frame, self._engine.detect(frame.image))
+            _, sightings = classifier.place(plan, classifier.encode(plan))
         return sightings
 
     def look(self, *, writing: bool = True) -> list[Sighting]:
@@ -183,8 +220,8 @@ class Gallery:
 
 
 @pytest.fixture
-def gallery(tmp_path: Path, quick_engine: QuickEngine, frame: Callable[..., Frame]) -> Gallery:
-    return Gallery(tmp_path / "result", quick_engine, frame)
+def gallery(tmp_path: Path, engine: Engine, frame: Callable[..., Frame]) -> Gallery:
+    return Gallery(tmp_path / "result", engine, frame)
 
 
 class Ended(NamedTuple):
@@ -197,10 +234,9 @@ class Ended(NamedTuple):
 
 @pytest.fixture
 def command(
-    quick_engine: QuickEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Callable[..., Ended]]:
     """Runs a command line in this process."""
-    monkeypatch.setattr(pipeline, "Engine", lambda *_ratio: quick_engine)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*arguments: object) -> Ended:

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-from conftest import Ended, Gallery, QuickEngine
+from conftest import Ended, Gallery
 
 from face_classifier import files, pipeline, rows, settings, store, views
+from face_classifier.engine import Engine
 from face_classifier.faces import Frame, Image
 from face_classifier.files import PART, content_hash
 from face_classifier.frames import Sampling, Source
@@ -214,9 +215,8 @@ class Meddling:
 
 
 @pytest.fixture
-def meddle(quick_engine: QuickEngine, monkeypatch: pytest.MonkeyPatch, short_clip: Path, result: Path) -> Iterator:
+def meddle(short_clip: Path, result: Path):
     """Runs the short clip with an action after so many frames."""
-    monkeypatch.setattr(pipeline, "Engine", lambda *_ratio: quick_engine)
 
     def run(after: int, action: Callable[[], object], *sources: str) -> tuple[pipeline.RunResult, list[str]]:
         observer = Meddling(after, action)
@@ -364,7 +364,7 @@ ROOMS = {module.__file__ for module in (files, rows, store, views)}
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory, closeups: dict[str, Image], quick_engine: QuickEngine) -> tuple[list[Path], list[Frame]]:
+def killed(tmp_path_factory, closeups: dict[str, Image], engine: Engine) -> tuple[list[Path], list[Frame]]:
     """The result folder as it was at every line of the rooms that write: as a run killed there leaves it.
 
     The last one is that of the whole run.
@@ -396,7 +396,7 @@ def killed(tmp_path_factory, closeups: dict[str, Image], quick_engine: QuickEngi
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        classify(root / "live", frames, quick_engine)
+        classify(root / "live", frames, engine)
     finally:
         sys.settrace(before)
     copy_if_changed()
@@ -411,19 +411,17 @@ def on_disk(folder: Path) -> list[tuple[str, os.stat_result]]:
     )
 
 
-def classify(folder: Path, frames: list[Frame], engine: QuickEngine) -> list[str]:
+def classify(folder: Path, frames: list[Frame], engine: Engine) -> list[str]:
     """A run as the program does it; returns the problems told."""
     gallery = Gallery(folder, engine, lambda *_: frames[0])
     with Store(folder, writing=True) as opened:
-        classifier = pipeline.Classifier(engine, opened, 0.44)
-        for frame in frames:
-            classifier.classify(frame)
+        gallery.classify(opened, frames)
         opened.write_views(opened.look(gallery.read_photo))
         return opened.problems()
 
 
 def test_a_run_killed_at_any_line_loses_nothing_and_repeats_nothing(
-    killed: tuple[list[Path], list[Frame]], quick_engine: QuickEngine
+    killed: tuple[list[Path], list[Frame]], engine: Engine
 ) -> None:
     (*folders, complete), frames = killed
     whole, people = contents(complete), groups(complete)
@@ -433,7 +431,7 @@ def test_a_run_killed_at_any_line_loses_nothing_and_repeats_nothing(
         left = Counter(content_hash(path) for path in folder.glob("*/[!.]*"))
         assert left <= whole, folder
         for _ in range(2):
-            assert classify(folder, frames, quick_engine) == [], folder
+            assert classify(folder, frames, engine) == [], folder
             assert contents(folder) == whole, folder
             assert groups(folder) == people, folder
         assert not list(folder.glob(f"**/{PART}*")), folder

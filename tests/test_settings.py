@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from face_classifier import settings
-from face_classifier.faces import UserError
+from face_classifier.errors import UserError
 from face_classifier.settings import Settings
 
 DEFAULTS = Path(__file__).parent.parent / "configs" / "default.yaml"
@@ -58,7 +58,7 @@ def test_a_wrong_value_in_the_environment_names_the_variable():
 def test_an_unknown_key_in_the_file_is_refused_with_the_keys_there_are(tmp_path: Path):
     config = tmp_path / "c.yaml"
     config.write_text("treshold: 0.4\n")
-    with pytest.raises(UserError, match="unknown key 'treshold'.*threshold"):
+    with pytest.raises(UserError, match=r"unknown key 'treshold'.*threshold"):
         settings.load({}, str(config), {})
 
 

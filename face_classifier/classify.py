@@ -1,0 +1,208 @@
+"""What becomes of the faces in a frame: followed, met again, rejected, or encoded, placed and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from face_classifier.engine import Engine
+from face_classifier.faces import Detection, Encoding, Face, Frame, Seen, Sighting
+from face_classifier.follow import Followed, Follower
+from face_classifier.people import PersonDB
+from face_classifier.spaces import SPACES
+from face_classifier.store import FoldersChangedError, Store
+
+_T = TypeVar("_T")
+_REMEMBERED = 1000  # tracks whose person is remembered while their face is not in view
+ReadPhoto = Callable[[Path, bool], tuple[Face, bool]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done with the faces of a frame."""
+
+    frame: Frame
+    faces: list[Followed]  # from left to right
+    encode: list[int]  # numbers of those to be encoded; then they are placed and kept
+    reject: list[int]  # numbers of those too poor to be kept
+    met: bool  # some of them are in the store already
+
+
+@dataclass
+class _Track:
+    """A face over consecutive frames, as far as its encodings agree."""
+
+    number: int  # by which the store and PersonDB know it
+    total: Encoding
+    last: Encoding
+    faces: int = 1
+
+    def is_like(self, encoding: Encoding, limit: float) -> bool:
+        nearest = min(np.linalg.norm(self.total / self.faces - encoding), np.linalg.norm(self.last - encoding))
+        return float(nearest) < limit
+
+    def add(self, encoding: Encoding) -> None:
+        self.total += encoding
+        self.last = encoding
+        self.faces += 1
+
+
+class Classifier:
+    """Places and keeps the faces of frames in a result folder.
+
+    Frame after frame: `plan`, then `encode` in any thread, then `place`; plans may run ahead of places.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        read_photo: ReadPhoto,
+        empty: Callable[[], PersonDB],
+        *,
+        quality: float = 0.0,
+    ) -> None:
+        """``empty``: makes a gallery of nobody; ``quality``: of the poorest face to be kept, 0 to 1."""
+        self._engine = engine
+        self._same_track = SPACES[engine.made_by.space].same_track
+        self._store = store
+        self._read_photo = read_photo
+        self._empty = empty
+        self._quality = quality
+        # By number of the follower's track, which knows a face by place and look alone:
+        self._tracks: dict[int, _Track] = {}  # the store's track
+        self._known: dict[int, Sighting] = {}  # the latest face that was placed
+        self._apart: set[tuple[int, int]] = set()  # tracks of this source that shared a frame
+        self.look()
+        self.begin(None)
+
+    def look(self) -> list[Sighting]:
+        """Take the folders as they are now; returns every face."""
+        self.people = self._empty()
+        faces = {sighting.id: sighting for sighting in self._store.look(self._read_photo)}
+        for sighting in faces.values():
+            self.people.add(sighting)
+        for track, other in self._store.refused_tracks():
+            if other in faces and (person := faces[other].person):
+                self.people.refuse(track, person)
+        for one, other in self._apart:
+            self.people.apart(one, other)
+        self._known = {track: faces[old.id] for track, old in self._known.items() if old.id in faces}
+        return list(faces.values())
+
+    def begin(self, refresh: float | None) -> None:
+        """Make ready for another source, whose followed faces are encoded every ``refresh`` seconds.
+
+        None: no face is followed, each is placed by itself.
+        """
+        self._follower = Follower(refresh or 0.0)
+        self._follows = refresh is not None
+        self._next_track = self._store.first_track()
+        self._tracks.clear()
+        self._apart.clear()
+        self._known.clear()
+
+    def plan(self, frame: Frame, detections: Sequence[Detection]) -> Plan:
+        """What to do with the faces in the next frame of the source, by place, look and quality."""
+        if not frame.due:
+            return Plan(frame, [], [], [], met=False)
+        faces = self._follower.follow(frame, detections)
+        same = self._same(frame, faces)
+        new = [number for number, face in enumerate(faces) if face.encode and number not in same]
+        good = [number for number in new if self._is_good(faces[number].detection)]
+        return Plan(frame, faces, good, sorted(set(new) - set(good)), met=bool(same))
+
+    def _is_good(self, detection: Detection) -> bool:
+        return detection.quality is None or detection.quality >= self._quality
+
+    def encode(self, plan: Plan) -> list[Face]:
+        """The faces that are to be encoded, as numbers."""
+        if not plan.encode:
+            return []
+        return self._engine.encode(plan.frame.image, [plan.faces[number].detection for number in plan.encode])
+
+    def place(self, plan: Plan, encoded: Sequence[Face]) -> tuple[list[Seen], list[Sighting]]:
+        """The faces in a frame, from left to right, and the sightings that are new, met again or changed by them."""
+        changed: list[Sighting] = []
+        for number, sighting in self._same(plan.frame, plan.faces).items() if plan.met else ():
+            if sighting:
+                self._known[plan.faces[number].track] = sighting
+                self._join_track(plan.faces[number].track, sighting.encoding, sighting.track)
+                changed.append(sighting)
+        for number, face in zip(plan.encode, encoded, strict=True):
+            self._join_track(plan.faces[number].track, face.encoding)
+        self._set_apart(plan.faces)
+        for number, face in zip(plan.encode, encoded, strict=True):
+            kept = self._on_folders_as_they_are(partial(self._keep, plan, face, number))
+            if kept:
+                self._known[plan.faces[number].track] = kept[0]
+            changed += kept
+        for number in plan.reject:
+            self._store.reject(plan.frame, plan.faces[number].detection)
+        self._refresh_known({sighting.id: sighting for sighting in changed})
+        return [self._seen(face) for face in plan.faces], changed
+
+    def _refresh_known(self, changed: Mapping[int, Sighting]) -> None:
+        recent = list(self._known.items())[-_REMEMBERED:]
+        self._known = {track: changed.get(known.id, known) for track, known in recent}
+        self._tracks = {track: self._tracks[track] for track in list(self._tracks)[-_REMEMBERED:]}
+
+    def _join_track(self, followed: int, encoding: Encoding | None, number: int | None = None) -> None:
+        """Continue a track of the follower with a face; if it is not like the last ones, it is another track.
+
+        ``number``: of the store's track, where the face has one from an earlier run.
+        """
+        if not self._follows or encoding is None:
+            return
+        track = self._tracks.get(followed)
+        if track is None or not track.is_like(encoding, self._same_track) or number not in (None, track.number):
+            if number is None:
+                number = self._next_track
+                self._next_track += 1
+            self._tracks[followed] = _Track(number, encoding.copy(), encoding)
+        else:
+            track.add(encoding)
+
+    def _set_apart(self, faces: Sequence[Followed]) -> None:
+        """Two faces in one frame are two people."""
+        numbers = sorted({self._tracks[face.track].number for face in faces if face.track in self._tracks})
+        new = [pair for pair in combinations(numbers, 2) if pair not in self._apart]
+        if new:
+            self._apart.update(new)
+            self._store.set_apart(new)
+            for one, other in new:
+                self.people.apart(one, other)
+
+    def _seen(self, face: Followed) -> Seen:
+        known = self._known.get(face.track)
+        return Seen(face.detection.box, known.person if known else None)
+
+    def _same(self, frame: Frame, faces: Sequence[Followed]) -> dict[int, Sighting | None]:
+        boxes = [face.detection.box for face in faces]
+        return self._on_folders_as_they_are(partial(self._store.same, frame, boxes))
+
+    def _keep(self, plan: Plan, face: Face, number: int) -> list[Sighting]:
+        track = self._tracks[plan.faces[number].track].number if self._follows else None
+        match = self.people.decide(face.encoding, track)
+        kept = self._store.keep(plan.frame, face, match, number, track)
+        if kept.new:
+            for partner in kept.sightings[1:]:
+                self.people.remove_unknown(partner)
+            for sighting in kept.sightings:
+                self.people.add(sighting)
+        return kept.sightings
+
+    def _on_folders_as_they_are(self, action: Callable[[], _T]) -> _T:
+        """Do something that writes where the folders should be; if the user changed them meanwhile, look and redo."""
+        for _ in range(3):
+            try:
+                return action()
+            except FoldersChangedError:
+                self.look()
+        return action()

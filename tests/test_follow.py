@@ -1,0 +1,275 @@
+"""Less work for the same answer: which faces are encoded, and which scenes are searched again."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from face_classifier.ahead import Ahead
+from face_classifier.engine import Engine
+from face_classifier.faces import Box, Detection, Face, Frame, Image
+from face_classifier.follow import Followed, Follower, StillScene
+from face_classifier.frames import Sampling, open_source
+from face_classifier.store import cut
+
+NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
+
+
+def frame_of(image: Image, position: float) -> Frame:
+    return Frame(np.ascontiguousarray(image), "clip.mp4", "clip", None, position, 0.02, NOON)
+
+
+class Viewer:
+    """Follows what the engine finds in pictures shown at positions (seconds)."""
+
+    def __init__(self, engine: Engine, refresh: float = 1.0) -> None:
+        self._engine = engine
+        self._follower = Follower(refresh)
+
+    def show(self, image: Image, position: float) -> list[Followed]:
+        return self._follower.follow(frame_of(image, position), self._engine.detect(np.ascontiguousarray(image)))
+
+    def encoded(self, image: Image, position: float) -> bool:
+        (face,) = self.show(image, position)
+        return face.encode
+
+
+def noisy(image: Image, seed: int, strength: float = 5.0) -> Image:
+    """The picture as a camera would see it again."""
+    noise = np.random.default_rng(seed).normal(0, strength, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+class TestWhichFacesAreEncoded:
+    def test_a_face_is_encoded_when_new_and_after_refresh_and_never_in_between(
+        self, engine: Engine, closeups: dict[str, Image]
+    ) -> None:
+        viewer = Viewer(engine, refresh=1.0)
+        positions = [number / 10 for number in range(25)]
+        seen = [viewer.encoded(noisy(closeups["obama.jpg"], seed), now) for seed, now in enumerate(positions)]
+        assert [now for now, encoded in zip(positions, seen, strict=True) if encoded] == [0.0, 1.0, 2.0]
+
+    def test_a_face_that_moves_through_a_scene_is_encoded_no_more_often(self, engine: Engine, demo_clip: Path) -> None:
+        """The demo begins with four seconds in which the camera comes nearer to one face."""
+        viewer = Viewer(engine, refresh=1.0)
+        with open_source(str(demo_clip)) as clip:
+            frames = list(clip.frames(Sampling(every=0.08, stop=3.9), clip.start, threading.Event()))
+        assert len(frames) == 49
+        faces = [viewer.show(frame.image, frame.position) for frame in frames]
+        assert all(len(found) == 1 for found in faces)
+        assert {found[0].track for found in faces} == {1}
+        assert sum(found[0].encode for found in faces) == 4
+
+    def test_refresh_0_is_every_frame(self, engine: Engine, closeups: dict[str, Image]) -> None:
+        viewer = Viewer(engine, refresh=0.0)
+        assert all(viewer.encoded(closeups["obama.jpg"], number / 25) for number in range(5))
+
+    @pytest.mark.parametrize(
+        "pair", [*itertools.permutations(["obama.jpg", "biden.jpg", "obama2.jpg"], 2)], ids=" ".join
+    )
+    def test_a_cut_to_another_picture_in_the_same_place_is_encoded_at_once(
+        self, engine: Engine, closeups: dict[str, Image], pair: tuple[str, str]
+    ) -> None:
+        before, after = (closeups[name] for name in pair)
+        boxes = [engine.detect(image)[0].box for image in (before, after)]
+        assert boxes[0].overlap(boxes[1]) > 0.6  # the place alone does not tell
+        viewer = Viewer(engine, refresh=60.0)
+        assert [viewer.encoded(image, number / 25) for number, image in enumerate([before, before, after, after])] == [
+            True, False, True, False,
+        ]  # fmt: skip
+
+    def test_a_face_in_doubtful_place_is_encoded_on_the_same_track(
+        self, engine: Engine, closeups: dict[str, Image]
+    ) -> None:
+        viewer = Viewer(engine, refresh=60.0)
+        (first,) = viewer.show(closeups["obama.jpg"], 0.0)
+        step = round(0.4 * first.detection.box.width)
+        (second,) = viewer.show(np.roll(closeups["obama.jpg"], step, axis=1), 0.04)
+        assert 0.3 < first.detection.box.overlap(second.detection.box) < 0.5
+        assert (second.track, second.encode) == (first.track, True)
+
+    def test_a_face_in_another_place_is_another(self, engine: Engine, closeups: dict[str, Image]) -> None:
+        viewer = Viewer(engine, refresh=60.0)
+        (first,) = viewer.show(closeups["obama.jpg"], 0.0)
+        (second,) = viewer.show(np.roll(closeups["obama.jpg"], first.detection.box.width, axis=1), 0.04)
+        assert second.track != first.track
+        assert second.encode
+
+    def test_a_clearly_better_view_is_encoded_once_and_a_worse_one_is_not(
+        self, engine: Engine, closeups: dict[str, Image]
+    ) -> None:
+        sharp = closeups["biden.jpg"]
+        blurred = cv2.GaussianBlur(sharp, None, 2.5)
+        qualities = [engine.detect(image)[0].quality or 0 for image in (blurred, sharp)]
+        assert 0 < 1.5 * qualities[0] < qualities[1]
+        viewer = Viewer(engine, refresh=60.0)
+        shown = [viewer.encoded(image, number / 25) for number, image in enumerate([blurred, blurred, sharp, blurred])]
+        assert shown == [True, False, True, False]
+
+    def test_a_little_better_is_not_enough(self, engine: Engine, closeups: dict[str, Image]) -> None:
+        sharp = closeups["biden.jpg"]
+        duller = cv2.GaussianBlur(sharp, None, 1.5)
+        qualities = [engine.detect(image)[0].quality or 0 for image in (duller, sharp)]
+        assert qualities[0] < qualities[1] < 1.5 * qualities[0]
+        viewer = Viewer(engine, refresh=60.0)
+        assert [viewer.encoded(image, number / 25) for number, image in enumerate([duller, sharp])] == [True, False]
+
+
+class TestTracks:
+    def test_a_short_gap_does_not_break_a_track_and_a_long_one_does(
+        self, engine: Engine, closeups: dict[str, Image]
+    ) -> None:
+        face, nobody = closeups["obama.jpg"], np.zeros((240, 240, 3), np.uint8)
+        for gap, same in ((0.4, True), (0.8, False)):
+            viewer = Viewer(engine, refresh=0.3)
+            (before,) = viewer.show(face, 0.0)
+            assert viewer.show(nobody, 0.04) == []
+            (after,) = viewer.show(face, gap)
+            assert (after.track == before.track) is same
+
+    def test_two_faces_keep_their_tracks_whatever_the_order_in_which_they_are_told(
+        self, engine: Engine, closeups: dict[str, Image]
+    ) -> None:
+        image = np.hstack([closeups["obama.jpg"], closeups["biden.jpg"]])
+        found = engine.detect(image)
+        follower = Follower(60.0)
+        first = [face.track for face in follower.follow(frame_of(image, 0.0), found)]
+        second = [face.track for face in follower.follow(frame_of(image, 0.04), found[::-1])]
+        assert len(set(first)) == 2
+        assert second == first[::-1]
+
+    def test_of_two_boxes_on_one_face_the_nearer_continues_the_track(self, closeups: dict[str, Image]) -> None:
+        image, box = closeups["obama.jpg"], Box(80, 160, 170, 80)
+        follower = Follower(60.0)
+        (first,) = follower.follow(frame_of(image, 0.0), [Detection(box)])
+        beside = Detection(Box(90, 190, 180, 110))
+        assert beside.box.overlap(box) > 0.3
+        other, same = follower.follow(frame_of(image, 0.04), [beside, Detection(box)])
+        assert (same.track, same.encode) == (first.track, False)
+        assert other.track != first.track
+        assert other.encode
+
+    def test_boxes_beyond_the_edges_of_the_picture_are_followed(self, closeups: dict[str, Image]) -> None:
+        follower = Follower(60.0)
+        image = closeups["obama.jpg"]
+        boxes = [Box(-50, 30, 30, -50), Box(230, 300, 290, 235), Box(-90, -10, -10, -90)]
+        for position in (0.0, 0.04):
+            found = follower.follow(frame_of(image, position), [Detection(box) for box in boxes])
+            assert len({face.track for face in found}) == 3
+
+
+@pytest.fixture(scope="session")
+def room(photographs: dict[str, Path]) -> Image:
+    """An empty scene of 1280 x 720 pixels with light and dark parts: a photograph, blurred beyond recognition."""
+    photograph = cv2.imread(str(photographs["obama3.jpg"]))[1200:1900, :1400]
+    return np.asarray(cv2.resize(cv2.GaussianBlur(photograph, None, 25), (1280, 720)), np.uint8)
+
+
+@pytest.fixture(scope="session")
+def camera(room: Image) -> Callable[[Image, int], Image]:
+    """Adds the noise of a cheap camera, another for every frame."""
+    noise = np.random.default_rng(1).normal(0, 6, (2 * room.shape[0], *room.shape[1:])).astype(np.int16)
+
+    def see(scene: Image, number: int) -> Image:
+        shifted = noise[97 * number % len(room) :][: len(room)]
+        return np.clip(scene + shifted, 0, 255).astype(np.uint8)
+
+    return see
+
+
+def with_face(room: Image, face: Image, top: int, left: int) -> Image:
+    scene = room.copy()
+    scene[top : top + face.shape[0], left : left + face.shape[1]] = face
+    return scene
+
+
+def small_face(portraits: dict[str, Image], faces: dict[str, Face], name: str, around: float = 0.0) -> Image:
+    """A face 40 pixels wide, with that share of its size ``around`` it."""
+    box = faces[name].box
+    rows, columns = round(around * box.height), round(around * box.width)
+    wider = Box(box.top - rows, box.right + columns, box.bottom + rows, box.left - columns)
+    return np.asarray(
+        cv2.resize(
+            cut(portraits[name], wider), None, fx=40 / box.width, fy=40 / box.width, interpolation=cv2.INTER_AREA
+        ),
+        np.uint8,
+    )
+
+
+class TestStillScenes:
+    def test_the_first_frame_counts_as_moved_and_camera_noise_does_not(
+        self, room: Image, camera: Callable[[Image, int], Image]
+    ) -> None:
+        scene = StillScene()
+        assert [scene.moved(camera(room, number)) for number in range(12)] == [True] + [False] * 11
+
+    @pytest.mark.parametrize("name", ["obama.jpg", "biden.jpg"])
+    def test_a_face_of_40_pixels_that_comes_or_goes_anywhere_counts(
+        self,
+        name: str,
+        room: Image,
+        camera: Callable[[Image, int], Image],
+        portraits: dict[str, Image],
+        faces: dict[str, Face],
+    ) -> None:
+        face = small_face(portraits, faces, name)
+        assert face.shape[1] == 40
+        places = [(0, 0), (3, 1237), (301, 645), (205, 207), (660, 911), (500, 100), (87, 1003)]
+        for number, (top, left) in enumerate(places):
+            scene = StillScene()
+            assert scene.moved(camera(room, number))
+            assert scene.moved(camera(with_face(room, face, top, left), number + 1))
+            assert scene.moved(camera(room, number + 2))
+
+    def test_a_slow_change_adds_up(self, room: Image) -> None:
+        scene = StillScene()
+        moved = [scene.moved(cv2.add(room, (level, level, level, 0))) for level in range(20)]
+        assert moved[0]
+        assert not any(moved[1:7])
+        assert any(moved[7:10])
+
+    def test_a_small_or_odd_picture_is_compared_too(self) -> None:
+        for shape in ((1, 1, 3), (37, 1001, 3), (1001, 37, 3), (1081, 1923, 3)):
+            scene = StillScene()
+            image = np.full(shape, 90, np.uint8)
+            assert [scene.moved(image), scene.moved(image), scene.moved(image + 30)] == [True, False, True]
+
+    def test_a_face_entering_a_still_scene_is_found_in_the_same_sample_and_still_frames_are_not_searched(
+        self,
+        room: Image,
+        camera: Callable[[Image, int], Image],
+        portraits: dict[str, Image],
+        faces: dict[str, Face],
+        engine: Engine,
+    ) -> None:
+        person = small_face(portraits, faces, "biden.jpg", around=0.6)
+        views = [room] * 4 + [with_face(room, person, 300, 700)] * 3 + [room] * 2
+        frames = [frame_of(camera(view, number), float(number)) for number, view in enumerate(views)]
+        searched: list[float] = []
+
+        def detect(frame: Frame) -> list[Detection]:
+            searched.append(frame.position)
+            return engine.detect(frame.image)
+
+        scene = StillScene()
+        ahead = Ahead(
+            lambda closing: iter(frames),
+            threading.Event(),
+            moved=lambda frame: scene.moved(frame.image),
+            detect=detect,
+            plan=lambda frame, found: len(found),
+            encode=lambda count: [],
+            workers=1,
+            depth=2,
+        )
+        with ahead:
+            counts = [count for count, _ in ahead]
+        assert counts == [0, 0, 0, 0, 1, 1, 1, 0, 0]
+        assert searched == [0.0, 4.0, 7.0]

@@ -1,0 +1,283 @@
+"""The whole loop on real faces: the same result however it is run, and nothing left behind however it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from face_classifier import pipeline
+from face_classifier.engine import Engine
+from face_classifier.errors import UserError
+from face_classifier.faces import Detection, Face, Image
+from face_classifier.frames import Camera
+from face_classifier.pipeline import RunResult
+from face_classifier.settings import load
+
+
+class Observer:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.positions: list[float] = []
+        self.after: Callable[[int], object] = lambda frames: None
+
+    def problem(self, sentence: str) -> None:
+        self.problems.append(sentence)
+
+    def opened(self, source: object, sampling: object) -> None:
+        pass
+
+    def analysed(self, frame: Any, people: object) -> None:
+        self.positions.append(frame.position)
+        self.after(len(self.positions))
+
+    def closed(self, source: object) -> None:
+        pass
+
+
+def run(folder: Path, *sources: Path | str, observer: Observer | None = None, **settings: Any) -> RunResult:
+    folder.mkdir(exist_ok=True)
+    flags = {"result": str(folder / "result"), "jsonl": str(folder / "lines.jsonl"), **settings}
+    stopping = settings.pop("stopping", None) or threading.Event()
+    flags.pop("stopping", None)
+    watching = observer or Observer()
+    ended = pipeline.run(load(flags), [str(source) for source in sources], stopping, watching)
+    if observer is None:
+        assert watching.problems == []
+    return ended
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "lines.jsonl").read_text("utf-8").splitlines()]
+
+
+def pictures(folder: Path) -> dict[str, str]:
+    """Content by place, of every picture in a person's folder."""
+    root = folder / "result"
+    return {str(path.relative_to(root)): sha256(path.read_bytes()).hexdigest() for path in root.glob("*/*.png")}
+
+
+class TestWorkers:
+    def test_the_result_does_not_depend_on_their_number(self, tmp_path: Path, demo_clip: Path) -> None:
+        for workers in (1, 2, 4):
+            run(tmp_path / str(workers), demo_clip, seconds=0.2, stop=16, workers=workers)
+        written = [(tmp_path / str(workers) / "lines.jsonl").read_bytes() for workers in (1, 2, 4)]
+        assert len(written[0].splitlines()) > 20
+        assert written[1] == written[0]
+        assert written[2] == written[0]
+        assert pictures(tmp_path / "2") == pictures(tmp_path / "1")
+        assert pictures(tmp_path / "4") == pictures(tmp_path / "1")
+
+    def test_nor_does_it_with_the_original_engine(self, tmp_path: Path, demo_clip: Path) -> None:
+        """In processes of their own: dlib's detector, used by two threads at once, finds other faces or crashes."""
+        processes = []
+        for workers in (1, 4):
+            (tmp_path / str(workers)).mkdir()
+            command = [sys.executable, "-m", "face_classifier", demo_clip, "--engine", "original"]
+            command += ["-S", "0.8", "-s", "10", "--workers", str(workers), "--jsonl", "lines.jsonl"]
+            processes.append(subprocess.Popen(command, cwd=tmp_path / str(workers), stdout=subprocess.PIPE))
+        printed = [process.communicate()[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0]
+        assert printed[0] == printed[1]
+        assert (tmp_path / "1" / "lines.jsonl").read_bytes() == (tmp_path / "4" / "lines.jsonl").read_bytes()
+
+
+class TestSavings:
+    def test_following_and_still_scenes_switched_off_give_the_same_people(
+        self, tmp_path: Path, demo_clip: Path
+    ) -> None:
+        run(tmp_path / "less", demo_clip, seconds=0.2, stop=16)
+        run(tmp_path / "all", demo_clip, seconds=0.2, stop=16, refresh=0.0, search_still=True)
+        less, everything = (
+            {(line["frame"], *line["box"]): line["person"] for line in lines(tmp_path / name)}
+            for name in ("less", "all")
+        )
+        assert 20 < len(less) < len(everything) / 3
+        assert less.keys() <= everything.keys()
+        pairs = {(person, everything[face]) for face, person in less.items()}
+        assert len(pairs) == len({mine for mine, _ in pairs}) == len({theirs for _, theirs in pairs}) == 2
+        assert {theirs for _, theirs in pairs} == set(everything.values())
+
+    def test_refresh_0_keeps_every_face_of_every_analysed_frame(self, tmp_path: Path, demo_clip: Path) -> None:
+        run(tmp_path, demo_clip, seconds=0.5, stop=10, refresh=0.0, search_still=True)
+        faces = Counter(line["frame"] for line in lines(tmp_path))
+        assert len(faces) == 21
+
+    def test_a_person_who_comes_into_a_still_scene_is_kept_in_the_first_analysed_frame(
+        self, tmp_path: Path, closeups: dict[str, Image], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room = cv2.GaussianBlur(cv2.resize(closeups["obama2.jpg"], (1280, 720)), None, 40)
+        entered = room.copy()
+        entered[200:320, 600:720] = cv2.resize(closeups["biden.jpg"], (120, 120), interpolation=cv2.INTER_AREA)
+        noise = np.random.default_rng(0)
+        writer = cv2.VideoWriter(str(tmp_path / "door.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 5, (1280, 720))
+        for view in [room] * 20 + [entered] * 10:
+            writer.write(np.clip(view + noise.normal(0, 4, (720, 1, 3)), 0, 255).astype(np.uint8))
+        writer.release()
+        searched: list[Image] = []
+        detect = Engine.detect
+
+        def counted(self: Engine, image: Image) -> list[Detection]:
+            searched.append(image)
+            return detect(self, image)
+
+        monkeypatch.setattr(Engine, "detect", counted)
+        run(tmp_path, tmp_path / "door.mp4", seconds=0.0)
+        first, *later = lines(tmp_path)
+        assert first["frame"] == 20
+        assert [line["frame"] for line in later if line["face"] != first["face"]] == [25]  # a second later
+        assert len(searched) < 15
+
+
+class TestEndings:
+    @pytest.mark.parametrize("stage", ["detect", "encode"])
+    def test_an_error_in_a_stage_surfaces_and_what_was_kept_stays_in_order(
+        self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+    ) -> None:
+        calls = 0
+        usual = getattr(Engine, stage)
+
+        def failing(self: Engine, image: Image, *rest: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 3:
+                raise ZeroDivisionError(stage)
+            return usual(self, image, *rest)
+
+        monkeypatch.setattr(Engine, stage, failing)
+        with pytest.raises(ZeroDivisionError, match=stage):
+            run(tmp_path, short_clip, workers=1)
+        monkeypatch.undo()
+        kept = {line["face"] for line in lines(tmp_path)}
+        assert len(kept) == 2
+        assert {Path(name).stem for name in pictures(tmp_path)} == kept
+        assert (tmp_path / "result" / "face_encodings").exists()
+        assert len(run(tmp_path, short_clip).sightings or []) == 4  # nobody holds the folder
+
+    def test_an_error_of_the_observer_before_the_first_frame_leaves_no_thread(
+        self, tmp_path: Path, short_clip: Path
+    ) -> None:
+        class Failing(Observer):
+            def opened(self, source: object, sampling: object) -> None:
+                raise ZeroDivisionError("opened")
+
+        with pytest.raises(ZeroDivisionError):
+            run(tmp_path, short_clip, observer=Failing())
+        assert not [thread for thread in threading.enumerate() if thread.name == "decoding"]
+
+    def test_a_stopped_run_saves_what_it_has_and_the_next_one_completes_it(
+        self, tmp_path: Path, demo_clip: Path
+    ) -> None:
+        stopping, observer = threading.Event(), Observer()
+        observer.after = lambda frames: stopping.set() if frames == 20 else None
+        stopped = run(tmp_path / "twice", demo_clip, seconds=0.5, observer=observer, stopping=stopping)
+        assert 20 <= len(observer.positions) <= 30
+        assert len(stopped.sightings or []) == len(pictures(tmp_path / "twice")) > 0
+        run(tmp_path / "twice", demo_clip, seconds=0.5)
+        run(tmp_path / "once", demo_clip, seconds=0.5)
+        assert pictures(tmp_path / "twice") == pictures(tmp_path / "once")
+
+    def test_a_source_that_fails_is_told_and_the_next_one_is_classified(
+        self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        usual = pipeline.open_source
+
+        def failing(path: str) -> Any:
+            if path == "7":
+                raise UserError("camera 7 is on fire; put it out")
+            return usual(path)
+
+        monkeypatch.setattr(pipeline, "open_source", failing)
+        observer = Observer()
+        ended = run(tmp_path, "7", short_clip, observer=observer)
+        assert observer.problems == ["camera 7 is on fire; put it out"]
+        assert ended.failed == 1
+        assert len(ended.sightings or []) == 4
+
+
+class TestQuality:
+    def test_a_face_too_poor_to_be_of_use_is_remembered_and_not_kept(self, tmp_path: Path, short_clip: Path) -> None:
+        run(tmp_path, short_clip, quality=1.0)
+        poor = rejected(tmp_path)
+        assert poor
+        assert all(0 < quality < 1 for _, quality in poor)
+        kept = {line["frame"] for line in lines(tmp_path)}
+        assert sorted([*kept, *(frame for frame, _ in poor)]) == [0, 1, 2, 3]
+        assert len(pictures(tmp_path)) == len(kept)
+        run(tmp_path, short_clip, quality=1.0)
+        assert rejected(tmp_path) == poor  # each once, however often it runs
+
+
+def rejected(folder: Path) -> list[tuple[Any, ...]]:
+    import sqlite3
+
+    table = sqlite3.connect(folder / "result" / "faces.sqlite")
+    try:
+        return table.execute("SELECT frame, quality FROM faces WHERE state = 'rejected' ORDER BY frame").fetchall()
+    finally:
+        table.close()
+
+
+class Device:
+    """A camera before which one person sits, then another: 50 pictures a second."""
+
+    def __init__(self, views: list[Image]) -> None:
+        self._views = views
+        self._began = time.monotonic()
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def get(self, what: int) -> float:
+        return 50.0
+
+    def read(self) -> tuple[bool, Image]:
+        time.sleep(0.02)
+        late = int((time.monotonic() - self._began) / 1.4)
+        return True, self._views[min(late, len(self._views) - 1)].copy()
+
+    def release(self) -> None:
+        pass
+
+
+class TestLive:
+    def test_who_sits_before_a_camera_is_kept_and_slow_analysis_drops_pictures(
+        self, tmp_path: Path, closeups: dict[str, Image], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cameras: list[Camera] = []
+
+        def open_camera(path: str) -> Camera:
+            device = Device([closeups["obama.jpg"], closeups["biden.jpg"]])
+            cameras.append(Camera(0, lambda number: device))
+            return cameras[0]
+
+        def slow(self: Engine, image: Image, detections: Any) -> list[Face]:
+            time.sleep(0.1)
+            return encode(self, image, detections)
+
+        encode = Engine.encode
+        monkeypatch.setattr(pipeline, "open_source", open_camera)
+        monkeypatch.setattr(Engine, "encode", slow)
+        observer = Observer()
+        ended = run(tmp_path, "0", observer=observer, seconds=0.0, stop=2.8, refresh=0.2, search_still=True)
+        assert observer.positions == sorted(observer.positions)
+        people = defaultdict(list)
+        for sighting in ended.sightings or []:
+            people[sighting.person].append(sighting.position or 0.0)
+        assert len(people) == 2
+        first, second = sorted(people.values())
+        assert max(first) < min(second)
+        assert cameras[0].dropped > 0
