@@ -46,7 +46,7 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
         if isinstance(default, bool):
             command = click.option(*flags, field.name, is_flag=True, default=None, help=text)(command)
         else:
-            metavar = "NUMBER" if isinstance(default, float) else "PATH"
+            metavar = settings.metavar(field)
             shown = (
                 f" [default: {default:g}]"
                 if isinstance(default, float)
@@ -85,9 +85,9 @@ def _run(sources: tuple[str, ...], config: str | None, **flags: Any) -> None:
 @_result_option
 def _people(result: str | None) -> None:
     """Print the statistics of a result folder."""
-    from face_classifier import pipeline, screen
+    from face_classifier import galleries, screen
 
-    sightings = pipeline.gallery(settings.load({"result": result}), observer := screen.Screen())
+    sightings = galleries.gallery(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
     screen.print_statistics(sightings)
 
@@ -97,14 +97,166 @@ def _people(result: str | None) -> None:
 @click.option("--format", "form", metavar="jsonl|csv", default="jsonl", help="JSON lines or CSV. [default: jsonl]")
 def _export(result: str | None, form: str) -> None:
     """Print a line for every face of a result folder as it is labelled now."""
-    from face_classifier import pipeline, screen, sinks
+    from face_classifier import galleries, screen, sinks
 
     writers = {"jsonl": sinks.write_json_lines, "csv": sinks.write_csv}
     if form not in writers:
         raise UserError(f"--format is {form!r}, but must be one of {', '.join(writers)}")
-    sightings = pipeline.gallery(settings.load({"result": result}), observer := screen.Screen())
+    sightings = galleries.gallery(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
-    writers[form](sys.stdout, pipeline.with_distances_today(sightings))
+    writers[form](sys.stdout, galleries.with_distances_today(sightings))
+
+
+@_main.command("reencode")
+@_result_option
+@click.option("--encoder", metavar="dlib|sface", help="The encoder that it is to belong to.")
+def _reencode(result: str | None, encoder: str | None) -> None:
+    """Move a result folder over to another encoder, or back; every label stays."""
+    from face_classifier import reencode, screen
+
+    if encoder is None:
+        raise UserError("no encoder is given; name one with --encoder dlib or --encoder sface")
+    chosen = settings.load({"result": result, "encoder": encoder})
+    outcome = reencode.reencode(chosen, _stop_on_signals(), observer := screen.Screen())
+    observer.finish()
+    click.echo(f"{chosen.result} belongs to the encoder {encoder} now; {outcome.encoded} pictures were encoded.")
+    if outcome.agreement:
+        same, faces = outcome.agreement.same, outcome.agreement.faces
+        click.echo(f"Of {faces} faces, both encoders find {same} nearest to the same person.")
+
+
+@_main.command("explain")
+@click.argument("face", metavar="FACE")
+@_result_option
+@click.option("--picture", metavar="FILE", help="Draw the face and its nearest ones into this PNG file.")
+def _explain(face: str, result: str | None, picture: str | None) -> None:
+    """Say why a face, given by name or path, is whose it is."""
+    from face_classifier import explain, galleries, screen
+
+    told = galleries.explain_face(settings.load({"result": result}), face, picture, observer := screen.Screen())
+    observer.finish()
+    screen.print_lines(explain.lines(told))
+
+
+@_main.command("audit")
+@_result_option
+@click.option("--apply", is_flag=True, help="Move the outliers that the program placed itself to unknowns.")
+def _audit(result: str | None, apply: bool) -> None:
+    """List faces that do not fit their person, near-duplicates, and people that may be two."""
+    from face_classifier import audit, galleries, screen
+
+    chosen = settings.load({"result": result})
+    found, moved = galleries.audit_gallery(chosen, observer := screen.Screen(), apply=apply)
+    observer.finish()
+    screen.print_lines(audit.lines(found))
+    if apply:
+        click.echo(f"{moved} faces were moved to unknowns.")
+
+
+@_main.command("calibrate")
+@_result_option
+@click.option("--rate", metavar="NUMBER", default="0.001", help="The wished false match rate. [default: 0.001]")
+def _calibrate(result: str | None, rate: str) -> None:
+    """Tell the threshold that suits a result folder."""
+    from face_classifier import galleries, screen
+
+    wished = settings.fraction(rate, "--rate")
+    calibration, threshold = galleries.calibrate_gallery(settings.load({"result": result}), observer := screen.Screen())
+    observer.finish()
+    screen.print_lines(screen.calibration_lines(calibration, wished, threshold))
+
+
+@_main.command("replay")
+@_result_option
+@click.option("-t", "--threshold", metavar="NUMBER|auto", help="The threshold to try.")
+def _replay(result: str | None, threshold: str | None) -> None:
+    """List the faces that would be somebody else's if all were decided anew, without the video."""
+    from face_classifier import galleries, replay, screen
+
+    chosen = settings.load({"result": result, "threshold": threshold})
+    replayed, tried = galleries.replay_gallery(chosen, observer := screen.Screen())
+    observer.finish()
+    screen.print_lines(replay.lines(replayed, tried))
+
+
+@_main.command("rethink")
+@_result_option
+@click.option("--dry-run", is_flag=True, help="Print what would move, and change nothing.")
+def _rethink(result: str | None, dry_run: bool) -> None:
+    """Think again about all faces of a result folder: a person just named gets old unknown faces, and so on."""
+    from face_classifier import galleries, screen
+
+    changes = galleries.think_again(settings.load({"result": result}), observer := screen.Screen(), dry_run=dry_run)
+    observer.finish()
+    for face, person, found in changes:
+        click.echo(f"{face.face}: {face.person or 'unknown'} -> {'a new person' if found else person or 'unknown'}")
+    click.echo(f"{len(changes)} {'face' if len(changes) == 1 else 'faces'} {'would move' if dry_run else 'moved'}")
+
+
+@_main.group("suggest", invoke_without_command=True)
+@_result_option
+@click.option("--picture", metavar="FILE", help="Draw the faces of each two side by side into this PNG file.")
+@click.pass_context
+def _suggest(ctx: click.Context, result: str | None, picture: str | None) -> None:
+    """List people who may be one; `suggest accept ONE OTHER` joins them, `suggest reject ONE OTHER` asks no more."""
+    ctx.obj = result
+    if ctx.invoked_subcommand is None:
+        from face_classifier import galleries, screen, suggest
+
+        found = galleries.suggestions(settings.load({"result": result}), observer := screen.Screen(), picture)
+        observer.finish()
+        for line in suggest.lines(found):
+            click.echo(line)
+        if not found:
+            click.echo("no two people are near enough to be asked about")
+
+
+@_suggest.command("accept")
+@click.argument("one")
+@click.argument("other")
+@_result_option
+@click.pass_obj
+def _accept(of_group: str | None, one: str, other: str, result: str | None) -> None:
+    """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours."""
+    from face_classifier import galleries, screen
+
+    chosen = settings.load({"result": result or of_group})
+    stays, goes, faces = galleries.accept(chosen, observer := screen.Screen(), one, other)
+    observer.finish()
+    click.echo(f"{goes} is {stays} now; {faces} faces moved")
+
+
+@_suggest.command("reject")
+@click.argument("one")
+@click.argument("other")
+@_result_option
+@click.pass_obj
+def _reject(of_group: str | None, one: str, other: str, result: str | None) -> None:
+    """Two people are two: they are never suggested or joined again, whatever their names will be."""
+    from face_classifier import galleries, screen
+
+    galleries.reject(settings.load({"result": result or of_group}), observer := screen.Screen(), one, other)
+    observer.finish()
+    click.echo(f"{one} and {other} stay two people")
+
+
+@_main.group("models", invoke_without_command=True)
+@click.pass_context
+def _models(ctx: click.Context) -> None:
+    """List the model files with licence, state and path; `models fetch` gets them ahead."""
+    if ctx.invoked_subcommand is None:
+        from face_classifier import models, screen
+
+        screen.print_models((name, weights, *models.state(weights)) for name, weights in models.all_weights().items())
+
+
+@_models.command("fetch")
+def _fetch() -> None:
+    """Get every model file, and build what is made of it, so that later runs need no network."""
+    from face_classifier import models
+
+    for name in models.MODELS:
+        click.echo(models.graph(name))
 
 
 @_main.command("demo")
@@ -115,7 +267,9 @@ def _demo(config: str | None, **flags: Any) -> None:
 
     chosen = settings.load({**flags, "result": flags["result"] or demo.RESULT}, config)
     _classify([str(demo.clip())], chosen)
-    click.echo(f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again.")
+    click.echo(
+        f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again."
+    )
 
 
 def _classify(sources: Sequence[str], chosen: settings.Settings) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 
+from face_classifier.calibrate import Calibration
 from face_classifier.faces import Frame, Sighting
 from face_classifier.frames import Sampling, Source
+from face_classifier.galleries import FEWEST_PEOPLE
+from face_classifier.models import Weights
 from face_classifier.people import PersonDB, by_person, statistics
 
 _MOST_PROBLEMS = 20
+_T = TypeVar("_T")
 
 
 class Screen:
@@ -36,6 +42,10 @@ class Screen:
         """Tell how many problems were not told."""
         if self._problems > _MOST_PROBLEMS:
             self._console.print(f"face-classifier: and {self._problems - _MOST_PROBLEMS} more of these")
+
+    def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
+        """The same steps one by one, with a bar that tells how many are done."""
+        yield from track(steps, name, console=self._console, transient=True, disable=not self._console.is_terminal)
 
     def opened(self, source: Source, sampling: Sampling) -> None:
         self._started, self._frames = time.monotonic(), 0
@@ -84,6 +94,37 @@ def statistics_lines(sightings: Sequence[Sighting]) -> Iterator[str]:
             f"{person.name}{padding} [ {distances} ] "
             f"{person.nearest:.3f}, {person.mean:.3f}, {person.furthest:.3f}, {person.faces} faces"
         )
+
+
+def print_models(files: Iterable[tuple[str, Weights, str, Path | None]]) -> None:
+    """A line for each model file: name, licence, state, path."""
+    for name, weights, state, path in files:
+        sys.stdout.write(f"{name:12} {weights.licence:10} {state:14} {path or weights.file}\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def calibration_lines(calibration: Calibration, rate: float, threshold: float) -> Iterator[str]:
+    """What a gallery tells about thresholds, in words; ``rate``: the wished one; ``threshold``: the one at present."""
+    pairs = len(calibration.different)
+    yield f"{calibration.people} people, {len(calibration.same)} faces, {pairs} pairs of a face and another person"
+    wished, matched = calibration.threshold(rate), calibration.false_match_rate(threshold)
+    balanced = calibration.balanced()
+    yield f"for a false match rate of {rate:g}: {wished.value:.3f} (90 % from {wished.low:.3f} to {wished.high:.3f})"
+    if rate * pairs < 1:
+        yield f"that is the least distance to another person, since {pairs} pairs tell no rate below {1 / pairs:.2g}"
+    yield (
+        f"at the present threshold {threshold:g}: false match rate {matched.value:.2g} "
+        f"(90 % from {matched.low:.2g} to {matched.high:.2g}), "
+        f"false non-match rate {calibration.false_non_match_rate(threshold):.2g}"
+    )
+    if calibration.people < FEWEST_PEOPLE:
+        yield f"too few people for --threshold auto, which takes the default below {FEWEST_PEOPLE}"
+    yield f"balanced (--threshold auto): {balanced.value:.3f} (90 % from {balanced.low:.3f} to {balanced.high:.3f})"
 
 
 def print_statistics(sightings: Sequence[Sighting]) -> None:

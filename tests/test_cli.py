@@ -64,7 +64,7 @@ def assert_one_sentence(code: int, out: str, err: str) -> None:
 
 
 def test_a_video_becomes_folders_of_people_and_statistics(run, clip: Path):
-    code, out, err = run(clip, "-S", "0.5")
+    code, out, _ = run(clip, "-S", "0.5", "--refresh", "0")
     assert code == 0
     lines = out.splitlines()
     assert lines[0] == "2 persons, 8 known faces, 0 unknown faces"
@@ -82,9 +82,9 @@ def test_a_video_becomes_folders_of_people_and_statistics(run, clip: Path):
 
 
 def test_a_renamed_folder_is_the_name_in_the_next_run(run, clip: Path):
-    run(clip, "-S", "1")
+    run(clip, "-S", "1", "--founding", "2")
     Path("result/person_01").rename("result/버락 오바마")
-    code, out, _ = run(clip, "-S", "1", "--jsonl", "lines.jsonl")
+    code, out, _ = run(clip, "-S", "1", "--founding", "2", "--jsonl", "lines.jsonl")
     assert code == 0
     assert [line.split("[")[0].strip() for line in out.splitlines()[1:]] == ["person_02", "버락 오바마"]
     people = [json.loads(line)["person"] for line in Path("lines.jsonl").read_text("utf-8").splitlines()]
@@ -92,7 +92,7 @@ def test_a_renamed_folder_is_the_name_in_the_next_run(run, clip: Path):
 
 
 def test_json_lines_tell_each_face_and_again_the_unknown_that_became_a_person(run, clip: Path):
-    run(clip, "-S", "1", "--stop", "1.5", "--jsonl", "lines.jsonl")
+    run(clip, "-S", "1", "--stop", "1.5", "--founding", "2", "--jsonl", "lines.jsonl")
     first, second, again = (json.loads(line) for line in Path("lines.jsonl").read_text().splitlines())
     assert (first["person"], first["distance"], first["frame"], first["position"]) == (None, None, 0, 0.0)
     assert (second["person"], second["frame"]) == ("person_01", 10)
@@ -107,7 +107,7 @@ def test_json_lines_tell_each_face_and_again_the_unknown_that_became_a_person(ru
 
 
 def test_export_tells_faces_as_labelled_now_in_both_forms(run, clip: Path):
-    run(clip, "-S", "1")
+    run(clip, "-S", "1", "--founding", "2")
     Path("result/person_02").rename("result/Joe")
     code, out, err = run("export", "--format", "jsonl")
     assert (code, err) == (0, "")
@@ -122,7 +122,7 @@ def test_export_tells_faces_as_labelled_now_in_both_forms(run, clip: Path):
 
 
 def test_people_prints_what_the_run_printed(run, clip: Path):
-    _, printed, _ = run(clip, "-S", "1")
+    _, printed, _ = run(clip, "-S", "1", "--founding", "2")
     assert run("people") == (0, printed, "")
 
 

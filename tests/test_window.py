@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
+
+from face_classifier import draw
 
 COMMAND = [sys.executable, "-m", "face_classifier"]
 
@@ -39,12 +40,12 @@ def screen() -> Iterator[str]:
 def test_the_window_shows_the_frames_and_q_saves_and_ends(tmp_path: Path, demo_clip: Path, screen: str):
     environment = {**os.environ, "DISPLAY": screen}
     process = subprocess.Popen(
-        [*COMMAND, str(demo_clip), "-d", "-S", "0"],
+        [*COMMAND, *[str(demo_clip)] * 9, "-d", "-S", "0", "--workers", "1"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         window = wait_for_window(environment)
-        shot = wait_for_picture(tmp_path / "shot.png", environment)
+        wait_for_corners(tmp_path / "shot.png", environment)
         subprocess.run(["xdotool", "key", "--window", window, "q"], env=environment, check=True)
         out, err = process.communicate(timeout=60)
     finally:
@@ -52,10 +53,6 @@ def test_the_window_shows_the_frames_and_q_saves_and_ends(tmp_path: Path, demo_c
     assert process.returncode == 0
     assert "Traceback" not in err
     assert " faces" in out
-    assert len(list((tmp_path / "result").glob("*/*.png"))) < 300  # it did not run on to the end
-    green = (shot[:, :, 1].astype(int) - shot[:, :, 2] > 90) & (shot[:, :, 1] > 180)
-    amber = (shot[:, :, 2].astype(int) - shot[:, :, 0] > 90) & (shot[:, :, 1] > 120)
-    assert green.sum() + amber.sum() > 50  # the corners around the face
 
 
 def wait_for_window(environment: dict[str, str]) -> str:
@@ -70,13 +67,13 @@ def wait_for_window(environment: dict[str, str]) -> str:
     raise AssertionError("no window came up")
 
 
-def wait_for_picture(path: Path, environment: dict[str, str]) -> np.ndarray:
-    """A screenshot that shows more than the empty window."""
+def wait_for_corners(path: Path, environment: dict[str, str]) -> None:
+    """Until a screenshot shows the colour of the corners around a face."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        time.sleep(0.5)
         subprocess.run(["import", "-window", "root", str(path)], env=environment, check=True)
-        shot = cv2.imread(str(path))
-        if shot is not None and shot.std() > 20:
-            return shot
-    raise AssertionError("the window stayed empty")
+        shot = cv2.imread(str(path)).astype(int)
+        if any((abs(shot - colour).max(axis=2) < 40).sum() > 50 for colour in (draw.KNOWN, draw.UNKNOWN)):
+            return
+        time.sleep(0.1)
+    raise AssertionError("no corners around a face came up in the window")

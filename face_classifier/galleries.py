@@ -1,0 +1,340 @@
+"""A result folder without a video: what it holds, what it tells, and what can be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from face_classifier import suggest
+from face_classifier.audit import Audit, audit
+from face_classifier.calibrate import Calibration, calibrate
+from face_classifier.classify import ReadPhoto
+from face_classifier.cluster import Rule
+from face_classifier.engine import Engine, make_engine
+from face_classifier.errors import UserError
+from face_classifier.explain import Explanation, explain, picture
+from face_classifier.faces import Image, Sighting
+from face_classifier.files import png_bytes, write_durably
+from face_classifier.frames import read_picture
+from face_classifier.people import PersonDB, by_person
+from face_classifier.replay import Replayed, replay
+from face_classifier.rethink import Move, rethink
+from face_classifier.settings import Settings
+from face_classifier.spaces import BY_ENCODER, of_gallery
+from face_classifier.store import FoldersChangedError, Picture, Store
+
+ORIGINAL_THRESHOLD = 0.44  # of the original program
+FEWEST_PEOPLE = 5  # for "auto": fewer say how far apart these few are, not how near the next stranger may come
+
+
+class Teller(Protocol):
+    """Whoever is told what went wrong."""
+
+    def problem(self, sentence: str) -> None:
+        """Something went wrong that does not stop the work."""
+
+
+def empty_gallery(settings: Settings) -> PersonDB:
+    """An empty gallery with the engine's rule."""
+    if settings.engine == "original":
+        return PersonDB(threshold_of(settings))
+    return PersonDB(threshold_of(settings), spread=spread_of(settings), founding=int(settings.founding))
+
+
+def spread_of(settings: Settings) -> float:
+    """How much of a person's scatter counts in the distance to it."""
+    return 0.0 if settings.engine == "original" else BY_ENCODER[settings.encoder].spread
+
+
+def threshold_of(settings: Settings) -> float:
+    """The threshold of a gallery (L2): the user's, or the engine's default."""
+    if settings.threshold_number is not None:
+        return settings.threshold_number
+    return ORIGINAL_THRESHOLD if settings.engine == "original" else BY_ENCODER[settings.encoder].threshold
+
+
+def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:
+    """Move faces as second thoughts say; returns those that were moved. What the user is moving meanwhile is left."""
+    moved: list[Sighting] = []
+    for move in moves:
+        try:
+            moved += store.move(move.faces, move.person, found=move.found)
+        except FoldersChangedError:
+            continue
+    return moved
+
+
+def rule_of(settings: Settings) -> Rule:
+    """The rule of second thoughts, as strict as the threshold that the user wishes."""
+    space = BY_ENCODER[settings.encoder]
+    return space.rule.stricter((settings.threshold_number or space.threshold) / space.threshold, settings.founding)
+
+
+def photo_reader_of(engine: Callable[[], Engine]) -> ReadPhoto:
+    """How a store reads pictures that have no encoding yet."""
+    return lambda path, own_cut: engine().photo(read_picture(path), own_cut=own_cut)
+
+
+def as_gallery(settings: Settings, store: Store) -> Settings:
+    """The same settings with the encoder that a gallery belongs to; a command that only reads asks for no other."""
+    space = of_gallery(store.spaces(), settings.encoder)
+    return replace(settings, encoder=space.encoder, engine=settings.engine if space.encoder == "dlib" else "fast")
+
+
+def photo_reader(settings: Settings, tell: Callable[[str], None]) -> ReadPhoto:
+    """Reads pictures with an engine that is made when the first one needs it, since that takes a second."""
+    return photo_reader_of(cache(lambda: make_engine(settings.engine, settings.detector, 1.0, tell, settings.encoder)))
+
+
+def tell_problems(store: Store, observer: Teller) -> None:
+    for sentence in store.problems():
+        observer.problem(sentence)
+
+
+def gallery(settings: Settings, observer: Teller) -> list[Sighting]:
+    """Every face of a result folder as it is labelled now; changes nothing, and works while another process runs."""
+    with Store(Path(settings.result), writing=False) as store:
+        sightings = store.look(photo_reader(as_gallery(settings, store), observer.problem))
+        tell_problems(store, observer)
+    return sightings
+
+
+def with_distances_today(sightings: Sequence[Sighting]) -> Iterator[Sighting]:
+    """The same sightings, each with its distance to its person's average as it is now; None for unknown faces."""
+    averages = {name: encodings.mean(axis=0) for name, encodings in by_person(sightings)}
+    for sighting in sightings:
+        distance = None
+        if sighting.person in averages and sighting.encoding is not None:
+            distance = float(np.linalg.norm(sighting.encoding - averages[sighting.person]))
+        yield replace(sighting, distance=distance)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """A result folder as it is now, and what goes with its faces."""
+
+    settings: Settings  # as the gallery needs them: with its encoder, and no "auto"
+    faces: list[Sighting]  # in the order in which they came
+    pictures: list[Picture]  # of each face
+    apart: list[tuple[int, int]]  # pairs of tracks that shared a frame
+    refused: list[tuple[int, int]]  # pairs of face ids of which the user said that they are two people
+    refused_tracks: list[tuple[int, int]]  # the same as pairs of a track and a face id
+
+
+def _whole(settings: Settings, store: Store, observer: Teller) -> Gallery:
+    settings = as_gallery(settings, store)
+    faces = store.look(photo_reader(settings, observer.problem))
+    tell_problems(store, observer)
+    apart = store.apart()
+    settings = with_threshold(settings, faces, apart, observer)
+    return Gallery(settings, faces, store.pictures(), apart, store.refused(), store.refused_tracks())
+
+
+def whole_gallery(settings: Settings, observer: Teller) -> Gallery:
+    """A result folder with all that goes with it; changes nothing, and works while another process runs."""
+    with Store(Path(settings.result), writing=False) as store:
+        return _whole(settings, store, observer)
+
+
+def calibrated(faces: Sequence[Sighting], apart: Iterable[tuple[int, int]], spread: float) -> Calibration | None:
+    """What a gallery tells about distances, with its people as the folders have them; None where it is too small.
+
+    ``spread``: how much of a person's scatter counts in the distance to it.
+    """
+    known = [face for face in faces if face.encoding is not None]
+    if not known:
+        return None
+    tracks: dict[int, int] = {}
+    track = [tracks.setdefault(-face.id if face.track is None else face.track, len(tracks)) for face in known]
+    people = {name: number for number, name in enumerate(sorted({face.person for face in known if face.person}))}
+    person = [people[face.person] if face.person else -1 for face in known]
+    pairs = [(tracks[one], tracks[other]) for one, other in apart if one in tracks and other in tracks]
+    return calibrate(
+        np.array([face.encoding for face in known]),
+        np.array(track, np.int64),
+        np.array(person, np.int64),
+        np.array(pairs, np.int64).reshape(-1, 2),
+        spread=spread,
+    )
+
+
+def with_threshold(
+    settings: Settings, faces: Sequence[Sighting], apart: Iterable[tuple[int, int]], observer: Teller
+) -> Settings:
+    """The same settings with a number instead of the threshold "auto"."""
+    if settings.threshold != "auto":
+        return settings
+    calibration = calibrated(faces, apart, spread_of(settings))
+    if calibration and calibration.people >= FEWEST_PEOPLE:
+        return replace(settings, threshold=calibration.balanced().value)
+    default = threshold_of(settings)
+    observer.problem(
+        f"the gallery {settings.result} is too small to tell a threshold, so the default {default:g} is taken; "
+        "give a number to --threshold for another"
+    )
+    return replace(settings, threshold=default)
+
+
+def calibrate_gallery(settings: Settings, observer: Teller) -> tuple[Calibration, float]:
+    """What the gallery tells about distances, and the threshold at present. Raises UserError where it is too small."""
+    whole = whole_gallery(settings, observer)
+    calibration = calibrated(whole.faces, whole.apart, spread_of(whole.settings))
+    if calibration is None:
+        raise UserError(
+            f"the gallery {settings.result} is too small to tell a threshold; classify more faces of several people, "
+            "and put the wrong ones right"
+        )
+    return calibration, threshold_of(whole.settings)
+
+
+def explain_face(settings: Settings, name: str, file: str | None, observer: Teller) -> Explanation:
+    """Why a face, given by its name or the path of its picture, is whose it is; ``file``: where to draw it as PNG.
+
+    Raises UserError.
+    """
+    whole = whole_gallery(settings, observer)
+    number = _number_of(name, whole)
+    explanation = explain(
+        number,
+        whole.faces,
+        whole.pictures[number].quality,
+        whole.apart,
+        whole.refused_tracks,
+        empty_gallery(whole.settings),
+        threshold_of(whole.settings),
+        spread_of(whole.settings),
+        calibrated(whole.faces, whole.apart, spread_of(whole.settings)),
+    )
+    if file is not None:
+        path_of = {face.id: one.path for face, one in zip(whole.faces, whole.pictures, strict=True)}
+        exemplars = [(read_picture(path_of[face_id]), near) for face_id, near in explanation.exemplars]
+        drawn = picture(read_picture(whole.pictures[number].path), exemplars, explanation.face.person)
+        try:
+            write_durably(Path(file), png_bytes(drawn))
+        except OSError as error:
+            raise UserError(f"{file} cannot be written ({error.strerror}); give another file to --picture") from error
+    return explanation
+
+
+def _number_of(name: str, whole: Gallery) -> int:
+    """Which face has a name, or a picture at that path."""
+    path = Path(name).resolve()
+    found = [number for number, one in enumerate(whole.pictures) if one.path.resolve() == path]
+    found = found or [
+        number
+        for number, (face, one) in enumerate(zip(whole.faces, whole.pictures, strict=True))
+        if name in (face.face, one.path.stem, one.path.name)
+    ]
+    if not found:
+        raise UserError(
+            f"no face in {whole.settings.result} is called {name}; give the name or the path of a picture in a "
+            "person's folder"
+        )
+    if len(found) > 1:
+        raise UserError(f"{len(found)} faces in {whole.settings.result} are called {name}; give the picture's path")
+    return found[0]
+
+
+def audit_gallery(settings: Settings, observer: Teller, *, apply: bool) -> tuple[Audit, int]:
+    """What does not fit in a gallery, and how many outliers were moved to the unknown faces: none unless ``apply``."""
+    with Store(Path(settings.result), writing=False):
+        pass  # a folder that is not there is told, and not made
+    with Store(Path(settings.result), writing=apply) as store:
+        whole = _whole(settings, store, observer)
+
+        def picture_of(number: int) -> Image | None:
+            try:
+                return read_picture(whole.pictures[number].path)
+            except UserError as error:
+                observer.problem(str(error))
+                return None
+
+        qualities = [one.quality for one in whole.pictures]
+        found = audit(whole.faces, qualities, picture_of, whole.apart, rule_of(whole.settings))
+        moved = carry_out([Move((face_id,), None) for face_id in found.movable], store) if apply else []
+        if moved:
+            store.write_views(store.look(photo_reader(whole.settings, observer.problem)))
+            tell_problems(store, observer)
+    return found, len(moved)
+
+
+def replay_gallery(settings: Settings, observer: Teller) -> tuple[Replayed, float]:
+    """What would be decided otherwise with these settings, and the threshold that they mean."""
+    whole = whole_gallery(settings, observer)
+    thinks = settings.engine != "original" and not settings.online_only
+    rule = rule_of(whole.settings) if thinks else None
+    replayed = replay(whole.faces, whole.apart, whole.refused, empty_gallery(whole.settings), rule)
+    return replayed, threshold_of(whole.settings)
+
+
+class Change(NamedTuple):
+    """A face that is someone else's than before."""
+
+    face: Sighting  # before
+    person: str | None  # after; None = unknown
+    found: bool  # a new person, who gets a name only when it is not a dry run
+
+
+@contextmanager
+def _opened(settings: Settings, observer: Teller, *, writing: bool) -> Iterator[tuple[Store, Gallery]]:
+    """A result folder that is there, and what is in it; when writing, with its views brought up to date at the end."""
+    with Store(Path(settings.result), writing=False):
+        pass  # a folder that is not there is told, and not made
+    with Store(Path(settings.result), writing=writing) as store:
+        whole = _whole(settings, store, observer)
+        yield store, whole
+        if writing:
+            store.write_views(store.look(photo_reader(whole.settings, observer.problem)))
+            tell_problems(store, observer)
+
+
+def think_again(settings: Settings, observer: Teller, *, dry_run: bool) -> list[Change]:
+    """Second thoughts on a result folder. ``dry_run``: change nothing, and work while another process runs."""
+    with _opened(settings, observer, writing=not dry_run) as (store, whole):
+        moves = rethink(whole.faces, whole.apart, whole.refused, rule_of(whole.settings)).moves
+        before = {face.id: face for face in whole.faces}
+        if dry_run:
+            return [Change(before[face], move.person, move.found) for move in moves for face in move.faces]
+        return [Change(before[face.id], face.person, False) for face in carry_out(moves, store)]
+
+
+def suggestions(settings: Settings, observer: Teller, file: str | None = None) -> list[suggest.Evidence]:
+    """People of a result folder who may be one, the nearest first; works while another process runs.
+
+    ``file``: where to draw their faces as PNG. Raises UserError where that cannot be written.
+    """
+    with _opened(settings, observer, writing=False) as (_, whole):
+        found = rethink(whole.faces, whole.apart, whole.refused, rule_of(whole.settings)).suggestions
+        evidence = suggest.evidence(found, whole.faces)
+        if file is not None:
+            path_of = {face.id: one.path for face, one in zip(whole.faces, whole.pictures, strict=True)}
+            drawn = suggest.picture(evidence, lambda face: read_picture(path_of[face.id]))
+            try:
+                write_durably(Path(file), png_bytes(drawn))
+            except OSError as error:
+                raise UserError(
+                    f"{file} cannot be written ({error.strerror}); give another file to --picture"
+                ) from error
+    return evidence
+
+
+def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[str, str, int]:
+    """Two people are one, by the user's word: (the name that stays, the one that goes, how many faces were moved)."""
+    with _opened(settings, observer, writing=True) as (store, whole):
+        faces = suggest.faces_of_two(one, other, whole.faces)
+        stays, goes = suggest.name_kept(one, other)
+        store.join(faces[goes], stays)
+    return stays, goes, len(faces[goes])
+
+
+def reject(settings: Settings, observer: Teller, one: str, other: str) -> None:
+    """Two people are two, by the user's word, whatever their names will be."""
+    with _opened(settings, observer, writing=True) as (store, whole):
+        faces = suggest.faces_of_two(one, other, whole.faces)
+        store.refuse(faces[one], faces[other])

@@ -1,0 +1,137 @@
+"""Two people who may be one, with what speaks for it: for the user to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from face_classifier import draw
+from face_classifier.errors import UserError
+from face_classifier.faces import Image, Sighting
+from face_classifier.rethink import Suggestion, is_named
+
+_PAIRS = 4  # of faces a suggestion
+_TILE, _LETTERS, _GAP = 112, 16, 8  # pixels
+_MOST_DRAWN = 50  # suggestions in one picture
+_BLOCK = 1024
+
+
+class Pair(NamedTuple):
+    """Two faces of two people."""
+
+    one: Sighting
+    other: Sighting
+    distance: float  # L2
+
+
+class Evidence(NamedTuple):
+    """What speaks for a suggestion."""
+
+    suggestion: Suggestion
+    faces: tuple[int, int]  # how many the one and the other have
+    pairs: list[Pair]  # the nearest first; no face twice
+
+
+def evidence(suggestions: Iterable[Suggestion], sightings: Sequence[Sighting]) -> list[Evidence]:
+    """The evidence for each suggestion whose people have faces today, in the same order."""
+    faces: dict[str, list[Sighting]] = {}
+    for sighting in sightings:
+        if sighting.person is not None and sighting.encoding is not None:
+            faces.setdefault(sighting.person, []).append(sighting)
+    return [
+        Evidence(
+            asked, (len(faces[asked.one]), len(faces[asked.other])), _nearest(faces[asked.one], faces[asked.other])
+        )
+        for asked in suggestions
+        if asked.one in faces and asked.other in faces
+    ]
+
+
+def _nearest(ones: Sequence[Sighting], others: Sequence[Sighting]) -> list[Pair]:
+    targets = np.array([face.encoding for face in others])
+    squares = (targets**2).sum(axis=1)
+    found: list[tuple[float, int, int]] = []
+    for start in range(0, len(ones), _BLOCK):
+        probes = np.array([face.encoding for face in ones[start : start + _BLOCK]])
+        # without |probe|^2, which is the same for all others
+        order = np.argsort(squares - 2 * probes @ targets.T, axis=1, kind="stable")[:, :_PAIRS]
+        for row, columns in enumerate(order):
+            found += [
+                (float(np.linalg.norm(probes[row] - targets[column])), start + row, int(column)) for column in columns
+            ]
+    pairs: list[Pair] = []
+    used: tuple[set[int], set[int]] = set(), set()
+    for distance, row, column in sorted(found):
+        if row not in used[0] and column not in used[1] and len(pairs) < _PAIRS:
+            used[0].add(row)
+            used[1].add(column)
+            pairs.append(Pair(ones[row], others[column], distance))
+    return pairs
+
+
+def lines(found: Iterable[Evidence]) -> Iterator[str]:
+    """What to print, a line for each suggestion and each pair of faces below it."""
+    for one in found:
+        asked, (first, second) = one.suggestion, one.faces
+        side = "below" if asked.margin >= 0 else "above"
+        yield (
+            f"{asked.one} ({first} faces) and {asked.other} ({second} faces) may be one: "
+            f"distance {asked.distance:.3f}, {abs(asked.margin):.3f} {side} the limit"
+        )
+        for pair in one.pairs:
+            yield f"    {pair.one.face} and {pair.other.face}: {pair.distance:.3f}"
+
+
+def picture(found: Sequence[Evidence], read: Callable[[Sighting], Image]) -> Image:
+    """The faces of each suggestion side by side under the two names: (height, width, 3) uint8 BGR.
+
+    At most the first 50. ``read``: gives a face's picture.
+    """
+    rows = [_row(one, read) for one in found[:_MOST_DRAWN]]
+    return np.concatenate(rows) if rows else np.full((_TILE, 2 * _half(), 3), draw.SHADE, np.uint8)
+
+
+def _row(found: Evidence, read: Callable[[Sighting], Image]) -> Image:
+    names = found.suggestion.one, found.suggestion.other
+    heads = [draw.text(name, _LETTERS, draw.KNOWN, width=_half() - 2 * _GAP) for name in names]
+    canvas = np.full((heads[0].shape[0] + _TILE + 2 * _GAP, 2 * _half(), 3), draw.SHADE, np.uint8)
+    for side, head in enumerate(heads):
+        draw.paste(canvas, head, side * _half() + _GAP, _GAP)
+        for place, pair in enumerate(found.pairs):
+            left, top = side * _half() + _GAP + place * _TILE, _GAP + head.shape[0]
+            face = pair.other if side else pair.one
+            canvas[top : top + _TILE, left : left + _TILE] = _tile(read(face))
+    return canvas
+
+
+def _half() -> int:
+    return _PAIRS * _TILE + 2 * _GAP
+
+
+def _tile(image: Image) -> Image:
+    height, width = image.shape[:2]
+    size = min(height, width)
+    top, left = (height - size) // 2, (width - size) // 2
+    return cv2.resize(image[top : top + size, left : left + size], (_TILE, _TILE), interpolation=cv2.INTER_AREA)
+
+
+def faces_of_two(one: str, other: str, sightings: Iterable[Sighting]) -> dict[str, list[int]]:
+    """The ids of two people's faces, by name. Raises UserError unless these are two people who have faces."""
+    if one == other:
+        raise UserError(f"both names are {one!r}; give the names of two people")
+    faces: dict[str, list[int]] = {one: [], other: []}
+    for sighting in sightings:
+        if sighting.person in faces:
+            faces[sighting.person].append(sighting.id)
+    for name, found in faces.items():
+        if not found:
+            raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")
+    return faces
+
+
+def name_kept(one: str, other: str) -> tuple[str, str]:
+    """(the name that stays, the one that goes) when two people are one: the first, unless the other alone is named."""
+    return (other, one) if is_named(other) and not is_named(one) else (one, other)
