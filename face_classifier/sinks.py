@@ -115,6 +115,8 @@ class Window:
         self._sized = False
 
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
+        if self._stopping.is_set():
+            return  # it would come up again
         if not self._sized:
             height, width = frame.image.shape[:2]
             shrink = min(1.0, 1280 / width, 720 / height)
@@ -122,8 +124,14 @@ class Window:
             self._sized = True
         cv2.imshow(self._TITLE, annotate(frame.image, seen))
         pressed = cv2.waitKey(1) & 0xFF
-        if pressed == ord("q") or cv2.getWindowProperty(self._TITLE, cv2.WND_PROP_VISIBLE) < 1:
+        if pressed == ord("q") or self._is_closed():
             self._stopping.set()
+
+    def _is_closed(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self._TITLE, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # with its last window Qt forgets that it had any
+            return True
 
     def close(self) -> None:
         cv2.destroyAllWindows()

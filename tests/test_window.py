@@ -37,16 +37,39 @@ def screen() -> Iterator[str]:
         server.wait()
 
 
+@pytest.fixture
+def desktop(screen: str) -> Iterator[str]:
+    """The same with a window manager, which has a button that closes windows."""
+    for tool in ("openbox", "wmctrl"):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is missing; on Debian: apt-get install openbox wmctrl")
+    manager = subprocess.Popen(["openbox"], env={**os.environ, "DISPLAY": screen}, stderr=subprocess.DEVNULL)
+    try:
+        yield screen
+    finally:
+        manager.terminate()
+        manager.wait()
+
+
 def test_the_window_shows_the_frames_and_q_saves_and_ends(tmp_path: Path, demo_clip: Path, screen: str):
+    watch_until(["xdotool", "key", "--window", "WINDOW", "q"], tmp_path, demo_clip, screen)
+
+
+def test_closing_the_window_saves_and_ends(tmp_path: Path, demo_clip: Path, desktop: str):
+    watch_until(["wmctrl", "-c", "Face Classifier"], tmp_path, demo_clip, desktop)
+
+
+def watch_until(action: list[str], folder: Path, clip: Path, screen: str) -> None:
+    """Run the command with a window until faces are seen in it, then do something that should end it well."""
     environment = {**os.environ, "DISPLAY": screen}
     process = subprocess.Popen(
-        [*COMMAND, *[str(demo_clip)] * 9, "-d", "-S", "0", "--workers", "1"],
-        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*COMMAND, *[str(clip)] * 9, "-d", "-S", "0", "--workers", "1"],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         window = wait_for_window(environment)
-        wait_for_corners(tmp_path / "shot.png", environment)
-        subprocess.run(["xdotool", "key", "--window", window, "q"], env=environment, check=True)
+        wait_for_corners(folder / "shot.png", environment)
+        subprocess.run([window if word == "WINDOW" else word for word in action], env=environment, check=True)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
