@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -16,11 +15,10 @@ from face_classifier.faces import Detection, Encoding, Face, Frame, Seen, Sighti
 from face_classifier.follow import Followed, Follower
 from face_classifier.people import PersonDB
 from face_classifier.spaces import SPACES
-from face_classifier.store import FoldersChangedError, Store
+from face_classifier.store import FoldersChangedError, ReadPhoto, Store
 
 _T = TypeVar("_T")
 _REMEMBERED = 1000  # tracks whose person is remembered while their face is not in view
-ReadPhoto = Callable[[Path, bool], tuple[Face, bool]]
 
 
 @dataclass(frozen=True)

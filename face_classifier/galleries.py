@@ -14,7 +14,6 @@ import numpy as np
 from face_classifier import suggest
 from face_classifier.audit import Audit, audit
 from face_classifier.calibrate import Calibration, calibrate
-from face_classifier.classify import ReadPhoto
 from face_classifier.cluster import Rule
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
@@ -27,7 +26,7 @@ from face_classifier.replay import Replayed, replay
 from face_classifier.rethink import Move, rethink
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, of_gallery
-from face_classifier.store import FoldersChangedError, Picture, Store
+from face_classifier.store import FoldersChangedError, Picture, ReadPhoto, Store
 
 ORIGINAL_THRESHOLD = 0.44  # of the original program
 FEWEST_PEOPLE = 5  # for "auto": fewer say how far apart these few are, not how near the next stranger may come
