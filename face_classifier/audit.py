@@ -74,14 +74,13 @@ class Audit:
 
 def audit(
     sightings: Iterable[Sighting],
-    qualities: Sequence[float | None],
     picture_of: PictureOf,
     apart: Sequence[tuple[int, int]],
     rule: Rule,
 ) -> Audit:
     """Look for what does not fit.
 
-    ``qualities``: of each face, 0 to 1; ``apart``: pairs of tracks that shared a frame; ``rule``: of second thoughts.
+    ``apart``: pairs of tracks that shared a frame; ``rule``: of second thoughts.
 
     An outlier is a face whose distance to the component-wise median of its person has a modified z-score above 3.5, and
     that is nearer to another person's average, or farther from that of the others than second thoughts would take in.
@@ -100,7 +99,7 @@ def audit(
     for name, (numbers, encodings) in people.items():
         own = [faces[number] for number in numbers]
         found.outliers.extend(_outliers(own, encodings, averages, rule))
-        found.duplicates.extend(_duplicates(own, numbers, encodings, qualities, picture_of, _ALIKE * rule.limit))
+        found.duplicates.extend(_duplicates(own, numbers, encodings, picture_of, _ALIKE * rule.limit))
         found.splits.extend(_split(name, own, encodings, apart, rule))
     found.outliers.sort(key=lambda outlier: (-outlier.distance, outlier.face.id))
     return found
@@ -156,7 +155,6 @@ def _duplicates(
     faces: Sequence[Sighting],
     numbers: Sequence[int],
     encodings: Matrix,
-    qualities: Sequence[float | None],
     picture_of: PictureOf,
     limit: float,
 ) -> Iterator[Duplicates]:
@@ -177,7 +175,7 @@ def _duplicates(
 
     squares = (encodings * encodings).sum(axis=1)
     free = np.ones(len(faces), bool)
-    for best in sorted(range(len(faces)), key=lambda place: (-(qualities[numbers[place]] or 0.0), faces[place].id)):
+    for best in sorted(range(len(faces)), key=lambda place: (-(faces[place].quality or 0.0), faces[place].id)):
         if not free[best]:
             continue
         free[best] = False

@@ -54,7 +54,6 @@ class Explanation:
 def explain(
     number: int,
     sightings: Sequence[Sighting],
-    quality: float | None,
     apart: Sequence[tuple[int, int]],
     refused: Sequence[tuple[int, int]],
     people: PersonDB,
@@ -81,7 +80,7 @@ def explain(
     probability, why_not = _probability(face.encoding, own, spread, calibration)
     return Explanation(
         face=face,
-        quality=quality,
+        quality=sightings[number].quality,
         placed=_placed(face),
         exemplars=_nearest(face.encoding, [one for one in others if face.person is None or one.person == face.person]),
         average=average,

@@ -26,7 +26,7 @@ from face_classifier.replay import Replayed, replay
 from face_classifier.rethink import Move, rethink
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, of_gallery
-from face_classifier.store import FoldersChangedError, Picture, ReadPhoto, Store
+from face_classifier.store import FoldersChangedError, ReadPhoto, Store
 
 ORIGINAL_THRESHOLD = 0.44  # of the original program
 FEWEST_PEOPLE = 5  # for "auto": fewer say how far apart these few are, not how near the next stranger may come
@@ -120,10 +120,15 @@ class Gallery:
 
     settings: Settings  # as the gallery needs them: with its encoder, and no "auto"
     faces: list[Sighting]  # in the order in which they came
-    pictures: list[Picture]  # of each face
+    pictures: list[Path]  # of each face
     apart: list[tuple[int, int]]  # pairs of tracks that shared a frame
     refused: list[tuple[int, int]]  # pairs of face ids of which the user said that they are two people
     refused_tracks: list[tuple[int, int]]  # the same as pairs of a track and a face id
+
+    @property
+    def path_of(self) -> dict[int, Path]:
+        """The picture of each face, by its id."""
+        return {face.id: path for face, path in zip(self.faces, self.pictures, strict=True)}
 
 
 def _whole(settings: Settings, store: Store, observer: Teller) -> Gallery:
@@ -202,7 +207,6 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
     explanation = explain(
         number,
         whole.faces,
-        whole.pictures[number].quality,
         whole.apart,
         whole.refused_tracks,
         empty_gallery(whole.settings),
@@ -211,24 +215,27 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
         calibrated(whole.faces, whole.apart, spread_of(whole.settings)),
     )
     if file is not None:
-        path_of = {face.id: one.path for face, one in zip(whole.faces, whole.pictures, strict=True)}
+        path_of = whole.path_of
         exemplars = [(read_picture(path_of[face_id]), near) for face_id, near in explanation.exemplars]
-        drawn = picture(read_picture(whole.pictures[number].path), exemplars, explanation.face.person)
-        try:
-            write_durably(Path(file), png_bytes(drawn))
-        except OSError as error:
-            raise UserError(f"{file} cannot be written ({error.strerror}); give another file to --picture") from error
+        _write_drawing(file, picture(read_picture(whole.pictures[number]), exemplars, explanation.face.person))
     return explanation
+
+
+def _write_drawing(file: str, drawn: Image) -> None:
+    try:
+        write_durably(Path(file), png_bytes(drawn))
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror}); give another file to --picture") from error
 
 
 def _number_of(name: str, whole: Gallery) -> int:
     """Which face has a name, or a picture at that path."""
     path = Path(name).resolve()
-    found = [number for number, one in enumerate(whole.pictures) if one.path.resolve() == path]
+    found = [number for number, one in enumerate(whole.pictures) if one.resolve() == path]
     found = found or [
         number
         for number, (face, one) in enumerate(zip(whole.faces, whole.pictures, strict=True))
-        if name in (face.face, one.path.stem, one.path.name)
+        if name in (face.face, one.stem, one.name)
     ]
     if not found:
         raise UserError(
@@ -242,24 +249,17 @@ def _number_of(name: str, whole: Gallery) -> int:
 
 def audit_gallery(settings: Settings, observer: Teller, *, apply: bool) -> tuple[Audit, int]:
     """What does not fit in a gallery, and how many outliers were moved to the unknown faces: none unless ``apply``."""
-    with Store(Path(settings.result), writing=False):
-        pass  # a folder that is not there is told, and not made
-    with Store(Path(settings.result), writing=apply) as store:
-        whole = _whole(settings, store, observer)
+    with _opened(settings, observer, writing=apply) as (store, whole):
 
         def picture_of(number: int) -> Image | None:
             try:
-                return read_picture(whole.pictures[number].path)
+                return read_picture(whole.pictures[number])
             except UserError as error:
                 observer.problem(str(error))
                 return None
 
-        qualities = [one.quality for one in whole.pictures]
-        found = audit(whole.faces, qualities, picture_of, whole.apart, rule_of(whole.settings))
+        found = audit(whole.faces, picture_of, whole.apart, rule_of(whole.settings))
         moved = carry_out([Move((face_id,), None) for face_id in found.movable], store) if apply else []
-        if moved:
-            store.write_views(store.look(photo_reader(whole.settings, observer.problem)))
-            tell_problems(store, observer)
     return found, len(moved)
 
 
@@ -280,12 +280,17 @@ class Change(NamedTuple):
     found: bool  # a new person, who gets a name only when it is not a dry run
 
 
+def open_existing(settings: Settings, *, writing: bool) -> Store:
+    """A result folder that is there; one that is not is told by UserError, and not made."""
+    if writing:
+        Store(Path(settings.result), writing=False).close()
+    return Store(Path(settings.result), writing=writing)
+
+
 @contextmanager
 def _opened(settings: Settings, observer: Teller, *, writing: bool) -> Iterator[tuple[Store, Gallery]]:
     """A result folder that is there, and what is in it; when writing, with its views brought up to date at the end."""
-    with Store(Path(settings.result), writing=False):
-        pass  # a folder that is not there is told, and not made
-    with Store(Path(settings.result), writing=writing) as store:
+    with open_existing(settings, writing=writing) as store:
         whole = _whole(settings, store, observer)
         yield store, whole
         if writing:
@@ -312,14 +317,8 @@ def suggestions(settings: Settings, observer: Teller, file: str | None = None) -
         found = rethink(whole.faces, whole.apart, whole.refused, rule_of(whole.settings)).suggestions
         evidence = suggest.evidence(found, whole.faces)
         if file is not None:
-            path_of = {face.id: one.path for face, one in zip(whole.faces, whole.pictures, strict=True)}
-            drawn = suggest.picture(evidence, lambda face: read_picture(path_of[face.id]))
-            try:
-                write_durably(Path(file), png_bytes(drawn))
-            except OSError as error:
-                raise UserError(
-                    f"{file} cannot be written ({error.strerror}); give another file to --picture"
-                ) from error
+            path_of = whole.path_of
+            _write_drawing(file, suggest.picture(evidence, lambda face: read_picture(path_of[face.id])))
     return evidence
 
 

@@ -1,4 +1,4 @@
-"""The loop: sources in, faces placed and kept, sinks told. The only room that knows all the others."""
+"""The loop: sources in, faces placed and kept, sinks told."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from face_classifier.galleries import (
     empty_gallery,
     photo_reader_of,
     rule_of,
+    tell_problems,
     with_threshold,
 )
 from face_classifier.people import PersonDB
@@ -148,7 +149,7 @@ class _Run:
         self._as_ever = settings.engine == "original"  # which looks at every face of every analysed frame, once
         self._thought = monotonic()
         self.analysed = 0  # frames
-        self._tell()
+        tell_problems(self._store, self._observer)
 
     def watch(self, path: str) -> None:
         """Classify one source to its end. Raises UserError if it fails."""
@@ -192,11 +193,7 @@ class _Run:
     def _report(self, changed: Sequence[Sighting]) -> None:
         if self._log:
             self._log.tell(changed)
-        self._tell()
-
-    def _tell(self) -> None:
-        for sentence in self._store.problems():
-            self._observer.problem(sentence)
+        tell_problems(self._store, self._observer)
 
     def _think_again(self, sightings: list[Sighting]) -> list[Sighting]:
         """Move what second thoughts say should lie elsewhere; returns every face as it is labelled then."""
@@ -214,5 +211,5 @@ class _Run:
         sightings = self._store.look(self._read_photo)
         sightings = self._think_again(sightings)
         self._store.write_views(sightings)
-        self._tell()
+        tell_problems(self._store, self._observer)
         return sightings

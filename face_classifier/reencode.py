@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,10 +12,9 @@ import numpy.typing as npt
 
 from face_classifier.errors import UserError
 from face_classifier.faces import Sighting
-from face_classifier.galleries import as_gallery, photo_reader
+from face_classifier.galleries import as_gallery, open_existing, photo_reader, tell_problems
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER
-from face_classifier.store import Store
 
 Matrix = npt.NDArray[np.float64]
 
@@ -52,9 +50,7 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
     """
     space = BY_ENCODER[settings.encoder].name
     new_reader = photo_reader(settings, observer.problem)
-    with Store(Path(settings.result), writing=False):
-        pass  # a folder that is not there is told, and not made
-    with Store(Path(settings.result), writing=True) as store:
+    with open_existing(settings, writing=True) as store:
         former = store.spaces()
         mixed = len(former) > 1  # which only this command mends, and where nothing can be compared
         before = store.look(new_reader if mixed else photo_reader(as_gallery(settings, store), observer.problem))
@@ -69,8 +65,7 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
         store.switch(space)
         after = store.look(new_reader)
         store.write_views(after)
-        for sentence in store.problems():
-            observer.problem(sentence)
+        tell_problems(store, observer)
     comparable = not mixed and not former <= {space}
     return Reencoded(len(steps), agreement(before, after) if comparable else None)
 

@@ -102,13 +102,6 @@ class Kept:
     new: bool  # False: its picture lay in the folder already
 
 
-class Picture(NamedTuple):
-    """A face's picture as it lies in the result folder."""
-
-    path: Path
-    quality: float | None  # of the face, 0 to 1; None = not assessed
-
-
 class Store:
     """A result folder, opened by one writing process or any number of reading ones."""
 
@@ -119,7 +112,7 @@ class Store:
         self._problems: list[str] = []
         self._told: set[str] = set()
         self._folders: set[str] = set()
-        self._pictures: list[tuple[str, str, float | None]] = []  # folder, file and quality, of the latest look
+        self._pictures: list[tuple[str, str]] = []  # folder and file, of the latest look
         self._refused: set[tuple[int, int]] = set()  # as of the latest look
         self._unseen: set[int] = set()  # ids of rows whose pictures the latest look could not see
         self._lock = self._lock_folder() if writing else None
@@ -215,13 +208,13 @@ class Store:
                 row.id = number  # as it would be
         kept = [row for row in (*(row for row, _ in settled.pairs), *new) if row.encoding is not None]
         kept.sort(key=lambda row: row.id)
-        self._pictures = [(row.folder, row.file, row.quality) for row in kept]
+        self._pictures = [(row.folder, row.file) for row in kept]
         with _collector_at_rest():
             return [_sighting(row) for row in kept]
 
-    def pictures(self) -> list[Picture]:
+    def pictures(self) -> list[Path]:
         """The pictures of the faces that the latest look returned, in their order."""
-        return [Picture(self.folder / folder / file, quality) for folder, file, quality in self._pictures]
+        return [self.folder / folder / file for folder, file in self._pictures]
 
     def _take_stock(self) -> tuple[_Scan, list[Row], _Settled]:
         with _collector_at_rest():

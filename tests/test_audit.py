@@ -32,8 +32,8 @@ def shots(faces: dict[str, Face]):
     return make
 
 
-def audited(faces: Sequence[Sighting], pictures: dict[int, Image] | None = None, apart=(), qualities=None) -> Audit:
-    return audit(faces, qualities or [None] * len(faces), (pictures or {}).get, apart, DLIB)
+def audited(faces: Sequence[Sighting], pictures: dict[int, Image] | None = None, apart=()) -> Audit:
+    return audit(faces, (pictures or {}).get, apart, DLIB)
 
 
 def test_a_strangers_face_is_an_outlier_and_the_others_are_not(shots):
@@ -99,11 +99,12 @@ def test_a_person_with_two_tracks_in_one_frame_is_two_for_certain(shots):
 
 
 def test_the_same_picture_stored_twice_is_a_near_duplicate_of_the_better_one(shots, closeups: dict[str, Image]):
-    one, other, third = shots(3, "obama.jpg", "A")
+    shown = zip(shots(3, "obama.jpg", "A"), (0.2, 0.9, 0.5), strict=True)
+    one, other, third = (replace(shot, quality=quality) for shot, quality in shown)
     faces = [one, replace(other, encoding=one.encoding), third]
     image = closeups["obama.jpg"]
     again = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], cv2.IMREAD_COLOR)
-    (same,) = audited(faces, dict(enumerate([image, again, image])), qualities=[0.2, 0.9, 0.5]).duplicates
+    (same,) = audited(faces, dict(enumerate([image, again, image]))).duplicates
     assert (same.kept, same.others) == (faces[1], (one,))
 
 
