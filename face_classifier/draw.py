@@ -12,6 +12,7 @@ import math
 import os
 import struct
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,8 +51,8 @@ logger = logging.getLogger(__name__)
 def annotate(image: Image, seen: Iterable[Seen]) -> Image:
     """Return a copy of ``image``, (height, width, 3) uint8 BGR, with corners around each face and its name under it.
 
-    Strokes and letters grow with the picture; a name that would leave the picture is moved inside. Of a face that
-    lies wholly outside the picture nothing is drawn.
+    Behind the name comes the emotion, where there is one. Strokes and letters grow with the picture; a name that would
+    leave the picture is moved inside. Of a face that lies wholly outside the picture nothing is drawn.
     """
     drawn = np.ascontiguousarray(image).copy()
     height, width = drawn.shape[:2]
@@ -98,8 +99,9 @@ def _fill(image: Image, left: int, top: int, width: int, height: int, color: Col
 def _draw_name(image: Image, face: Seen) -> None:
     height, width = image.shape[:2]
     size = _letter_size(face.box.width, min(height, width))
+    name = UNKNOWN_NAME if face.person is None else face.person
     patch = text(
-        UNKNOWN_NAME if face.person is None else face.person,
+        f"{name} · {face.emotion.label}" if face.emotion else name,
         size,
         UNKNOWN if face.person is None else KNOWN,
         ground=SHADE,
@@ -151,6 +153,23 @@ def text(
     elif width is not None and width > size:
         width -= width % size
     return _patch(fonts, line, size, color, ground, width)
+
+
+def shortened(line: str, size: int, width: int, fonts: Fonts | None = None) -> str:
+    """``line``, or as much of its two ends as `text` gets into ``width`` pixels, with an ellipsis between.
+
+    Names of files, and of people who are called after them, mostly differ at the end.
+    """
+    fonts, line = fonts or machine_fonts(), line[:LONGEST_LINE]
+    if _full_width(fonts, line, size) <= width:
+        return line
+    clusters = _clusters(line)
+
+    def ends(kept: int) -> str:
+        behind = (kept + 1) // 2
+        return "".join([*clusters[: kept - behind], "…", *clusters[len(clusters) - behind :]])
+
+    return ends(bisect_right(range(1, len(clusters)), width, key=lambda kept: _full_width(fonts, ends(kept), size)))
 
 
 @lru_cache(maxsize=1024)

@@ -10,6 +10,7 @@ import cv2
 
 from face_classifier import models
 from face_classifier.detect import HogDetector, YuNet
+from face_classifier.emotion import EmotionEngine, make_emotions
 from face_classifier.encode import DlibEncoder, ResNetEncoder
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Detection, Encoding, Face, Image, Provenance
@@ -38,15 +39,29 @@ class Engine:
     """Finds and encodes faces. Several threads may use one at a time."""
 
     def __init__(
-        self, detector: Detector, encoder: Encoder, *, resize_ratio: float = 1.0, assesses: bool = True
+        self,
+        detector: Detector,
+        encoder: Encoder,
+        *,
+        resize_ratio: float = 1.0,
+        assesses: bool = True,
+        emotions: EmotionEngine | None = None,
     ) -> None:
         """``resize_ratio``: search frames at this size (0 to 1]; smaller is faster and misses more.
 
-        ``assesses``: give each detection a quality.
+        ``assesses``: give each detection a quality; ``emotions``: what gives each face its emotion.
         """
         self._detector, self._encoder = detector, encoder
-        self._ratio, self._assesses = resize_ratio, assesses
+        self._ratio, self._assesses, self._emotions = resize_ratio, assesses, emotions
+        self.reads_emotion = emotions is not None
         self.made_by = Provenance(encoder.space, detector.name, encoder.chip, encoder.precision)
+
+    def keener(self) -> Engine:
+        """The same encoder with a detector that also finds small and doubtful faces, at several times the cost."""
+        detector = self._detector
+        if isinstance(detector, YuNet):
+            detector = YuNet(models.graph("yunet"), long_side=1280, threshold=0.6)
+        return Engine(detector, self._encoder, assesses=self._assesses)
 
     def detect(self, image: Image) -> list[Detection]:
         """The faces in a BGR picture (height, width, 3) uint8, from left to right."""
@@ -67,37 +82,48 @@ class Engine:
     def encode(self, image: Image, detections: Sequence[Detection]) -> list[Face]:
         """The detected faces of the same picture as numbers, in the same order."""
         encodings = self._encoder.encode(image, detections)
+        emotions = self._emotions.read(image, detections) if self._emotions else [None] * len(detections)
         return [
-            Face(detection.box, encoding, self.made_by, detection.quality)
-            for detection, encoding in zip(detections, encodings, strict=True)
+            Face(detection.box, encoding, self.made_by, detection.quality, emotion)
+            for detection, encoding, emotion in zip(detections, encodings, emotions, strict=True)
         ]
 
     def photo(self, image: Image, *, own_cut: bool) -> tuple[Face, bool]:
         """The one face that a BGR photo is about, and whether it was found at all.
 
         In a picture that the program cut itself (3 x 3 boxes) that is the most central face, in any other photo the
-        largest. If none is found, the middle third of the picture is taken for the box. Photos are searched whole,
-        whatever the resize ratio: a face that is missed there is a wrong encoding.
+        largest. If none is found, the middle third of the picture is taken for the box, which tells no emotion.
+        Photos are searched whole, whatever the resize ratio: a face that is missed there is a wrong encoding.
         """
         detections = self._search(image, image)
-        if detections:
-            chosen = min(detections, key=_off_centre(image)) if own_cut else max(detections, key=_area)
-        else:
-            chosen = Detection(_middle_third(image))
-        return self.encode(image, [chosen])[0], bool(detections)
+        if not detections:
+            return replace(self.encode(image, [Detection(_middle_third(image))])[0], emotion=None), False
+        chosen = min(detections, key=_off_centre(image)) if own_cut else max(detections, key=_area)
+        return self.encode(image, [chosen])[0], True
 
 
 def make_engine(
-    name: str, detector: str | None, resize_ratio: float, tell: Callable[[str], None], encoder: str = "dlib"
+    name: str,
+    detector: str | None,
+    resize_ratio: float,
+    tell: Callable[[str], None],
+    encoder: str = "dlib",
+    *,
+    emotion: str | None = None,
 ) -> Engine:
     """The engine "fast" or "original", with its own or another detector.
 
-    ``encoder``: "dlib" or "sface", which the fast engine alone has.
+    ``encoder``: "dlib" or "sface", which the fast engine alone has. ``emotion``: the engine that gives each face its
+    emotion, "fer" or "deepface"; None = no emotion.
     Without YuNet's file and without a network HOG stands in, and ``tell`` is given a sentence about it.
     """
     chosen = detector or ("hog" if name == "original" else "yunet")
     return Engine(
-        _detector(chosen, tell), _encoder(name, encoder), resize_ratio=resize_ratio, assesses=name != "original"
+        _detector(chosen, tell),
+        _encoder(name, encoder),
+        resize_ratio=resize_ratio,
+        assesses=name != "original",
+        emotions=make_emotions(emotion) if emotion else None,
     )
 
 

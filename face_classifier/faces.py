@@ -14,6 +14,7 @@ Landmarks = npt.NDArray[np.float32]  # shape (5, 2)
 Encoding = npt.NDArray[np.float64]  # shape (128,)
 
 ENCODING_SIZE = 128
+EMOTIONS = ("angry", "disgusted", "fearful", "happy", "sad", "surprised", "neutral")
 
 # Which files of a folder are taken for pictures. HEIC is here although Pillow alone cannot read it: better told than
 # left out in silence.
@@ -125,6 +126,23 @@ class Provenance:
     precision: str  # of the encoder's arithmetic
 
 
+@dataclass(frozen=True)
+class Emotion:
+    """What a face seems to express."""
+
+    scores: tuple[float, ...]  # of each of EMOTIONS, in that order; 0 to 1, together 1
+    engine: str  # that read it
+
+    def __post_init__(self) -> None:
+        if len(self.scores) != len(EMOTIONS):
+            raise ValueError(f"an emotion has a score for each of {len(EMOTIONS)} classes, not {len(self.scores)}")
+
+    @property
+    def label(self) -> str:
+        """The class with the highest score."""
+        return EMOTIONS[self.scores.index(max(self.scores))]
+
+
 @dataclass(frozen=True, eq=False)
 class Face:
     """A face as numbers."""
@@ -133,6 +151,7 @@ class Face:
     encoding: Encoding  # (128,) float64
     made_by: Provenance
     quality: float | None = None  # as of its detection
+    emotion: Emotion | None = None  # None = not asked for
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
@@ -153,6 +172,7 @@ class Seen:
 
     box: Box
     person: str | None  # None = unknown
+    emotion: Emotion | None = None  # None = not asked for
 
 
 @dataclass(frozen=True)
@@ -173,6 +193,7 @@ class Sighting:
     corrected: bool = False  # the user put it into the person's folder: it is not to be moved by the program
     quality: float | None = None  # 0 to 1; None = not assessed
     track: int | None = None  # faces with one number are one face over consecutive frames; None = alone
+    emotion: Emotion | None = None  # None = not asked for when it was kept
 
 
 def check_encoding(value: Any) -> Encoding:

