@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier import draw
+from face_classifier import draw, sheets
 from face_classifier.calibrate import Calibration
 from face_classifier.faces import Encoding, Image, Sighting
 from face_classifier.people import PersonDB, by_person
 from face_classifier.rethink import is_named
 
 _EXEMPLARS = 3
-_TILE, _LETTERS, _GAP = 200, 18, 8  # pixels
+_TILE = 200  # pixels
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def explain(
     if face.encoding is None:
         raise ValueError(f"the face {face.face} has no encoding")
     others = [other for other in sightings if other.id != face.id and other.encoding is not None]
-    averages = _to_averages(face.encoding, others)
+    averages = to_averages(face.encoding, others)
     average = next((near.distance for near in averages if near.name == face.person), None)
     runner_up = next((near for near in averages if near.name != face.person), None)
     about = face.person or (runner_up.name if runner_up else None)
@@ -92,7 +91,8 @@ def explain(
     )
 
 
-def _to_averages(encoding: Encoding, others: Sequence[Sighting]) -> list[Near]:
+def to_averages(encoding: Encoding, others: Sequence[Sighting]) -> list[Near]:
+    """How far a face is from the average of each person among ``others``, the nearest first."""
     found = [
         Near(name, name, float(np.linalg.norm(encodings.mean(axis=0) - encoding)))
         for name, encodings in by_person(others)
@@ -211,22 +211,9 @@ def picture(face: Image, exemplars: Sequence[tuple[Image, Near]], name: str | No
 
     Pictures: (height, width, 3) uint8 BGR, of any size.
     """
-    tiles = [_tile(face, name or draw.UNKNOWN_NAME, "")]
-    tiles += [_tile(image, near.person or draw.UNKNOWN_NAME, f"{near.distance:.3f}") for image, near in exemplars]
-    gap = np.full((tiles[0].shape[0], _GAP, 3), draw.SHADE, np.uint8)
-    return np.ascontiguousarray(np.hstack([part for tile in tiles for part in (tile, gap)][:-1]))
+    tiles = [_tile(face, name, "")] + [_tile(image, near.person, f"{near.distance:.3f}") for image, near in exemplars]
+    return sheets.grid(tiles, len(tiles))
 
 
-def _tile(image: Image, *words: str) -> Image:
-    shrink = _TILE / max(image.shape[:2])
-    height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    patches = [draw.text(line, _LETTERS, draw.KNOWN, width=_TILE) for line in words]
-    tile = np.full((_TILE + sum(patch.shape[0] for patch in patches), _TILE, 3), draw.SHADE, np.uint8)
-    top, left = (_TILE - height) // 2, (_TILE - width) // 2
-    tile[top : top + height, left : left + width] = small
-    top = _TILE
-    for patch in patches:
-        draw.paste(tile, patch, (_TILE - patch.shape[1]) // 2, top)
-        top += patch.shape[0]
-    return tile
+def _tile(image: Image, name: str | None, distance: str) -> Image:
+    return sheets.captioned(sheets.whole(image, _TILE), name or draw.UNKNOWN_NAME, distance)

@@ -84,8 +84,8 @@ def png_bytes(image: Image) -> bytes:
 class FolderLock:
     """One writing process a folder, by ``flock`` on ``.lock``, which the system frees when the process ends."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises UserError naming the process that holds the folder."""
+    def __init__(self, folder: Path, what: str = "result folder", flag: str = "--result") -> None:
+        """Raises UserError naming the process that holds the folder, what it is, and the flag that chooses another."""
         self._descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,11 +95,26 @@ class FolderLock:
             if error.errno not in (errno.EACCES, errno.EAGAIN):
                 raise
             raise UserError(
-                f"the result folder {folder} is in use by process {holder}; "
-                "wait until it ends, stop it, or choose another folder with --result"
+                f"the {what} {folder} is in use by process {holder}; "
+                f"wait until it ends, stop it, or choose another folder with {flag}"
             ) from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process writes to a folder now. For an instant this holds the lock itself, as readers may together."""
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

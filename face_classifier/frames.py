@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import math
 import os
@@ -24,6 +25,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 import cv2
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image as Pillow
 from PIL import ImageFile, ImageOps
 
@@ -33,6 +35,17 @@ from face_classifier.faces import PICTURE_SUFFIXES, Frame, Image
 if "OPENCV_LOG_LEVEL" not in os.environ:  # its own complaints would stand between the user and our sentence
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
+
+def _silence_libtiff() -> None:
+    """So does the libtiff that Pillow's wheels bring, with up to a hundred lines a file; any other is left alone."""
+    package = Path(PIL.__file__).parent
+    for path in (*package.parent.glob("pillow.libs/libtiff*"), *package.glob(".dylibs/libtiff*")):
+        library = ctypes.CDLL(str(path))
+        for handler in ("WarningHandler", "WarningHandlerExt", "ErrorHandler", "ErrorHandlerExt"):
+            getattr(library, f"TIFFSet{handler}")(None)
+
+
+_silence_libtiff()
 
 VIDEO_SUFFIXES = frozenset(
     ".264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .m2ts .m2v .m4v .mkv .mov .mp4 .mpe "

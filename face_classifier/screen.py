@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +38,11 @@ class Screen:
         self._problems += 1
         if self._problems <= _MOST_PROBLEMS:
             self._console.print(f"face-classifier: {sentence}", markup=False, soft_wrap=True)
+
+    def told(self, sentence: str, about: Iterable[str] = ()) -> None:
+        """A sentence and all that it is about, a line each, however many."""
+        for line in (f"face-classifier: {sentence}", *(f"    {one}" for one in about)):
+            self._console.print(line, markup=False, soft_wrap=True)
 
     def finish(self) -> None:
         """Tell how many problems were not told."""
@@ -102,9 +108,24 @@ def print_models(files: Iterable[tuple[str, Weights, str, Path | None]]) -> None
         sys.stdout.write(f"{name:12} {weights.licence:10} {state:14} {path or weights.file}\n")
 
 
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell; a wide character counts for the two columns that it takes."""
+    table = [header, *rows]
+    widths = [max(cell_len(line[column]) for line in table) for column in range(len(header))]
+    print_lines(
+        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    )
+
+
+def print_json(value: object) -> None:
+    print_lines([json.dumps(value, ensure_ascii=False, indent=2)])
+
+
 def print_lines(lines: Iterable[str]) -> None:
+    """A path may hold bytes that are not UTF-8; they are printed as JSON escapes them."""
     for line in lines:
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from face_classifier import draw
+from face_classifier import draw, sheets
 from face_classifier.errors import UserError
 from face_classifier.faces import Image, Sighting
 from face_classifier.rethink import Suggestion, is_named
 
 _PAIRS = 4  # of faces a suggestion
-_TILE, _LETTERS, _GAP = 112, 16, 8  # pixels
+_TILE = 112  # pixels
+_NOTHING = np.full((_TILE, _TILE, 3), draw.SHADE, np.uint8)
 _MOST_DRAWN = 50  # suggestions in one picture
 _BLOCK = 1024
 
@@ -91,31 +91,17 @@ def picture(found: Sequence[Evidence], read: Callable[[Sighting], Image]) -> Ima
     At most the first 50. ``read``: gives a face's picture.
     """
     rows = [_row(one, read) for one in found[:_MOST_DRAWN]]
-    return np.concatenate(rows) if rows else np.full((_TILE, 2 * _half(), 3), draw.SHADE, np.uint8)
+    return np.concatenate(rows) if rows else _NOTHING
 
 
 def _row(found: Evidence, read: Callable[[Sighting], Image]) -> Image:
     names = found.suggestion.one, found.suggestion.other
-    heads = [draw.text(name, _LETTERS, draw.KNOWN, width=_half() - 2 * _GAP) for name in names]
-    canvas = np.full((heads[0].shape[0] + _TILE + 2 * _GAP, 2 * _half(), 3), draw.SHADE, np.uint8)
-    for side, head in enumerate(heads):
-        draw.paste(canvas, head, side * _half() + _GAP, _GAP)
-        for place, pair in enumerate(found.pairs):
-            left, top = side * _half() + _GAP + place * _TILE, _GAP + head.shape[0]
-            face = pair.other if side else pair.one
-            canvas[top : top + _TILE, left : left + _TILE] = _tile(read(face))
-    return canvas
-
-
-def _half() -> int:
-    return _PAIRS * _TILE + 2 * _GAP
-
-
-def _tile(image: Image) -> Image:
-    height, width = image.shape[:2]
-    size = min(height, width)
-    top, left = (height - size) // 2, (width - size) // 2
-    return cv2.resize(image[top : top + size, left : left + size], (_TILE, _TILE), interpolation=cv2.INTER_AREA)
+    halves = []
+    for side, name in enumerate(names):
+        tiles = [sheets.square(read(pair.other if side else pair.one), _TILE) for pair in found.pairs]
+        faces = sheets.grid([*tiles, *[_NOTHING] * (_PAIRS - len(tiles))], _PAIRS)
+        halves.append(np.concatenate([sheets.heading(name, faces.shape[1]), faces]))
+    return np.hstack(halves)
 
 
 def faces_of_two(one: str, other: str, sightings: Iterable[Sighting]) -> dict[str, list[int]]:

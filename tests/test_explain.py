@@ -96,10 +96,10 @@ def test_the_picture_shows_the_face_and_its_exemplars_side_by_side(gallery, comm
     )
     assert ended.code == 0
     drawn = cv2.imread(str(tmp_path / "why.png"))
-    assert drawn.shape[1] == 3 * 200 + 2 * 8  # itself and two others
-    tiles = [drawn[:200, left : left + 200] for left in (0, 208, 416)]
+    assert drawn.shape[1] == 3 * 200 + 4 * 8  # itself and two others
+    tiles = [drawn[8:208, left : left + 200] for left in (8, 216, 424)]
     assert all(tile.std() > 20 for tile in tiles)
-    assert (drawn[200:] == drawn[200, 0]).mean() < 0.99  # something is written below
+    assert (drawn[208:] == drawn[-1, 0]).mean() < 0.99  # something is written below
 
 
 def test_a_picture_that_cannot_be_written_is_told(gallery, command, tmp_path: Path):

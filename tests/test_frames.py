@@ -662,12 +662,13 @@ class TestCamera:
 
 
 class TestRealFiles:
-    def test_bad_files_give_frames_or_a_sentence(self, data: Path) -> None:
+    def test_bad_files_give_frames_or_a_sentence(self, data: Path, capfd: pytest.CaptureFixture[str]) -> None:
         for path in sorted((data / "badfiles").rglob("*.*")):
             began = time.monotonic()
             with contextlib.suppress(UserError):
                 assert run(path), path
             assert time.monotonic() - began < 5, path
+        assert capfd.readouterr() == ("", "")
 
     def test_exif_orientations_agree(self, data: Path) -> None:
         for path in sorted((data / "badfiles" / "exif_orientation").glob("Portrait_*.jpg")):

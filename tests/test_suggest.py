@@ -28,6 +28,7 @@ def fill(closeups: dict[str, Image], tmp_path: Path, command: Command) -> Fill:
             for number, name in enumerate(names):
                 stem = f"2024050{number + 1}_060708.000-0" if folder == "unknowns" else name.removesuffix(".jpg")
                 assert cv2.imwrite(str(tmp_path / "result" / folder / f"{stem}.png"), closeups[name])
+        Store(tmp_path / "result", writing=True).close()  # else it is no result folder yet
         return tmp_path / "result"
 
     return put

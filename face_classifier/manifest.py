@@ -1,0 +1,130 @@
+"""The manifest of a sorted album: what in the folder the program wrote, so that nothing else is ever touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from face_classifier.errors import UserError
+from face_classifier.files import write_durably
+
+MANIFEST = ".face-classifier-album.json"  # in the folder
+_VERSION = 1
+
+FaceKey = tuple[str, int]  # a photo's content (SHA-256, hexadecimal), and which of its faces, from left to right
+
+
+class Entry(NamedTuple):
+    """A link, or copy, that the program wrote."""
+
+    content: str  # of the photo
+    face: int
+    link: str | None  # where it leads; None = a copy
+    size: int = 0  # bytes, of a copy; 0 = not noted yet
+    mtime: int = 0  # ns since 1970, of a copy
+
+    @property
+    def key(self) -> FaceKey:
+        return self.content, self.face
+
+
+@dataclass
+class Manifest:
+    finished: bool = True
+    numbers: int = 0  # the highest number given to a person
+    users: set[str] = field(default_factory=set)  # folders that the user named or put a face into
+    folders: dict[str, dict[str, Entry]] = field(default_factory=dict)  # the links in each, by name
+    together: dict[FaceKey, str] = field(default_factory=dict)  # whose folder a face is in by the user's will
+    apart: set[tuple[str, int, str]] = field(default_factory=set)  # content, face, and whose folder it is not in
+    fetched: dict[str, str] = field(default_factory=dict)  # address -> name of the file
+    files: set[str] = field(default_factory=set)  # everything else that was written: sheets, crops, the page
+    inodes: dict[str, int] = field(default_factory=dict)  # of the folders, which they keep when they are renamed
+    photos: dict[str, tuple[str, int]] = field(default_factory=dict)  # content -> path from here, and number of faces
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "version": _VERSION,
+            "finished": self.finished,
+            "numbers": self.numbers,
+            "users": sorted(self.users),
+            "folders": self.folders,
+            "together": sorted([*key, folder] for key, folder in self.together.items()),
+            "apart": sorted(self.apart),
+            "fetched": self.fetched,
+            "files": sorted(self.files),
+            "inodes": self.inodes,
+            "photos": self.photos,
+        }
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Manifest:
+        return cls(
+            record["finished"],
+            record["numbers"],
+            set(record["users"]),
+            {
+                folder: {name: Entry(*entry) for name, entry in found.items()}
+                for folder, found in record["folders"].items()
+            },
+            {(content, face): folder for content, face, folder in record["together"]},
+            {(content, face, folder) for content, face, folder in record["apart"]},
+            dict(record["fetched"]),
+            set(record["files"]),
+            dict(record["inodes"]),
+            {content: (path, count) for content, (path, count) in record["photos"].items()},
+        )
+
+    @classmethod
+    def read(cls, root: Path) -> Manifest:
+        """That of the folder ``root``; an empty one where there is none. Raises UserError where it is damaged."""
+        path = root / MANIFEST
+        if not path.exists():
+            return cls()
+        try:
+            record = json.loads(path.read_text("utf-8"))
+            if record["version"] > _VERSION:
+                raise UserError(f"{path} was written by a newer version of this program; use that version")
+            return cls.of(record)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{path} is damaged, and without it nobody knows what in {root} is yours; choose another folder with -o"
+            ) from error
+
+    def save(self, root: Path) -> None:
+        """Raises OSError."""
+        text = json.dumps(self.record(), ensure_ascii=False, indent=1)
+        write_durably(root / MANIFEST, text.encode("utf-8", "backslashreplace"))
+
+
+def is_album(folder: Path) -> bool:
+    """Whether a folder is one that an album was sorted into."""
+    return (folder / MANIFEST).is_file()
+
+
+def faces_meant(root: Path) -> dict[tuple[str, str], int]:
+    """Which of its faces a photo is in a person's folder for: by the folder's name today, and the photo's content.
+
+    Raises UserError where the manifest is damaged, OSError where the folder ``root`` cannot be read.
+    """
+    manifest = Manifest.read(root)
+    names = {folder.stat().st_ino: folder.name for folder in root.iterdir() if folder.is_dir()}
+    return {
+        (names.get(manifest.inodes.get(folder, 0), folder), entry.content): entry.face
+        for folder, entries in manifest.folders.items()
+        for entry in entries.values()
+    }
+
+
+def of_an_album(path: Path, top: Path) -> bool:
+    """Whether a picture below the folder ``top`` lies in a folder that some album was sorted into."""
+    return any((folder / MANIFEST).exists() for folder in _between(path.parent, top))
+
+
+def _between(folder: Path, top: Path) -> Iterator[Path]:
+    yield folder
+    while folder != top and folder.parent != folder:
+        folder = folder.parent
+        yield folder
