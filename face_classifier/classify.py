@@ -33,15 +33,16 @@ class Plan:
 
 
 @dataclass
-class _Track:
+class Track:
     """A face over consecutive frames, as far as its encodings agree."""
 
-    number: int  # by which the store and PersonDB know it
+    number: int  # by which PersonDB knows it, and the store
     total: Encoding
     last: Encoding
     faces: int = 1
 
     def is_like(self, encoding: Encoding, limit: float) -> bool:
+        """Whether a face is nearer than ``limit`` (L2) to the mean or to the last one."""
         nearest = min(np.linalg.norm(self.total / self.faces - encoding), np.linalg.norm(self.last - encoding))
         return float(nearest) < limit
 
@@ -74,7 +75,7 @@ class Classifier:
         self._empty = empty
         self._quality = quality
         # By number of the follower's track, which knows a face by place and look alone:
-        self._tracks: dict[int, _Track] = {}  # the store's track
+        self._tracks: dict[int, Track] = {}  # the store's track
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
         self._apart: set[tuple[int, int]] = set()  # tracks of this source that shared a frame
         self.look()
@@ -89,6 +90,8 @@ class Classifier:
         for track, other in self._store.refused_tracks():
             if other in faces and (person := faces[other].person):
                 self.people.refuse(track, person)
+        for name, encoding in self._store.disowned():
+            self.people.disown(name, encoding)
         for one, other in self._apart:
             self.people.apart(one, other)
         self._known = {track: faces[old.id] for track, old in self._known.items() if old.id in faces}
@@ -163,7 +166,7 @@ class Classifier:
             if number is None:
                 number = self._next_track
                 self._next_track += 1
-            self._tracks[followed] = _Track(number, encoding.copy(), encoding)
+            self._tracks[followed] = Track(number, encoding.copy(), encoding)
         else:
             track.add(encoding)
 
@@ -179,7 +182,10 @@ class Classifier:
 
     def _seen(self, face: Followed) -> Seen:
         known = self._known.get(face.track)
-        return Seen(face.detection.box, known.person if known else None)
+        if known is None:
+            return Seen(face.detection.box, None)
+        # A face met again may have an emotion from an earlier run.
+        return Seen(face.detection.box, known.person, known.emotion if self._engine.reads_emotion else None)
 
     def _same(self, frame: Frame, faces: Sequence[Followed]) -> dict[int, Sighting | None]:
         boxes = [face.detection.box for face in faces]
@@ -187,6 +193,8 @@ class Classifier:
 
     def _keep(self, plan: Plan, face: Face, number: int) -> list[Sighting]:
         track = self._tracks[plan.faces[number].track].number if self._follows else None
+        if track is not None and self.people.leaves(track, face.encoding):
+            track = None
         match = self.people.decide(face.encoding, track)
         kept = self._store.keep(plan.frame, face, match, number, track)
         if kept.new:

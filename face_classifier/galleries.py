@@ -7,27 +7,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from face_classifier import suggest
+from face_classifier import sheets, suggest
 from face_classifier.audit import Audit, audit
 from face_classifier.calibrate import Calibration, calibrate
 from face_classifier.cluster import Rule
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.explain import Explanation, explain, picture
-from face_classifier.faces import Image, Sighting
-from face_classifier.files import png_bytes, write_durably
+from face_classifier.faces import Encoding, Image, Sighting
 from face_classifier.frames import read_picture
 from face_classifier.people import PersonDB, by_person
 from face_classifier.replay import Replayed, replay
 from face_classifier.rethink import Move, rethink
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, of_gallery
+from face_classifier.stock import is_result_folder, refuse_album
 from face_classifier.store import FoldersChangedError, ReadPhoto, Store
 
+_T = TypeVar("_T")
 ORIGINAL_THRESHOLD = 0.44  # of the original program
 FEWEST_PEOPLE = 5  # for "auto": fewer say how far apart these few are, not how near the next stranger may come
 
@@ -37,6 +38,13 @@ class Teller(Protocol):
 
     def problem(self, sentence: str) -> None:
         """Something went wrong that does not stop the work."""
+
+
+class Observer(Teller, Protocol):
+    """Whoever watches a long piece of work from outside."""
+
+    def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
+        """The same steps one by one, shown as they are done."""
 
 
 def empty_gallery(settings: Settings) -> PersonDB:
@@ -122,8 +130,16 @@ class Gallery:
     faces: list[Sighting]  # in the order in which they came
     pictures: list[Path]  # of each face
     apart: list[tuple[int, int]]  # pairs of tracks that shared a frame
-    refused: list[tuple[int, int]]  # pairs of face ids of which the user said that they are two people
-    refused_tracks: list[tuple[int, int]]  # the same as pairs of a track and a face id
+    refused: list[tuple[int, int]]  # pairs of face ids that are two people by the user's word
+    refused_tracks: list[tuple[int, int]]  # those that the user said, as pairs of a track and a face id
+    disowned: list[tuple[str, Encoding]]  # of each rejected picture the person that it is not, and its encoding
+
+    def nobody(self) -> PersonDB:
+        """An empty gallery with the rule of this one, and what the user rejected."""
+        people = empty_gallery(self.settings)
+        for person, encoding in self.disowned:
+            people.disown(person, encoding)
+        return people
 
     @property
     def path_of(self) -> dict[int, Path]:
@@ -137,7 +153,37 @@ def _whole(settings: Settings, store: Store, observer: Teller) -> Gallery:
     tell_problems(store, observer)
     apart = store.apart()
     settings = with_threshold(settings, faces, apart, observer)
-    return Gallery(settings, faces, store.pictures(), apart, store.refused(), store.refused_tracks())
+    return Gallery(
+        settings,
+        faces,
+        store.pictures(),
+        apart,
+        refused_pairs(settings, store, faces),
+        store.refused_tracks(),
+        store.disowned(),
+    )
+
+
+def refused_pairs(settings: Settings, store: Store, faces: Sequence[Sighting]) -> list[tuple[int, int]]:
+    """Pairs of ids of the ``faces``, the outcome of the latest look, that are two people by the user's word: said so,
+    or like a picture that the user rejected.
+    """
+    if not store.disowned():
+        return store.refused()
+    people = empty_gallery(settings)
+    for face in faces:
+        people.add(face)
+    for person, encoding in store.disowned():
+        people.disown(person, encoding)
+    return [*store.refused(), *people.disowned_pairs(faces)]
+
+
+def people_of(whole: Gallery) -> PersonDB:
+    """The people and unknown faces of a gallery, with its rule."""
+    people = whole.nobody()
+    for face in whole.faces:
+        people.add(face)
+    return people
 
 
 def whole_gallery(settings: Settings, observer: Teller) -> Gallery:
@@ -209,7 +255,7 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
         whole.faces,
         whole.apart,
         whole.refused_tracks,
-        empty_gallery(whole.settings),
+        whole.nobody(),
         threshold_of(whole.settings),
         spread_of(whole.settings),
         calibrated(whole.faces, whole.apart, spread_of(whole.settings)),
@@ -217,15 +263,8 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
     if file is not None:
         path_of = whole.path_of
         exemplars = [(read_picture(path_of[face_id]), near) for face_id, near in explanation.exemplars]
-        _write_drawing(file, picture(read_picture(whole.pictures[number]), exemplars, explanation.face.person))
+        sheets.write(file, picture(read_picture(whole.pictures[number]), exemplars, explanation.face.person))
     return explanation
-
-
-def _write_drawing(file: str, drawn: Image) -> None:
-    try:
-        write_durably(Path(file), png_bytes(drawn))
-    except OSError as error:
-        raise UserError(f"{file} cannot be written ({error.strerror}); give another file to --picture") from error
 
 
 def _number_of(name: str, whole: Gallery) -> int:
@@ -247,9 +286,43 @@ def _number_of(name: str, whole: Gallery) -> int:
     return found[0]
 
 
+class RejectedFace(NamedTuple):
+    """A face that the user rejected."""
+
+    face: str
+    person: str | None  # whom it is not; None = it was unknown
+    picture: str  # the path where it is kept now
+
+
+def reject_faces(settings: Settings, observer: Teller, names: Sequence[str]) -> tuple[list[RejectedFace], int]:
+    """Put faces, given by name or the path of a picture, aside for good, by the user's word; and how many could not be.
+
+    None of them counts any more, and neither it nor what is nearer to it than to its person is ever that person.
+    """
+    rejected: dict[int, RejectedFace] = {}
+    failed = 0
+    with opened(settings, observer, writing=True) as (store, whole):
+        for name in names:
+            try:
+                face = whole.faces[_number_of(name, whole)]
+                if face.id not in rejected:
+                    rejected[face.id] = RejectedFace(face.face, face.person, str(store.disown(face.id)))
+            except UserError as error:
+                failed += 1
+                observer.problem(str(error))
+    return list(rejected.values()), failed
+
+
+def rejected_lines(faces: Iterable[RejectedFace]) -> Iterator[str]:
+    """What was rejected, in words, a line a face."""
+    for face in faces:
+        never = f"is not {face.person}" if face.person else "is no face to be known"
+        yield f"{face.face} {never}; {face.picture}"
+
+
 def audit_gallery(settings: Settings, observer: Teller, *, apply: bool) -> tuple[Audit, int]:
     """What does not fit in a gallery, and how many outliers were moved to the unknown faces: none unless ``apply``."""
-    with _opened(settings, observer, writing=apply) as (store, whole):
+    with opened(settings, observer, writing=apply) as (store, whole):
 
         def picture_of(number: int) -> Image | None:
             try:
@@ -268,7 +341,7 @@ def replay_gallery(settings: Settings, observer: Teller) -> tuple[Replayed, floa
     whole = whole_gallery(settings, observer)
     thinks = settings.engine != "original" and not settings.online_only
     rule = rule_of(whole.settings) if thinks else None
-    replayed = replay(whole.faces, whole.apart, whole.refused, empty_gallery(whole.settings), rule)
+    replayed = replay(whole.faces, whole.apart, whole.refused, whole.nobody(), rule)
     return replayed, threshold_of(whole.settings)
 
 
@@ -280,17 +353,31 @@ class Change(NamedTuple):
     found: bool  # a new person, who gets a name only when it is not a dry run
 
 
+def check_result_folder(folder: Path) -> None:
+    """Raise UserError unless it is a result folder: only a run and `enroll` make one, also of a folder of photos."""
+    if not folder.is_dir():
+        raise UserError(f"there is no result folder {folder}; name one with --result")
+    refuse_album(folder)
+    if not is_result_folder(folder):
+        raise UserError(f"{folder} has no faces.sqlite and is no result folder; name one with --result")
+
+
 def open_existing(settings: Settings, *, writing: bool) -> Store:
     """A result folder that is there; one that is not is told by UserError, and not made."""
     if writing:
-        Store(Path(settings.result), writing=False).close()
+        check_result_folder(Path(settings.result))
     return Store(Path(settings.result), writing=writing)
 
 
 @contextmanager
-def _opened(settings: Settings, observer: Teller, *, writing: bool) -> Iterator[tuple[Store, Gallery]]:
-    """A result folder that is there, and what is in it; when writing, with its views brought up to date at the end."""
-    with open_existing(settings, writing=writing) as store:
+def opened(
+    settings: Settings, observer: Teller, *, writing: bool, make: bool = False
+) -> Iterator[tuple[Store, Gallery]]:
+    """A result folder and what is in it; when writing, with its views brought up to date at the end.
+
+    One that is not there is made, or (without ``make``) told by UserError.
+    """
+    with Store(Path(settings.result), writing=True) if make else open_existing(settings, writing=writing) as store:
         whole = _whole(settings, store, observer)
         yield store, whole
         if writing:
@@ -300,7 +387,7 @@ def _opened(settings: Settings, observer: Teller, *, writing: bool) -> Iterator[
 
 def think_again(settings: Settings, observer: Teller, *, dry_run: bool) -> list[Change]:
     """Second thoughts on a result folder. ``dry_run``: change nothing, and work while another process runs."""
-    with _opened(settings, observer, writing=not dry_run) as (store, whole):
+    with opened(settings, observer, writing=not dry_run) as (store, whole):
         moves = rethink(whole.faces, whole.apart, whole.refused, rule_of(whole.settings)).moves
         before = {face.id: face for face in whole.faces}
         if dry_run:
@@ -313,18 +400,18 @@ def suggestions(settings: Settings, observer: Teller, file: str | None = None) -
 
     ``file``: where to draw their faces as PNG. Raises UserError where that cannot be written.
     """
-    with _opened(settings, observer, writing=False) as (_, whole):
+    with opened(settings, observer, writing=False) as (_, whole):
         found = rethink(whole.faces, whole.apart, whole.refused, rule_of(whole.settings)).suggestions
         evidence = suggest.evidence(found, whole.faces)
         if file is not None:
             path_of = whole.path_of
-            _write_drawing(file, suggest.picture(evidence, lambda face: read_picture(path_of[face.id])))
+            sheets.write(file, suggest.picture(evidence, lambda face: read_picture(path_of[face.id])))
     return evidence
 
 
 def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[str, str, int]:
     """Two people are one, by the user's word: (the name that stays, the one that goes, how many faces were moved)."""
-    with _opened(settings, observer, writing=True) as (store, whole):
+    with opened(settings, observer, writing=True) as (store, whole):
         faces = suggest.faces_of_two(one, other, whole.faces)
         stays, goes = suggest.name_kept(one, other)
         store.join(faces[goes], stays)
@@ -333,6 +420,6 @@ def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[
 
 def reject(settings: Settings, observer: Teller, one: str, other: str) -> None:
     """Two people are two, by the user's word, whatever their names will be."""
-    with _opened(settings, observer, writing=True) as (store, whole):
+    with opened(settings, observer, writing=True) as (store, whole):
         faces = suggest.faces_of_two(one, other, whole.faces)
         store.refuse(faces[one], faces[other])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,21 @@ class _Rows:
         """Remove a row; the last one takes its place."""
         self._size -= 1
         self.replace(row, self._matrix[self._size], float(self._handicaps[self._size]))
+
+    def handicap(self, row: int) -> float:
+        return float(self._handicaps[row])
+
+    def distance(self, row: int, probe: Encoding) -> float:
+        """The root of a row's squared L2 distance + handicap."""
+        return float(np.sqrt(((self._matrix[row] - probe) ** 2).sum() + self._handicaps[row]))
+
+    def near_any(self, probes: Matrix, limit: float) -> npt.NDArray[np.intp]:
+        """Numbers of those of the ``probes`` (rows, 128) that are nearer than ``limit`` (L2) to any row, or may be."""
+        lengths = (probes**2).sum(axis=1)
+        least = np.full(len(probes), np.inf)
+        for row in self._matrix[: self._size]:
+            np.minimum(least, lengths - 2 * (probes @ row) + row @ row, out=least)
+        return np.flatnonzero(least < limit**2 + _ROUGH)
 
     def nearest(self, probe: Encoding, forbidden: Collection[int] = ()) -> tuple[int, float] | None:
         """The row with the least root of squared L2 distance + handicap, and that; None without an allowed row."""
@@ -116,6 +132,7 @@ class PersonDB:
         self._person_of: dict[int, str] = {}  # by track
         self._beside: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
         self._refused: dict[int, set[str]] = {}  # track -> people whom it is not
+        self._disowned: dict[str, _Rows] = {}  # person -> pictures of which the user said that they are not
         self._known = self._unknown = self._pinned = 0
 
     @property
@@ -152,6 +169,52 @@ class PersonDB:
         """The user said of a face of this track that it is not this person."""
         self._refused.setdefault(track, set()).add(person)
 
+    def disown(self, person: str, encoding: Encoding) -> None:
+        """The user rejected a face: neither it is this person, nor what is nearer to it than to the person."""
+        self._disowned.setdefault(person, _Rows()).append(encoding)
+
+    def disowns(self, person: str, encoding: Encoding) -> bool:
+        """Whether a face is nearer to one that the user rejected than to the person, and nearer than the threshold.
+
+        Both distances are L2; the person's has its handicap, as whenever people are compared.
+        """
+        if person not in self._disowned or person not in self._row_of:
+            return False
+        nearest = self._disowned[person].nearest(encoding)
+        to_person = self._averages.distance(self._row_of[person], encoding)
+        return nearest is not None and nearest[1] < self._threshold and nearest[1] <= to_person
+
+    def leaves(self, track: int, encoding: Encoding) -> bool:
+        """Whether a face is not the person of its track, since it is like one that the user rejected."""
+        return track in self._person_of and self.disowns(self._person_of[track], encoding)
+
+    def disowned_pairs(self, faces: Iterable[Sighting]) -> list[tuple[int, int]]:
+        """Pairs of ids of those of the ``faces`` that are not one person, by the pictures that the user rejected.
+
+        The first is of a track that lies elsewhere, whose mean counts, the second of the person that it is not. What
+        lies with a person already stays: the user saw that face beside the rejected one.
+        """
+        tracks: dict[int, tuple[int, set[str | None], list[Encoding]]] = {}
+        for face in faces:
+            if face.encoding is not None:
+                _, persons, encodings = tracks.setdefault(_key(face), (face.id, set(), []))
+                persons.add(face.person)
+                encodings.append(face.encoding)
+        known = list(tracks.values())
+        means = np.array([np.mean(encodings, axis=0) for _, _, encodings in known]).reshape(-1, ENCODING_SIZE)
+        pairs = []
+        for person, rejected in self._disowned.items():
+            of_person = [one for one, persons, _ in known if person in persons]
+            for number in rejected.near_any(means, self._threshold):
+                one, persons, _ = known[number]
+                if person not in persons and self.disowns(person, means[number]):
+                    pairs += [(one, other) for other in of_person]
+        return pairs
+
+    def limit(self, person: str) -> float:
+        """How near (L2) to a person's average a face has to be: nearer than the threshold where their faces vary."""
+        return math.sqrt(max(0.0, self._threshold**2 - self._averages.handicap(self._row_of[person])))
+
     def remove_unknown(self, sighting: Sighting) -> None:
         """An unknown face, with all of its track, is to be taken in again with a person."""
         row = self._place_of.pop(_key(sighting), None)
@@ -166,6 +229,8 @@ class PersonDB:
 
     def decide(self, encoding: Encoding, track: int | None = None) -> Match:
         """Whose face this is; changes nothing. ``encoding``: (128,) float64."""
+        if track is not None and self.leaves(track, encoding):
+            track = None
         refused = self._refused.get(track, set()) if track is not None else set()
         if track is not None and track in self._person_of and self._person_of[track] not in refused:
             name = self._person_of[track]
@@ -176,6 +241,9 @@ class PersonDB:
         mates = tuple(own.ids) if own else ()
         others = self._beside.get(track, set()) if track is not None else set()
         person = self._nearest_person(probe, others, refused)
+        while person and self.disowns(self._names[person[0]], probe):
+            refused = refused | {self._names[person[0]]}
+            person = self._nearest_person(probe, others, refused)
         if person and person[1] < self._threshold:
             return Match(self._names[person[0]], float(np.linalg.norm(self._averages[person[0]] - probe)), mates)
         mine = {self._place_of[key] for key in (*others, *([own.key] if own else [])) if key in self._place_of}

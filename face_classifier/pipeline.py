@@ -23,6 +23,7 @@ from face_classifier.galleries import (
     carry_out,
     empty_gallery,
     photo_reader_of,
+    refused_pairs,
     rule_of,
     tell_problems,
     with_threshold,
@@ -60,15 +61,20 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
 
     A source that fails is told to ``observer`` and the others go on. Raises UserError if nothing can be done at all.
     """
-    paths, failed = _find(settings, given, observer)
+    paths, failed = find_all(settings, given, observer)
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:
         viewers, log = _open_sinks(settings, stopping, stack)
         store = stack.enter_context(Store(Path(settings.result), writing=True))
-        _refuse_other_encoder(settings, store)
+        refuse_other_encoder(settings, store)
         engine = make_engine(
-            settings.engine, settings.detector, settings.resize_ratio, observer.problem, settings.encoder
+            settings.engine,
+            settings.detector,
+            settings.resize_ratio,
+            observer.problem,
+            settings.encoder,
+            emotion=settings.emotion_reader,
         )
         if settings.threshold == "auto":
             faces = store.look(photo_reader_of(lambda: engine))
@@ -88,7 +94,7 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
     return RunResult(failed, sightings if run.analysed or not failed else None)
 
 
-def _refuse_other_encoder(settings: Settings, store: Store) -> None:
+def refuse_other_encoder(settings: Settings, store: Store) -> None:
     other, wanted = of_gallery(store.spaces(), settings.encoder).encoder, settings.encoder
     if other != wanted:
         raise UserError(
@@ -97,7 +103,7 @@ def _refuse_other_encoder(settings: Settings, store: Store) -> None:
         )
 
 
-def _find(settings: Settings, given: Sequence[str], observer: Observer) -> tuple[list[str], int]:
+def find_all(settings: Settings, given: Sequence[str], observer: Teller) -> tuple[list[str], int]:
     """What to open, and how many of the given sources there are not."""
     ours = [Path(folder) for folder in (settings.result, settings.capture) if folder]
     paths: list[str] = []
@@ -199,7 +205,8 @@ class _Run:
         """Move what second thoughts say should lie elsewhere; returns every face as it is labelled then."""
         if self._as_ever or self._settings.online_only:
             return sightings
-        rethought = rethink(sightings, self._store.apart(), self._store.refused(), rule_of(self._settings))
+        refused = refused_pairs(self._settings, self._store, sightings)
+        rethought = rethink(sightings, self._store.apart(), refused, rule_of(self._settings))
         if rethought.moves:
             self._report(carry_out(rethought.moves, self._store))
             sightings = self._classifier.look()

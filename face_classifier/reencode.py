@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.errors import UserError
+from face_classifier.errors import StoppedError
 from face_classifier.faces import Sighting
-from face_classifier.galleries import as_gallery, open_existing, photo_reader, tell_problems
+from face_classifier.galleries import Observer, as_gallery, open_existing, photo_reader, tell_problems
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER
 
 Matrix = npt.NDArray[np.float64]
-
-
-class Observer(Protocol):
-    """Whoever watches from outside."""
-
-    def problem(self, sentence: str) -> None: ...
-
-    def through(self, steps: Sequence[Callable[[], None]], name: str) -> Iterable[Callable[[], None]]:
-        """The same steps, with a bar that tells how many are done."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,7 @@ class Reencoded:
 def reencode(settings: Settings, stopping: threading.Event, observer: Observer) -> Reencoded:
     """Move the gallery of ``settings.result`` over to ``settings.encoder``; encodings that it had before come back.
 
-    Until all faces are encoded the gallery stays as it is. Raises UserError if ``stopping`` is set before that: what
+    Until all faces are encoded the gallery stays as it is. Raises StoppedError if ``stopping`` is set before that: what
     is done by then is kept for the next run.
     """
     space = BY_ENCODER[settings.encoder].name
@@ -57,7 +47,7 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
         steps = store.prepare(space, new_reader)
         for number, step in enumerate(observer.through(steps, settings.encoder)):
             if stopping.is_set():
-                raise UserError(
+                raise StoppedError(
                     f"stopped with {number} of {len(steps)} pictures encoded, and the result folder is as it was; "
                     "run the same command again to go on"
                 )

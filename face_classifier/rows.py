@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from face_classifier.errors import UserError
-from face_classifier.faces import Box, Encoding, Face
+from face_classifier.faces import Box, Emotion, Encoding, Face, check_encoding
 
 KEPT, REJECTED, DELETED = "kept", "rejected", "deleted"
 
@@ -71,6 +71,13 @@ CREATE TABLE sources (fingerprint TEXT PRIMARY KEY, start TEXT NOT NULL);
 CREATE TABLE views (file TEXT PRIMARY KEY, digest TEXT NOT NULL);
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
+# Tables that came later, by name; programs that do not know them leave them alone, so the version stays.
+_ADDED = {
+    "emotions": """(             -- of faces for which they were asked
+    face INTEGER PRIMARY KEY, engine TEXT NOT NULL,
+    scores BLOB NOT NULL         -- little-endian float32, in the order of ``faces.EMOTIONS``
+)""",
+}
 
 
 @dataclass(eq=False, slots=True)
@@ -102,12 +109,22 @@ class Row:
     time: datetime | None = None
     box: Box | None = None
     encoding: Encoding | None = None
+    emotion: Emotion | None = None
 
 
-_PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding"))]
+_PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion"))]
 _COLUMNS = [*_PLAIN, "time", "top", "right", "bottom", "left", "encoding"]
 _QUOTED = ", ".join(f'"{column}"' for column in _COLUMNS)
+_SELECT = (
+    f"SELECT id, {_QUOTED}, engine, scores FROM faces "
+    "LEFT JOIN (SELECT face AS of_face, engine, scores FROM emotions) ON of_face = id"
+)
 _FLOATS = np.dtype("<f8")
+_SCORES = np.dtype("<f4")
+_ROWLESS = ("apart", "refused")
+_TABLES = ("faces", "emotions", "encodings", "moves", "sources", "marks", *_ROWLESS)  # all but what is made from them
+_LEAST_BYTES = 16  # of a record
+_COUNTS = "(state = 'kept' OR encoding IS NOT NULL)"  # the rows whose pictures lie somewhere
 
 
 class Rows:
@@ -136,7 +153,14 @@ class Rows:
             self._database.execute("PRAGMA synchronous = FULL")
         if version == 0:
             self._database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+        present = {name for (name,) in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for name in _ADDED.keys() - present:
+            # A reader must not change the file, but may have an empty table of its own.
+            self._database.execute(
+                f"CREATE {'TABLE IF NOT EXISTS main' if writing else 'TABLE temp'}.{name} {_ADDED[name]}"
+            )
         self._check()
+        self._has_emotions = self._database.execute("SELECT 1 FROM emotions LIMIT 1").fetchone() is not None
 
     def _check(self) -> None:
         """Raise sqlite3.DatabaseError where the file is damaged or is the database of something else."""
@@ -149,6 +173,57 @@ class Rows:
         found = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(" ".join(str(found).split()))
+
+    def faults(self) -> list[tuple[str, str]]:
+        """(file or face, what is wrong) of everything that cannot be so, whatever the pictures are."""
+        found = [
+            (self._path.name, str(message)) for (message,) in self._execute("PRAGMA integrity_check") if message != "ok"
+        ]
+        return found or [(face, reason) for _, face, reason in self._faulty_rows()]
+
+    def _faulty_rows(self) -> Iterator[tuple[int, str, str]]:
+        for face_id, face in self._execute("SELECT id, CAST(face AS BLOB) FROM faces ORDER BY id").fetchall():
+            try:
+                for record in self._database.execute(f"{_SELECT} WHERE id = ?", (face_id,)):
+                    row = _row(record)
+                    if row.encoding is not None:
+                        check_encoding(row.encoding)
+            except (sqlite3.Error, ValueError, TypeError) as error:
+                yield face_id, face.decode("utf-8", "replace"), " ".join(str(error).split())
+
+    def mend(self) -> None:
+        """Make the indexes anew, and remove what else `faults` tells: encodings, then where a face came from, then the
+        rows that are no use even so, with all that is said of them: their numbers may be given again.
+
+        The next look at the pictures makes them again.
+        """
+        self._execute("REINDEX")
+        for statement in (
+            "UPDATE faces SET encoding = NULL WHERE id = ?",
+            "DELETE FROM emotions WHERE face = ?",
+            'UPDATE faces SET source = NULL, time = NULL, detector = NULL, chip = NULL, "precision" = NULL '
+            "WHERE id = ?",
+            "DELETE FROM faces WHERE id = ?",
+        ):
+            for face_id, _, _ in list(self._faulty_rows()):
+                self._execute(statement, (face_id,))
+        for table, column in (("refused", "one"), ("refused", "other"), ("encodings", "face"), ("emotions", "face")):
+            self._execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT id FROM faces)")
+
+    def salvage(self, damaged: Path) -> None:
+        """Take over what can still be read of a file that is too damaged to be used."""
+        self._has_emotions = True  # from now on maybe
+        with suppress(sqlite3.Error), closing(_connect_to_read(damaged)) as old, self.together():
+            for table in _TABLES:
+                for record in _readable(old, table, damaged.stat().st_size // _LEAST_BYTES):
+                    marks = ", ".join("?" * len(record))
+                    self._execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", record)
+
+    def doubt(self, face_id: int, *, encoding: bool) -> None:
+        """Have the next look read a picture whatever its size and time; ``encoding``: and encode it in any case."""
+        self._execute("UPDATE faces SET size = -1 WHERE id = ?", (face_id,))
+        if encoding:
+            self._execute("UPDATE faces SET encoding = NULL WHERE id = ?", (face_id,))
 
     def close(self) -> None:
         self._database.close()
@@ -184,10 +259,21 @@ class Rows:
         marks = ", ".join("?" * len(_COLUMNS))
         cursor = self._execute(f"INSERT INTO faces ({_QUOTED}) VALUES ({marks})", _values(row))
         row.id = cursor.lastrowid or 0
+        self._set_emotion(row)
 
     def update(self, row: Row) -> None:
         marks = ", ".join(f'"{column}" = ?' for column in _COLUMNS)
         self._execute(f"UPDATE faces SET {marks} WHERE id = ?", [*_values(row), row.id])
+        self._set_emotion(row)
+
+    def _set_emotion(self, row: Row) -> None:
+        if row.emotion is None:
+            if self._has_emotions:  # without any it would be half as much work again
+                self._execute("DELETE FROM emotions WHERE face = ?", (row.id,))
+        else:
+            self._has_emotions = True
+            scores = np.array(row.emotion.scores, _SCORES).tobytes()
+            self._execute("INSERT OR REPLACE INTO emotions VALUES (?, ?, ?)", (row.id, row.emotion.engine, scores))
 
     def all(self) -> list[Row]:
         return self._select("ORDER BY id")
@@ -213,18 +299,16 @@ class Rows:
 
     def _select(self, clause: str, *values: Any) -> list[Row]:
         with self._telling():
-            return [
-                _row(record) for record in self._database.execute(f"SELECT id, {_QUOTED} FROM faces {clause}", values)
-            ]
+            return [_row(record) for record in self._database.execute(f"{_SELECT} {clause}", values)]
 
     def spaces(self) -> set[str]:
         """The encoders whose encodings the rows have."""
         return {space for (space,) in self._execute("SELECT DISTINCT space FROM faces WHERE encoding IS NOT NULL")}
 
     def not_prepared(self, space: str) -> list[Row]:
-        """Kept rows without an encoding by an encoder, neither their own nor one that waits for `switch`."""
+        """Kept and rejected faces without an encoding by an encoder, neither their own nor one waiting for `switch`."""
         return self._select(
-            "WHERE state = 'kept' AND (encoding IS NULL OR space <> ?) AND NOT EXISTS "
+            f"WHERE {_COUNTS} AND (encoding IS NULL OR space <> ?) AND NOT EXISTS "
             "(SELECT 1 FROM encodings WHERE face = id AND space = ? AND hash = faces.hash) ORDER BY id",
             space,
             space,
@@ -240,21 +324,28 @@ class Rows:
         )
 
     def switch(self, space: str) -> None:
-        """Give every kept row its encoding by another encoder, none where that is missing; the former ones are kept."""
+        """Give every row its encoding by another encoder, none where that is missing; the former ones are kept.
+
+        Deleted faces have none, but for those that the user rejected.
+        """
         columns = 'encoding, detector, chip, "precision", distance'
         with self.together():
             self._execute(
                 f"INSERT OR REPLACE INTO encodings (face, space, hash, {columns}) SELECT id, space, hash, {columns} "
-                "FROM faces WHERE state = 'kept' AND encoding IS NOT NULL AND space <> ?",
+                "FROM faces WHERE encoding IS NOT NULL AND space <> ?",
                 (space,),
             )
             self._execute(
                 f"UPDATE faces SET (space, {columns}) = (SELECT space, {columns} FROM encodings "
                 "WHERE face = faces.id AND space = ? AND hash = faces.hash) "
-                "WHERE state = 'kept' AND (encoding IS NULL OR space <> ?)",
+                f"WHERE {_COUNTS} AND (encoding IS NULL OR space <> ?)",
                 (space, space),
             )
             self._execute("DELETE FROM encodings WHERE space = ?", (space,))
+
+    def forget_encodings(self, face_id: int) -> None:
+        """Of a face by other encoders than the gallery's."""
+        self._execute("DELETE FROM encodings WHERE face = ?", (face_id,))
 
     def log_moves(self, moves: Iterable[tuple[int, str, str, str]], seen: datetime) -> None:
         """Record what the user did: (face id, origin, target, kind) each."""
@@ -345,6 +436,17 @@ def _open_as(path: Path, mode: str) -> sqlite3.Connection:
     return database
 
 
+def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[tuple[Any, ...]]:
+    """The records of a damaged table, one by one: a torn page must not hide those on the others."""
+    if table in _ROWLESS:
+        with suppress(sqlite3.Error):
+            yield from database.execute(f"SELECT * FROM {table}")
+        return
+    for number in range(1, most):
+        with suppress(sqlite3.Error):
+            yield from database.execute(f"SELECT * FROM {table} WHERE rowid = ?", (number,))
+
+
 def _values(row: Row) -> list[Any]:
     box = row.box.css if row.box else (None, None, None, None)
     return [
@@ -358,11 +460,13 @@ def _values(row: Row) -> list[Any]:
 def _row(record: tuple[Any, ...]) -> Row:
     row = Row(*record[1 : 1 + len(_PLAIN)])
     row.id, row.pinned = record[0], bool(row.pinned)
-    time, top, right, bottom, left, encoding = record[1 + len(_PLAIN) :]
+    time, top, right, bottom, left, encoding, engine, scores = record[1 + len(_PLAIN) :]
     if time is not None:
         row.time = datetime.fromisoformat(time)
     if top is not None:
         row.box = Box(top, right, bottom, left)
     if encoding is not None:
         row.encoding = np.frombuffer(encoding, _FLOATS).astype(float, copy=False)
+    if scores is not None:
+        row.emotion = Emotion(tuple(np.frombuffer(scores, _SCORES).tolist()), engine)
     return row

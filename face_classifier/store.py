@@ -15,37 +15,48 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import cv2
+import numpy as np
 
 from face_classifier import views
 from face_classifier.errors import UserError
-from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Face, Frame, Image, Match, Sighting
-from face_classifier.files import PART, FolderLock, content_hash, free_name, png_bytes, sync_folder, write_durably
+from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Image, Match, Sighting
+from face_classifier.files import FolderLock, content_hash, free_name, png_bytes, sync_folder, write_durably
 from face_classifier.rows import DELETED, KEPT, REJECTED, Row, Rows
+from face_classifier.stock import (
+    ASIDE,
+    TABLE,
+    UNKNOWNS,
+    Entry,
+    Lying,
+    Scan,
+    Settled,
+    Stock,
+    copy_told,
+    follow_moves,
+    is_aside,
+    is_cut,
+    is_own_cut,
+    person_of,
+    refuse_album,
+    refused_after,
+    scan_folder,
+    settle,
+    speakers,
+    successors_in,
+)
 
-UNKNOWNS = "unknowns"
-_PICTURES = PICTURE_SUFFIXES | {".gif"}  # one that moves counts by its first picture
-_TABLE = "faces.sqlite"
-_OURS = {views.PICKLE, _TABLE, f"{_TABLE}-wal", f"{_TABLE}-shm", f"{_TABLE}-journal"}
-_LITTER = {"Thumbs.db", "desktop.ini"}  # file managers leave them in every folder
 _NUMBERED = re.compile(r"person_([0-9]{1,9})")
-_OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?")
 _NUMBER_MARK = "person"
-_SPEAKERS = 8  # faces that stand for a person of whom the user says who it is not: some may be deleted or wrong
 _SAME = 0.5  # overlap from which two boxes at one position are one face
 
 # (path, own cut) -> the face that the picture is about, and whether it was found; UserError if it cannot be read
 ReadPhoto = Callable[[Path, bool], tuple[Face, bool]]
-
-
-_T = TypeVar("_T")
-_K = TypeVar("_K")
 
 
 class FoldersChangedError(UserError):
@@ -53,45 +64,6 @@ class FoldersChangedError(UserError):
 
     def __init__(self) -> None:
         super().__init__("the result folder changes faster than it can be looked at; run again when it is at rest")
-
-
-class _Entry(NamedTuple):
-    """A picture as it lies in the result folder."""
-
-    folder: str
-    file: str
-    size: int  # bytes
-    mtime: int  # ns since 1970
-
-    @property
-    def stem(self) -> str:
-        return os.path.splitext(self.file)[0]
-
-
-@dataclass
-class _Scan:
-    """The result folder as it is now."""
-
-    entries: list[_Entry] = field(default_factory=list)
-    folders: set[str] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
-    unread: set[tuple[str, str]] = field(default_factory=set)  # (folder, file), or (folder, "") for all in it
-    parts: list[str] = field(default_factory=list)  # paths of what a killed process left half written
-
-    def hides(self, row: Row) -> bool:
-        return (row.folder, row.file) in self.unread or (row.folder, "") in self.unread
-
-
-@dataclass
-class _Settled:
-    """Which row each picture is."""
-
-    pairs: list[tuple[Row, _Entry]] = field(default_factory=list)
-    hashes: dict[_Entry, str] = field(default_factory=dict)  # of those that had to be read
-    new: list[_Entry] = field(default_factory=list)
-    copies: list[tuple[_Entry, _Entry]] = field(default_factory=list)  # (copy, the one that counts)
-    gone: list[Row] = field(default_factory=list)
-    unseen: list[Row] = field(default_factory=list)  # whose pictures lie where nothing could be read
 
 
 @dataclass(frozen=True)
@@ -114,7 +86,10 @@ class Store:
         self._folders: set[str] = set()
         self._pictures: list[tuple[str, str]] = []  # folder and file, of the latest look
         self._refused: set[tuple[int, int]] = set()  # as of the latest look
+        self._disowned: list[tuple[str, Encoding]] = []  # as of the latest look
         self._unseen: set[int] = set()  # ids of rows whose pictures the latest look could not see
+        self._damaged: Path | None = None  # the table that was set aside
+        refuse_album(folder)
         self._lock = self._lock_folder() if writing else None
         try:
             self._rows = self._open_rows()
@@ -137,7 +112,7 @@ class Store:
     def _open_rows(self) -> Rows:
         if not self._writing and not self.folder.is_dir():
             raise UserError(f"there is no result folder {self.folder}; name one with --result")
-        path = self.folder / _TABLE
+        path = self.folder / TABLE
         try:
             return Rows(path, writing=self._writing)
         except sqlite3.OperationalError as error:
@@ -145,11 +120,14 @@ class Store:
         except sqlite3.DatabaseError as error:
             if not self._writing:
                 raise UserError(f"{path} is damaged ({error}); run the classifier once to make it anew") from error
-            aside = self._set_aside(path, str(error))
-            for end in ("-wal", "-shm"):
-                with suppress(FileNotFoundError):
-                    (self.folder / f"{_TABLE}{end}").rename(f"{aside}{end}")
-            return Rows(path, writing=True)
+            return self._rows_anew(str(error))
+
+    def _rows_anew(self, reason: str) -> Rows:
+        aside = self._damaged = self._set_aside(self.folder / TABLE, reason)
+        for end in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                (self.folder / f"{TABLE}{end}").rename(f"{aside}{end}")
+        return Rows(self.folder / TABLE, writing=True)
 
     def close(self) -> None:
         self._rows.close()
@@ -178,27 +156,30 @@ class Store:
         is only read changes nothing on disk.
         """
         scan, rows, settled = self._take_stock()
+        successors = successors_in(settled)
+        if self._writing and {f"{ASIDE}/{person}" for person in successors} & scan.folders:
+            for person, successor in successors.items():
+                self._follow(person, successor)
+            scan, rows, settled = self._take_stock()
         self._folders = scan.folders
         self._unseen = {row.id for row in settled.unseen}
         self._problems += scan.problems
-        for copy, original in settled.copies:
-            self._problems.append(
-                f"{copy.folder}/{copy.file} is a copy of {original.folder}/{original.file} and is not counted; "
-                "move pictures rather than copying them"
-            )
+        self._problems += map(copy_told, settled.copies)
         before = {row.id: _changeable(row) for row in rows}
         read = _PhotoReader(self, read_photo)
-        moves = _follow_moves(settled, scan.folders)
+        moves = follow_moves(settled, scan.folders)
         intents = [row.intent for row in rows if row.intent]
         for row, entry in settled.pairs:
             self._bring_up_to_date(row, entry, settled, read)
         for row in settled.gone:
-            row.state, row.encoding, row.intent = DELETED, None, None
-        put = {face for face, _, _, kind in moves if kind == "move"}
+            row.folder = person_of(row.folder)
+            row.state, row.encoding, row.emotion, row.intent = DELETED, None, None, None
+        put = {face for face, origin, _, kind in moves if kind == "move" or is_aside(origin)}
         for row, _ in settled.pairs:
             if row.id in put and row.placed == row.folder != UNKNOWNS:
                 row.placed = None  # where the program once had it, but now it is the user who says so
-        self._refused = _refused_after(moves, [row for row, _ in settled.pairs], set(self._rows.refusals()))
+        lying = [row for row, _ in settled.pairs if row.state == KEPT]
+        self._refused = refused_after(moves, lying, set(self._rows.refusals()))
         if self._writing:
             self._write_look([row for row in rows if before[row.id] != _changeable(row)], moves)
             self._tidy(scan.parts, intents)
@@ -206,7 +187,9 @@ class Store:
         if not self._writing:
             for number, row in enumerate(new, max((row.id for row in rows), default=0) + 1):
                 row.id = number  # as it would be
-        kept = [row for row in (*(row for row, _ in settled.pairs), *new) if row.encoding is not None]
+        encoded = [row for row in (*(row for row, _ in settled.pairs), *new) if row.encoding is not None]
+        self._disowned = _disowned(encoded, successors)
+        kept = [row for row in encoded if row.state == KEPT]
         kept.sort(key=lambda row: row.id)
         self._pictures = [(row.folder, row.file) for row in kept]
         with _collector_at_rest():
@@ -216,12 +199,12 @@ class Store:
         """The pictures of the faces that the latest look returned, in their order."""
         return [self.folder / folder / file for folder, file in self._pictures]
 
-    def _take_stock(self) -> tuple[_Scan, list[Row], _Settled]:
+    def _take_stock(self) -> tuple[Scan, list[Row], Settled]:
         with _collector_at_rest():
-            scan = _scan(self.folder)
+            scan = scan_folder(self.folder)
             rows = self._rows.all()
-            settled = _settle(scan, rows, self._hash)
-        if settled.gone and _scan(self.folder).entries != scan.entries:
+            settled = settle(scan, rows, self._hash)
+        if settled.gone and scan_folder(self.folder).entries != scan.entries:
             # Something was on its way from one folder to another, and may have been in neither when each was read.
             settled.unseen += settled.gone
             settled.gone = []
@@ -232,6 +215,8 @@ class Store:
         with self._rows.together():
             for row in changed:
                 self._rows.update(row)
+                if row.state == DELETED and row.encoding is None:
+                    self._rows.forget_encodings(row.id)
             if moves:
                 self._rows.log_moves(moves, datetime.now(timezone.utc))
                 self._rows.set_refusals(sorted(self._refused))
@@ -247,12 +232,12 @@ class Store:
                 os.rmdir(self.folder / folder)  # only if it is empty
                 self._folders.discard(folder)
 
-    def _bring_up_to_date(self, row: Row, entry: _Entry, settled: _Settled, read: _PhotoReader) -> None:
+    def _bring_up_to_date(self, row: Row, entry: Entry, settled: Settled, read: _PhotoReader) -> None:
         """Take over where and what the picture of a row is now."""
         seen = entry.size, entry.mtime, settled.hashes.get(entry, row.hash)
         if seen[2] != row.hash or row.encoding is None:
             # An edited picture is encoded anew; what shows no face any more keeps the numbers that it had.
-            result = read(entry, own_cut=row.source is not None or _is_own_cut(entry))
+            result = read(entry, own_cut=is_cut(row, entry))
             if result and (result[1] or row.encoding is None):
                 _take_face(row, result[0], box=False)
             if not result:
@@ -261,28 +246,117 @@ class Store:
         if entry.folder != row.folder:
             row.pinned = entry.folder == UNKNOWNS
         row.folder, row.file = entry.folder, entry.file
-        row.state = KEPT
+        row.state = _state_in(entry.folder)
         if row.intent:
             row.placed = row.intent if row.folder == row.intent else row.placed
             row.intent = None
 
-    def _new_row(self, entry: _Entry, content: str, read: _PhotoReader) -> Row | None:
+    def _new_row(self, entry: Entry, content: str, read: _PhotoReader) -> Row | None:
         """Give a picture its row, at once: a gallery without any takes long, and may be interrupted."""
-        own_cut = _is_own_cut(entry)
+        own_cut = is_own_cut(entry)
         result = read(entry, own_cut=own_cut)
         if result is None:
             return None
-        row = Row(entry.stem, entry.folder, entry.file, entry.size, entry.mtime, content)
+        row = Row(entry.stem, entry.folder, entry.file, entry.size, entry.mtime, content, _state_in(entry.folder))
         if entry.folder == UNKNOWNS and own_cut:
             row.placed = UNKNOWNS  # from before this table was made: the program put it there, not the user
         row.pinned = entry.folder == UNKNOWNS and not own_cut
         _take_face(row, result[0], box=True)
         if self._writing:
-            self._rows.add(row)
+            with self._rows.together():
+                self._rows.add(row)
         return row
 
-    def _hash(self, entry: _Entry) -> str | None:
-        path = self.folder / entry.folder / entry.file
+    # Verifying
+
+    def faults(self) -> list[tuple[str, str]]:
+        """(file or face, what is wrong) of everything in the table that cannot be so, whatever the pictures are."""
+        return self._rows.faults()
+
+    def mend(self) -> None:
+        """Remove what `faults` tells. A table that cannot be mended is set aside, and what can be read of it saved."""
+        try:
+            self._rows.mend()
+            left = self._rows.faults()
+        except UserError as error:
+            left = [(TABLE, str(error))]
+        if left:
+            self._rows.close()
+            self._rows = self._rows_anew(left[0][1])
+        if self._damaged:
+            self._rows.salvage(self._damaged)
+            self._rows.mend()
+            self._damaged = None
+
+    def stock(self) -> Stock:
+        """The folders beside the table, as they are now; only a `look` takes over what they say."""
+        scan, rows, settled = self._take_stock()
+        return Stock(
+            rows,
+            [
+                Lying(row, entry.folder, self._path(entry), is_cut(row, entry))
+                for row, entry in sorted(settled.pairs, key=lambda pair: pair[0].id)
+            ],
+            [(entry.folder, self._path(entry)) for entry in settled.new],
+            settled.gone,
+            [*scan.parts, *(row.face for row in rows if row.intent)],
+            [*scan.problems, *map(copy_told, settled.copies)],
+        )
+
+    def wrong_views(self, stock: Stock) -> Iterator[tuple[str, str]]:
+        """(file, what is wrong with it) of the pickle and of each montage that do not agree with the pictures."""
+        sheets, encodings = self._views_of(
+            (one.folder, one.path.name, one.row.hash, one.row.encoding)
+            for one in stock.lying
+            if one.row.encoding is not None and not one.rejected
+        )
+        if fault := self._pickle_fault(encodings):
+            yield views.PICKLE, fault
+        made = self._rows.view_digests()
+        for file, (digest, parts) in sheets.items():
+            path = self.folder / file
+            if made.get(file) != digest or not path.is_file():
+                yield file, "does not show the faces of today" if path.is_file() else "is missing"
+            elif not views.shows_the_same(path.read_bytes(), views.draw_montage(parts)):
+                yield file, "is damaged"
+        for file in self._montages() - sheets.keys():
+            yield file, "shows faces that are not there"
+
+    def views(self) -> set[str]:
+        """The files of the pickle and the montages that are there."""
+        return self._montages() | {name for name in (views.PICKLE,) if (self.folder / name).exists()}
+
+    def _pickle_fault(self, encodings: dict[str, Encoding]) -> str | None:
+        try:
+            there = views.read_pickle(self.folder / views.PICKLE)
+        except FileNotFoundError:
+            return "is missing"
+        except (OSError, ValueError) as error:
+            return f"is damaged ({error})"
+        missing, more = len(encodings.keys() - there.keys()), len(there.keys() - encodings.keys())
+        other = sum(not np.array_equal(there[name], encodings[name]) for name in there.keys() & encodings.keys())
+        faults = {
+            f"lacks {missing} of the faces": missing,
+            f"has {more} too many": more,
+            f"has other numbers for {other}": other,
+        }
+        return " and ".join(words for words, count in faults.items() if count) or None
+
+    def doubt(self, contents: Iterable[int], encodings: Iterable[int], montages: Iterable[str]) -> None:
+        """Have the next look read these pictures (ids of faces), and encode those in any case; draw montages anew."""
+        with self._rows.together():
+            for face in contents:
+                self._rows.doubt(face, encoding=False)
+            for face in encodings:
+                self._rows.doubt(face, encoding=True)
+            for file in montages:
+                self._rows.set_view(file, None)
+
+    def _path(self, entry: Entry) -> Path:
+        return self.folder / entry.folder / entry.file
+
+    def _hash(self, entry: Entry) -> str | None:
+        path = self._path(entry)
         try:
             return content_hash(path)
         except OSError as error:
@@ -303,9 +377,9 @@ class Store:
         return [partial(self._prepare, row, read_photo) for row in self._rows.not_prepared(space)]
 
     def _prepare(self, row: Row, read_photo: ReadPhoto) -> None:
-        entry = _Entry(row.folder, row.file, row.size, row.mtime)
+        entry = Entry(row.folder, row.file, row.size, row.mtime)
         try:
-            face, _found = read_photo(self.folder / row.folder / row.file, row.source is not None or _is_own_cut(entry))
+            face, _found = read_photo(self._path(entry), is_cut(row, entry))
         except UserError as error:
             self.report(f"{error}; it is left alone")
         else:
@@ -390,19 +464,31 @@ class Store:
             raise FoldersChangedError
         return _sighting(row)
 
-    def keep(self, frame: Frame, face: Face, match: Match, order: int, track: int | None = None) -> Kept:
+    def keep(
+        self,
+        frame: Frame,
+        face: Face,
+        match: Match,
+        order: int,
+        track: int | None = None,
+        *,
+        picture: Image | None = None,
+        by_user: bool = False,
+    ) -> Kept:
         """Put a face where ``match`` says, durably.
 
         ``order``: number of the face in its frame, from 0, left to right; ``track``: the one that it belongs to.
+        ``picture``: what is to be kept of the frame, where that is `cut` already; ``by_user``: it is the user who says
+        whose face it is.
         A picture that lies in the folder already, from before its row was made, is given its row instead; if the user
         deleted that one, nothing is kept. Raises FoldersChangedError if the folder or a partner is no longer where it
         was, and OSError.
         """
-        picture = png_bytes(cut(frame.image, face.box.grown()))
-        content = hashlib.sha256(picture).hexdigest()
+        content = png_bytes(cut(frame.image, face.box.grown()) if picture is None else picture)
+        digest = hashlib.sha256(content).hexdigest()
         stem = _stem(frame.time, order)
         if frame.fingerprint is not None:
-            orphans = [row for row in self._rows.with_hash(content) if row.source is None]
+            orphans = [row for row in self._rows.with_hash(digest) if row.source is None]
             if orphans:
                 return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
         with _as_last_seen():
@@ -413,10 +499,10 @@ class Store:
                 folder = self._folder_of(match)
                 self._carry(partners, folder)
             path = self._free_path(folder, stem)
-            written = write_durably(path, picture)
-        row = Row(path.stem, folder, path.name, written.st_size, written.st_mtime_ns, content)
+            written = write_durably(path, content)
+        row = Row(path.stem, folder, path.name, written.st_size, written.st_mtime_ns, digest)
         _take_origin(row, frame)
-        row.placed, row.distance, row.track = folder, match.distance, track
+        row.placed, row.distance, row.track = None if by_user else folder, match.distance, track
         _take_face(row, face, box=True)
         for partner in partners:
             partner.distance = match.distance
@@ -431,7 +517,8 @@ class Store:
         row.box, row.placed = face.box, row.placed or match.person or UNKNOWNS
         if alive:
             _take_face(row, face, box=True)
-        self._rows.update(row)
+        with self._rows.together():
+            self._rows.update(row)
         return Kept([_sighting(row)] if alive else [], new=False)
 
     def _partners(self, match: Match) -> list[Row]:
@@ -461,7 +548,7 @@ class Store:
             path.mkdir()
         except FileExistsError as error:
             raise UserError(f"{path} is a file where a folder for faces should be; move it away") from error
-        sync_folder(self.folder)
+        sync_folder(path.parent)
         self._folders.add(name)
 
     def _found_person(self, rows: Sequence[Row]) -> str:
@@ -522,6 +609,9 @@ class Store:
                 folder = self._folder_of(Match(person))
                 self._carry(rows, folder)
         left = {row.folder for row in rows if _NUMBERED.fullmatch(row.folder)} - {folder}
+        for emptied in left if folder != UNKNOWNS else ():
+            if not os.listdir(self.folder / emptied):
+                self._follow(emptied, folder)
         with self._rows.together():
             self._settle_in(rows, folder)
         self._tidy([], sorted(left))
@@ -543,7 +633,8 @@ class Store:
     def join(self, faces: Sequence[int], person: str) -> None:
         """Move faces (ids) into a person's folder as the user's word, not the program's; then look.
 
-        An emptied folder is removed. Raises FoldersChangedError if one of them is no longer where it was.
+        One that the program put there itself becomes the user's word too. An emptied folder is removed. Raises
+        FoldersChangedError if one of them is no longer where it was.
         """
         rows = [self._rows.with_id(face_id) for face_id in faces]
         left = sorted({row.folder for row in rows} - {person})
@@ -551,14 +642,55 @@ class Store:
             # Without an intent the next look takes it for what the user did, as it would be by the file manager.
             folder = self._folder_of(Match(person))
             for row in rows:
-                os.rename(self.folder / row.folder / row.file, free_name(self.folder / folder / row.file))
+                if row.folder != folder:
+                    os.rename(self.folder / row.folder / row.file, free_name(self.folder / folder / row.file))
             for changed in (folder, *left):
                 sync_folder(self.folder / changed)
+        with self._rows.together():
+            for row in rows:
+                row.placed = None  # or all of a person's faces, going to a new folder, would be a renamed folder
+                self._rows.update(row)
         self._tidy([], left)
+
+    def disown(self, face: int) -> Path:
+        """The user says of a face (id) that it is not the person in whose folder it lies, nor anybody; then look.
+
+        Returns where its picture is now. Raises FoldersChangedError if it is no longer where it was.
+        """
+        row = self._rows.with_id(face)
+        with _as_last_seen():
+            self._folder_of(Match(ASIDE))
+            folder = self._folder_of(Match(f"{ASIDE}/{row.folder}"))
+            # The move is all: the next look takes it for what the user did, as it would be by the file manager.
+            target = free_name(self.folder / folder / row.file)
+            os.rename(self.folder / row.folder / row.file, target)
+            for changed in (folder, row.folder):
+                sync_folder(self.folder / changed)
+        return target
+
+    def disowned(self) -> list[tuple[str, Encoding]]:
+        """(person, encoding) of each picture of which the user said that it is not this person, as of the latest look.
+
+        The person's name is that of today.
+        """
+        return self._disowned
+
+    def _follow(self, person: str, successor: str) -> None:
+        """Who is not a person is not the one either whom that person is now."""
+        origin, target = self.folder / ASIDE / person, self.folder / ASIDE / successor
+        if not origin.is_dir():
+            return
+        with suppress(OSError):
+            target.mkdir(exist_ok=True)
+            for path in sorted(origin.iterdir()):
+                path.rename(free_name(target / path.name))
+            sync_folder(target)
+            origin.rmdir()
+            sync_folder(origin.parent)
 
     def refuse(self, ones: Sequence[int], others: Sequence[int]) -> None:
         """The user says of two people, by the ids of their faces, that they are two; it holds whatever their names."""
-        pairs = {(one, other) for one in _speakers(ones) for other in _speakers(others)}
+        pairs = {(one, other) for one in speakers(ones) for other in speakers(others)}
         self._refused |= pairs | {(other, one) for one, other in pairs}
         with self._rows.together():
             self._rows.set_refusals(sorted(self._refused))
@@ -584,17 +716,29 @@ class Store:
 
     def write_views(self, faces: Iterable[Sighting]) -> None:
         """Bring montages and pickle up to date with ``faces``, the outcome of the latest look."""
+        places = {face_id: (folder, file, content) for face_id, folder, file, content in self._rows.places()}
+        sheets, encodings = self._views_of((*places[face.id], face.encoding) for face in faces)
+        self._write_montages(sheets)
+        self._write_pickle(encodings)
+
+    def _views_of(
+        self, faces: Iterable[tuple[str, str, str, Encoding | None]]
+    ) -> tuple[dict[str, tuple[str, list[Path]]], dict[str, Encoding]]:
+        """What the montages and the pickle should hold of faces, each by folder, file, content hash and encoding.
+
+        A montage: a digest, and its pictures.
+        """
         by_file: dict[str, list[Encoding]] = defaultdict(list)
         by_folder: dict[str, list[tuple[Path, str]]] = defaultdict(list)
-        places = {face_id: place for face_id, *place in self._rows.places()}
-        for face in faces:
-            folder, file, content = places[face.id]
-            if face.encoding is not None:
-                by_file[file].append(face.encoding)
+        for folder, file, content, encoding in faces:
+            if encoding is not None:
+                by_file[file].append(encoding)
             by_folder[folder].append((self.folder / folder / file, content))
-        self._write_montages(by_folder)
+        sheets: dict[str, tuple[str, list[Path]]] = {}
+        for name, paths in by_folder.items():
+            sheets |= views.montage_sheets(name, sorted(paths))
         # The pickle knows file names alone: what they do not tell apart is left out.
-        self._write_pickle({name: found[0] for name, found in by_file.items() if len(found) == 1})
+        return sheets, {name: found[0] for name, found in by_file.items() if len(found) == 1}
 
     def _write_pickle(self, encodings: dict[str, Encoding]) -> None:
         path, content = self.folder / views.PICKLE, views.pickle_bytes(encodings)
@@ -603,10 +747,7 @@ class Store:
         self.old_encodings()  # sets a damaged one aside before it is replaced
         self._write_view(path, content)
 
-    def _write_montages(self, pictures: dict[str, list[tuple[Path, str]]]) -> None:
-        wanted: dict[str, tuple[str, list[Path]]] = {}
-        for name, paths in pictures.items():
-            wanted |= views.montage_sheets(name, sorted(paths))
+    def _write_montages(self, wanted: dict[str, tuple[str, list[Path]]]) -> None:
         made = self._rows.view_digests()
         drawn = {
             file: digest
@@ -614,15 +755,17 @@ class Store:
             if not (made.get(file) == digest and os.path.lexists(self.folder / file))
             and self._write_view(self.folder / file, views.draw_montage(parts))
         }
-        with os.scandir(self.folder) as listing:
-            present = [entry.name for entry in listing if entry.is_file() and views.MONTAGE.fullmatch(entry.name)]
-        for file in set(present) - wanted.keys():
+        for file in self._montages() - wanted.keys():
             os.unlink(self.folder / file)
         with self._rows.together():
             for file in made.keys() - wanted.keys():
                 self._rows.set_view(file, None)
             for file, digest in drawn.items():
                 self._rows.set_view(file, digest)
+
+    def _montages(self) -> set[str]:
+        with os.scandir(self.folder) as listing:
+            return {entry.name for entry in listing if entry.is_file() and views.MONTAGE.fullmatch(entry.name)}
 
     def _write_view(self, path: Path, content: bytes) -> bool:
         try:
@@ -641,7 +784,7 @@ class _PhotoReader:
         self._read_photo = read_photo
         self._old: dict[str, Encoding] | None = None
 
-    def __call__(self, entry: _Entry, *, own_cut: bool) -> tuple[Face, bool] | None:
+    def __call__(self, entry: Entry, *, own_cut: bool) -> tuple[Face, bool] | None:
         path = self._store.folder / entry.folder / entry.file
         try:
             face, found = self._read_photo(path, own_cut)
@@ -694,6 +837,20 @@ def cut(image: Image, box: Box) -> Image:
     )  # fmt: skip
 
 
+def _state_in(folder: str) -> str:
+    """A rejected picture counts as little as a deleted one; its row differs in having an encoding and a place."""
+    return DELETED if is_aside(folder) else KEPT
+
+
+def _disowned(rows: Iterable[Row], successors: dict[str, str]) -> list[tuple[str, Encoding]]:
+    named = [(person_of(row.folder), row.encoding) for row in rows if is_aside(row.folder)]
+    return [
+        (successors.get(person, person), encoding)
+        for person, encoding in named
+        if person != UNKNOWNS and encoding is not None
+    ]
+
+
 def _changeable(row: Row) -> tuple[object, ...]:
     """What a look may change of a row."""
     return (
@@ -726,6 +883,7 @@ def _sighting(row: Row) -> Sighting:
         pinned=row.pinned,
         corrected=corrected,
         quality=row.quality,
+        emotion=row.emotion,
         track=None if corrected or row.pinned else row.track,
     )
 
@@ -738,7 +896,7 @@ def _take_origin(row: Row, frame: Frame) -> None:
 def _take_face(row: Row, face: Face, *, box: bool) -> None:
     row.encoding, row.space = face.encoding, face.made_by.space
     row.detector, row.chip, row.precision = face.made_by.detector, face.made_by.chip, face.made_by.precision
-    row.quality = face.quality
+    row.quality, row.emotion = face.quality, face.emotion or row.emotion  # encoded anew, none may have been asked for
     if box:
         row.box = face.box
 
@@ -747,250 +905,3 @@ def _stem(time: datetime, order: int) -> str:
     """The name of a face in a frame: local time, then its number from the left."""
     local = time.astimezone()
     return f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}-{order}"
-
-
-def _is_own_cut(entry: _Entry) -> bool:
-    return entry.file.endswith(".png") and _OWN_CUT.fullmatch(entry.stem) is not None
-
-
-def _scan(root: Path) -> _Scan:
-    """Every picture one level deep. Hidden entries are passed over; what else is no picture is left alone and told.
-
-    Raises UserError if the folder itself cannot be read.
-    """
-    scan = _Scan()
-    try:
-        entries = _visible(str(root), scan)
-    except OSError as error:
-        raise UserError(
-            f"the result folder {root} cannot be read ({error.strerror}); put it back, or allow it"
-        ) from error
-    for entry in entries:
-        if entry.is_symlink():
-            scan.problems.append(f"{entry.path} is a link and is left alone; move the pictures themselves here")
-        elif entry.is_dir():
-            _scan_person(entry, scan)
-        elif entry.name not in _OURS and not views.MONTAGE.fullmatch(entry.name) and ".damaged" not in entry.name:
-            scan.problems.append(f"{entry.path} lies in no person's folder and is left alone")
-    return scan
-
-
-def _scan_person(folder: os.DirEntry[str], scan: _Scan) -> None:
-    scan.folders.add(folder.name)
-    try:
-        entries = _visible(folder.path, scan)
-    except OSError as error:
-        scan.unread.add((folder.name, ""))
-        scan.problems.append(f"{folder.path} cannot be read ({error.strerror}) and is left alone")
-        return
-    for entry in entries:
-        if entry.is_symlink():
-            scan.problems.append(f"{entry.path} is a link and is left alone; move the picture itself here")
-        elif entry.is_dir():
-            scan.problems.append(f"{entry.path} is a folder inside a person's folder and is left alone")
-        elif not entry.is_file() or os.path.splitext(entry.name)[1].lower() not in _PICTURES:
-            scan.problems.append(f"{entry.path} is no picture and is left alone")
-        else:
-            try:
-                stat = entry.stat(follow_symlinks=False)
-            except OSError:  # on its way to another folder
-                scan.unread.add((folder.name, entry.name))
-            else:
-                scan.entries.append(_Entry(folder.name, entry.name, stat.st_size, stat.st_mtime_ns))
-
-
-def _visible(folder: str, scan: _Scan) -> list[os.DirEntry[str]]:
-    """The visible entries of a folder with usable names, sorted. Raises OSError."""
-    with os.scandir(folder) as listing:
-        entries = sorted(listing, key=lambda entry: entry.name)
-    return [entry for entry in entries if _is_usable(entry, scan)]
-
-
-def _is_usable(entry: os.DirEntry[str], scan: _Scan) -> bool:
-    if entry.name.startswith(PART):
-        scan.parts.append(entry.path)
-    if entry.name.startswith(".") or entry.name in _LITTER:
-        return False
-    try:
-        entry.name.encode()
-    except UnicodeEncodeError:
-        shown = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
-        scan.problems.append(f"{shown} has a name that is not UTF-8 and is left alone; rename it")
-        return False
-    return True
-
-
-def _settle(scan: _Scan, rows: list[Row], hash_of: Callable[[_Entry], str | None]) -> _Settled:
-    """Which row each picture is: by content, then by file name.
-
-    A picture whose name, size and modification time are those of just one row has that row's content: only the
-    others are read. Of several pictures with one content, the one where the row last was is it, the others are copies.
-    """
-    settled = _Settled()
-    rows = [row for row in rows if row.state != REJECTED]
-    free = {row.id: row for row in rows}
-    place: dict[int, _Entry] = {}
-
-    def pair(row: Row, entry: _Entry) -> None:
-        settled.pairs.append((row, entry))
-        place[row.id] = entry
-        del free[row.id]
-
-    rows_like = _grouped(rows, lambda row: (row.file, row.size, row.mtime))
-    left: list[_Entry] = []
-    for key, alike in _grouped(scan.entries, lambda entry: entry[1:]).items():
-        known = rows_like.get(key, ())
-        if len(alike) == 1 and len(known) == 1:
-            pair(known[0], alike[0])
-        else:
-            left += alike
-
-    for entry in left:
-        content = hash_of(entry)
-        if content is None:
-            scan.unread.add((entry.folder, entry.file))
-        else:
-            settled.hashes[entry] = content
-    rows_with = _grouped(rows, lambda row: row.hash) if left else {}
-    nameless: list[_Entry] = []
-    for content, alike in _grouped(settled.hashes, lambda entry: settled.hashes[entry]).items():
-        known = rows_with.get(content, [])
-        for row, entry in _assign([row for row in known if row.id in free], alike):
-            pair(row, entry)
-            alike.remove(entry)
-        firsts, copies = _tell_copies(alike, [(row, place[row.id]) for row in known if row.id in place])
-        nameless += firsts
-        settled.copies += copies
-
-    rows_named = _grouped(free.values(), lambda row: row.file) if nameless else {}
-    for file, alike in _grouped(nameless, lambda entry: entry.file).items():
-        for row, entry in _assign(rows_named.get(file, []), alike):
-            pair(row, entry)
-            alike.remove(entry)
-        settled.new += alike
-    for row in free.values():
-        if row.state == KEPT:
-            (settled.unseen if scan.hides(row) else settled.gone).append(row)
-    return settled
-
-
-def _tell_copies(
-    entries: list[_Entry], known: list[tuple[Row, _Entry]]
-) -> tuple[list[_Entry], list[tuple[_Entry, _Entry]]]:
-    """Tell the pictures that stand for themselves from (copy, original), of ``entries`` with the content of ``known``.
-
-    Frames of a still scene are alike to the byte: own cuts with names of their own are faces of their own.
-    """
-    firsts: list[_Entry] = []
-    original = known[0][1] if known else None
-    stems = {stem for row, entry in known for stem in (row.face, entry.stem)}
-    copies = []
-    for entry in entries:
-        if original is None or (_is_own_cut(entry) and entry.stem not in stems):
-            firsts.append(entry)
-            original = original or entry
-        else:
-            copies.append((entry, original))
-        stems.add(entry.stem)
-    return firsts, copies
-
-
-def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
-    groups: dict[_K, list[_T]] = defaultdict(list)
-    for item in items:
-        groups[key(item)].append(item)
-    return groups
-
-
-def _assign(rows: list[Row], entries: list[_Entry]) -> list[tuple[Row, _Entry]]:
-    """Pair off rows and pictures, those first that lie where they lay, then in the same folder, then by name."""
-    pairs = []
-    rows, entries = sorted(rows, key=lambda row: row.state != KEPT), list(entries)
-    for fits in (_same_place, _same_folder, _same_file, _any):
-        for entry in list(entries):
-            row = next((row for row in rows if fits(row, entry)), None)
-            if row:
-                pairs.append((row, entry))
-                rows.remove(row)
-                entries.remove(entry)
-    return pairs
-
-
-def _same_place(row: Row, entry: _Entry) -> bool:
-    return (row.folder, row.file) == (entry.folder, entry.file)
-
-
-def _same_folder(row: Row, entry: _Entry) -> bool:
-    return row.folder == entry.folder
-
-
-def _same_file(row: Row, entry: _Entry) -> bool:
-    return row.file == entry.file
-
-
-def _any(_row: Row, _entry: _Entry) -> bool:
-    return True
-
-
-def _follow_moves(settled: _Settled, folders: set[str]) -> list[tuple[int, str, str, str]]:
-    """What the user did since the last look, as (face id, origin, target, kind); placements follow renamed folders.
-
-    A folder was renamed if it is gone and all its pictures lie together in one that had none before.
-    """
-    targets: dict[str, set[str]] = defaultdict(set)
-    for row, entry in settled.pairs:
-        if row.state == KEPT:
-            targets[row.folder].add(entry.folder)
-    renamed = {
-        origin: target
-        for origin, (target, *others) in ((origin, sorted(found)) for origin, found in targets.items())
-        if not others and origin not in folders and target not in targets and UNKNOWNS not in (origin, target)
-    }
-    moves = [(row.id, row.folder, "", "delete") for row in settled.gone]
-    for row, entry in settled.pairs:
-        if row.state == DELETED:
-            moves.append((row.id, row.folder, entry.folder, "revive"))
-        elif row.folder != entry.folder and entry.folder != row.intent:
-            moves.append((row.id, row.folder, entry.folder, "rename" if row.folder in renamed else "move"))
-    for row, _entry in settled.pairs:
-        row.placed = renamed.get(row.placed or "", row.placed)
-    return moves
-
-
-def _refused_after(
-    moves: Sequence[tuple[int, str, str, str]], rows: Sequence[Row], refused: set[tuple[int, int]]
-) -> set[tuple[int, int]]:
-    """Who is not whom, by face ids, after what the user did to the folders; ``rows``: the kept ones, up to date.
-
-    A face taken out of a person's folder into another person's is not that person, and stands for that person no more;
-    but all faces of a folder going to another together say that the two are the same.
-    """
-    if not moves:
-        return refused
-    folder_of = {row.id: row.folder for row in rows}
-    members: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        members[row.folder].append(row.id)
-    moved = {face: origin for face, origin, _, kind in moves if kind == "move"}
-    targets: dict[str, set[str]] = defaultdict(set)
-    for face, origin in moved.items():
-        targets[origin].add(folder_of[face])
-    taken = {face: origin for face, origin in moved.items() if origin in members or len(targets[origin]) > 1}
-    after = {
-        (one, other) for one, other in refused if other not in taken and not (one in taken and (other, one) in refused)
-    }
-    for face, origin in taken.items():
-        if UNKNOWNS not in (origin, folder_of[face]):
-            stayed = [other for other in members[origin] if other not in moved]
-            after |= {(face, other) for other in _speakers(stayed)}
-    # What the user puts together is together, whatever was said before.
-    return {
-        (one, other)
-        for one, other in after
-        if not (moved.keys() & {one, other}) or folder_of.get(one) != folder_of.get(other)
-    }
-
-
-def _speakers(faces: Sequence[int]) -> Sequence[int]:
-    """A few of the faces, from their whole range."""
-    return faces[:: max(1, len(faces) // _SPEAKERS)][:_SPEAKERS]

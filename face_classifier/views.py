@@ -21,6 +21,7 @@ PICKLE = "face_encodings"
 MONTAGE = re.compile(r"montage\..+-\d{2,}\.png", re.DOTALL)
 _TILE = (128, 128)  # width, height in pixels
 _TILES = (6, 2)  # columns, rows
+_ALIKE = 2  # levels of 256, on average over a montage
 
 
 class _Pickler(pickle.Pickler):
@@ -126,6 +127,15 @@ def montage_sheets(name: str, pictures: Sequence[tuple[Path, str]]) -> dict[str,
         digest = hashlib.sha256("\n".join(content for _, content in part).encode()).hexdigest()
         sheets[f"montage.{name}-{number:02d}.png"] = digest, [path for path, _ in part]
     return sheets
+
+
+def shows_the_same(one: bytes, other: bytes) -> bool:
+    """Whether two pictures agree to a level or two; other versions of OpenCV do not make the very same."""
+    images = [cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+              for content in (one, other)]  # fmt: skip
+    if images[0] is None or images[1] is None or images[0].shape != images[1].shape:
+        return one == other
+    return bool(np.abs(images[0].astype(np.int16) - images[1]).mean() < _ALIKE)
 
 
 def draw_montage(pictures: Sequence[Path]) -> bytes:

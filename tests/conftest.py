@@ -6,11 +6,16 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import NamedTuple
+from types import FrameType, ModuleType
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,8 +25,9 @@ from face_classifier import cli, demo, models
 from face_classifier.classify import Classifier
 from face_classifier.engine import Engine, make_engine
 from face_classifier.faces import Face, Frame, Image, Sighting
-from face_classifier.frames import read_picture
+from face_classifier.frames import Camera, read_picture
 from face_classifier.people import PersonDB
+from face_classifier.photos import FaceFinder
 from face_classifier.store import Store, cut
 
 ROOT = Path(__file__).parent.parent
@@ -51,6 +57,12 @@ def data() -> Path:
 def engine() -> Engine:
     """The engine that users have by default."""
     return make_engine("fast", None, 1.0, pytest.fail)
+
+
+@pytest.fixture(scope="session")
+def photo_finder() -> FaceFinder:
+    """What finds faces in photos for the commands on albums and galleries, by default."""
+    return FaceFinder(make_engine("fast", None, 1.0, pytest.fail, "sface"))
 
 
 @pytest.fixture(scope="session")
@@ -222,6 +234,124 @@ class Gallery:
 @pytest.fixture
 def gallery(tmp_path: Path, engine: Engine, frame: Callable[..., Frame]) -> Gallery:
     return Gallery(tmp_path / "result", engine, frame)
+
+
+class Listener:
+    """Keeps what it is told of a long piece of work."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def problem(self, sentence: str) -> None:
+        self.problems.append(sentence)
+
+    def through(self, steps: Sequence[object], name: str) -> Iterator[object]:
+        return iter(steps)
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path, closeups: dict[str, Image]) -> Callable[..., Path]:
+    """Makes a folder of photos: the photograph to show by the path in the folder, or a picture, or bytes of a file."""
+
+    def make(photos: dict[str, str | Image | bytes], name: str = "photos") -> Path:
+        folder = tmp_path / name
+        for path, shown in photos.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            image = closeups[shown] if isinstance(shown, str) else shown
+            file.write_bytes(image if isinstance(image, bytes) else cv2.imencode(".jpg", image)[1].tobytes())
+        return folder
+
+    return make
+
+
+class Webcam:
+    """A camera that shows pictures one after the other, and again from the first; reads block, as a real one's do."""
+
+    def __init__(self, pictures: Sequence[Image], seconds: float) -> None:
+        """``seconds``: how long each is shown."""
+        self._pictures, self._seconds, self._started = pictures, seconds, time.monotonic()
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def get(self, what: int) -> float:
+        return 30.0
+
+    def read(self) -> tuple[bool, Image]:
+        time.sleep(1 / 30)
+        number = int((time.monotonic() - self._started) / self._seconds)
+        return True, self._pictures[number % len(self._pictures)].copy()
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.fixture
+def webcam(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Plugs in a camera, whatever its number, that shows pictures one after the other."""
+
+    def plug_in(pictures: Sequence[Image], seconds: float = 0.5) -> None:
+        monkeypatch.setattr(Camera.__init__, "__defaults__", (lambda _number: Webcam(pictures, seconds),))
+
+    return plug_in
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from face_classifier.store import Store
+with Store(Path(sys.argv[1]), writing=True):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[int]:
+    """The number of another process that writes to a result folder meanwhile."""
+    line = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process.pid
+        process.kill()
+
+
+def killed_at_every_line(
+    folder: Path, rooms: Iterable[ModuleType], into: Path, run: Callable[[], object]
+) -> list[Path]:
+    """Copies of a folder as it is at every line of the rooms that write it: as a run killed there leaves it.
+
+    The last one is that of the whole run.
+    """
+    files = {room.__file__ for room in rooms}
+    copies: list[Path] = []
+    last: list[object] = []
+
+    def copy_if_changed() -> None:
+        stats = [(str(path), path.lstat()) for path in sorted(folder.rglob("*"))]
+        now = [(path, stat.st_ino, stat.st_mode, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+        if now and now != last:
+            last[:] = now
+            copies.append(into / f"killed-{len(copies)}")
+            shutil.copytree(folder, copies[-1], symlinks=True)
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            copy_if_changed()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    copy_if_changed()
+    return copies
 
 
 class Ended(NamedTuple):

@@ -14,13 +14,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import cv2
 import pytest
-from conftest import Ended, Gallery
+from conftest import HOLD, Ended, Gallery, held, killed_at_every_line
 
-from face_classifier import files, pipeline, rows, settings, store, views
+from face_classifier import files, pipeline, rows, settings, stock, store, views
 from face_classifier.engine import Engine
 from face_classifier.faces import Frame, Image
 from face_classifier.files import PART, content_hash
@@ -294,26 +295,12 @@ def test_the_result_folder_deleted_while_the_program_runs_is_one_sentence(
 # Two processes
 
 
-HOLD = """
-import sys
-from pathlib import Path
-from face_classifier.store import Store
-with Store(Path(sys.argv[1]), writing=True):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
 @pytest.fixture
 def holder(command: Command, short_clip: Path, result: Path) -> Iterator[int]:
     """The number of another process that writes to the result folder, which has four faces."""
     command(short_clip, "--result", result)
-    line = [sys.executable, "-c", HOLD, str(result)]
-    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process.pid
-        process.kill()
+    with held(result) as number:
+        yield number
 
 
 def test_a_second_run_is_refused_with_the_number_of_the_first(
@@ -360,7 +347,7 @@ def test_people_reads_what_a_killed_process_left(command: Command, short_clip: P
 # kill -9
 
 
-ROOMS = {module.__file__ for module in (files, rows, store, views)}
+ROOMS = (files, rows, stock, store, views)
 
 
 @pytest.fixture(scope="module")
@@ -376,39 +363,8 @@ def killed(tmp_path_factory, closeups: dict[str, Image], engine: Engine) -> tupl
         for index, name in enumerate(names)
     ]
     root = tmp_path_factory.mktemp("killed")
-    states: list[object] = [None]
-    folders: list[Path] = []
-
-    def copy_if_changed() -> None:
-        now = [(path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in on_disk(root / "live")]
-        if now and now != states[-1]:
-            states.append(now)
-            folders.append(root / f"killed-{len(folders)}")
-            shutil.copytree(root / "live", folders[-1])
-
-    def trace(frame, event: str, _argument: object):
-        if frame.f_code.co_filename not in ROOMS:
-            return None
-        if event == "line":
-            copy_if_changed()
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        classify(root / "live", frames, engine)
-    finally:
-        sys.settrace(before)
-    copy_if_changed()
-    return folders, frames
-
-
-def on_disk(folder: Path) -> list[tuple[str, os.stat_result]]:
-    return sorted(
-        (os.path.join(here, name), os.stat(os.path.join(here, name)))
-        for here, folders, names in os.walk(folder)
-        for name in [*folders, *names]
-    )
+    run = partial(classify, root / "live", frames, engine)
+    return killed_at_every_line(root / "live", ROOMS, root, run), frames
 
 
 def classify(folder: Path, frames: list[Frame], engine: Engine) -> list[str]:

@@ -21,7 +21,8 @@ from face_classifier.faces import Box, Face, Frame, Image, Match
 from face_classifier.files import PART, content_hash
 from face_classifier.frames import read_picture
 from face_classifier.rows import Row, Rows
-from face_classifier.store import UNKNOWNS, FoldersChangedError, Store, cut
+from face_classifier.stock import UNKNOWNS
+from face_classifier.store import FoldersChangedError, Store, cut
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 

@@ -17,7 +17,7 @@ from conftest import Gallery
 
 from face_classifier import views
 from face_classifier.faces import Face, Image
-from face_classifier.store import UNKNOWNS
+from face_classifier.stock import UNKNOWNS
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
 

@@ -1,0 +1,413 @@
+"""Photos: every face is looked for hard, encoded once by content, and forgotten with its photo."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from face_classifier.engine import Engine
+from face_classifier.errors import UserError
+from face_classifier.faces import Box, Face, Image
+from face_classifier.photos import (
+    LARGER,
+    MOST_BYTES,
+    PLAIN,
+    TILE,
+    TURNED,
+    FaceFinder,
+    PhotoIndex,
+    Reading,
+    find_pictures,
+    tile_image,
+)
+from face_classifier.store import cut
+
+PhotoFolder = Callable[..., Path]
+OBAMA, AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
+
+
+@pytest.fixture(scope="module")
+def finder(engine: Engine) -> FaceFinder:
+    return FaceFinder(engine)
+
+
+@pytest.fixture
+def read(finder: FaceFinder, tmp_path: Path) -> Callable[..., Reading]:
+    """Reads all photos of a folder, as a program that is started anew."""
+
+    def run(folder: Path, *, stop_after: int | None = None) -> Reading:
+        stopping = threading.Event()
+
+        def steps(work: Sequence[object]) -> Iterator[object]:
+            for number, one in enumerate(work):
+                if number == stop_after:
+                    stopping.set()
+                yield one
+
+        with PhotoIndex(tmp_path / "index", finder.space) as index:
+            given = [(path.relative_to(folder).as_posix(), path) for path in find_pictures(str(folder))]
+            return index.read(given, lambda: finder, stopping, steps)
+
+    return run
+
+
+def no_finder() -> FaceFinder:
+    pytest.fail("a photo was encoded again")
+
+
+def remembered(tmp_path: Path, space: str) -> list[str]:
+    with PhotoIndex(tmp_path / "index", space) as index:
+        return [photo.name for photo in index.remembered()]
+
+
+def off(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.linalg.norm(one - other))
+
+
+# Looking for faces
+
+
+def test_all_faces_are_found_from_left_to_right(finder: FaceFinder, closeups: dict[str, Image], faces: dict[str, Face]):
+    found, how = finder.find_in(np.hstack([closeups[BIDEN], closeups[OBAMA]]))
+    assert how == PLAIN
+    assert [off(face.encoding, faces[name].encoding) < 0.35 for face, name in zip(found, (BIDEN, OBAMA), strict=True)]
+    assert found[0].box.right <= 240 <= found[1].box.left + 1
+
+
+def test_a_photo_that_exif_turns_is_read_upright(finder: FaceFinder, closeups: dict[str, Image], tmp_path: Path):
+    upright = finder.find_in(closeups[OBAMA])[0][0]
+    exif = Pictures.Exif()
+    exif[0x0112] = 6
+    file = tmp_path / "turned.jpg"
+    Pictures.fromarray(np.rot90(closeups[OBAMA], 1)[:, :, ::-1]).save(file, exif=exif, quality=95)
+    size, found, how = finder.find(file)
+    assert (size, how) == ((240, 240), PLAIN)
+    assert found[0].box.overlap(upright.box) > 0.8
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_face_that_lies_on_its_side_is_found_where_it_lies(
+    finder: FaceFinder, closeups: dict[str, Image], turns: int
+):
+    image = closeups[AGAIN][:, 20:]
+    upright = finder.find_in(image)[0][0]
+    lying = np.ascontiguousarray(np.rot90(image, turns))
+    found, how = finder.find_in(lying)
+    mask = np.zeros(image.shape[:2], np.uint8)
+    mask[upright.box.top : upright.box.bottom, upright.box.left : upright.box.right] = 1
+    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(np.rot90(mask, turns)))
+    assert how == TURNED
+    assert found[0].box.overlap(Box(top, left + width, top + height, left)) > 0.8
+    assert off(found[0].encoding, upright.encoding) < 0.2
+    assert np.abs(tile_image(found[0].tile).astype(int) - tile_image(upright.tile)).mean() < 12, "not upright"
+
+
+def test_a_face_that_fills_its_picture_is_found(finder: FaceFinder, closeups: dict[str, Image], faces: dict[str, Face]):
+    box = finder.find_in(closeups[OBAMA])[0][0].box
+    inner = Box(box.top + 4, box.right - 4, box.bottom - 4, box.left + 4)
+    found, _ = finder.find_in(cut(closeups[OBAMA], inner))
+    assert off(found[0].encoding, faces[OBAMA].encoding) < 0.5
+
+
+def test_a_tiny_face_is_found_in_the_enlarged_photo(finder: FaceFinder, closeups: dict[str, Image]):
+    photo = np.full((240, 320, 3), 128, np.uint8)
+    photo[100:136, 200:236] = cv2.resize(closeups[OBAMA], (36, 36), interpolation=cv2.INTER_AREA)
+    found, how = finder.find_in(photo)
+    assert how == LARGER
+    assert found[0].box.overlap(Box(112, 224, 125, 212)) > 0.5
+
+
+def test_a_tilted_head_is_not_taken_for_one_upside_down(photo_finder: FaceFinder, data: Path):
+    _, faces, how = photo_finder.find(data / "lfw" / "Colin_Montgomerie" / "Colin_Montgomerie_0004.jpg")
+    assert (len(faces), how) == (1, PLAIN)
+
+
+def test_in_a_photo_without_a_face_there_is_none(finder: FaceFinder):
+    ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], (240, 1, 3))
+    assert finder.find_in(ramp) == ([], PLAIN)
+
+
+def test_a_tile_ends_where_the_photo_ends(finder: FaceFinder, closeups: dict[str, Image]):
+    box = finder.find_in(closeups[OBAMA])[0][0].box
+    photo = closeups[OBAMA][box.top - 10 : box.bottom + 10, box.left - 10 : box.right + 10]
+    tile = tile_image(finder.find_in(np.ascontiguousarray(photo))[0][0].tile)
+    assert tile.shape == (TILE, TILE, 3)
+    edges = [tile[0], tile[-1], tile[:, 0], tile[:, -1]]
+    assert all(edge.mean() > 5 for edge in edges), "black around the photo"
+
+
+# Remembering
+
+
+def test_an_unchanged_photo_is_encoded_once(photo_folder: PhotoFolder, read: Callable[..., Reading], tmp_path: Path):
+    folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN})
+    first, before = read(folder), (tmp_path / "index").read_bytes()
+    again = read(folder)
+    assert (first.fresh, again.fresh) == (2, 0)
+    assert [photo.name for photo in again.photos] == ["a.jpg", "b.jpg"]
+    for one, other in zip(first.photos, again.photos, strict=True):
+        assert np.array_equal(one.largest.encoding, other.largest.encoding)
+        assert (one.largest.box, one.largest.tile, one.size) == (other.largest.box, other.largest.tile, other.size)
+    assert (tmp_path / "index").read_bytes() == before, "an index that may only be read would not do"
+
+
+def test_a_changed_photo_is_encoded_again_and_the_old_face_is_forgotten(
+    photo_folder: PhotoFolder, read: Callable[..., Reading], tmp_path: Path
+):
+    folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN})
+    old = read(folder).photos[0].largest.tile
+    photo_folder({"a.jpg": AGAIN})
+    changed = read(folder)
+    assert changed.fresh == 1
+    assert changed.photos[0].largest.tile != old
+    assert old not in (tmp_path / "index").read_bytes()
+
+
+def test_a_photo_that_was_touched_moved_renamed_or_copied_is_not_encoded_again(
+    photo_folder: PhotoFolder, read: Callable[..., Reading]
+):
+    folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN, "c.jpg": AGAIN})
+    read(folder)
+    (folder / "a.jpg").rename(folder / "renamed.jpg")
+    (folder / "deep").mkdir()
+    (folder / "b.jpg").rename(folder / "deep" / "b.jpg")
+    os.utime(folder / "c.jpg", (1, 1))
+    (folder / "copy.jpg").write_bytes((folder / "c.jpg").read_bytes())
+    again = read(folder)
+    assert again.fresh == 0
+    assert [photo.name for photo in again.photos] == ["c.jpg", "copy.jpg", "deep/b.jpg", "renamed.jpg"]
+
+
+def test_a_deleted_photo_is_forgotten_with_its_face(
+    photo_folder: PhotoFolder, read: Callable[..., Reading], finder: FaceFinder, tmp_path: Path
+):
+    folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN})
+    gone = read(folder).photos[0].largest
+    (folder / "a.jpg").unlink()
+    read(folder)
+    content = (tmp_path / "index").read_bytes()
+    assert remembered(tmp_path, finder.space) == ["b.jpg"]
+    assert gone.tile not in content
+    assert gone.encoding.tobytes() not in content
+
+
+def test_what_was_read_before_a_stop_is_not_read_again(
+    photo_folder: PhotoFolder,
+    read: Callable[..., Reading],
+    closeups: dict[str, Image],
+    finder: FaceFinder,
+    tmp_path: Path,
+):
+    photos = {f"{number:02}.jpg": np.roll(closeups[OBAMA], number, axis=1) for number in range(12)}
+    folder = photo_folder(photos)
+    stopped = read(folder, stop_after=4)
+    assert stopped.stopped
+    assert 4 <= len(stopped.photos) < 12
+    assert remembered(tmp_path, finder.space) == [photo.name for photo in stopped.photos]
+    rest = read(folder)
+    assert (rest.stopped, len(rest.photos)) == (False, 12)
+    assert rest.fresh == 12 - stopped.fresh
+
+
+def test_what_was_read_before_a_crash_is_kept(
+    photo_folder: PhotoFolder, read: Callable[..., Reading], finder: FaceFinder, tmp_path: Path
+):
+    folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN})
+
+    def steps(work: Sequence[object]) -> Iterator[object]:
+        yield work[0]
+        raise RuntimeError("crash")
+
+    given = [(path.name, path) for path in sorted(folder.iterdir())]
+    with PhotoIndex(tmp_path / "index", finder.space) as index, pytest.raises(RuntimeError):
+        index.read(given, lambda: finder, threading.Event(), steps)
+    assert read(folder).fresh == 1
+
+
+def test_each_encoder_has_its_own_encodings_of_a_photo(
+    photo_folder: PhotoFolder, read: Callable[..., Reading], finder: FaceFinder, tmp_path: Path
+):
+    folder = photo_folder({"a.jpg": OBAMA})
+    read(folder)
+    with PhotoIndex(tmp_path / "index", "another") as index:
+        assert index.remembered() == []
+        assert index.read([("a.jpg", folder / "a.jpg")], lambda: finder, threading.Event()).fresh == 1
+    assert read(folder).fresh == 0
+
+
+def test_names_need_not_be_utf8(
+    photo_folder: PhotoFolder, read: Callable[..., Reading], finder: FaceFinder, tmp_path: Path
+):
+    name = os.fsdecode(b"Ren\xe9e.jpg")
+    try:
+        folder = photo_folder({"a.jpg": OBAMA, name: BIDEN})
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    assert [photo.name for photo in read(folder).photos] == [name, "a.jpg"]
+    assert read(folder).fresh == 0
+    assert remembered(tmp_path, finder.space) == [name, "a.jpg"]
+    (folder / name).unlink()
+    read(folder)
+    assert remembered(tmp_path, finder.space) == ["a.jpg"]
+
+
+def test_an_index_without_a_file_remembers_while_it_is_open(photo_folder: PhotoFolder, finder: FaceFinder):
+    given = [("me", photo_folder({"a.jpg": OBAMA}) / "a.jpg")]
+    with PhotoIndex(None, finder.space) as index:
+        assert index.read(given, lambda: finder, threading.Event()).fresh == 1
+        assert index.read(given, no_finder, threading.Event()).fresh == 0
+
+
+# What goes wrong
+
+
+def test_a_photo_that_cannot_be_read_costs_a_sentence_and_the_rest_goes_on(
+    photo_folder: PhotoFolder, read: Callable[..., Reading], closeups: dict[str, Image]
+):
+    torn = cv2.imencode(".jpg", closeups[BIDEN])[1].tobytes()[:3000]
+    folder = photo_folder({"empty.jpg": b"", "good.jpg": OBAMA, "text.png": b"no picture", "torn.jpg": torn})
+    with (folder / "huge.jpg").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    (folder / "loop.jpg").symlink_to(folder / "nowhere.jpg")
+    reading = read(folder)
+    assert [photo.name for photo in reading.photos] == ["good.jpg"]
+    failed = dict(reading.failed)
+    assert sorted(failed) == ["empty.jpg", "huge.jpg", "text.png", "torn.jpg"]
+    assert all(str(folder / name) in sentence and "\n" not in sentence for name, sentence in failed.items())
+    assert "150 MB" in failed["huge.jpg"]
+
+
+def test_a_photo_that_went_away_meanwhile_is_told(finder: FaceFinder, tmp_path: Path):
+    with PhotoIndex(None, finder.space) as index:
+        reading = index.read([("a.jpg", tmp_path / "a.jpg")], no_finder, threading.Event())
+    ((name, sentence),) = reading.failed
+    assert name == "a.jpg"
+    assert "cannot be read" in sentence
+
+
+def test_the_face_of_a_photo_that_was_damaged_later_is_forgotten(
+    photo_folder: PhotoFolder, read: Callable[..., Reading], finder: FaceFinder, tmp_path: Path
+):
+    folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN})
+    read(folder)
+    (folder / "a.jpg").write_bytes(b"damaged")
+    assert [name for name, _ in read(folder).failed] == ["a.jpg"]
+    assert remembered(tmp_path, finder.space) == ["b.jpg"]
+
+
+def write_garbage(path: Path) -> None:
+    path.write_bytes(b"no database " * 1000)
+
+
+def write_newer(path: Path) -> None:
+    with PhotoIndex(path, "space"):
+        pass
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+def write_foreign(path: Path) -> None:
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE mine (value)")
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (write_garbage, "remove it, so that it is made anew, or name another file with --index"),
+        (write_newer, "newer version"),
+        (write_foreign, "another program"),
+        (Path.mkdir, "name another file with --index"),
+    ],
+)
+def test_an_index_that_cannot_be_used_is_told_and_left_as_it_is(
+    tmp_path: Path, spoil: Callable[[Path], None], told: str
+):
+    path = tmp_path / "index"
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(UserError, match=told) as error:
+        PhotoIndex(path, "space")
+    assert str(path) in str(error.value)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_an_index_in_a_folder_that_is_not_there_is_told(tmp_path: Path):
+    with pytest.raises(UserError, match="name another file with --index") as error:
+        PhotoIndex(tmp_path / "nowhere" / "index", "space")
+    assert "remove" not in str(error.value)
+
+
+def test_while_photos_are_read_another_command_waits_and_then_tells(
+    photo_folder: PhotoFolder, finder: FaceFinder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("face_classifier.photos._DURABLE_AFTER", 1)
+    monkeypatch.setattr("face_classifier.photos._PATIENCE", 0.2)
+    folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN})
+    told: list[str] = []
+
+    def steps(work: Sequence[object]) -> Iterator[object]:
+        yield work[0]
+        with pytest.raises(UserError) as error, PhotoIndex(tmp_path / "index", finder.space):
+            pass
+        told.append(str(error.value))
+        yield work[1]
+
+    given = [(path.name, path) for path in sorted(folder.iterdir())]
+    with PhotoIndex(tmp_path / "index", finder.space) as index:
+        assert index.read(given, lambda: finder, threading.Event(), steps).fresh == 2
+        assert remembered(tmp_path, finder.space) == ["a.jpg", "b.jpg"]
+    assert told == [
+        f"the index {tmp_path}/index is being written by another command; wait until that ends, or name another file "
+        "with --index"
+    ]
+
+
+def test_a_reader_of_some_photos_leaves_what_is_remembered_of_the_others(
+    photo_folder: PhotoFolder, read: Callable[..., Reading], finder: FaceFinder, tmp_path: Path
+):
+    folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN})
+    read(folder)
+    with PhotoIndex(tmp_path / "index", finder.space) as index:
+        some = index.read([("mine/a.jpg", folder / "a.jpg")], no_finder, threading.Event(), forget=False)
+    assert [photo.name for photo in some.photos] == ["mine/a.jpg"]
+    assert read(folder).fresh == 0
+
+
+# Which photos
+
+
+def test_a_folder_stands_for_its_pictures_and_those_below(photo_folder: PhotoFolder, tmp_path: Path):
+    folder = photo_folder({"b.jpg": b"", "a/c.GIF": b"", "clip.mp4": b"", "note.txt": b"", ".hidden/d.jpg": b""})
+    (folder / "link.png").symlink_to(folder / "b.jpg")
+    (tmp_path / "other").mkdir()
+    (folder / "linked").symlink_to(tmp_path / "other")
+    assert find_pictures(str(folder)) == [folder / "a/c.GIF", folder / "b.jpg", folder / "link.png"]
+    assert find_pictures(str(folder / "note.txt")) == [folder / "note.txt"]
+
+
+def test_a_folder_without_pictures_is_told(photo_folder: PhotoFolder, tmp_path: Path):
+    with pytest.raises(UserError, match="only 2 videos"):
+        find_pictures(str(photo_folder({"a.mp4": b"", "b/c.mov": b""})))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no picture in it; give a folder of photos"):
+        find_pictures(str(tmp_path / "empty"))
+    with pytest.raises(UserError, match="does not exist"):
+        find_pictures(str(tmp_path / "nowhere"))
+
+
+def test_a_video_is_no_photo(photo_folder: PhotoFolder):
+    folder = photo_folder({"clip.MP4": b"", "moving.gif": b""})
+    with pytest.raises(UserError, match=r"clip\.MP4 is a video; give photos"):
+        find_pictures(str(folder / "clip.MP4"))
+    assert find_pictures(str(folder / "moving.gif")) == [folder / "moving.gif"]
