@@ -3,6 +3,16 @@
 __version__ = "0.1.0"
 
 import warnings
+from typing import Any
 
 # face_recognition_models still asks pkg_resources for its files, which warns at import.
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
+
+
+def __getattr__(name: str) -> Any:
+    """`run_face_recog`, whose imports wait until somebody asks for it."""
+    if name == "run_face_recog":
+        from face_classifier.album import run_face_recog
+
+        return run_face_recog
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
