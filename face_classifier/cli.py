@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
+import difflib
+import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from face_classifier import __version__, settings
-from face_classifier.errors import UserError
+from face_classifier import __version__, album_commands, settings
+from face_classifier.errors import StoppedError, UserError
+from face_classifier.options import result_option, stop_on_signals
 
 _RUN = "run"
+_STOPPED = 130  # exit code of what ^C ended, as shells tell it
 
 
 class _Commands(click.Group):
@@ -23,8 +25,15 @@ class _Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, "--help", "-h", "--version"):
+            self._check_spelling(args[0])
             args = [_RUN, *args]
         return super().parse_args(ctx, args)
+
+    def _check_spelling(self, word: str) -> None:
+        """Raise UserError if a word is no source but nearly a command."""
+        meant = difflib.get_close_matches(word, self.commands, 1, 0.75)
+        if meant and not os.path.lexists(word):
+            raise UserError(f"there is no command {word}; did you mean {meant[0]}?")
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(ctx.command_path, "SOURCE... [OPTIONS]")
@@ -58,9 +67,6 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-_result_option = click.option("--result", metavar="PATH", help="The result folder. [default: result]")
-
-
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="face-classifier")
 def _main() -> None:
@@ -82,7 +88,7 @@ def _run(sources: tuple[str, ...], config: str | None, **flags: Any) -> None:
 
 
 @_main.command("people")
-@_result_option
+@result_option
 def _people(result: str | None) -> None:
     """Print the statistics of a result folder."""
     from face_classifier import galleries, screen
@@ -93,7 +99,7 @@ def _people(result: str | None) -> None:
 
 
 @_main.command("export")
-@_result_option
+@result_option
 @click.option("--format", "form", metavar="jsonl|csv", default="jsonl", help="JSON lines or CSV. [default: jsonl]")
 def _export(result: str | None, form: str) -> None:
     """Print a line for every face of a result folder as it is labelled now."""
@@ -108,7 +114,7 @@ def _export(result: str | None, form: str) -> None:
 
 
 @_main.command("reencode")
-@_result_option
+@result_option
 @click.option("--encoder", metavar="dlib|sface", help="The encoder that it is to belong to.")
 def _reencode(result: str | None, encoder: str | None) -> None:
     """Move a result folder over to another encoder, or back; every label stays."""
@@ -117,7 +123,7 @@ def _reencode(result: str | None, encoder: str | None) -> None:
     if encoder is None:
         raise UserError("no encoder is given; name one with --encoder dlib or --encoder sface")
     chosen = settings.load({"result": result, "encoder": encoder})
-    outcome = reencode.reencode(chosen, _stop_on_signals(), observer := screen.Screen())
+    outcome = reencode.reencode(chosen, stop_on_signals(), observer := screen.Screen())
     observer.finish()
     click.echo(f"{chosen.result} belongs to the encoder {encoder} now; {outcome.encoded} pictures were encoded.")
     if outcome.agreement:
@@ -127,7 +133,7 @@ def _reencode(result: str | None, encoder: str | None) -> None:
 
 @_main.command("explain")
 @click.argument("face", metavar="FACE")
-@_result_option
+@result_option
 @click.option("--picture", metavar="FILE", help="Draw the face and its nearest ones into this PNG file.")
 def _explain(face: str, result: str | None, picture: str | None) -> None:
     """Say why a face, given by name or path, is whose it is."""
@@ -139,7 +145,7 @@ def _explain(face: str, result: str | None, picture: str | None) -> None:
 
 
 @_main.command("audit")
-@_result_option
+@result_option
 @click.option("--apply", is_flag=True, help="Move the outliers that the program placed itself to unknowns.")
 def _audit(result: str | None, apply: bool) -> None:
     """List faces that do not fit their person, near-duplicates, and people that may be two."""
@@ -154,7 +160,7 @@ def _audit(result: str | None, apply: bool) -> None:
 
 
 @_main.command("calibrate")
-@_result_option
+@result_option
 @click.option("--rate", metavar="NUMBER", default="0.001", help="The wished false match rate. [default: 0.001]")
 def _calibrate(result: str | None, rate: str) -> None:
     """Tell the threshold that suits a result folder."""
@@ -167,7 +173,7 @@ def _calibrate(result: str | None, rate: str) -> None:
 
 
 @_main.command("replay")
-@_result_option
+@result_option
 @click.option("-t", "--threshold", metavar="NUMBER|auto", help="The threshold to try.")
 def _replay(result: str | None, threshold: str | None) -> None:
     """List the faces that would be somebody else's if all were decided anew, without the video."""
@@ -180,7 +186,7 @@ def _replay(result: str | None, threshold: str | None) -> None:
 
 
 @_main.command("rethink")
-@_result_option
+@result_option
 @click.option("--dry-run", is_flag=True, help="Print what would move, and change nothing.")
 def _rethink(result: str | None, dry_run: bool) -> None:
     """Think again about all faces of a result folder: a person just named gets old unknown faces, and so on."""
@@ -194,7 +200,7 @@ def _rethink(result: str | None, dry_run: bool) -> None:
 
 
 @_main.group("suggest", invoke_without_command=True)
-@_result_option
+@result_option
 @click.option("--picture", metavar="FILE", help="Draw the faces of each two side by side into this PNG file.")
 @click.pass_context
 def _suggest(ctx: click.Context, result: str | None, picture: str | None) -> None:
@@ -214,7 +220,7 @@ def _suggest(ctx: click.Context, result: str | None, picture: str | None) -> Non
 @_suggest.command("accept")
 @click.argument("one")
 @click.argument("other")
-@_result_option
+@result_option
 @click.pass_obj
 def _accept(of_group: str | None, one: str, other: str, result: str | None) -> None:
     """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours."""
@@ -229,7 +235,7 @@ def _accept(of_group: str | None, one: str, other: str, result: str | None) -> N
 @_suggest.command("reject")
 @click.argument("one")
 @click.argument("other")
-@_result_option
+@result_option
 @click.pass_obj
 def _reject(of_group: str | None, one: str, other: str, result: str | None) -> None:
     """Two people are two: they are never suggested or joined again, whatever their names will be."""
@@ -276,7 +282,7 @@ def _classify(sources: Sequence[str], chosen: settings.Settings) -> None:
     from face_classifier import pipeline, screen
 
     observer = screen.Screen()
-    result = pipeline.run(chosen, sources, _stop_on_signals(), observer)
+    result = pipeline.run(chosen, sources, stop_on_signals(), observer)
     observer.finish()
     if result.sightings is not None:
         screen.print_statistics(result.sightings)
@@ -284,17 +290,8 @@ def _classify(sources: Sequence[str], chosen: settings.Settings) -> None:
         raise SystemExit(1)
 
 
-def _stop_on_signals() -> threading.Event:
-    """An event that ^C and SIGTERM set; a second one ends the program at once."""
-    stopping = threading.Event()
-
-    def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return stopping
+for _command in album_commands.COMMANDS:
+    _main.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -310,6 +307,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (UserError, OSError) as error:
         click.echo(f"face-classifier: {error}", err=True)
-        return 1
+        return _STOPPED if isinstance(error, StoppedError) else 1
     except click.exceptions.Abort:
-        return 130
+        return _STOPPED

@@ -13,17 +13,20 @@ PACKAGE = Path(__file__).parent.parent / "face_classifier"
 FLOORS = [
     line.split()
     for line in """
-        errors
+        errors options
         faces
-        settings files dlib_dat inference
-        fetch rows views draw graphs cluster calibrate
-        models
-        frames detect mmod encode sface quality follow ahead people rethink store sinks demo
+        settings files dlib_dat inference remote
+        fetch rows views draw graphs cluster calibrate sidecars lookthrough manifest
+        models sheets stock
+        frames detect mmod encode sface quality emotion follow ahead people rethink store sinks demo plane
         spaces engine
-        classify explain audit replay suggest
+        classify explain audit replay suggest photos group shelf
         galleries
-        pipeline
-        reencode screen
+        pipeline portraits
+        items
+        reencode verify screen enrol recognize similar dimensions album recommend
+        page
+        album_commands
         cli
         __main__
     """.strip().splitlines()
@@ -35,15 +38,20 @@ LIBRARIES = {
         "face_recognition": "detect encode",
         "onnxruntime": "inference",
         "onnx": "graphs models",
+        "h5py": "graphs models",
+        "deepface": "emotion",
+        "scipy": "plane",
+        "sklearn": "plane",
+        "threadpoolctl": "plane",
         "pickle": "views",
-        "sqlite3": "rows store",
+        "sqlite3": "photos rows store",
         "imutils": "views",
-        "cv2": "demo detect draw encode engine explain files follow frames mmod quality sface sinks store suggest "
-        "views",
-        "PIL": "frames draw",
+        "cv2": "demo detect draw emotion encode engine explain files follow frames mmod photos quality recommend "
+        "sface sheets sinks store suggest views",
+        "PIL": "frames draw sidecars",
         "fontTools": "draw",
         "yaml": "settings",
-        "click": "cli",
+        "click": "cli options album_commands",
         "rich": "screen",
         "platformdirs": "fetch",
     }.items()

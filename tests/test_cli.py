@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import cli, demo
+from face_classifier import album_commands, cli, demo
 
 COMMAND = [sys.executable, "-m", "face_classifier"]
 
@@ -208,6 +209,29 @@ def test_an_interrupted_run_saves_and_prints_statistics(tmp_path: Path, demo_cli
     assert {path.stem for path in (tmp_path / "result").glob("*/*.png")} == kept
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["similar", "photos/one.png", "--gallery", "photos"],
+        ["dimensions", "--gallery", "photos"],
+        ["recommend", "--gallery", "photos", "--no-browser"],
+        ["group", "photos", "-o", "album"],
+        ["enroll", "Somebody", "photos"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_is_stopped_before_it_is_done_ends_as_if_by_control_c(run, tmp_path: Path, monkeypatch, words: list[str]):
+    stopped = threading.Event()
+    stopped.set()
+    monkeypatch.setattr(album_commands, "stop_on_signals", lambda: stopped)
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "one.png"), np.zeros((50, 50, 3), np.uint8))
+    code, out, err = run(*words)
+    assert (code, out) == (130, "")
+    assert err.startswith("face-classifier: stopped ")
+    assert err.count("\n") == 1
+
+
 def test_the_same_program_answers_as_a_module_and_help_is_quick(tmp_path: Path):
     started = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert started.stdout.startswith("face-classifier, version ")
@@ -234,3 +258,11 @@ def test_the_demo_names_the_same_people_and_faces_every_time(tmp_path: Path):
     assert outputs[0] == outputs[1]
     assert listings[0] == listings[1]
     assert outputs[0][0].startswith("2 persons, ")
+
+
+def test_a_misspelt_command_is_told_unless_it_is_a_file(run):
+    code, out, err = run("recogniz", "0")
+    assert_one_sentence(code, out, err)
+    assert "did you mean recognize?" in err
+    Path("recogniz").write_text("no video")
+    assert "recogniz is not a video" in run("recogniz")[2]
