@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 import tempfile
 import threading
@@ -25,6 +24,7 @@ import cv2
 import dlib
 import numpy as np
 import numpy.typing as npt
+import testdata
 
 from face_classifier.calibrate import Calibration, calibrate
 from face_classifier.cluster import UNKNOWN, Constraints, Rule, second_thoughts, shared_frames, templates
@@ -35,7 +35,6 @@ from face_classifier.frames import Sampling, VideoFile, read_picture
 from face_classifier.people import PersonDB
 from face_classifier.spaces import BY_ENCODER, Space
 
-ROOT = Path(__file__).parent.parent
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Numbers = dict[str, Any]
@@ -119,12 +118,12 @@ def whispers(faces: Faces, order: Ints, threshold: float) -> Ints:
     return without_singles(label)
 
 
-def dbscan(faces: Faces, order: Ints, threshold: float) -> Ints:
-    """DBSCAN with three neighbours, as Immich groups faces."""
+def dbscan(faces: Faces, order: Ints, threshold: float, neighbours: int = 3) -> Ints:
+    """DBSCAN; with three neighbours it is as Immich groups faces."""
     from sklearn.cluster import DBSCAN
 
     label = np.empty(len(order), np.int64)
-    label[order] = DBSCAN(eps=threshold, min_samples=3).fit_predict(faces.encoding[order])
+    label[order] = DBSCAN(eps=threshold, min_samples=neighbours).fit_predict(faces.encoding[order])
     return label
 
 
@@ -528,14 +527,11 @@ def main() -> None:
     parser.add_argument("--encoder", choices=tuple(THRESHOLDS), default="dlib")
     parser.add_argument("--orders", type=int, default=3, help="input orders (default 3)")
     parser.add_argument("--set", action="append", default=[], help="only this set; may be given several times")
-    parser.add_argument("--data", type=Path, help="the folder of real test data (default ../shared/data)")
     cache = Path(tempfile.gettempdir()) / "face-classifier-identity"
     parser.add_argument("--cache", type=Path, default=cache, help="where encodings are kept (default: temporary)")
     parser.add_argument("--output", type=Path, default=Path(), help="folder for the JSON file and the plots")
-    chosen = parser.parse_args()
-    data = chosen.data or Path(os.environ.get("FACE_CLASSIFIER_TEST_DATA") or ROOT.parent / "shared" / "data")
-    if not data.is_dir():
-        parser.error(f"the real test data is not at {data}; give --data")
+    chosen = testdata.parse(parser)
+    data = chosen.data
     unknown = sorted(set(chosen.set) - set(sets(data)))
     if unknown:
         parser.error(f"there is no set {unknown[0]}; choose from {', '.join(sets(data))}")

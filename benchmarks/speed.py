@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import testdata
+
 # The project's rooms are imported by the measuring processes only: a child's peak memory begins with its parent's.
 
 ROOT = Path(__file__).parent.parent
@@ -449,7 +451,7 @@ def benchmark(runs: int, data: Path | None, quick: bool) -> Numbers:
         if data:
             numbers["recall"] = recall(data, 30.0 if quick else 2.0)
         numbers["gallery"] = _large_gallery(Path(folder), PEOPLE // 10 if quick else PEOPLE, runs)
-    return {"machine": _machine(), "load": [*load, os.getloadavg()[0]], "runs": runs, **numbers}
+    return {"machine": machine(), "load": [*load, os.getloadavg()[0]], "runs": runs, **numbers}
 
 
 def _stages(source: str, seconds: float, settings: Numbers) -> Numbers:
@@ -464,7 +466,7 @@ def _large_gallery(folder: Path, people: int, runs: int) -> list[Numbers]:
     return [measured(measure_gallery, folder=str(folder / "gallery")) for _ in range(runs)]
 
 
-def _machine() -> Numbers:
+def machine() -> Numbers:
     versions = {}
     for package in ("numpy", "opencv-contrib-python", "onnxruntime", "dlib-bin", "dlib"):
         try:
@@ -572,8 +574,7 @@ def main() -> None:
     if chosen.measure:
         answer(chosen.measure)
         return
-    usual = Path(os.environ.get("FACE_CLASSIFIER_TEST_DATA") or ROOT.parent / "shared" / "data")
-    data = chosen.data or usual
+    data = chosen.data or testdata.usual()
     if not (data / "videos").is_dir():
         tell(f"no test data in {data}: measuring the demo's clips only")
         data = None
