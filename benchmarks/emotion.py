@@ -23,7 +23,7 @@ from face_classifier.emotion import EmotionEngine, make_emotions
 from face_classifier.engine import make_engine
 from face_classifier.errors import UserError
 from face_classifier.faces import EMOTIONS, Detection, Image
-from face_classifier.frames import read_picture
+from face_classifier.picture import read_picture
 
 _JAFFE = {"disgust": "disgusted", "fear": "fearful", "surprise": "surprised"}  # where its words are others than ours
 _NORMAL = 1.96  # standard deviations of the normal distribution that hold 95 %

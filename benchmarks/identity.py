@@ -31,9 +31,11 @@ from face_classifier.cluster import UNKNOWN, Constraints, Rule, second_thoughts,
 from face_classifier.engine import Engine, make_engine
 from face_classifier.faces import Frame, Sighting
 from face_classifier.follow import Follower
-from face_classifier.frames import Sampling, VideoFile, read_picture
 from face_classifier.people import PersonDB
+from face_classifier.picture import read_picture
+from face_classifier.source import Sampling
 from face_classifier.spaces import BY_ENCODER, Space
+from face_classifier.video import VideoFile
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -148,7 +148,8 @@ def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., An
 
 def _decode_floor(source: str, every: float) -> Numbers:
     """What it costs to decode alone, a sampled frame."""
-    from face_classifier.frames import Sampling, open_source
+    from face_classifier.frames import open_source
+    from face_classifier.source import Sampling
 
     with open_source(source) as opened:
         _ = opened.fingerprint  # reads the whole file once
@@ -163,7 +164,8 @@ def _decode_floor(source: str, every: float) -> Numbers:
 def measure_detector(detector: str, folder: str, every: float) -> Numbers:
     """The boxes, [top, right, bottom, left], in every picture and every ``every``-th second of every clip."""
     from face_classifier.engine import make_engine
-    from face_classifier.frames import Sampling, find_sources, open_source
+    from face_classifier.frames import find_sources, open_source
+    from face_classifier.source import Sampling
 
     engine = make_engine("fast" if detector == "yunet" else "original", detector, 1.0, print)
     boxes = {}

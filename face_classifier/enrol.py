@@ -20,13 +20,15 @@ from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import StoppedError, UserError
 from face_classifier.explain import Near, to_averages
 from face_classifier.faces import Detection, Face, Frame, Image, Match, Seen, Sighting
-from face_classifier.frames import Picture, Sampling, open_source, read_picture
+from face_classifier.frames import open_source
 from face_classifier.galleries import Gallery, opened, people_of, threshold_of
+from face_classifier.picture import Picture, read_picture
 from face_classifier.pipeline import Observer, find_all, refuse_other_encoder
 from face_classifier.quality import Quality, assess, turn
 from face_classifier.rethink import is_named
 from face_classifier.settings import Settings
 from face_classifier.sinks import Window
+from face_classifier.source import Sampling
 from face_classifier.spaces import BY_ENCODER
 from face_classifier.stock import UNKNOWNS, check_name
 from face_classifier.store import Store, cut

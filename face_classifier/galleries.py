@@ -19,8 +19,8 @@ from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.explain import Explanation, explain, picture
 from face_classifier.faces import Encoding, Image, Sighting
-from face_classifier.frames import read_picture
 from face_classifier.people import PersonDB, by_person
+from face_classifier.picture import read_picture
 from face_classifier.replay import Replayed, replay
 from face_classifier.rethink import Move, rethink
 from face_classifier.settings import Settings

@@ -21,8 +21,10 @@ from face_classifier.engine import Engine
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Image, check_encoding
 from face_classifier.files import content_hash
-from face_classifier.frames import VIDEO_SUFFIXES, find_sources, read_picture
+from face_classifier.frames import find_sources
+from face_classifier.picture import read_picture
 from face_classifier.spaces import SPACES
+from face_classifier.video import VIDEO_SUFFIXES
 
 INDEX = ".face-classifier.sqlite"  # in the folder of a gallery; hidden, so that it is passed over with the photos
 TILE = 160  # pixels

@@ -17,7 +17,7 @@ from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.faces import Frame, Seen, Sighting
 from face_classifier.follow import StillScene
-from face_classifier.frames import Sampling, Source, find_sources, open_source
+from face_classifier.frames import Source, find_sources, open_source
 from face_classifier.galleries import (
     Teller,
     carry_out,
@@ -32,6 +32,7 @@ from face_classifier.people import PersonDB
 from face_classifier.rethink import rethink
 from face_classifier.settings import Settings
 from face_classifier.sinks import Captures, JsonLines, Viewer, Window
+from face_classifier.source import Sampling
 from face_classifier.spaces import of_gallery
 from face_classifier.store import Store
 

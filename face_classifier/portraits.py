@@ -17,7 +17,6 @@ from face_classifier import settings, sheets
 from face_classifier.engine import make_engine
 from face_classifier.errors import StoppedError, UserError
 from face_classifier.faces import Encoding, Image
-from face_classifier.frames import read_picture
 from face_classifier.galleries import Observer, whole_gallery
 from face_classifier.manifest import faces_meant, is_album, of_an_album
 from face_classifier.photos import (
@@ -31,6 +30,7 @@ from face_classifier.photos import (
     find_pictures,
     tile_image,
 )
+from face_classifier.picture import read_picture
 from face_classifier.shelf import CROPS, FETCHED
 from face_classifier.spaces import BY_ENCODER
 from face_classifier.stock import is_result_folder

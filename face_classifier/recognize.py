@@ -20,12 +20,13 @@ from face_classifier.errors import UserError
 from face_classifier.explain import Near, to_averages
 from face_classifier.faces import ENCODING_SIZE, Box, Emotion, Encoding, Face
 from face_classifier.follow import Follower
-from face_classifier.frames import Sampling, Source, open_source
+from face_classifier.frames import Source, open_source
 from face_classifier.galleries import Gallery, people_of, threshold_of, whole_gallery
 from face_classifier.people import PersonDB
 from face_classifier.pipeline import Observer, find_all
 from face_classifier.settings import Settings
 from face_classifier.sinks import emotion_record
+from face_classifier.source import Sampling
 from face_classifier.spaces import SPACES
 
 _EVERY = 0.25  # seconds between two looks at a video

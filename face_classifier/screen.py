@@ -15,10 +15,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 
 from face_classifier.calibrate import Calibration
 from face_classifier.faces import Frame, Sighting
-from face_classifier.frames import Sampling, Source
+from face_classifier.frames import Source
 from face_classifier.galleries import FEWEST_PEOPLE
 from face_classifier.models import Weights
 from face_classifier.people import PersonDB, by_person, statistics
+from face_classifier.source import Sampling
 
 _MOST_PROBLEMS = 20
 _T = TypeVar("_T")

@@ -17,9 +17,9 @@ import numpy as np
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Image
 from face_classifier.files import content_hash, free_name, is_locked
-from face_classifier.frames import read_picture
 from face_classifier.galleries import Observer, check_result_folder, open_existing, photo_reader, tell_problems
 from face_classifier.photos import INDEX, PhotoIndex
+from face_classifier.picture import read_picture
 from face_classifier.rows import KEPT, Row
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, SPACES, Space

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from face_classifier.ahead import Ahead
+from face_classifier.camera import Camera
 from face_classifier.engine import Engine
 from face_classifier.faces import Box, Detection, Face, Frame, Image
-from face_classifier.frames import Camera, Sampling
+from face_classifier.source import Sampling
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
 THREADS = "analysis", "decoding", "camera"

@@ -18,6 +18,9 @@ FLOORS = [
         settings files dlib_dat inference remote
         fetch rows views draw graphs cluster calibrate sidecars lookthrough manifest
         models sheets stock
+        source
+        containers
+        video camera picture
         frames detect mmod encode sface quality emotion follow ahead people rethink store sinks demo plane
         spaces engine
         classify explain audit replay suggest photos group shelf
@@ -46,9 +49,9 @@ LIBRARIES = {
         "pickle": "views",
         "sqlite3": "photos rows store",
         "imutils": "views",
-        "cv2": "demo detect draw emotion encode engine explain files follow frames mmod photos quality recommend "
-        "sface sheets sinks store suggest views",
-        "PIL": "frames draw sidecars",
+        "cv2": "demo detect draw emotion encode engine camera explain files follow mmod photos quality recommend "
+        "sface sheets sinks suggest video views",
+        "PIL": "picture draw sidecars",
         "fontTools": "draw",
         "yaml": "settings",
         "click": "cli options album_commands",

@@ -24,8 +24,8 @@ from face_classifier.emotion import DeepFace, EmotionEngine, make_emotions, upri
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.faces import EMOTIONS, Box, Detection, Emotion, Face, Frame, Image, Seen, Sighting
-from face_classifier.frames import read_picture
 from face_classifier.inference import open_session
+from face_classifier.picture import read_picture
 from face_classifier.sinks import record, write_csv
 from face_classifier.store import Store
 

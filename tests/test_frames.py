@@ -22,19 +22,14 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageFile
 
-from face_classifier import frames
+from face_classifier import containers, video
+from face_classifier.camera import Camera
 from face_classifier.errors import UserError
 from face_classifier.faces import Frame
-from face_classifier.frames import (
-    Camera,
-    Picture,
-    Sampling,
-    Source,
-    VideoFile,
-    find_sources,
-    open_source,
-    read_picture,
-)
+from face_classifier.frames import Source, find_sources, open_source
+from face_classifier.picture import Picture, read_picture
+from face_classifier.source import Sampling, frame_duration
+from face_classifier.video import VideoFile
 
 START = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 EVERY_FRAME = Sampling(every=0)
@@ -207,12 +202,12 @@ class TestSampling:
     def test_times_that_do_not_rise_are_replaced_by_the_frame_rate(
         self, told: list[float], positions: list[float]
     ) -> None:
-        clock = frames._Clock(0.04)
+        clock = video.Clock(0.04)
         assert [clock.position(value) for value in told] == pytest.approx(positions)
 
     @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 90000.0])
     def test_an_impossible_frame_rate_counts_as_25(self, fps: float) -> None:
-        assert frames._frame_duration(fps) == 0.04
+        assert frame_duration(fps) == 0.04
 
     @pytest.mark.parametrize(("name", "codec", "sought"), [("a.mp4", "mp4v", True), ("a.avi", "MJPG", False)])
     def test_a_skipped_start_gives_the_frames_of_a_decoded_one(
@@ -226,7 +221,7 @@ class TestSampling:
         assert skipped[0].index == (None if sought else 325)
 
     def test_a_seek_that_lands_late_is_undone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(frames, "_SEEK_AHEAD", -3.0)
+        monkeypatch.setattr(video, "_SEEK_AHEAD", -3.0)
         found = run(write_clip(tmp_path / "a.mp4", 450), Sampling(every=1, skip=13))
         assert [number_of(frame.image) for frame in found] == [325, 350, 375, 400, 425]
         assert found[0].index == 325
@@ -337,7 +332,7 @@ class TestVideoFile:
     )
     def test_a_torn_or_hostile_container_has_no_creation_time(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "a.mp4").write_bytes(content)
-        assert frames._creation_time(tmp_path / "a.mp4") is None
+        assert containers.creation_time(tmp_path / "a.mp4") is None
 
     def test_boxes_of_any_size_before_it_are_stepped_over(self, tmp_path: Path) -> None:
         seconds = 3_800_000_000
@@ -348,7 +343,7 @@ class TestVideoFile:
             file.write(struct.pack(">I4s", 8, b"ftyp") + struct.pack(">I4sQ", 1, b"mdat", huge))
             file.seek(8 + huge)  # a hole, which takes no space
             file.write(end)
-        created = frames._creation_time(tmp_path / "a.mp4")
+        created = containers.creation_time(tmp_path / "a.mp4")
         (tmp_path / "a.mp4").unlink()
         assert created == datetime(1904, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
 
@@ -604,7 +599,7 @@ class TestCamera:
         assert frame.tolerance == 0.02
 
     def test_an_unplugged_camera_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(frames, "_CAMERA_PATIENCE", 0.2)
+        monkeypatch.setattr("face_classifier.camera._CAMERA_PATIENCE", 0.2)
         with Camera(0, lambda number: FakeDevice(count=5)) as camera:
             stream = camera.frames(EVERY_FRAME, START, threading.Event())
             with pytest.raises(UserError, match="camera 0 sends no pictures any more; check"):
@@ -701,7 +696,7 @@ class TestRealFiles:
     def test_skipping_gives_the_frames_of_decoding_from_the_start(
         self, data: Path, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(frames, "_SEEK_FROM", 3.0)
+        monkeypatch.setattr(video, "_SEEK_FROM", 3.0)
         path = data / "videos" / name
         with open_source(str(path)) as source:
             skip = 0.6 * (source.duration or 0)

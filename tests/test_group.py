@@ -136,7 +136,7 @@ def test_real_faces_of_two_presidents_are_two_groups(closeups: dict[str, Image],
 
 
 def test_singers_who_look_alike_are_told_apart(data: Path, photo_finder: FaceFinder):
-    from face_classifier.frames import read_picture
+    from face_classifier.picture import read_picture
 
     folders = [data / "asian_kpop15" / name for name in ("Arin", "Yuju", "Dahyun")]
     photos = [path for folder in folders for path in sorted(folder.iterdir())[:6]]

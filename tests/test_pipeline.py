@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from face_classifier import pipeline
+from face_classifier.camera import Camera
 from face_classifier.engine import Engine
 from face_classifier.errors import UserError
 from face_classifier.faces import Detection, Face, Image
-from face_classifier.frames import Camera
 from face_classifier.pipeline import RunResult
 from face_classifier.settings import load
 

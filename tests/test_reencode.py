@@ -18,7 +18,7 @@ from face_classifier.encode import DLIB_SPACE
 from face_classifier.errors import UserError
 from face_classifier.faces import Encoding, Face, Image, Sighting
 from face_classifier.files import FolderLock
-from face_classifier.frames import read_picture
+from face_classifier.picture import read_picture
 from face_classifier.reencode import Agreement, agreement, reencode
 from face_classifier.sface import SFaceEncoder
 from face_classifier.store import Store

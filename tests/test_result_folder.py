@@ -25,8 +25,9 @@ from face_classifier import files, pipeline, rows, settings, stock, store, views
 from face_classifier.engine import Engine
 from face_classifier.faces import Frame, Image
 from face_classifier.files import PART, content_hash
-from face_classifier.frames import Sampling, Source
+from face_classifier.frames import Source
 from face_classifier.people import PersonDB
+from face_classifier.source import Sampling
 from face_classifier.store import Store
 
 Command = Callable[..., Ended]

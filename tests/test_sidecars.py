@@ -18,7 +18,7 @@ from PIL import ExifTags
 from face_classifier.engine import Engine
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Face
-from face_classifier.frames import read_picture
+from face_classifier.picture import read_picture
 from face_classifier.sidecars import Region, write_csv, write_sidecar
 
 NS = {
