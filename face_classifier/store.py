@@ -20,7 +20,6 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from face_classifier import views
@@ -830,11 +829,10 @@ def cut(image: Image, box: Box) -> Image:
     height, width = image.shape[:2]
     top, left = max(0, box.top), max(0, box.left)
     bottom, right = min(height, box.bottom), min(width, box.right)
-    part = image[top : max(top, bottom), left : max(left, right)]
-    return cv2.copyMakeBorder(
-        part, top - box.top, box.bottom - max(top, bottom), left - box.left, box.right - max(left, right),
-        cv2.BORDER_CONSTANT, value=(0, 0, 0),
-    )  # fmt: skip
+    whole = np.zeros((box.height, box.width, 3), np.uint8)
+    if top < bottom and left < right:
+        whole[top - box.top : bottom - box.top, left - box.left : right - box.left] = image[top:bottom, left:right]
+    return whole
 
 
 def _state_in(folder: str) -> str:
