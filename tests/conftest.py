@@ -54,6 +54,18 @@ def data() -> Path:
     return folder
 
 
+def need_tool(tool: str, package: str) -> str:
+    """The path of a program that a test drives. Without it the test is skipped, in CI it fails.
+
+    ``package``: of Debian, that has the program.
+    """
+    path = shutil.which(tool)
+    if path is None:
+        reason = f"{tool} is missing; on Debian: apt-get install {package}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return path
+
+
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """The engine that users have by default."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -13,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import PIL.Image as Pillow
 import pytest
+from conftest import need_tool
 from PIL import ExifTags
 
 from face_classifier.engine import Engine
@@ -210,10 +210,10 @@ def test_what_cannot_be_written_is_told(photo: Path):
         write_csv(photo.with_name("missing") / "faces.csv", [])
 
 
-@pytest.mark.skipif(not shutil.which("exiftool"), reason="exiftool is not installed")
 def test_exiftool_reads_our_sidecar(photo: Path):
+    exiftool = need_tool("exiftool", "libimage-exiftool-perl")
     write_sidecar(photo, SIZE, [ANNA, Region("박원상 <&>", Box(0, 40, 20, 0)), NOBODY])
-    command = ["exiftool", "-json", "-struct", "-RegionInfo", "-Subject", "-TagsList", "-Warning", "-Error"]
+    command = [exiftool, "-json", "-struct", "-RegionInfo", "-Subject", "-TagsList", "-Warning", "-Error"]
     result = subprocess.run([*command, f"{photo}.xmp"], capture_output=True, text=True, check=True)
     (told,) = json.loads(result.stdout)
     assert told["RegionInfo"]["AppliedToDimensions"] == {"W": 400, "H": 200, "Unit": "pixel"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from conftest import need_tool
 
 from face_classifier import draw
 
@@ -21,9 +21,8 @@ COMMAND = [sys.executable, "-m", "face_classifier"]
 @pytest.fixture
 def screen() -> Iterator[str]:
     """The name of a virtual display."""
-    for tool in ("Xvfb", "xdotool", "import"):
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is missing; on Debian: apt-get install xvfb xdotool imagemagick")
+    for tool, package in (("Xvfb", "xvfb"), ("xdotool", "xdotool"), ("import", "imagemagick")):
+        need_tool(tool, package)
     read, write = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24"], pass_fds=[write], stderr=subprocess.DEVNULL
@@ -41,8 +40,7 @@ def screen() -> Iterator[str]:
 def desktop(screen: str) -> Iterator[str]:
     """The same with a window manager, which has a button that closes windows."""
     for tool in ("openbox", "wmctrl"):
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is missing; on Debian: apt-get install openbox wmctrl")
+        need_tool(tool, tool)
     manager = subprocess.Popen(["openbox"], env={**os.environ, "DISPLAY": screen}, stderr=subprocess.DEVNULL)
     try:
         yield screen
