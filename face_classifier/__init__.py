@@ -2,8 +2,12 @@
 
 __version__ = "0.1.0"
 
+import os
 import warnings
 from typing import Any
+
+# From 1.29 on ONNX Runtime sends usage data to its maker unless this is set before it is loaded; children inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 # face_recognition_models still asks pkg_resources for its files, which warns at import.
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
