@@ -149,9 +149,9 @@ class _Run:
     ) -> None:
         self._settings, self._engine, self._store = settings, engine, store
         self._viewers, self._log, self._stopping, self._observer = viewers, log, stopping, observer
-        self._read_photo = photo_reader_of(lambda: engine)
+        read_photo = photo_reader_of(lambda: engine)
         self._classifier = Classifier(
-            engine, store, self._read_photo, partial(empty_gallery, settings), quality=settings.quality
+            engine, store, read_photo, partial(empty_gallery, settings), quality=settings.quality
         )
         self._as_ever = settings.engine == "original"  # which looks at every face of every analysed frame, once
         self._thought = monotonic()
@@ -195,15 +195,20 @@ class _Run:
             for viewer in self._viewers:
                 viewer.show(plan.frame, seen)
             if live and monotonic() - self._thought > self._settings.rethink:
-                self._think_again(self._store.look(self._read_photo))
+                self._think_again()
 
     def _report(self, changed: Sequence[Sighting]) -> None:
         if self._log:
             self._log.tell(changed)
         tell_problems(self._store, self._observer)
 
-    def _think_again(self, sightings: list[Sighting]) -> list[Sighting]:
-        """Move what second thoughts say should lie elsewhere; returns every face as it is labelled then."""
+    def _think_again(self) -> list[Sighting]:
+        """Look, and move what second thoughts say should lie elsewhere; returns every face as it is labelled then.
+
+        The classifier looks, too: one that decides by names which the store knows are gone would bring them back.
+        """
+        self._thought = monotonic()
+        sightings = self._classifier.look()
         if self._as_ever or self._settings.online_only:
             return sightings
         refused = refused_pairs(self._settings, self._store, sightings)
@@ -211,13 +216,11 @@ class _Run:
         if rethought.moves:
             self._report(carry_out(rethought.moves, self._store))
             sightings = self._classifier.look()
-        self._thought = monotonic()
         return sightings
 
     def finish(self) -> list[Sighting]:
         """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
-        sightings = self._store.look(self._read_photo)
-        sightings = self._think_again(sightings)
+        sightings = self._think_again()
         self._store.write_views(sightings)
         tell_problems(self._store, self._observer)
         return sightings

@@ -253,7 +253,53 @@ class Device:
         pass
 
 
+class WatchedRoom:
+    """A camera before which somebody sits, then nobody, then the same person again, each for as long as it takes."""
+
+    def __init__(self, person: Image, result: Path) -> None:
+        self._person, self._nobody, self._result = person, np.full_like(person, 90), result
+        self._renamed = 0.0
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def get(self, what: int) -> float:
+        return 50.0
+
+    def read(self) -> tuple[bool, Image]:
+        time.sleep(0.02)
+        if not self._renamed and (self._result / "person_01").is_dir():
+            time.sleep(0.2)  # whoever was just seen is in the table, too
+            (self._result / "person_01").rename(self._result / "Barack")
+            self._renamed = time.monotonic()
+        away = self._renamed and time.monotonic() - self._renamed < 3  # seconds: two periodic looks
+        return True, (self._nobody if away else self._person).copy()
+
+    def release(self) -> None:
+        pass
+
+
 class TestLive:
+    @pytest.mark.parametrize("thoughts", [(), ("--online-only",)])
+    def test_a_folder_renamed_before_a_periodic_look_does_not_come_back(
+        self,
+        tmp_path: Path,
+        closeups: dict[str, Image],
+        monkeypatch: pytest.MonkeyPatch,
+        command: Callable[..., Any],
+        thoughts: tuple[str, ...],
+    ) -> None:
+        result = tmp_path / "result"
+        room = WatchedRoom(closeups["obama.jpg"], result)
+        monkeypatch.setattr(Camera.__init__, "__defaults__", (lambda number: room,))
+        line = ("0", "-S", "0.1", "--refresh", "0.2", "--founding", "2", "--rethink", "1", "-s", "6", *thoughts)
+        ended = command(*line, "--result", result, "--jsonl", tmp_path / "lines.jsonl")
+        assert ended.code == 0, ended.err
+        people = {path.name: len(list(path.iterdir())) for path in result.iterdir() if path.is_dir()}
+        assert {name for name, faces in people.items() if faces} <= {"Barack", "unknowns"}
+        assert "person_01" not in people
+        assert lines(tmp_path)[-1]["person"] == "Barack"  # who came back is known
+
     def test_who_sits_before_a_camera_is_kept_and_slow_analysis_drops_pictures(
         self, tmp_path: Path, closeups: dict[str, Image], monkeypatch: pytest.MonkeyPatch
     ) -> None:
