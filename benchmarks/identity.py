@@ -2,7 +2,7 @@
 
 Encodes the sets with the project's engine once (and keeps that in a cache), then groups their faces by each rule, with
 the sources in several orders. Prints Markdown tables; writes all numbers to a JSON file and plots beside it. Rules and
-plots whose packages are missing are left out: `uv sync --group bench` installs them.
+plots whose packages are missing are left out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The likeness of `face-classifier similar`: fits its curves and tells how far they hold.
 
-    uv run --group bench python benchmarks/likeness.py --index DIR
+    sh scripts/python benchmarks/likeness.py --index DIR
 
 Prints, for each encoder, the constants of `spaces.py` as they come out of the fit, and for each set of photos how often
 what likeness told was so: for two photos, and for a photo and a person of several. ``--index``: a folder where the
