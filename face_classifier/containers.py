@@ -23,10 +23,16 @@ _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 
 
+_HEAD = 1024  # bytes: the kind of a file shows in them
+
+
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b")) + b"\x7f"  # what no text has, in whatever encoding
+
+
 def head_of(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(16)
+            return file.read(_HEAD)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -34,6 +40,11 @@ def head_of(path: str) -> bytes:
 def is_still(head: bytes) -> bool:
     """Begins like a picture. ffmpeg would take a damaged one for a video, or a tile of a HEIC for all of it."""
     return head.startswith(_STILL_STARTS) or (head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS)
+
+
+def is_text(head: bytes) -> bool:
+    """Begins like a text: a playlist, a list of files or addresses, a script. YUV4MPEG2 alone begins with a line."""
+    return bool(head) and not head.startswith(b"YUV4MPEG2 ") and head.translate(None, _CONTROLS) == head
 
 
 def is_seekable(head: bytes) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 # -8 is ffmpeg's AV_LOG_QUIET. OpenCV reads it when it opens its first video, so it works although cv2 may be loaded.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -15,10 +18,10 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 import cv2
 import numpy as np
 
-from face_classifier.containers import creation_time, head_of, is_seekable
+from face_classifier.containers import creation_time, head_of, is_seekable, is_text
 from face_classifier.errors import UserError
 from face_classifier.faces import Frame, Image
-from face_classifier.source import SAME_TIME, File, Grid, Sampling, check_size, frame_duration
+from face_classifier.source import SAME_TIME, File, Grid, Sampling, check_size, frame_duration, unreadable
 
 if "OPENCV_LOG_LEVEL" not in os.environ:  # its own complaints would stand between the user and our sentence
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -54,6 +57,102 @@ class Clock:
         usable = max(self._last, -SAME_TIME) < told < _LONGEST  # False for NaN
         self._last = max(told, 0.0) if usable else self._last + self._step
         return self._last
+
+
+class _Bytes(io.BufferedIOBase):
+    """The content of a file, which ffmpeg reads through here: it never learns a name.
+
+    An error must not leave `read` and `seek`, which OpenCV calls: it would end the process. It is kept in ``error``.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.error: OSError | None = None
+        self._file = open(path, "rb")  # noqa: SIM115
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self.error = error
+            return b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):  # before the beginning, where a damaged container may lead
+            return -1
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+_ENVIRONMENT = threading.Lock()
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+
+
+@contextmanager
+def _by_itself() -> Iterator[None]:
+    """Within, what OpenCV opens leads to no other file or address: ffmpeg has no protocol to reach it by.
+
+    ffmpeg's demuxers of playlists, of lists of pictures, and of containers with references open what they name. OpenCV
+    takes options from the environment alone; those of the program that we may be part of come back afterwards.
+    """
+    with _ENVIRONMENT:
+        before = os.environ.get(_OPTIONS)
+        os.environ[_OPTIONS] = "protocol_whitelist;none"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_OPTIONS]
+            else:
+                os.environ[_OPTIONS] = before
+
+
+class _Capture:
+    """OpenCV's capture of a file's content. Raises UserError where it is no video, and where it cannot be read."""
+
+    def __init__(self, path: str) -> None:
+        if is_text(head_of(path)):
+            raise UserError(f"{path} is a text or a playlist and no video; give the videos or pictures themselves")
+        self._path, self._bytes = path, _Bytes(path)
+        try:
+            content: Any = self._bytes  # OpenCV's stubs do not know that it takes Python's streams
+            with _by_itself():
+                self._capture = cv2.VideoCapture(content, cv2.CAP_FFMPEG, [])
+            self._check()
+            if not self._capture.isOpened():
+                raise _not_a_video(path)
+        except cv2.error as error:
+            self._bytes.close()
+            raise _not_a_video(path) from error
+        except BaseException:
+            self._bytes.close()
+            raise
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+
+    def get(self, what: int) -> float:
+        return self._capture.get(what)
+
+    def set(self, what: int, value: float) -> bool:
+        return self._capture.set(what, value)
+
+    def grab(self) -> bool:
+        grabbed = self._capture.grab()
+        self._check()
+        return grabbed
+
+    def retrieve(self) -> tuple[bool, Any]:
+        return self._capture.retrieve()
+
+    def release(self) -> None:
+        self._capture.release()
+        self._bytes.close()
+
+    def _check(self) -> None:
+        if self._bytes.error:
+            raise unreadable(self._path, self._bytes.error)
 
 
 class VideoFile(File):
@@ -107,18 +206,10 @@ class VideoFile(File):
         finally:
             capture.release()
 
-    def _open(self) -> cv2.VideoCapture:
-        try:
-            # absolute, or ffmpeg takes "12:30.mp4" for an address of the protocol "12"
-            capture = cv2.VideoCapture(os.path.abspath(self.name), cv2.CAP_FFMPEG)
-        except (cv2.error, UnicodeEncodeError) as error:
-            raise _not_a_video(self.name) from error
-        if not capture.isOpened():
-            raise _not_a_video(self.name)
-        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-        return capture
+    def _open(self) -> _Capture:
+        return _Capture(self.name)
 
-    def _open_near(self, skip: float) -> tuple[cv2.VideoCapture, int | None]:
+    def _open_near(self, skip: float) -> tuple[_Capture, int | None]:
         """Return the video before or at ``skip`` seconds and the index of the next frame, None if not known.
 
         Only MP4, QuickTime and Matroska are sought. Of 135 seeks in 27 such clips (B-frames, open GOPs, intra refresh,
@@ -137,7 +228,7 @@ class VideoFile(File):
         return self._open(), 0
 
 
-def _retrieve(capture: cv2.VideoCapture) -> Image | None:
+def _retrieve(capture: _Capture) -> Image | None:
     """Decode the grabbed frame; None if it cannot be."""
     try:
         good, image = capture.retrieve()

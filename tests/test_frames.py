@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import itertools
 import os
@@ -355,9 +356,7 @@ class TestVideoFile:
         assert 10 < len(found) < 40
         assert [number_of(frame.image) for frame in found] == list(range(len(found)))
 
-    @pytest.mark.parametrize(
-        "content", [b"", b"Dear diary,\n" * 99, b"\0\0\0\x18ftypmp42\0\0\0\0", bytes(range(256)) * 9]
-    )
+    @pytest.mark.parametrize("content", [b"", b"\0\0\0\x18ftypmp42\0\0\0\0", bytes(range(256)) * 9])
     @pytest.mark.parametrize("name", ["notes.mp4", "notes", "notes.mkv", "notes.mpg"])
     def test_what_is_no_video_is_told_in_one_sentence_and_nothing_else(
         self, tmp_path: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]
@@ -373,6 +372,92 @@ class TestVideoFile:
         monkeypatch.chdir(tmp_path)
         write_clip(tmp_path / "a.mp4").rename(tmp_path / "12:30.mp4")
         assert len(run("12:30.mp4")) == 50
+
+
+PLAYLISTS = {
+    "ffconcat": "ffconcat version 1.0\nfile {name}.mp4\n",
+    "concat with an address": "ffconcat version 1.0\nfile 'file:{name}.mp4'\n",
+    "HLS": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{name}.ts\n#EXT-X-ENDLIST\n",
+    "HLS of parts": '#EXTM3U\n#EXT-X-MAP:URI="{name}.mp4"\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{name}.mp4\n',
+    "DASH": '<?xml version="1.0"?><MPD><Period><AdaptationSet mimeType="video/mp4"><Representation id="0">'
+    "<BaseURL>{name}.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    "SDP": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+    "pictures": "{name}%02d.jpg\n",
+    "other text": "Dear diary,\n" * 99,
+}
+
+
+class TestOtherFiles:
+    """A video is the file that was named, and nothing that it leads to."""
+
+    @pytest.fixture
+    def other(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.chdir(tmp_path)
+        other = write_clip(tmp_path / "other.mp4", 25)
+        write_clip(tmp_path / "other.ts", 25)
+        for number in range(3):
+            cv2.imwrite(str(tmp_path / f"other{number:02d}.jpg"), numbered(number))
+        return other
+
+    @pytest.mark.parametrize("kind", PLAYLISTS)
+    @pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.m3u8", "a"])
+    def test_a_playlist_is_refused_whatever_its_name(self, other: Path, name: str, kind: str) -> None:
+        Path(name).write_text(PLAYLISTS[kind].format(name="other"))
+        with pytest.raises(UserError, match=rf"^{name} is a text or a playlist and no video; give [^\n]*$"):
+            open_source(name)
+
+    @pytest.mark.parametrize("kind", PLAYLISTS)
+    def test_ffmpeg_itself_could_open_nothing_else(
+        self, other: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(video, "is_text", lambda head: False)
+        Path("a.mp4").write_text(PLAYLISTS[kind].format(name=other.with_suffix("")))
+        with pytest.raises(UserError, match="not a video"):
+            open_source("a.mp4")
+
+    def test_a_name_with_a_pattern_is_no_sequence_of_pictures(self, other: Path) -> None:
+        write_clip(Path("a.mp4"), 30).rename("other%02d.jpg")
+        assert len(run("other%02d.jpg")) == 30
+
+    @pytest.mark.parametrize("reference", [b"url ", b"alis"])
+    def test_data_that_lies_in_another_file_is_not_read(self, other: Path, reference: bytes) -> None:
+        def elsewhere(content: bytes) -> bytes:
+            place = str(other).encode() + b"\0"
+            if reference == b"alis":  # as QuickTime writes it: a fixed part, then (kind 18: POSIX path) and the end
+                place = bytes(150) + struct.pack(">HH", 18, len(place)) + place + b"\xff\xff\0\0"
+            entry = struct.pack(">I4sI", 12 + len(place), reference, 0) + place
+            return content[:8] + entry
+
+        clip = other.with_name("reference.mp4")
+        clip.write_bytes(other.read_bytes())
+        patch(clip, "moov/trak/mdia/minf/dinf/dref", elsewhere)
+        patch(clip, "mdat", lambda content: bytes(len(content)))
+        with pytest.raises(UserError, match="not a video"):
+            open_source(str(clip))
+
+    def test_options_for_other_captures_of_the_process_come_back(
+        self, other: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;udp")
+        assert len(run(other)) == 25
+        assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == "rtsp_transport;udp"
+        monkeypatch.delenv("OPENCV_FFMPEG_CAPTURE_OPTIONS")
+        assert len(run(other)) == 25
+        assert "OPENCV_FFMPEG_CAPTURE_OPTIONS" not in os.environ
+
+    def test_an_error_while_a_video_is_read_is_told(self, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        reads = itertools.count()
+
+        class Failing(io.BufferedReader):
+            def read(self, size: int | None = -1, /) -> bytes:
+                if next(reads) == 5:
+                    raise OSError(errno.EIO, "Input/output error")
+                return super().read(size)
+
+        source = open_source(str(write_clip(Path("long.avi"), 450, codec="MJPG")))
+        monkeypatch.setattr(video, "open", lambda path, mode: Failing(io.FileIO(path)), raising=False)
+        with pytest.raises(UserError, match=r"long\.avi cannot be read \(Input/output error\)"):
+            list(source.frames(EVERY_FRAME, START, threading.Event()))
 
 
 class TestKindOfFile:
