@@ -74,7 +74,7 @@ def _planes(image: Image, long_side: int) -> tuple[Floats, Floats]:
     """
     halvings = 0
     # Halving is the one averaging that OpenCV does fast: a quarter of the time of INTER_AREA from 1080p to 640.
-    while max(image.shape[:2]) >= 2 * long_side:
+    while max(image.shape[:2]) >= 2 * long_side and min(image.shape[:2]) >= 2:
         height, width = image.shape[0] // 2, image.shape[1] // 2
         image = _resized(image[: 2 * height, : 2 * width], width, height, cv2.INTER_AREA)
         halvings += 1

@@ -32,6 +32,7 @@ from face_classifier.source import Sampling
 from face_classifier.spaces import BY_ENCODER
 from face_classifier.stock import UNKNOWNS, check_name
 from face_classifier.store import Store, cut
+from face_classifier.supervise import Frames, supervised
 
 # Of 65 people with 12 pictures in LFW, 1, 2, 4, 6 and 8 chosen views let .85, .95, .985, .992 and .992 of the others be
 # told (views at random .76, .94, .983, .992, .992); in clips of one person nothing is gained beyond 8.
@@ -210,7 +211,8 @@ def enrol(
             if stopping.is_set() or enough.is_set():
                 break
             try:
-                session.watch(path)
+                with supervised(path):
+                    session.watch(path)
             except UserError as error:
                 if number == len(paths) and not session.has_seen:
                     raise  # there is nothing to say about the views
@@ -265,12 +267,15 @@ class _Session:
             start = self._store.first_start(source.fingerprint, source.start) if source.fingerprint else source.start
             sampling = Sampling(_EVERY, stop=_LONGEST if source.live else 0.0)
             self._observer.opened(source, sampling)
+            frames = Frames(source.name)
             seen: list[Seen] = []
             words = HINTS[NO_FACE]
             try:
                 for frame in source.frames(sampling, start, self._stopping, between=self._window is not None):
                     if frame.due:
-                        seen, words = self._look(frame)
+                        seen = []
+                        with frames.step():
+                            seen, words = self._look(frame)
                         self._observer.analysed(frame, self._people)
                     if self._window:
                         self._window.show(replace(frame, image=with_words(frame.image, words)), seen)
@@ -278,6 +283,8 @@ class _Session:
                         break
             finally:
                 self._observer.closed(source)
+            if failure := frames.failure():
+                self._observer.problem(failure)
 
     def _look(self, frame: Frame) -> tuple[list[Seen], str]:
         """Gather the view that a frame shows, if any; returns the face if it is good, and what the person should do."""

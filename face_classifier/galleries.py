@@ -27,6 +27,7 @@ from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, of_gallery
 from face_classifier.stock import is_result_folder, refuse_album
 from face_classifier.store import FoldersChangedError, ReadPhoto, Store
+from face_classifier.supervise import supervised
 
 _T = TypeVar("_T")
 ORIGINAL_THRESHOLD = 0.44  # of the original program
@@ -326,7 +327,8 @@ def audit_gallery(settings: Settings, observer: Teller, *, apply: bool) -> tuple
 
         def picture_of(number: int) -> Image | None:
             try:
-                return read_picture(whole.pictures[number])
+                with supervised(whole.pictures[number]):
+                    return read_picture(whole.pictures[number])
             except UserError as error:
                 observer.problem(str(error))
                 return None

@@ -20,6 +20,7 @@ from face_classifier.galleries import Observer
 from face_classifier.manifest import of_an_album
 from face_classifier.photos import find_pictures, find_videos
 from face_classifier.remote import fetch, shown_address
+from face_classifier.supervise import supervised
 
 _AT_ONCE = 8  # addresses
 _LONGEST = 200  # characters of what the user gave, in a sentence
@@ -76,7 +77,8 @@ def items_of(
     videos: set[Path] = set()
     for one in given:
         try:
-            items += _of_path(os.fsdecode(one), out, aside, videos) if _is_path(one) else [_of_record(one, Path(), out)]
+            with supervised(_short(one)):
+                items += _items_of(one, out, aside, videos)
         except UserError as error:
             problems[str(error)] = None
     for sentence in problems:
@@ -87,6 +89,10 @@ def items_of(
         )
         observer.problem(f"{left_out} with `face-classifier SOURCE`")
     return _once(items), bool(problems)
+
+
+def _items_of(one: Any, out: Path | None, aside: Sequence[Path], videos: set[Path]) -> list[Item]:
+    return _of_path(os.fsdecode(one), out, aside, videos) if _is_path(one) else [_of_record(one, Path(), out)]
 
 
 def _once(items: Sequence[Item]) -> list[Item]:
@@ -220,7 +226,8 @@ def fetch_all(
 
 def _content_at(address: str, allow_private: bool) -> bytes | UserError:
     try:
-        return fetch(address, allow_private=allow_private)
+        with supervised(shown_address(address)):
+            return fetch(address, allow_private=allow_private)
     except UserError as error:
         return error
 

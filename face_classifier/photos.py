@@ -23,7 +23,9 @@ from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Im
 from face_classifier.files import content_hash
 from face_classifier.frames import find_sources
 from face_classifier.picture import read_picture
+from face_classifier.source import unreadable
 from face_classifier.spaces import SPACES
+from face_classifier.supervise import supervised
 from face_classifier.video import VIDEO_SUFFIXES
 
 INDEX = ".face-classifier.sqlite"  # in the folder of a gallery; hidden, so that it is passed over with the photos
@@ -323,11 +325,17 @@ class PhotoIndex:
         written to the end no other command can use the index. Raises UserError where it cannot be written.
         """
         known, stamps = self._known(), self.stamps()
-        shared, lock = cache(finder), threading.Lock()
+        shared, lock, failures = cache(finder), threading.Lock(), list[UserError]()
 
         def finder_of_all() -> FaceFinder:
             with lock:
-                return shared()
+                if failures:  # told once, and not tried again for each photo
+                    raise failures[0]
+                try:
+                    return shared()
+                except UserError as error:
+                    failures.append(error)
+                    raise
 
         fresh, failed, found = 0, [], {}
         with (
@@ -551,8 +559,17 @@ def _look(
         else:
             check_bytes(path)
             stamp = Stamp(state.st_size, state.st_mtime_ns, content_hash(path))
-        return _Look(stamp, None if stamp.content in known else finder().find(path))
+        if stamp.content in known:
+            return _Look(stamp, None)
     except OSError as error:
-        return UserError(f"{path} cannot be read ({error.strerror}); check that it is there and that you may read it")
+        return unreadable(str(path), error)
+    except UserError as error:
+        return error
+    ready = finder()  # that there is none is no photo's fault
+    try:
+        with supervised(path):
+            return _Look(stamp, ready.find(path))
+    except OSError as error:
+        return unreadable(str(path), error)
     except UserError as error:
         return error

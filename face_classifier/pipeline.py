@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -15,7 +15,7 @@ from face_classifier.ahead import Ahead
 from face_classifier.classify import Classifier, Plan
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
-from face_classifier.faces import Frame, Seen, Sighting
+from face_classifier.faces import Detection, Face, Frame, Seen, Sighting
 from face_classifier.follow import StillScene
 from face_classifier.frames import Source, find_sources, open_source
 from face_classifier.galleries import (
@@ -35,6 +35,7 @@ from face_classifier.sinks import Captures, JsonLines, Viewer, Window
 from face_classifier.source import Sampling
 from face_classifier.spaces import of_gallery
 from face_classifier.store import Store
+from face_classifier.supervise import Frames, supervised
 
 _AHEAD = 4  # frames of a file that may wait for a result at each stage
 
@@ -86,7 +87,8 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
                 if stopping.is_set():
                     break
                 try:
-                    run.watch(path)
+                    with supervised(path):
+                        run.watch(path)
                 except UserError as error:
                     failed += 1
                     observer.problem(str(error))
@@ -111,7 +113,8 @@ def find_all(settings: Settings, given: Sequence[str], observer: Teller) -> tupl
     failed = 0
     for one in given:
         try:
-            paths += find_sources(one, ours)
+            with supervised(one):
+                paths += find_sources(one, ours)
         except UserError as error:
             failed += 1
             observer.problem(str(error))
@@ -162,7 +165,7 @@ class _Run:
         """Classify one source to its end. Raises UserError if it fails."""
         settings = self._settings
         sampling = Sampling(settings.seconds, settings.skip, settings.stop)
-        scene = StillScene()
+        scene, frames = StillScene(), Frames(path)
         self._classifier.begin(None if self._as_ever else settings.refresh)
         with open_source(path) as source:
             start = self._store.first_start(source.fingerprint, source.start) if source.fingerprint else source.start
@@ -170,30 +173,45 @@ class _Run:
                 lambda closing: source.frames(sampling, start, closing, between=settings.display),
                 self._stopping,
                 moved=lambda frame: self._as_ever or settings.search_still or scene.moved(frame.image),
-                detect=lambda frame: self._engine.detect(frame.image),
+                detect=lambda frame: self._detect(frame, frames),
                 plan=self._classifier.plan,
-                encode=self._classifier.encode,
+                encode=lambda plan: self._encode(plan, frames),
                 workers=int(settings.workers),
                 depth=0 if source.live else _AHEAD,
             )
             self._observer.opened(source, sampling)
             try:
                 with ahead:
-                    self._show(ahead, live=source.live)
+                    self._show(ahead, frames, live=source.live)
             finally:
                 self._observer.closed(source)
+            if failure := frames.failure():
+                self._observer.problem(failure)
 
-    def _show(self, ahead: Ahead[Plan], *, live: bool) -> None:
+    def _detect(self, frame: Frame, frames: Frames) -> list[Detection]:
+        with frames.step():
+            return self._engine.detect(frame.image)
+        return []
+
+    def _encode(self, plan: Plan, frames: Frames) -> list[Face]:
+        with frames.step(begins=False):
+            return self._classifier.encode(plan)
+        return []
+
+    def _show(self, ahead: Ahead[Plan], frames: Frames, *, live: bool) -> None:
         """Place the faces of frame after frame, and show them."""
         seen: list[Seen] = []
         for plan, faces in ahead:
             if plan.frame.due:
+                plan = plan if faces else replace(plan, encode=[])
                 seen, changed = self._classifier.place(plan, faces)
                 self._report(changed)
                 self.analysed += 1
                 self._observer.analysed(plan.frame, self._classifier.people)
             for viewer in self._viewers:
                 viewer.show(plan.frame, seen)
+            if live and (failure := frames.first_failure()):
+                self._observer.problem(failure)
             if live and monotonic() - self._thought > self._settings.rethink:
                 self._think_again()
 

@@ -28,6 +28,7 @@ from face_classifier.settings import Settings
 from face_classifier.sinks import emotion_record
 from face_classifier.source import Sampling
 from face_classifier.spaces import SPACES
+from face_classifier.supervise import Frames, supervised
 
 _EVERY = 0.25  # seconds between two looks at a video
 _BURST, _BURST_EVERY = 2.5, 0.1  # seconds for which a camera is watched, half of one to wake up; between two looks
@@ -112,7 +113,7 @@ def recognize(settings: Settings, sources: Sequence[str], stopping: threading.Ev
         if stopping.is_set():
             break
         try:
-            with open_source(path) as source:
+            with supervised(path), open_source(path) as source:
                 tracks = watch(source, engine, people, stopping, observer)
                 if not tracks.views:
                     hint = "come nearer, or look into the camera" if source.live else "give one with a larger face"
@@ -137,27 +138,30 @@ def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.
     sampling = Sampling(_BURST_EVERY, stop=_BURST) if source.live else Sampling(_EVERY)
     follower, like = Follower(0.0), SPACES[engine.made_by.space].same_track
     current: dict[int, Track] = {}  # by the follower's number
-    tracks = Tracks()
+    tracks, frames = Tracks(), Frames(source.name)
     observer.opened(source, sampling)
     try:
         for frame in source.frames(sampling, source.start, stopping):
-            followed = follower.follow(frame, engine.detect(frame.image))
-            faces = engine.encode(frame.image, [one.detection for one in followed])
-            here: set[int] = set()
-            for one, face in zip(followed, faces, strict=True):
-                track = current.get(one.track)
-                if track and track.is_like(face.encoding, like):
-                    track.add(face.encoding)
-                else:
-                    track = current[one.track] = Track(len(tracks.views), face.encoding.copy(), face.encoding)
-                quality = 1.0 if face.quality is None else face.quality
-                tracks.views.setdefault(track.number, []).append(View(face, frame.time, quality))
-                here.add(track.number)
-            for number in here:
-                tracks.beside.setdefault(number, set()).update(here - {number})
+            with frames.step():
+                followed = follower.follow(frame, engine.detect(frame.image))
+                faces = engine.encode(frame.image, [one.detection for one in followed])
+                here: set[int] = set()
+                for one, face in zip(followed, faces, strict=True):
+                    track = current.get(one.track)
+                    if track and track.is_like(face.encoding, like):
+                        track.add(face.encoding)
+                    else:
+                        track = current[one.track] = Track(len(tracks.views), face.encoding.copy(), face.encoding)
+                    quality = 1.0 if face.quality is None else face.quality
+                    tracks.views.setdefault(track.number, []).append(View(face, frame.time, quality))
+                    here.add(track.number)
+                for number in here:
+                    tracks.beside.setdefault(number, set()).update(here - {number})
             observer.analysed(frame, people)
     finally:
         observer.closed(source)
+    if failure := frames.failure():
+        observer.problem(failure)
     return tracks
 
 

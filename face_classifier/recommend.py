@@ -21,6 +21,7 @@ from face_classifier.faces import Encoding, Image
 from face_classifier.files import content_hash
 from face_classifier.photos import TILE, FaceFinder, find_pictures
 from face_classifier.portraits import Gallery, Person, Portrait
+from face_classifier.supervise import supervised
 
 HEADER = ("rank", "name", "distance", "photo")
 _COLUMNS = 7  # faces in a row of the picture
@@ -318,7 +319,8 @@ def _plain(name: str) -> str:
 
 
 def _other_picture(path: Path, finder: Callable[[], FaceFinder]) -> Pick:
-    _, faces, _ = finder().find(*find_pictures(str(path)))
+    with supervised(path):
+        _, faces, _ = finder().find(*find_pictures(str(path)))
     if not faces:
         raise UserError(f"no face was found in {path}; pick a photo with a larger or clearer face")
     face = max(faces, key=lambda face: face.box.area)
@@ -331,7 +333,8 @@ def _other_picture(path: Path, finder: Callable[[], FaceFinder]) -> Pick:
 def shown(portrait: Portrait, tell: Callable[[str], None]) -> Image:
     """A portrait as (160, 160, 3) uint8 BGR; where its photo is gone that is told, and it is dark."""
     try:
-        return portrait.image()
+        with supervised(portrait.photo):
+            return portrait.image()
     except UserError as error:
         tell(str(error))
         return np.full((TILE, TILE, 3), draw.SHADE, np.uint8)

@@ -25,6 +25,7 @@ from PIL import ExifTags
 from face_classifier.errors import UserError
 from face_classifier.faces import Box
 from face_classifier.files import write_durably
+from face_classifier.supervise import supervised
 
 Size = tuple[int, int]  # width, height in pixels
 
@@ -73,7 +74,8 @@ def write_sidecars(photos: Iterable[tuple[Path, Size, Sequence[Region]]], tell: 
     unwritten: dict[tuple[Path, str | None], int] = defaultdict(int)
     for photo, size, regions in photos:
         try:
-            write_sidecar(photo, size, regions)
+            with supervised(photo):
+                write_sidecar(photo, size, regions)
         except UserError as error:
             if isinstance(error.__cause__, OSError):
                 unwritten[photo.parent, error.__cause__.strerror] += 1

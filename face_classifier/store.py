@@ -49,6 +49,7 @@ from face_classifier.stock import (
     speakers,
     successors_in,
 )
+from face_classifier.supervise import supervised
 
 _NUMBERED = re.compile(r"person_([0-9]{1,9})")
 _NUMBER_MARK = "person"
@@ -378,7 +379,8 @@ class Store:
     def _prepare(self, row: Row, read_photo: ReadPhoto) -> None:
         entry = Entry(row.folder, row.file, row.size, row.mtime)
         try:
-            face, _found = read_photo(self._path(entry), is_cut(row, entry))
+            with supervised(self._path(entry)):
+                face, _found = read_photo(self._path(entry), is_cut(row, entry))
         except UserError as error:
             self.report(f"{error}; it is left alone")
         else:
@@ -786,7 +788,8 @@ class _PhotoReader:
     def __call__(self, entry: Entry, *, own_cut: bool) -> tuple[Face, bool] | None:
         path = self._store.folder / entry.folder / entry.file
         try:
-            face, found = self._read_photo(path, own_cut)
+            with supervised(path):
+                face, found = self._read_photo(path, own_cut)
         except UserError as error:
             self._store.report(f"{error}; it is left alone")
             return None

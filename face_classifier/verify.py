@@ -25,6 +25,7 @@ from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, SPACES, Space
 from face_classifier.stock import UNKNOWNS, Lying, Stock, is_aside
 from face_classifier.store import ReadPhoto, Store
+from face_classifier.supervise import supervised
 
 TABLE, ROWS, PICTURES, REJECTED = "table", "rows", "pictures", "rejected"
 ENCODINGS, ANEW, VIEWS, UNFINISHED, LOGS = "encodings", "encoded anew", "views", "unfinished", "logs"
@@ -210,7 +211,8 @@ def _check_pictures(stock: Stock, folder: Path, observer: Observer, found: _Insp
     for one in observer.through(stock.lying, "pictures"):
         where = one.path.relative_to(folder)
         try:
-            read_picture(one.path)
+            with supervised(one.path):
+                read_picture(one.path)
             if content_hash(one.path) != one.row.hash:
                 found.find(PICTURES, where, "it is not the picture that was encoded")
                 found.contents.add(one.row.id)
@@ -247,7 +249,8 @@ def _encoding_fault(row: Row, space: Space) -> str | None:
 def _show_one_face(one: Lying, other: Lying) -> bool:
     """Whether the middles of two pictures are the same: frames differ elsewhere while a face is at rest."""
     try:
-        return np.array_equal(_middle_of(one), _middle_of(other))
+        with supervised(one.path):
+            return np.array_equal(_middle_of(one), _middle_of(other))
     except UserError:
         return True  # which is told already
 
@@ -279,7 +282,12 @@ def _check_anew(
         where = one.path.relative_to(folder)
         if one.row.encoding is None or str(where) in doubtful:
             continue
-        face, is_there = read_photo(one.path, one.own_cut)
+        try:
+            with supervised(where):
+                face, is_there = read_photo(one.path, one.own_cut)
+        except UserError as error:
+            found.find(ANEW, where, str(error))
+            continue
         if not is_there or (one.own_cut and face.box.overlap(_middle(read_picture(one.path))) < _SAME_BOX):
             continue  # nothing to compare with
         found.checked[ANEW] += 1
@@ -314,7 +322,7 @@ def _check_log(path: Path, stock: Stock, found: _Inspection) -> None:
         try:
             told = json.loads(line)
             face, person = str(told["face"]), told["person"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             found.find(LOGS, f"{path}:{number}", "it is no line about a face")
             continue
         if face in rows:
@@ -337,7 +345,7 @@ def verify_index(file: str, observer: Observer, *, dry_run: bool = False) -> Ver
     try:
         if not (path.is_file() and path.stat().st_size):
             raise UserError(f"there is no index {path}; name a gallery, the folder of a group, or their index")
-        with PhotoIndex(path, "") as index:
+        with supervised(path), PhotoIndex(path, "") as index:
             wrong = _check_index(index, path, observer, found)
             repaired = not dry_run and wrong is not None
             if repaired and wrong:

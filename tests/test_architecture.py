@@ -14,7 +14,7 @@ FLOORS = [
     line.split()
     for line in """
         errors options
-        faces
+        faces supervise
         settings files dlib_dat inference remote
         fetch rows views draw graphs cluster calibrate sidecars lookthrough manifest
         models sheets stock

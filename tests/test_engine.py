@@ -46,9 +46,11 @@ class TestEveryEngine:
         assert any_engine.detect(np.full((90, 120, 3), 99, np.uint8)) == []
         assert any_engine.encode(np.full((90, 120, 3), 99, np.uint8), []) == []
 
-    @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (500, 3)])
+    @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (500, 3), (1, 2000), (2000, 1), (2, 5000)])
     def test_a_picture_of_any_shape_is_searched(self, any_engine: Engine, shape: tuple[int, int]):
-        assert any_engine.detect(np.zeros((*shape, 3), np.uint8)) == []
+        image = np.zeros((*shape, 3), np.uint8)
+        assert any_engine.detect(image) == []
+        assert not any_engine.photo(image, own_cut=True)[1]
 
     def test_one_person_is_near_and_another_far(self, any_engine: Engine, portraits):
         one, same, other = (

@@ -144,7 +144,7 @@ class TestSavings:
 
 class TestEndings:
     @pytest.mark.parametrize("stage", ["detect", "encode"])
-    def test_an_error_in_a_stage_surfaces_and_what_was_kept_stays_in_order(
+    def test_a_frame_that_fails_in_a_stage_is_told_once_and_the_others_are_classified(
         self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch, stage: str
     ) -> None:
         calls = 0
@@ -158,14 +158,64 @@ class TestEndings:
             return usual(self, image, *rest)
 
         monkeypatch.setattr(Engine, stage, failing)
-        with pytest.raises(ZeroDivisionError, match=stage):
-            run(tmp_path, short_clip, workers=1)
+        ended = run(tmp_path, short_clip, workers=1, observer=(observer := Observer()))
         monkeypatch.undo()
+        assert (ended.failed, len(observer.positions)) == (0, 4)
+        assert observer.problems == [
+            f"1 of 4 frames of {short_clip} could not be analysed (ZeroDivisionError: {stage}) and count as empty; "
+            "look into those, or save it anew"
+        ]
         kept = {line["face"] for line in lines(tmp_path)}
-        assert len(kept) == 2
+        assert len(kept) == 3
         assert {Path(name).stem for name in pictures(tmp_path)} == kept
         assert (tmp_path / "result" / "face_encodings").exists()
         assert len(run(tmp_path, short_clip).sightings or []) == 4  # nobody holds the folder
+
+    @pytest.mark.parametrize("stage", ["detect", "encode"])
+    def test_a_source_all_of_whose_frames_fail_has_failed_and_the_next_one_is_classified(
+        self, tmp_path: Path, short_clip: Path, closeups: dict[str, Image], monkeypatch: pytest.MonkeyPatch, stage: str
+    ) -> None:
+        photo = tmp_path / "photo.png"
+        cv2.imwrite(str(photo), closeups["obama.jpg"][:200])
+        usual = getattr(Engine, stage)
+
+        def failing(self: Engine, image: Image, *rest: Any) -> Any:
+            if len(image) == 200:
+                raise MemoryError
+            return usual(self, image, *rest)
+
+        monkeypatch.setattr(Engine, stage, failing)
+        ended = run(tmp_path, photo, short_clip, observer=(observer := Observer()))
+        assert (ended.failed, len(ended.sightings or [])) == (1, 4)
+        assert observer.problems == [
+            f"{photo} cannot be analysed (there is not enough memory); leave it out, or save it anew"
+        ]
+
+    def test_a_source_that_fails_as_nobody_expected_is_told_and_the_next_one_is_classified(
+        self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        usual = pipeline.open_source
+
+        def failing(path: str) -> Any:
+            if path == "7":
+                raise ZeroDivisionError("no frames a second")
+            return usual(path)
+
+        monkeypatch.setattr(pipeline, "open_source", failing)
+        with caplog.at_level("DEBUG"):
+            ended = run(tmp_path, "7", short_clip, observer=(observer := Observer()))
+        assert (ended.failed, len(ended.sightings or [])) == (1, 4)
+        assert observer.problems == [
+            "7 cannot be analysed (ZeroDivisionError: no frames a second); leave it out, or save it anew"
+        ]
+        assert any(record.exc_info for record in caplog.records)  # with a traceback for whoever looks into it
+
+    def test_a_picture_as_thin_as_can_be_is_a_source_without_a_face(self, tmp_path: Path, short_clip: Path) -> None:
+        for name, shape in (("flat.png", (1, 2000)), ("tall.png", (2000, 1))):
+            cv2.imwrite(str(tmp_path / name), np.zeros((*shape, 3), np.uint8))
+        assert (tmp_path / "flat.png").stat().st_size < 200
+        ended = run(tmp_path, tmp_path / "flat.png", tmp_path / "tall.png", short_clip)
+        assert (ended.failed, len(ended.sightings or [])) == (0, 4)
 
     def test_an_error_of_the_observer_before_the_first_frame_leaves_no_thread(
         self, tmp_path: Path, short_clip: Path
@@ -174,8 +224,8 @@ class TestEndings:
             def opened(self, source: object, sampling: object) -> None:
                 raise ZeroDivisionError("opened")
 
-        with pytest.raises(ZeroDivisionError):
-            run(tmp_path, short_clip, observer=Failing())
+        ended = run(tmp_path, short_clip, observer=(observer := Failing()))
+        assert (ended.failed, len(observer.problems)) == (1, 1)
         assert not [thread for thread in threading.enumerate() if thread.name == "decoding"]
 
     def test_a_stopped_run_saves_what_it_has_and_the_next_one_completes_it(
