@@ -194,6 +194,7 @@ class Sighting:
     quality: float | None = None  # 0 to 1; None = not assessed
     track: int | None = None  # faces with one number are one face over consecutive frames; None = alone
     emotion: Emotion | None = None  # None = not asked for when it was kept
+    fingerprint: str | None = None  # of the source's content, as in `Frame`; None for live sources
 
 
 def check_encoding(value: Any) -> Encoding:

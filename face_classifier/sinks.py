@@ -20,6 +20,7 @@ from face_classifier.faces import EMOTIONS, Emotion, Frame, Seen, Sighting
 from face_classifier.files import free_name, png_bytes, write_durably
 
 _BOX = ("top", "right", "bottom", "left")
+_NOBODY = Sighting(0, "", None, None)
 
 
 class Viewer(Protocol):
@@ -43,7 +44,7 @@ def record(sighting: Sighting) -> dict[str, Any]:
     }
     if sighting.emotion:
         fields["emotion"] = emotion_record(sighting.emotion)
-    return fields
+    return fields | {"fingerprint": sighting.fingerprint}
 
 
 def emotion_record(emotion: Emotion) -> dict[str, Any]:
@@ -75,11 +76,12 @@ def write_json_lines(file: TextIO, sightings: Iterable[Sighting]) -> None:
 
 
 def write_csv(file: TextIO, sightings: Iterable[Sighting]) -> None:
-    """The same fields as columns, the box as four; if any face has an emotion, its label and scores as eight more."""
+    """The same fields as columns, the box as four; if any face has an emotion, eight more for it before the last."""
     sightings = list(sightings)
-    columns = [name for field in record(Sighting(0, "", None, None)) for name in (_BOX if field == "box" else [field])]
+    *columns, last = (name for field in record(_NOBODY) for name in (_BOX if field == "box" else [field]))
     if any(sighting.emotion for sighting in sightings):
         columns += ["emotion", *EMOTIONS]
+    columns.append(last)
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
     for sighting in sightings:

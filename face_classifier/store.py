@@ -885,6 +885,7 @@ def _sighting(row: Row) -> Sighting:
         corrected=corrected,
         quality=row.quality,
         emotion=row.emotion,
+        fingerprint=row.fingerprint,
         track=None if corrected or row.pinned else row.track,
     )
 

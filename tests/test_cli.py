@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,8 +120,24 @@ def test_export_tells_faces_as_labelled_now_in_both_forms(run, clip: Path):
     rows = list(csv.DictReader(io.StringIO(run("export", "--format", "csv")[1])))
     assert list(rows[0]) == [
         "source", "frame", "position", "time", "top", "right", "bottom", "left", "face", "person", "distance",
+        "fingerprint",
     ]  # fmt: skip
     assert [int(rows[0][side]) for side in ("top", "right", "bottom", "left")] == lines[0]["box"]
+
+
+def test_export_and_json_lines_tell_faces_of_a_copied_clip_by_its_fingerprint(run, clip: Path):
+    Path("elsewhere").mkdir()
+    for name in ("a", "b"):  # copies lose their date, which the names of the faces are made of
+        os.utime(shutil.copyfile(clip, f"elsewhere/{name}.mp4"), (1e9 + ord(name), 1e9))
+        run(f"elsewhere/{name}.mp4", "-S", "2", "--result", name, "--jsonl", f"{name}.jsonl")
+    content = f"{clip.stat().st_size}-{hashlib.sha256(clip.read_bytes()).hexdigest()}"
+    for name in ("a", "b"):
+        exported = [json.loads(line) for line in run("export", "--result", name)[1].splitlines()]
+        kept = [json.loads(line) for line in Path(f"{name}.jsonl").read_text("utf-8").splitlines()]
+        for lines in (exported, kept):
+            assert [(list(line)[-1], line["fingerprint"]) for line in lines] == [("fingerprint", content)] * 2
+    rows = csv.DictReader(io.StringIO(run("export", "--result", "a", "--format", "csv")[1]))
+    assert [row["fingerprint"] for row in rows] == [content] * 2
 
 
 def test_people_prints_what_the_run_printed(run, clip: Path):
@@ -265,4 +283,4 @@ def test_a_misspelt_command_is_told_unless_it_is_a_file(run):
     assert_one_sentence(code, out, err)
     assert "did you mean recognize?" in err
     Path("recogniz").write_text("no video")
-    assert "recogniz is not a video" in run("recogniz")[2]
+    assert "recogniz is a text" in run("recogniz")[2]

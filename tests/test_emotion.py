@@ -215,9 +215,10 @@ def test_a_run_writes_emotions_to_its_lines_and_pictures(
     table = command("export", "--result", tmp_path / "result1", "--format", "csv").out
     (row,) = csv.DictReader(io.StringIO(table))
     assert row["emotion"] == "happy"
+    assert list(row)[-1] == "fingerprint"
     assert float(row["happy"]) == emotion["scores"]["happy"]
     header = command("export", "--result", tmp_path / "result0", "--format", "csv").out.splitlines()[0]
-    assert header == "source,frame,position,time,top,right,bottom,left,face,person,distance"
+    assert header == "source,frame,position,time,top,right,bottom,left,face,person,distance,fingerprint"
 
 
 def test_without_the_flag_an_emotion_of_an_earlier_run_is_not_shown(
