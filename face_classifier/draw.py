@@ -62,7 +62,7 @@ def annotate(image: Image, seen: Iterable[Seen]) -> Image:
         if face.box.left < width and face.box.right > 0 and face.box.top < height and face.box.bottom > 0
     ]
     for face in inside:
-        _draw_corners(drawn, face.box, UNKNOWN if face.person is None else KNOWN)
+        corners(drawn, face.box, UNKNOWN if face.person is None else KNOWN)
     for face in inside:  # after all corners, so that none crosses a name
         _draw_name(drawn, face)
     return drawn
@@ -80,7 +80,8 @@ def paste(image: Image, patch: Patch, left: int, top: int) -> None:
     under[:] = (under * (255 - alpha) + over[:, :, :3] * alpha + 127) // 255
 
 
-def _draw_corners(image: Image, box: Box, color: Color) -> None:
+def corners(image: Image, box: Box, color: Color) -> None:
+    """Mark a face in ``image``, (height, width, 3) uint8 BGR, in place; ``box``: pixels, may leave the picture."""
     thickness = max(1, round(min(image.shape[:2]) / 240))
     length = max(2 * thickness, round(min(box.width, box.height) * 0.22))
     for grow, ink in ((max(1, thickness // 2), SHADE), (0, color)):  # a dark rim keeps it visible on any ground

@@ -19,7 +19,7 @@ from face_classifier import draw
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import StoppedError, UserError
 from face_classifier.explain import Near, to_averages
-from face_classifier.faces import Detection, Face, Frame, Image, Match, Seen, Sighting
+from face_classifier.faces import Detection, Face, Frame, Image, Match, Seen, Sighting, cut
 from face_classifier.frames import open_source
 from face_classifier.galleries import Gallery, opened, people_of, threshold_of
 from face_classifier.picture import Picture, read_picture
@@ -31,7 +31,7 @@ from face_classifier.sinks import Window
 from face_classifier.source import Sampling
 from face_classifier.spaces import BY_ENCODER
 from face_classifier.stock import UNKNOWNS, check_name
-from face_classifier.store import Store, cut
+from face_classifier.store import Store
 from face_classifier.supervise import Frames, supervised
 
 # Of 65 people with 12 pictures in LFW, 1, 2, 4, 6 and 8 chosen views let .85, .95, .985, .992 and .992 of the others be

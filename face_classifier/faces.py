@@ -210,3 +210,14 @@ def check_encoding(value: Any) -> Encoding:
 def as_rgb(image: Image) -> Image:
     """BGR to RGB or back: a contiguous copy, since dlib silently loses faces on negative-stride views."""
     return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def cut(image: Image, box: Box) -> Image:
+    """The part of a picture in ``box``, padded with black where the box leaves the picture."""
+    height, width = image.shape[:2]
+    top, left = max(0, box.top), max(0, box.left)
+    bottom, right = min(height, box.bottom), min(width, box.right)
+    whole = np.zeros((box.height, box.width, 3), np.uint8)
+    if top < bottom and left < right:
+        whole[top - box.top : bottom - box.top, left - box.left : right - box.left] = image[top:bottom, left:right]
+    return whole

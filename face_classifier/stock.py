@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from face_classifier import views
+from face_classifier import montages, views
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
 from face_classifier.files import PART
@@ -25,7 +25,7 @@ TABLE = "faces.sqlite"
 _OURS = {views.PICKLE, TABLE, f"{TABLE}-wal", f"{TABLE}-shm", f"{TABLE}-journal"}
 _LITTER = {"Thumbs.db", "desktop.ini"}  # file managers leave them in every folder
 _JOINERS = "\u200c\u200d"  # they cannot be seen, but names in Persian or Malayalam need them
-_OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?")
+_OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?\.png")
 _LONGEST_NAME = 200  # bytes: file systems allow 255, and its montages' names are longer
 _SPEAKERS = 8  # faces that stand for a person of whom the user says who it is not: some may be deleted or wrong
 
@@ -127,7 +127,7 @@ def check_name(name: str) -> None:
         reason = "is empty"
     elif name == UNKNOWNS:
         reason = "is the folder of the faces of nobody"
-    elif name in _OURS or views.MONTAGE.fullmatch(name):
+    elif name in _OURS or montages.MONTAGE.fullmatch(name):
         reason = "is a file of the program's own"
     elif name in _LITTER:
         reason = "is a file that file managers leave everywhere"
@@ -141,14 +141,14 @@ def check_name(name: str) -> None:
         raise UserError(f"the name {name!r} {reason}, so no folder can be called so; give another name")
 
 
-def is_own_cut(entry: Entry) -> bool:
-    """Whether it is named as the program names what it cuts from frames."""
-    return entry.file.endswith(".png") and _OWN_CUT.fullmatch(entry.stem) is not None
+def is_own_cut(file: str) -> bool:
+    """Whether a picture is named as the program names what it cuts from frames."""
+    return _OWN_CUT.fullmatch(file) is not None
 
 
 def is_cut(row: Row, entry: Entry) -> bool:
     """Whether the program cut it from a frame, by its row or by its name."""
-    return row.source is not None or is_own_cut(entry)
+    return row.source is not None or is_own_cut(entry.file)
 
 
 def copy_told(copy: tuple[Entry, Entry]) -> str:
@@ -192,7 +192,7 @@ def _scan_people(root: Path, prefix: str, scan: Scan) -> None:
             scan.problems.append(f"{entry.path} is a link and is left alone; move the pictures themselves here")
         elif entry.is_dir():
             _scan_person(entry, prefix + entry.name, scan)
-        elif entry.name not in _OURS and not views.MONTAGE.fullmatch(entry.name) and ".damaged" not in entry.name:
+        elif entry.name not in _OURS and not montages.MONTAGE.fullmatch(entry.name) and ".damaged" not in entry.name:
             scan.problems.append(f"{entry.path} lies in no person's folder and is left alone")
 
 
@@ -305,7 +305,7 @@ def _tell_copies(entries: list[Entry], known: list[tuple[Row, Entry]]) -> tuple[
     stems = {stem for row, entry in known for stem in (row.face, entry.stem)}
     copies = []
     for entry in entries:
-        if original is None or (is_own_cut(entry) and entry.stem not in stems):
+        if original is None or (is_own_cut(entry.file) and entry.stem not in stems):
             firsts.append(entry)
             original = original or entry
         else:

@@ -22,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from face_classifier import views
+from face_classifier import montages, views
 from face_classifier.errors import UserError
-from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Image, Match, Sighting
+from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Image, Match, Sighting, cut
 from face_classifier.files import FolderLock, content_hash, free_name, png_bytes, sync_folder, write_durably
+from face_classifier.montages import Portrait
 from face_classifier.rows import DELETED, KEPT, REJECTED, Row, Rows
 from face_classifier.stock import (
     ASIDE,
@@ -253,7 +254,7 @@ class Store:
 
     def _new_row(self, entry: Entry, content: str, read: _PhotoReader) -> Row | None:
         """Give a picture its row, at once: a gallery without any takes long, and may be interrupted."""
-        own_cut = is_own_cut(entry)
+        own_cut = is_own_cut(entry.file)
         result = read(entry, own_cut=own_cut)
         if result is None:
             return None
@@ -306,7 +307,7 @@ class Store:
     def wrong_views(self, stock: Stock) -> Iterator[tuple[str, str]]:
         """(file, what is wrong with it) of the pickle and of each montage that do not agree with the pictures."""
         sheets, encodings = self._views_of(
-            (one.folder, one.path.name, one.row.hash, one.row.encoding)
+            (self._portrait(one.folder, one.path.name, one.row.hash, one.row), one.row.encoding)
             for one in stock.lying
             if one.row.encoding is not None and not one.rejected
         )
@@ -317,7 +318,7 @@ class Store:
             path = self.folder / file
             if made.get(file) != digest or not path.is_file():
                 yield file, "does not show the faces of today" if path.is_file() else "is missing"
-            elif not views.shows_the_same(path.read_bytes(), views.draw_montage(parts)):
+            elif not montages.shows_the_same(path.read_bytes(), montages.draw_montage(parts)):
                 yield file, "is damaged"
         for file in self._montages() - sheets.keys():
             yield file, "shows faces that are not there"
@@ -718,26 +719,27 @@ class Store:
     def write_views(self, faces: Iterable[Sighting]) -> None:
         """Bring montages and pickle up to date with ``faces``, the outcome of the latest look."""
         places = {face_id: (folder, file, content) for face_id, folder, file, content in self._rows.places()}
-        sheets, encodings = self._views_of((*places[face.id], face.encoding) for face in faces)
+        sheets, encodings = self._views_of((self._portrait(*places[face.id], face), face.encoding) for face in faces)
         self._write_montages(sheets)
         self._write_pickle(encodings)
 
-    def _views_of(
-        self, faces: Iterable[tuple[str, str, str, Encoding | None]]
-    ) -> tuple[dict[str, tuple[str, list[Path]]], dict[str, Encoding]]:
-        """What the montages and the pickle should hold of faces, each by folder, file, content hash and encoding.
+    def _portrait(self, folder: str, file: str, content: str, face: Row | Sighting) -> Portrait:
+        box = None if face.source is not None or is_own_cut(file) else face.box
+        return Portrait(self.folder / folder / file, content, box, folder != UNKNOWNS)
 
-        A montage: a digest, and its pictures.
-        """
+    def _views_of(
+        self, faces: Iterable[tuple[Portrait, Encoding | None]]
+    ) -> tuple[dict[str, tuple[str, list[Portrait]]], dict[str, Encoding]]:
+        """What the montages and the pickle should hold of faces. A montage: a digest, and its portraits."""
         by_file: dict[str, list[Encoding]] = defaultdict(list)
-        by_folder: dict[str, list[tuple[Path, str]]] = defaultdict(list)
-        for folder, file, content, encoding in faces:
+        by_folder: dict[str, list[Portrait]] = defaultdict(list)
+        for portrait, encoding in faces:
             if encoding is not None:
-                by_file[file].append(encoding)
-            by_folder[folder].append((self.folder / folder / file, content))
-        sheets: dict[str, tuple[str, list[Path]]] = {}
-        for name, paths in by_folder.items():
-            sheets |= views.montage_sheets(name, sorted(paths))
+                by_file[portrait.path.name].append(encoding)
+            by_folder[portrait.path.parent.name].append(portrait)
+        sheets: dict[str, tuple[str, list[Portrait]]] = {}
+        for name, portraits in by_folder.items():
+            sheets |= montages.montage_sheets(name, sorted(portraits, key=lambda one: one.path))
         # The pickle knows file names alone: what they do not tell apart is left out.
         return sheets, {name: found[0] for name, found in by_file.items() if len(found) == 1}
 
@@ -748,13 +750,13 @@ class Store:
         self.old_encodings()  # sets a damaged one aside before it is replaced
         self._write_view(path, content)
 
-    def _write_montages(self, wanted: dict[str, tuple[str, list[Path]]]) -> None:
+    def _write_montages(self, wanted: dict[str, tuple[str, list[Portrait]]]) -> None:
         made = self._rows.view_digests()
         drawn = {
             file: digest
             for file, (digest, parts) in wanted.items()
             if not (made.get(file) == digest and os.path.lexists(self.folder / file))
-            and self._write_view(self.folder / file, views.draw_montage(parts))
+            and self._write_view(self.folder / file, montages.draw_montage(parts))
         }
         for file in self._montages() - wanted.keys():
             os.unlink(self.folder / file)
@@ -766,7 +768,7 @@ class Store:
 
     def _montages(self) -> set[str]:
         with os.scandir(self.folder) as listing:
-            return {entry.name for entry in listing if entry.is_file() and views.MONTAGE.fullmatch(entry.name)}
+            return {entry.name for entry in listing if entry.is_file() and montages.MONTAGE.fullmatch(entry.name)}
 
     def _write_view(self, path: Path, content: bytes) -> bool:
         try:
@@ -825,17 +827,6 @@ def _as_last_seen() -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FoldersChangedError from error
-
-
-def cut(image: Image, box: Box) -> Image:
-    """The part of a picture in ``box``, padded with black where the box leaves the picture."""
-    height, width = image.shape[:2]
-    top, left = max(0, box.top), max(0, box.left)
-    bottom, right = min(height, box.bottom), min(width, box.right)
-    whole = np.zeros((box.height, box.width, 3), np.uint8)
-    if top < bottom and left < right:
-        whole[top - box.top : bottom - box.top, left - box.left : right - box.left] = image[top:bottom, left:right]
-    return whole
 
 
 def _state_in(folder: str) -> str:

@@ -1,27 +1,18 @@
-"""Views of a result folder: the `face_encodings` pickle and the montages. Made from folders and rows, never trusted."""
+"""The `face_encodings` pickle, a view of a result folder for other programs: made from its rows, never trusted."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
-import imutils
 import numpy as np
 
-from face_classifier.faces import Encoding, Image, check_encoding
-from face_classifier.files import png_bytes
+from face_classifier.faces import Encoding, check_encoding
 
 PICKLE = "face_encodings"
-MONTAGE = re.compile(r"montage\..+-\d{2,}\.png", re.DOTALL)
-_TILE = (128, 128)  # width, height in pixels
-_TILES = (6, 2)  # columns, rows
-_ALIKE = 2  # levels of 256, on average over a montage
 
 
 class _Pickler(pickle.Pickler):
@@ -113,42 +104,3 @@ def pickle_bytes(encodings: Mapping[str, Encoding]) -> bytes:
     content = io.BytesIO()
     _Pickler(content, protocol=4).dump(dict(encodings))
     return content.getvalue()
-
-
-def montage_sheets(name: str, pictures: Sequence[tuple[Path, str]]) -> dict[str, tuple[str, list[Path]]]:
-    """The montages of one folder: file name -> (digest of what is on it, its pictures).
-
-    ``pictures``: (path, content hash) of each face, in the order of the tiles.
-    """
-    columns, rows = _TILES
-    sheets = {}
-    for number, first in enumerate(range(0, len(pictures), columns * rows)):
-        part = pictures[first : first + columns * rows]
-        digest = hashlib.sha256("\n".join(content for _, content in part).encode()).hexdigest()
-        sheets[f"montage.{name}-{number:02d}.png"] = digest, [path for path, _ in part]
-    return sheets
-
-
-def shows_the_same(one: bytes, other: bytes) -> bool:
-    """Whether two pictures agree to a level or two; other versions of OpenCV do not make the very same."""
-    images = [cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-              for content in (one, other)]  # fmt: skip
-    if images[0] is None or images[1] is None or images[0].shape != images[1].shape:
-        return one == other
-    return bool(np.abs(images[0].astype(np.int16) - images[1]).mean() < _ALIKE)
-
-
-def draw_montage(pictures: Sequence[Path]) -> bytes:
-    """A PNG of 6 x 2 tiles of 128 x 128 pixels; a picture that cannot be read leaves its tile black."""
-    tiles = [_tile(path) for path in pictures]
-    sheet = imutils.build_montages(tiles, _TILE, _TILES)[0]
-    return png_bytes(sheet)
-
-
-def _tile(path: Path) -> Image:
-    try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    except (OSError, cv2.error):
-        image = None
-    return np.zeros((*_TILE, 3), np.uint8) if image is None else image.astype(np.uint8, copy=False)

@@ -25,11 +25,11 @@ from face_classifier import cli, demo, models
 from face_classifier.camera import Camera
 from face_classifier.classify import Classifier
 from face_classifier.engine import Engine, make_engine
-from face_classifier.faces import Face, Frame, Image, Sighting
+from face_classifier.faces import Face, Frame, Image, Sighting, cut
 from face_classifier.people import PersonDB
 from face_classifier.photos import FaceFinder
 from face_classifier.picture import read_picture
-from face_classifier.store import Store, cut
+from face_classifier.store import Store
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,11 +16,12 @@ FLOORS = [
         errors options
         faces supervise
         settings files dlib_dat inference remote
-        fetch rows views draw graphs cluster calibrate sidecars lookthrough manifest
-        models sheets stock
         source
         containers
         video camera picture
+        fetch rows views draw graphs cluster calibrate sidecars lookthrough manifest
+        models sheets montages
+        stock
         frames detect mmod encode sface quality emotion follow ahead people rethink store sinks demo plane
         spaces engine
         classify explain audit replay suggest photos group shelf
@@ -48,9 +49,9 @@ LIBRARIES = {
         "threadpoolctl": "plane",
         "pickle": "views",
         "sqlite3": "photos rows store",
-        "imutils": "views",
-        "cv2": "demo detect draw emotion encode engine camera explain files follow mmod photos quality recommend "
-        "sface sheets sinks suggest video views",
+        "imutils": "montages",
+        "cv2": "camera demo detect draw emotion encode engine explain files follow mmod montages photos quality "
+        "recommend sface sheets sinks suggest video",
         "PIL": "picture draw sidecars",
         "fontTools": "draw",
         "yaml": "settings",

@@ -14,11 +14,10 @@ import pytest
 
 from face_classifier.ahead import Ahead
 from face_classifier.engine import Engine
-from face_classifier.faces import Box, Detection, Face, Frame, Image
+from face_classifier.faces import Box, Detection, Face, Frame, Image, cut
 from face_classifier.follow import Followed, Follower, StillScene
 from face_classifier.frames import open_source
 from face_classifier.source import Sampling
-from face_classifier.store import cut
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
 

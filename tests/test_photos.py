@@ -15,7 +15,7 @@ from PIL import Image as Pictures
 
 from face_classifier.engine import Engine
 from face_classifier.errors import UserError
-from face_classifier.faces import Box, Face, Image
+from face_classifier.faces import Box, Face, Image, cut
 from face_classifier.photos import (
     LARGER,
     MOST_BYTES,
@@ -28,7 +28,6 @@ from face_classifier.photos import (
     find_pictures,
     tile_image,
 )
-from face_classifier.store import cut
 
 PhotoFolder = Callable[..., Path]
 OBAMA, AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"

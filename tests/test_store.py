@@ -17,12 +17,12 @@ import pytest
 from conftest import Gallery
 
 from face_classifier.errors import UserError
-from face_classifier.faces import Box, Face, Frame, Image, Match
+from face_classifier.faces import Box, Face, Frame, Image, Match, cut
 from face_classifier.files import PART, content_hash
 from face_classifier.picture import read_picture
 from face_classifier.rows import Row, Rows
 from face_classifier.stock import UNKNOWNS
-from face_classifier.store import FoldersChangedError, Store, cut
+from face_classifier.store import FoldersChangedError, Store
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 
