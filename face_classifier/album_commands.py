@@ -46,6 +46,7 @@ def _reject(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
 @click.option("--index", "indexes", multiple=True, metavar="FILE", help="Check what remembers the photos of a gallery.")
 @click.option("--encodings", is_flag=True, help="Encode every picture anew to compare.")
 @click.option("--dry-run", is_flag=True, help="Repair nothing.")
+@click.option("--yes", is_flag=True, help="Yes, the faces that are missing, or went at once, are to be deleted.")
 @json_option
 def _verify(
     result: str | None,
@@ -53,6 +54,7 @@ def _verify(
     indexes: tuple[str, ...],
     encodings: bool,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Check that folders, encodings, views, indexes and logs agree, and repair what can be."""
@@ -60,9 +62,10 @@ def _verify(
 
     observer = screen.Screen()
     parts = [verify.verify_index(index, observer, dry_run=dry_run) for index in indexes]
-    if result or logs or encodings or not indexes:
+    if result or logs or encodings or yes or not indexes:
         chosen = settings.load({"result": result})
-        parts.insert(0, verify.verify(chosen, observer, logs=logs, encodings=encodings, dry_run=dry_run))
+        checked = verify.verify(chosen, observer, logs=logs, encodings=encodings, dry_run=dry_run, confirmed=yes)
+        parts.insert(0, checked)
     verified = verify.joined(parts)
     observer.finish()
     if as_json:

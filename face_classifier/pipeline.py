@@ -16,6 +16,7 @@ from face_classifier.classify import Classifier, Plan
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.faces import Detection, Face, Frame, Seen, Sighting
+from face_classifier.files import FolderGoneError
 from face_classifier.follow import StillScene
 from face_classifier.frames import Source, find_sources, open_source
 from face_classifier.galleries import (
@@ -89,6 +90,8 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
                 try:
                     with supervised(path):
                         run.watch(path)
+                except FolderGoneError:
+                    break  # which the end tells
                 except UserError as error:
                     failed += 1
                     observer.problem(str(error))

@@ -5,6 +5,7 @@ A row is durable (WAL, synchronous FULL) when the call that wrote it returns.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -18,11 +19,10 @@ import numpy as np
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Emotion, Encoding, Face, check_encoding
 
-KEPT, REJECTED, DELETED = "kept", "rejected", "deleted"
+KEPT, REJECTED, DELETED, MISSING = "kept", "rejected", "deleted", "missing"
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE faces (
+_VERSION = 2  # 1 knows no `missing` faces, and would take them for deleted
+_FACES = """(
     id INTEGER PRIMARY KEY,
     face TEXT NOT NULL,          -- the stem of the picture's file when first written
     folder TEXT NOT NULL,        -- where the picture lay when last seen
@@ -30,7 +30,7 @@ CREATE TABLE faces (
     size INTEGER NOT NULL,       -- bytes
     mtime INTEGER NOT NULL,      -- ns since 1970
     hash TEXT NOT NULL,          -- SHA-256 of the picture's content
-    state TEXT NOT NULL CHECK (state IN ('kept', 'rejected', 'deleted')),
+    state TEXT NOT NULL CHECK (state IN ('kept', 'rejected', 'deleted', 'missing')),
     source TEXT, fingerprint TEXT, frame INTEGER,
     position REAL,               -- seconds, the source's clock
     time TEXT,                   -- ISO 8601, UTC
@@ -42,11 +42,16 @@ CREATE TABLE faces (
     distance REAL,               -- L2, at that decision
     intent TEXT,                 -- the folder into which the program is moving it right now
     pinned INTEGER NOT NULL,     -- 1: it lies in `unknowns` because the user put it there
-    track INTEGER                -- rows with one number are one face over consecutive frames
+    track INTEGER,               -- rows with one number are one face over consecutive frames
+    missing TEXT                 -- ISO 8601, UTC: when it was found to be `missing`
 );
 CREATE INDEX faces_seen ON faces (fingerprint, position);
 CREATE INDEX faces_hash ON faces (hash);
 CREATE INDEX faces_face ON faces (face);
+CREATE INDEX faces_track ON faces (track);
+"""
+_SCHEMA = f"""
+CREATE TABLE faces {_FACES}
 CREATE TABLE moves (             -- what the user did to the folders between two looks
     face INTEGER NOT NULL, origin TEXT NOT NULL, target TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('rename', 'move', 'delete', 'revive')),
@@ -55,7 +60,6 @@ CREATE TABLE moves (             -- what the user did to the folders between two
 CREATE TABLE apart (             -- tracks that shared a frame, the lower number first: two people
     one INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY (one, other)
 ) WITHOUT ROWID;
-CREATE INDEX faces_track ON faces (track);
 CREATE TABLE refused (           -- the user said that face `one` is not the person of face `other`
     one INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY (one, other)
 ) WITHOUT ROWID;
@@ -110,11 +114,21 @@ class Row:
     box: Box | None = None
     encoding: Encoding | None = None
     emotion: Emotion | None = None
+    missing: datetime | None = None  # since when it is MISSING
 
 
-_PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion"))]
-_COLUMNS = [*_PLAIN, "time", "top", "right", "bottom", "left", "encoding"]
+_PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion", "missing"))]
+_FIRST_COLUMNS = [*_PLAIN, "time", "top", "right", "bottom", "left", "encoding"]  # of version 1
+_COLUMNS = [*_FIRST_COLUMNS, "missing"]
 _QUOTED = ", ".join(f'"{column}"' for column in _COLUMNS)
+_FIRST_QUOTED = ", ".join(f'"{column}"' for column in ("id", *_FIRST_COLUMNS))
+_FROM_1 = f"""
+CREATE TABLE faces_anew {_FACES.partition(";")[0]};
+INSERT INTO faces_anew ({_FIRST_QUOTED}) SELECT {_FIRST_QUOTED} FROM faces;
+DROP TABLE faces;
+ALTER TABLE faces_anew RENAME TO faces;
+{_FACES.partition(";")[2]}
+"""
 _SELECT = (
     f"SELECT id, {_QUOTED}, engine, scores FROM faces "
     "LEFT JOIN (SELECT face AS of_face, engine, scores FROM emotions) ON of_face = id"
@@ -124,7 +138,22 @@ _SCORES = np.dtype("<f4")
 _ROWLESS = ("apart", "refused")
 _TABLES = ("faces", "emotions", "encodings", "moves", "sources", "marks", *_ROWLESS)  # all but what is made from them
 _LEAST_BYTES = 16  # of a record
-_COUNTS = "(state = 'kept' OR encoding IS NOT NULL)"  # the rows whose pictures lie somewhere
+_COUNTS = "(state IN ('kept', 'missing') OR encoding IS NOT NULL)"  # whose pictures are or may return
+_CORRUPT = 11  # SQLite's code of a page that is damaged, rather than one that cannot be read just now
+
+
+class DamagedTableError(UserError):
+    """The table holds what cannot be; the disk is not to blame."""
+
+
+def _is_damage(error: Exception) -> bool:
+    """Tells a damaged table from one that cannot be read or written just now."""
+    return not isinstance(error, sqlite3.OperationalError) or "decode" in str(error)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a table that could not be opened may be read a moment later."""
+    return isinstance(error, sqlite3.OperationalError) and "disk I/O error" in str(error)
 
 
 class Rows:
@@ -153,6 +182,10 @@ class Rows:
             self._database.execute("PRAGMA synchronous = FULL")
         if version == 0:
             self._database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+        elif version == 1 and writing:
+            self._database.executescript(f"BEGIN IMMEDIATE;{_FROM_1}PRAGMA user_version = {_VERSION};COMMIT;")
+        elif version == 1:
+            self._database.execute("CREATE TEMP VIEW faces AS SELECT *, NULL AS missing FROM main.faces")
         present = {name for (name,) in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for name in _ADDED.keys() - present:
             # A reader must not change the file, but may have an empty table of its own.
@@ -170,15 +203,23 @@ class Rows:
             if "no such" in str(error):
                 raise sqlite3.DatabaseError(str(error)) from error
             raise
-        found = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise sqlite3.DatabaseError(" ".join(str(found).split()))
+        for message in self._complaints("quick_check(1)"):
+            raise sqlite3.DatabaseError(message)
+
+    def _complaints(self, check: str) -> list[str]:
+        """What SQLite finds wrong. Raises sqlite3.OperationalError where it is the disk that cannot be read."""
+        found = [" ".join(str(message).split()) for (message,) in self._database.execute(f"PRAGMA {check}")]
+        for message in found:
+            # It tells a page that cannot be read as if that were a fault of the table.
+            code = re.search(r"unable to get the page\. error code=([0-9]+)", message)
+            if code and int(code[1]) & 0xFF != _CORRUPT:
+                raise sqlite3.OperationalError(f"disk I/O error: {message}")
+        return [message for message in found if message != "ok"]
 
     def faults(self) -> list[tuple[str, str]]:
         """(file or face, what is wrong) of everything that cannot be so, whatever the pictures are."""
-        found = [
-            (self._path.name, str(message)) for (message,) in self._execute("PRAGMA integrity_check") if message != "ok"
-        ]
+        with self._telling():
+            found = [(self._path.name, message) for message in self._complaints("integrity_check")]
         return found or [(face, reason) for _, face, reason in self._faulty_rows()]
 
     def _faulty_rows(self) -> Iterator[tuple[int, str, str]]:
@@ -189,6 +230,8 @@ class Rows:
                     if row.encoding is not None:
                         check_encoding(row.encoding)
             except (sqlite3.Error, ValueError, TypeError) as error:
+                if not _is_damage(error):
+                    raise UserError(f"{self._path} cannot be read ({error}); try again when its disk can be") from error
                 yield face_id, face.decode("utf-8", "replace"), " ".join(str(error).split())
 
     def mend(self) -> None:
@@ -215,9 +258,9 @@ class Rows:
         self._has_emotions = True  # from now on maybe
         with suppress(sqlite3.Error), closing(_connect_to_read(damaged)) as old, self.together():
             for table in _TABLES:
-                for record in _readable(old, table, damaged.stat().st_size // _LEAST_BYTES):
+                for columns, record in _readable(old, table, damaged.stat().st_size // _LEAST_BYTES):
                     marks = ", ".join("?" * len(record))
-                    self._execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", record)
+                    self._execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", record)
 
     def doubt(self, face_id: int, *, encoding: bool) -> None:
         """Have the next look read a picture whatever its size and time; ``encoding``: and encode it in any case."""
@@ -233,7 +276,8 @@ class Rows:
         try:
             yield
         except (sqlite3.Error, ValueError) as error:
-            raise UserError(
+            kind = DamagedTableError if _is_damage(error) else UserError
+            raise kind(
                 f"{self._path} cannot be used ({error}); make sure that the disk is not full, or move that file away: "
                 "faces and names stay, and it is made anew"
             ) from error
@@ -306,9 +350,12 @@ class Rows:
         return {space for (space,) in self._execute("SELECT DISTINCT space FROM faces WHERE encoding IS NOT NULL")}
 
     def not_prepared(self, space: str) -> list[Row]:
-        """Kept and rejected faces without an encoding by an encoder, neither their own nor one waiting for `switch`."""
+        """Kept and rejected faces without an encoding by an encoder, neither their own nor one waiting for `switch`.
+
+        Missing ones have no picture that could be encoded.
+        """
         return self._select(
-            f"WHERE {_COUNTS} AND (encoding IS NULL OR space <> ?) AND NOT EXISTS "
+            f"WHERE {_COUNTS} AND state <> 'missing' AND (encoding IS NULL OR space <> ?) AND NOT EXISTS "
             "(SELECT 1 FROM encodings WHERE face = id AND space = ? AND hash = faces.hash) ORDER BY id",
             space,
             space,
@@ -436,15 +483,18 @@ def _open_as(path: Path, mode: str) -> sqlite3.Connection:
     return database
 
 
-def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[tuple[Any, ...]]:
-    """The records of a damaged table, one by one: a torn page must not hide those on the others."""
-    if table in _ROWLESS:
+def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The columns and values of a damaged table's records, one by one: a torn page must not hide those on the others.
+
+    An older version has fewer columns.
+    """
+    whole = [(f"SELECT * FROM {table}", ())] if table in _ROWLESS else ()
+    for statement, values in whole or ((f"SELECT * FROM {table} WHERE rowid = ?", (n,)) for n in range(1, most)):
         with suppress(sqlite3.Error):
-            yield from database.execute(f"SELECT * FROM {table}")
-        return
-    for number in range(1, most):
-        with suppress(sqlite3.Error):
-            yield from database.execute(f"SELECT * FROM {table} WHERE rowid = ?", (number,))
+            records = database.execute(statement, values)
+            columns = ", ".join(f'"{name}"' for name, *_ in records.description)
+            for record in records:
+                yield columns, record
 
 
 def _values(row: Row) -> list[Any]:
@@ -454,15 +504,18 @@ def _values(row: Row) -> list[Any]:
         row.time.isoformat() if row.time else None,
         *box,
         row.encoding.astype(_FLOATS).tobytes() if row.encoding is not None else None,
+        row.missing.isoformat() if row.missing else None,
     ]
 
 
 def _row(record: tuple[Any, ...]) -> Row:
     row = Row(*record[1 : 1 + len(_PLAIN)])
     row.id, row.pinned = record[0], bool(row.pinned)
-    time, top, right, bottom, left, encoding, engine, scores = record[1 + len(_PLAIN) :]
+    time, top, right, bottom, left, encoding, missing, engine, scores = record[1 + len(_PLAIN) :]
     if time is not None:
         row.time = datetime.fromisoformat(time)
+    if missing is not None:
+        row.missing = datetime.fromisoformat(missing)
     if top is not None:
         row.box = Box(top, right, bottom, left)
     if encoding is not None:

@@ -14,9 +14,9 @@ from typing import NamedTuple, TypeVar
 from face_classifier import montages, views
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
-from face_classifier.files import PART
+from face_classifier.files import PART, retried
 from face_classifier.manifest import is_album
-from face_classifier.rows import DELETED, KEPT, REJECTED, Row
+from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, Row
 
 UNKNOWNS = "unknowns"
 ASIDE = ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person
@@ -27,6 +27,8 @@ _LITTER = {"Thumbs.db", "desktop.ini"}  # file managers leave them in every fold
 _JOINERS = "\u200c\u200d"  # they cannot be seen, but names in Persian or Malayalam need them
 _OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?\.png")
 _LONGEST_NAME = 200  # bytes: file systems allow 255, and its montages' names are longer
+# Of faces that went between two looks. From there on it may be a disk that is not mounted, or a slip of the mouse.
+_MANY, _SHARE = 20, 1 / 3
 _SPEAKERS = 8  # faces that stand for a person of whom the user says who it is not: some may be deleted or wrong
 
 _T = TypeVar("_T")
@@ -53,12 +55,19 @@ class Scan:
     entries: list[Entry] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
-    unread: set[tuple[str, str]] = field(default_factory=set)  # (folder, file), or (folder, "") for all in it
+    blind: bool = False  # something could not be looked at, where any picture may lie
+    unread: list[Entry] = field(default_factory=list)  # whose content could not be read
+    elsewhere: set[tuple[str, str]] = field(default_factory=set)  # (folder, file or ""): moved to where nobody looks
     parts: list[str] = field(default_factory=list)  # paths of what a killed process left half written
 
     def hides(self, row: Row) -> bool:
-        aside = is_aside(row.folder) and (ASIDE, "") in self.unread
-        return aside or (row.folder, row.file) in self.unread or (row.folder, "") in self.unread
+        """Whether the picture of a row that was not found may lie where nothing could be seen."""
+        return (
+            self.blind
+            or any(row.file == entry.file or row.size == entry.size for entry in self.unread)
+            or (row.folder, row.file) in self.elsewhere
+            or ((row.folder, "") in self.elsewhere and row.folder not in self.folders)
+        )
 
 
 @dataclass
@@ -69,8 +78,9 @@ class Settled:
     hashes: dict[Entry, str] = field(default_factory=dict)  # of those that had to be read
     new: list[Entry] = field(default_factory=list)
     copies: list[tuple[Entry, Entry]] = field(default_factory=list)  # (copy, the one that counts)
-    gone: list[Row] = field(default_factory=list)
-    unseen: list[Row] = field(default_factory=list)  # whose pictures lie where nothing could be read
+    gone: list[Row] = field(default_factory=list)  # whose pictures were there at the latest look
+    missing: list[Row] = field(default_factory=list)  # that were missing, and still are
+    unseen: list[Row] = field(default_factory=list)  # whose pictures may lie where nothing could be seen
 
 
 class Lying(NamedTuple):
@@ -95,6 +105,7 @@ class Stock:
     lying: list[Lying]  # rejected ones too
     new: list[tuple[str, Path]]  # folder and path of each picture without a row
     gone: list[Row]  # whose picture is in no folder
+    missing: list[Row]  # of which that is known, and not yet believed
     unfinished: list[str]  # what a killed process left: paths of half written files, faces that were being moved
     problems: list[str]  # sentences about what is left alone
 
@@ -180,7 +191,7 @@ def scan_folder(root: Path) -> Scan:
     except FileNotFoundError:
         pass
     except OSError as error:
-        scan.unread.add((ASIDE, ""))
+        scan.blind = True
         scan.problems.append(f"{aside} cannot be read ({error.strerror}) and is left alone")
     return scan
 
@@ -189,6 +200,7 @@ def _scan_people(root: Path, prefix: str, scan: Scan) -> None:
     """The folders in ``root``, each called by ``prefix`` and its name. Raises OSError."""
     for entry in _visible(str(root), scan):
         if entry.is_symlink():
+            scan.elsewhere.add((prefix + entry.name, ""))
             scan.problems.append(f"{entry.path} is a link and is left alone; move the pictures themselves here")
         elif entry.is_dir():
             _scan_person(entry, prefix + entry.name, scan)
@@ -201,13 +213,15 @@ def _scan_person(folder: os.DirEntry[str], name: str, scan: Scan) -> None:
     try:
         entries = _visible(folder.path, scan)
     except OSError as error:
-        scan.unread.add((name, ""))
+        scan.blind = True
         scan.problems.append(f"{folder.path} cannot be read ({error.strerror}) and is left alone")
         return
     for entry in entries:
         if entry.is_symlink():
+            scan.elsewhere.add((name, entry.name))
             scan.problems.append(f"{entry.path} is a link and is left alone; move the picture itself here")
         elif entry.is_dir():
+            scan.elsewhere.add((entry.name, ""))
             scan.problems.append(f"{entry.path} is a folder inside a person's folder and is left alone")
         elif not entry.is_file() or os.path.splitext(entry.name)[1].lower() not in _PICTURES:
             scan.problems.append(f"{entry.path} is no picture and is left alone")
@@ -215,16 +229,20 @@ def _scan_person(folder: os.DirEntry[str], name: str, scan: Scan) -> None:
             try:
                 stat = entry.stat(follow_symlinks=False)
             except OSError:  # on its way to another folder
-                scan.unread.add((name, entry.name))
+                scan.blind = True
             else:
                 scan.entries.append(Entry(name, entry.name, stat.st_size, stat.st_mtime_ns))
 
 
 def _visible(folder: str, scan: Scan) -> list[os.DirEntry[str]]:
     """The visible entries of a folder with usable names, sorted. Raises OSError."""
-    with os.scandir(folder) as listing:
-        entries = sorted(listing, key=lambda entry: entry.name)
+    entries = retried(lambda: _listed(folder))
     return [entry for entry in entries if _is_usable(entry, scan)]
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as listing:
+        return sorted(listing, key=lambda entry: entry.name)
 
 
 def _is_usable(entry: os.DirEntry[str], scan: Scan) -> bool:
@@ -235,6 +253,7 @@ def _is_usable(entry: os.DirEntry[str], scan: Scan) -> bool:
     try:
         entry.name.encode()
     except UnicodeEncodeError:
+        scan.blind = True  # whoever has it there may have renamed or unpacked a folder or a picture of ours
         shown = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
         scan.problems.append(f"{shown} has a name that is not UTF-8 and is left alone; rename it")
         return False
@@ -269,7 +288,7 @@ def settle(scan: Scan, rows: list[Row], hash_of: Callable[[Entry], str | None]) 
     for entry in left:
         content = hash_of(entry)
         if content is None:
-            scan.unread.add((entry.folder, entry.file))
+            scan.unread.append(entry)
         else:
             settled.hashes[entry] = content
     rows_with = _grouped(rows, lambda row: row.hash) if left else {}
@@ -290,9 +309,30 @@ def settle(scan: Scan, rows: list[Row], hash_of: Callable[[Entry], str | None]) 
             alike.remove(entry)
         settled.new += alike
     for row in free.values():
-        if row.state == KEPT or is_aside(row.folder):
-            (settled.unseen if scan.hides(row) else settled.gone).append(row)
+        if row.state == MISSING or _lay(row):
+            hidden = scan.hides(row)
+            (settled.unseen if hidden else settled.missing if row.state == MISSING else settled.gone).append(row)
     return settled
+
+
+def _lay(row: Row) -> bool:
+    """Whether the picture of a row lay in some folder at the latest look."""
+    return row.state == KEPT or (row.state == DELETED and is_aside(row.folder))
+
+
+def went_at_once(gone: Sequence[Row], rows: Iterable[Row]) -> bool:
+    """Whether so many faces are gone since the latest look that it may not be what the user wants."""
+    return len(gone) >= _MANY and len(gone) > _SHARE * sum(map(_lay, rows))
+
+
+def missing_told(rows: Sequence[Row], folder: Path) -> str:
+    """A sentence about faces that are missing."""
+    since = min(row.missing for row in rows if row.missing).astimezone()
+    return (
+        f"{len(rows)} faces of {folder} went at once and are missing since {since:%Y-%m-%d %H:%M}, so they count "
+        "nowhere; put their pictures back, or confirm with `face-classifier verify --yes` that they are deleted, as a "
+        "start a day later takes them to be"
+    )
 
 
 def _tell_copies(entries: list[Entry], known: list[tuple[Row, Entry]]) -> tuple[list[Entry], list[tuple[Entry, Entry]]]:
@@ -324,7 +364,7 @@ def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]
 def _assign(rows: list[Row], entries: list[Entry]) -> list[tuple[Row, Entry]]:
     """Pair off rows and pictures, those first that lie where they lay, then in the same folder, then by name."""
     pairs = []
-    rows, entries = sorted(rows, key=lambda row: row.state != KEPT), list(entries)
+    rows, entries = sorted(rows, key=lambda row: (row.state != KEPT, row.state != MISSING)), list(entries)
     for fits in (_same_place, _same_folder, _same_file, _any):
         for entry in list(entries):
             row = next((row for row in rows if fits(row, entry)), None)
@@ -365,9 +405,9 @@ def follow_moves(settled: Settled, folders: set[str]) -> list[tuple[int, str, st
     moves = [(row.id, row.folder, "", "delete") for row in settled.gone]
     for row, entry in settled.pairs:
         if is_aside(entry.folder):
-            if row.state == KEPT:
+            if row.state != DELETED and not is_aside(row.folder):
                 moves.append((row.id, row.folder, entry.folder, "delete"))
-        elif row.state == DELETED:
+        elif row.state == DELETED or is_aside(row.folder):
             moves.append((row.id, row.folder, entry.folder, "revive"))
         elif row.folder != entry.folder and entry.folder != row.intent:
             moves.append((row.id, row.folder, entry.folder, "rename" if row.folder in renamed else "move"))
@@ -380,7 +420,7 @@ def _targets(settled: Settled) -> dict[str, set[str]]:
     """Into which folders the pictures of each folder went, itself among them; but for rejected ones."""
     targets: dict[str, set[str]] = defaultdict(set)
     for row, entry in settled.pairs:
-        if row.state == KEPT and not is_aside(entry.folder):
+        if row.state != DELETED and not is_aside(row.folder) and not is_aside(entry.folder):
             targets[row.folder].add(entry.folder)
     return targets
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -25,9 +25,18 @@ import numpy as np
 from face_classifier import montages, views
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Image, Match, Sighting, cut
-from face_classifier.files import FolderLock, content_hash, free_name, png_bytes, sync_folder, write_durably
+from face_classifier.files import (
+    FolderLock,
+    OpenedFolder,
+    content_hash,
+    free_name,
+    png_bytes,
+    retried,
+    sync_folder,
+    write_durably,
+)
 from face_classifier.montages import Portrait
-from face_classifier.rows import DELETED, KEPT, REJECTED, Row, Rows
+from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, DamagedTableError, Row, Rows, may_pass
 from face_classifier.stock import (
     ASIDE,
     TABLE,
@@ -42,6 +51,7 @@ from face_classifier.stock import (
     is_aside,
     is_cut,
     is_own_cut,
+    missing_told,
     person_of,
     refuse_album,
     refused_after,
@@ -49,11 +59,14 @@ from face_classifier.stock import (
     settle,
     speakers,
     successors_in,
+    went_at_once,
 )
 from face_classifier.supervise import supervised
 
 _NUMBERED = re.compile(r"person_([0-9]{1,9})")
 _NUMBER_MARK = "person"
+_ROOT_MARK = "root"  # the inode of the folder in which faces went missing
+_BELIEVED_AFTER = timedelta(days=1)  # a start so long after faces went missing takes them for deleted
 _SAME = 0.5  # overlap from which two boxes at one position are one face
 
 # (path, own cut) -> the face that the picture is about, and whether it was found; UserError if it cannot be read
@@ -90,10 +103,16 @@ class Store:
         self._disowned: list[tuple[str, Encoding]] = []  # as of the latest look
         self._unseen: set[int] = set()  # ids of rows whose pictures the latest look could not see
         self._damaged: Path | None = None  # the table that was set aside
+        self._opened = datetime.now(timezone.utc)
         refuse_album(folder)
         self._lock = self._lock_folder() if writing else None
         try:
-            self._rows = self._open_rows()
+            self._root = self._open_root()
+            try:
+                self._rows = self._open_rows()
+            except BaseException:
+                self._root.close()
+                raise
         except BaseException:
             if self._lock:
                 self._lock.release()
@@ -110,12 +129,20 @@ class Store:
                 "choose another folder with --result"
             ) from error
 
-    def _open_rows(self) -> Rows:
-        if not self._writing and not self.folder.is_dir():
+    def _open_root(self) -> OpenedFolder:
+        if not self.folder.is_dir():
             raise UserError(f"there is no result folder {self.folder}; name one with --result")
+        try:
+            return OpenedFolder(self.folder)
+        except OSError as error:
+            raise UserError(
+                f"the result folder {self.folder} cannot be read ({error.strerror}); put it back, or allow it"
+            ) from error
+
+    def _open_rows(self) -> Rows:
         path = self.folder / TABLE
         try:
-            return Rows(path, writing=self._writing)
+            return retried(lambda: Rows(path, writing=self._writing), may_pass)
         except sqlite3.OperationalError as error:
             raise UserError(f"{path} cannot be opened ({error}); choose another folder with --result") from error
         except sqlite3.DatabaseError as error:
@@ -132,6 +159,7 @@ class Store:
 
     def close(self) -> None:
         self._rows.close()
+        self._root.close()
         if self._lock:
             self._lock.release()
 
@@ -150,11 +178,12 @@ class Store:
 
     # Looking: what the user made of the folder
 
-    def look(self, read_photo: ReadPhoto) -> list[Sighting]:
+    def look(self, read_photo: ReadPhoto, *, confirmed: bool = False) -> list[Sighting]:
         """Every face as it is labelled now, in the order in which they came.
 
-        Pictures without a row get one, with ``read_photo``; rows whose picture is gone become `deleted`. A store that
-        is only read changes nothing on disk.
+        Pictures without a row get one, with ``read_photo``; rows whose picture is gone become `deleted`, or `missing`
+        if many went at once, until the user confirms it (``confirmed``). A store that is only read changes nothing on
+        disk. Raises FolderGoneError.
         """
         scan, rows, settled = self._take_stock()
         successors = successors_in(settled)
@@ -168,13 +197,14 @@ class Store:
         self._problems += map(copy_told, settled.copies)
         before = {row.id: _changeable(row) for row in rows}
         read = _PhotoReader(self, read_photo)
+        self._doubt_gone(settled, rows, confirmed=confirmed)
         moves = follow_moves(settled, scan.folders)
         intents = [row.intent for row in rows if row.intent]
         for row, entry in settled.pairs:
             self._bring_up_to_date(row, entry, settled, read)
         for row in settled.gone:
             row.folder = person_of(row.folder)
-            row.state, row.encoding, row.emotion, row.intent = DELETED, None, None, None
+            row.state, row.encoding, row.emotion, row.intent, row.missing = DELETED, None, None, None, None
         put = {face for face, origin, _, kind in moves if kind == "move" or is_aside(origin)}
         for row, _ in settled.pairs:
             if row.id in put and row.placed == row.folder != UNKNOWNS:
@@ -201,15 +231,39 @@ class Store:
         return [self.folder / folder / file for folder, file in self._pictures]
 
     def _take_stock(self) -> tuple[Scan, list[Row], Settled]:
+        self._root.check()
         with _collector_at_rest():
             scan = scan_folder(self.folder)
             rows = self._rows.all()
             settled = settle(scan, rows, self._hash)
-        if settled.gone and scan_folder(self.folder).entries != scan.entries:
+        if (settled.gone or settled.missing) and scan_folder(self.folder).entries != scan.entries:
             # Something was on its way from one folder to another, and may have been in neither when each was read.
-            settled.unseen += settled.gone
-            settled.gone = []
+            settled.unseen += [*settled.gone, *settled.missing]
+            settled.gone, settled.missing = [], []
+        self._root.check()
         return scan, rows, settled
+
+    def _doubt_gone(self, settled: Settled, rows: Sequence[Row], *, confirmed: bool) -> None:
+        """Leave as gone what the user deleted, as far as that can be believed; what else went is missing."""
+        now = datetime.now(timezone.utc)
+        if went_at_once(settled.gone, rows) and not confirmed:
+            for row in settled.gone:
+                row.state, row.missing, row.intent = MISSING, now, None
+            settled.missing += settled.gone
+            settled.gone = []
+        if self._writing and self._rows.mark(_ROOT_MARK) != self._root.inode:
+            for row in rows:  # they went in another folder, of which this is a copy
+                row.missing = row.missing and now
+            self._rows.set_mark(_ROOT_MARK, self._root.inode)
+        believed = [
+            row
+            for row in settled.missing
+            if confirmed or (row.missing and row.missing <= self._opened - _BELIEVED_AFTER)
+        ]
+        settled.gone += believed
+        still = {row.id for row in rows if row.state == MISSING} - {row.id for row, _ in settled.pairs}
+        if left := [row for row in rows if row.id in still - {row.id for row in believed}]:
+            self._problems.append(missing_told(left, self.folder))
 
     def _write_look(self, changed: list[Row], moves: list[tuple[int, str, str, str]]) -> None:
         numbers = [int(found[1]) for name in self._folders if (found := _NUMBERED.fullmatch(name))]
@@ -247,7 +301,7 @@ class Store:
         if entry.folder != row.folder:
             row.pinned = entry.folder == UNKNOWNS
         row.folder, row.file = entry.folder, entry.file
-        row.state = _state_in(entry.folder)
+        row.state, row.missing = _state_in(entry.folder), None
         if row.intent:
             row.placed = row.intent if row.folder == row.intent else row.placed
             row.intent = None
@@ -279,7 +333,7 @@ class Store:
         try:
             self._rows.mend()
             left = self._rows.faults()
-        except UserError as error:
+        except DamagedTableError as error:
             left = [(TABLE, str(error))]
         if left:
             self._rows.close()
@@ -292,6 +346,7 @@ class Store:
     def stock(self) -> Stock:
         """The folders beside the table, as they are now; only a `look` takes over what they say."""
         scan, rows, settled = self._take_stock()
+        back = {row.id for row, _ in settled.pairs}
         return Stock(
             rows,
             [
@@ -300,6 +355,7 @@ class Store:
             ],
             [(entry.folder, self._path(entry)) for entry in settled.new],
             settled.gone,
+            [row for row in rows if row.state == MISSING and row.id not in back],
             [*scan.parts, *(row.face for row in rows if row.intent)],
             [*scan.problems, *map(copy_told, settled.copies)],
         )
@@ -359,7 +415,7 @@ class Store:
     def _hash(self, entry: Entry) -> str | None:
         path = self._path(entry)
         try:
-            return content_hash(path)
+            return retried(lambda: content_hash(path))
         except OSError as error:
             self._problems.append(f"{path} cannot be read ({error.strerror}) and is left alone")
             return None
@@ -493,7 +549,7 @@ class Store:
             orphans = [row for row in self._rows.with_hash(digest) if row.source is None]
             if orphans:
                 return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
-        with _as_last_seen():
+        with self._as_last_seen():
             partners = self._partners(match)
             if partners and match.person is None:
                 folder = self._found_person(partners)
@@ -522,6 +578,19 @@ class Store:
         with self._rows.together():
             self._rows.update(row)
         return Kept([_sighting(row)] if alive else [], new=False)
+
+    @contextmanager
+    def _as_last_seen(self) -> Iterator[None]:
+        """Within, something is written, and what is missing was there at the latest look: the user moved it away.
+
+        Raises FolderGoneError.
+        """
+        self._root.check()
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError) as error:
+            self._root.check()
+            raise FoldersChangedError from error
 
     def _partners(self, match: Match) -> list[Row]:
         rows = [self._rows.with_id(face_id) for face_id in match.partners]
@@ -601,7 +670,7 @@ class Store:
         Raises FoldersChangedError if one of them is no longer where it was.
         """
         rows = [self._rows.with_id(face_id) for face_id in faces]
-        with _as_last_seen():
+        with self._as_last_seen():
             for row in rows:
                 if row.state != KEPT or not os.path.lexists(self.folder / row.folder / row.file):
                     raise FoldersChangedError
@@ -640,7 +709,7 @@ class Store:
         """
         rows = [self._rows.with_id(face_id) for face_id in faces]
         left = sorted({row.folder for row in rows} - {person})
-        with _as_last_seen():
+        with self._as_last_seen():
             # Without an intent the next look takes it for what the user did, as it would be by the file manager.
             folder = self._folder_of(Match(person))
             for row in rows:
@@ -660,7 +729,7 @@ class Store:
         Returns where its picture is now. Raises FoldersChangedError if it is no longer where it was.
         """
         row = self._rows.with_id(face)
-        with _as_last_seen():
+        with self._as_last_seen():
             self._folder_of(Match(ASIDE))
             folder = self._folder_of(Match(f"{ASIDE}/{row.folder}"))
             # The move is all: the next look takes it for what the user did, as it would be by the file manager.
@@ -717,7 +786,11 @@ class Store:
     # Views
 
     def write_views(self, faces: Iterable[Sighting]) -> None:
-        """Bring montages and pickle up to date with ``faces``, the outcome of the latest look."""
+        """Bring montages and pickle up to date with ``faces``, the outcome of the latest look.
+
+        Raises FolderGoneError.
+        """
+        self._root.check()
         places = {face_id: (folder, file, content) for face_id, folder, file, content in self._rows.places()}
         sheets, encodings = self._views_of((self._portrait(*places[face.id], face), face.encoding) for face in faces)
         self._write_montages(sheets)
@@ -820,15 +893,6 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-@contextmanager
-def _as_last_seen() -> Iterator[None]:
-    """Within, what is missing was there at the latest look: the user moved it away in between."""
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FoldersChangedError from error
-
-
 def _state_in(folder: str) -> str:
     """A rejected picture counts as little as a deleted one; its row differs in having an encoding and a place."""
     return DELETED if is_aside(folder) else KEPT
@@ -852,6 +916,7 @@ def _changeable(row: Row) -> tuple[object, ...]:
         row.mtime,
         row.hash,
         row.state,
+        row.missing,
         row.placed,
         row.intent,
         row.pinned,

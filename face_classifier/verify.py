@@ -23,7 +23,7 @@ from face_classifier.picture import read_picture
 from face_classifier.rows import KEPT, Row
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, SPACES, Space
-from face_classifier.stock import UNKNOWNS, Lying, Stock, is_aside
+from face_classifier.stock import UNKNOWNS, Lying, Stock, is_aside, missing_told
 from face_classifier.store import ReadPhoto, Store
 from face_classifier.supervise import supervised
 
@@ -68,6 +68,7 @@ class _Inspection:
     contents: set[int] = field(default_factory=set)  # ids of faces whose picture is to be read again,
     encodings: set[int] = field(default_factory=set)  # to be encoded anew,
     montages: set[str] = field(default_factory=set)  # and files to be drawn again
+    missing: int = 0  # faces that went at once, which may be no wish of the user's
 
     def find(self, check: str, where: object, sentence: str) -> None:
         self.findings.append(Finding(check, str(where), sentence))
@@ -80,9 +81,11 @@ def verify(
     logs: Sequence[str] = (),
     encodings: bool = False,
     dry_run: bool = False,
+    confirmed: bool = False,
 ) -> Verified:
     """Check the result folder of ``settings``, and repair what is wrong.
 
+    ``confirmed``: the user deleted the faces that are missing, and those that went at once.
     ``logs``: files of ``--jsonl``, which are never changed. ``encodings``: encode every picture anew to compare.
     ``dry_run``: change nothing, and work while another process runs. Raises UserError where there is no such folder, or
     it has to be repaired while another process writes to it.
@@ -91,13 +94,15 @@ def verify(
     observer = _Once(observer)
     found = _inspect(settings, observer, logs, encodings)
     first, all_found = found, {_key(finding): finding for finding in found.findings}
-    while not dry_run and any(finding.check != LOGS for finding in found.findings):
-        before = found.findings
-        _repair(settings, observer, found)
+    while not dry_run and (any(one.check != LOGS for one in found.findings) or (confirmed and found.missing)):
+        before = found
+        _repair(settings, observer, found, confirmed=confirmed)
         found = _inspect(settings, observer, logs, encodings)
         all_found |= {_key(finding): finding for finding in found.findings if _key(finding) not in all_found}
-        if found.findings == before:
+        if (found.findings, found.missing) == (before.findings, before.missing):
             break
+    if first.missing > found.missing:
+        found.notes.append(f"{first.missing - found.missing} faces that were missing are deleted now")
     left = {_key(finding) for finding in found.findings}
     return Verified(
         found.checked | first.checked,
@@ -123,12 +128,12 @@ def _key(finding: Finding) -> tuple[str, str, str]:
     return finding.check, finding.where, finding.sentence
 
 
-def _repair(settings: Settings, observer: Observer, found: _Inspection) -> None:
+def _repair(settings: Settings, observer: Observer, found: _Inspection, *, confirmed: bool) -> None:
     with Store(Path(settings.result), writing=True) as store:
         store.mend()
         store.doubt(found.contents, found.encodings, found.montages)
         read_photo = _reader(settings, _space_of(store.stock().rows, settings), observer)
-        store.write_views(store.look(read_photo))
+        store.write_views(store.look(read_photo, confirmed=confirmed))
         tell_problems(store, observer)
 
 
@@ -200,6 +205,9 @@ def _check_rows(stock: Stock, folder: Path, found: _Inspection) -> None:
         else:
             found.checked[REJECTED] += 1
             found.find(REJECTED, f"{row.folder}/{row.file}", "its picture is gone, so it keeps nothing away any more")
+    found.missing = len(stock.missing)
+    if stock.missing:
+        found.notes.append(missing_told(stock.missing, folder))
     for of, path in stock.new:
         check = REJECTED if is_aside(of) else PICTURES
         found.checked[check] += 1

@@ -289,7 +289,7 @@ def test_the_result_folder_deleted_while_the_program_runs_is_one_sentence(
     monkeypatch.setattr(Store, "keep", delete_then)
     ended = command(short_clip, "--result", result)
     assert ended.code == 1
-    assert "cannot be read (No such file or directory)" in ended.err
+    assert "is not there any more" in ended.err
     assert "Traceback" not in ended.err
 
 
