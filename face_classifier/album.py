@@ -28,6 +28,7 @@ from face_classifier.group import Faces, Group, Known, group
 from face_classifier.items import Folder, Item, fetch_all, items_of
 from face_classifier.manifest import Entry, FaceKey
 from face_classifier.photos import INDEX, TILE, UNSURE, Photo, PhotoFace, PhotoIndex, tile_image
+from face_classifier.picture import read_picture
 from face_classifier.portraits import ENCODER, finder_of
 from face_classifier.remote import shown_address
 from face_classifier.rethink import is_named
@@ -40,6 +41,7 @@ HEADER = ("person", "photos", "faces", "folder")
 GROUPS, PAGE, PLOT, TABLE = "groups.json", "index.html", "plot.png", "faces.csv"  # in OUT
 _COLUMNS, _MOST_ON_SHEET = 8, 160
 _SHEET_TILE = 120  # pixels
+_THUMBNAIL = 224  # pixels of the longer side: twice what the page shows, for fine screens
 _LONG_NAME = 200  # bytes, of the 255 that a file's name may have
 _NEVER = threading.Event()
 _T = TypeVar("_T")
@@ -111,6 +113,13 @@ class Album:
     def group_of(self) -> dict[int, int]:
         """The group of each face."""
         return {joined.face: number for number, one in enumerate(self.groups) for joined in one.faces}
+
+    @cached_property
+    def faceless(self) -> dict[str, Path]:
+        """Content and path of each photo that shows no face."""
+        with_faces = {face.photo.content for face in self.faces}
+        found = {item.content: item.path for item in self.items if item.path and item.content}
+        return {content: path for content, path in found.items() if content not in with_faces}
 
     def images(self) -> list[dict[str, Any]]:
         """See `run_face_recog`."""
@@ -427,6 +436,9 @@ def _files(
     """Path in OUT of everything but the links, and what makes its content."""
     for face in album.faces:
         yield face.crop_name, partial(_crop_png, face)
+    for content, path in album.faceless.items():
+        name = _thumbnail_name(content)
+        yield name, partial(_thumbnail, Path(album.out or "") / name, path)
     for number in album.valid:
         yield _sheet_name(album.folders[number]), partial(_sheet_png, album, number)
     if wishes.plot:
@@ -440,6 +452,18 @@ def _files(
 
 def _crop_png(face: AlbumFace) -> bytes:
     return png_bytes(face.crop)
+
+
+def _thumbnail_name(content: str) -> str:
+    """Where in OUT a photo without a face is shown small: browsers do not show all that is read."""
+    return f"{CROPS}/{content[:16]}.jpg"
+
+
+def _thumbnail(made: Path, photo: Path) -> bytes:
+    """All of a photo as a small JPEG; ``made``: where it was written before, as its name tells its content."""
+    if made.is_file():
+        return made.read_bytes()
+    return sheets.encoded(sheets.shrunk(read_picture(photo), _THUMBNAIL), ".jpg")
 
 
 def _sheet_png(album: Album, number: int) -> bytes:
@@ -538,13 +562,11 @@ def _page(album: Album, links: Mapping[str, Mapping[FaceKey, str]], beside: Mapp
         for number in album.valid
     ]
     alone = [picture(album.faces[one.faces[0].face], None) for one in album.groups if not one.is_valid]
-    with_faces = {face.photo.content for face in album.faces}
-    faceless = {
-        item.content: lookthrough.Picture(relative(item.path), relative(item.path), item.path.name)
-        for item in album.items
-        if item.path and item.content and item.content not in with_faces
-    }
-    rest = [("People seen once", alone), ("Photos without a face", list(faceless.values()))]
+    faceless = [
+        lookthrough.Picture(_thumbnail_name(content), relative(path), path.name)
+        for content, path in album.faceless.items()
+    ]
+    rest = [("People seen once", alone), ("Photos without a face", faceless)]
     unread = dict.fromkeys(item.problem for item in album.items if item.problem is not None)
     return lookthrough.page(
         "People in this album", people, rest, ("Photos that could not be read", list(unread)), beside

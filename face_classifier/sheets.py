@@ -39,6 +39,20 @@ def whole(image: Image, side: int) -> Image:
     return tile
 
 
+def shrunk(image: Image, side: int) -> Image:
+    """A BGR picture (height, width, 3) uint8 with sides of at most ``side`` pixels."""
+    shrink = side / max(image.shape[:2])
+    if shrink >= 1:
+        return image
+    height, width = (max(1, round(length * shrink)) for length in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=_SHRINK), np.uint8)
+
+
+def encoded(image: Image, suffix: str) -> bytes:
+    """A BGR picture (height, width, 3) uint8 as a file of the kind ".png", ".jpg", ".jpeg" or ".webp"."""
+    return png_bytes(image) if suffix == ".png" else cv2.imencode(suffix, image, _QUALITY)[1].tobytes()
+
+
 def captioned(tile: Image, *lines: str, color: draw.Color = draw.KNOWN, letters: int = LETTERS) -> Image:
     """A picture with lines of text below, each shortened to its width: (height + lines, width, 3) uint8 BGR."""
     width = tile.shape[1]
@@ -107,13 +121,8 @@ def write(file: str, drawn: Image, option: str = "--picture") -> None:
     One with a side of more than `MOST_SIDE` is shrunk to that. Raises UserError, which names the ``option``.
     """
     check_files({option: file})
-    suffix, shrink = Path(file).suffix.lower(), MOST_SIDE / max(drawn.shape[:2])
-    if shrink < 1:
-        height, width = (max(1, round(length * shrink)) for length in drawn.shape[:2])
-        drawn = np.asarray(cv2.resize(drawn, (width, height), interpolation=_SHRINK), np.uint8)
-    content = png_bytes(drawn) if suffix == ".png" else cv2.imencode(suffix, drawn, _QUALITY)[1].tobytes()
     try:
-        write_durably(Path(file), content)
+        write_durably(Path(file), encoded(shrunk(drawn, MOST_SIDE), Path(file).suffix.lower()))
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror}); give another file to {option}") from error
 

@@ -376,6 +376,19 @@ def test_every_link_of_the_page_leads_somewhere_whatever_the_names(sort, out: Pa
     assert all((out / unquote(link, errors="surrogateescape")).is_file() for link in files)
 
 
+@pytest.mark.parametrize("suffix", [".tif", ".jp2", ".bmp"])
+def test_every_picture_of_the_page_is_one_that_browsers_show(sort, out: Path, photos: Path, suffix: str):
+    cv2.imwrite(str(photos / f"sky{suffix}"), cv2.imread(str(photos / "sky.jpg")))
+    cv2.imwrite(str(photos / f"obama{suffix}"), cv2.imread(str(photos / "obama.jpg")))
+    for _ in range(2):
+        sort()
+        shown = re.findall('<img src="([^"]*)"', (out / "index.html").read_text("utf-8"))
+        assert len(shown) >= 12
+        for address in shown:
+            assert (out / unquote(address)).read_bytes().startswith((b"\xff\xd8\xff", b"\x89PNG")), address
+            assert max(cv2.imread(str(out / unquote(address))).shape) <= 240
+
+
 def test_the_page_tells_at_its_end_what_could_not_be_read(sort, out: Path, photos: Path):
     sort()
     assert "could not be read" not in (out / "index.html").read_text("utf-8")
