@@ -7,23 +7,31 @@ from dataclasses import replace
 from typing import Protocol
 
 import cv2
+import numpy as np
 
 from face_classifier import models
-from face_classifier.detect import HogDetector, YuNet
+from face_classifier.detect import HogDetector, YuNet, search_around
 from face_classifier.emotion import EmotionEngine, make_emotions
 from face_classifier.encode import DlibEncoder, ResNetEncoder
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Detection, Encoding, Face, Image, Provenance
 from face_classifier.mmod import Mmod
-from face_classifier.quality import assess
+from face_classifier.quality import assess, inside
 from face_classifier.sface import SFaceEncoder
+
+_FILLING = 0.75  # share of the picture's height or width from which on a face may reach outside
+_WHOLE = 0.98  # share of a face's box from which on it is in the picture, as boxes are not exact
+_SAME = 0.3  # intersection over union from which two boxes are one face, as in the detector
 
 
 class Detector(Protocol):
     name: str
 
-    def detect(self, image: Image) -> list[Detection]:
-        """The faces in a BGR picture (height, width, 3) uint8, boxes in its pixels, in any order."""
+    def detect(self, image: Image, *, thorough: bool = False) -> list[Detection]:
+        """The faces in a BGR picture (height, width, 3) uint8, boxes in its pixels, in any order.
+
+        ``thorough``: the small ones too, whatever that costs.
+        """
 
 
 class Encoder(Protocol):
@@ -49,7 +57,8 @@ class Engine:
     ) -> None:
         """``resize_ratio``: search frames at this size (0 to 1]; smaller is faster and misses more.
 
-        ``assesses``: give each detection a quality; ``emotions``: what gives each face its emotion.
+        ``assesses``: give each detection a quality, and search once more, with room around the picture, where no face
+        is found; the original program does neither. ``emotions``: what gives each face its emotion.
         """
         self._detector, self._encoder = detector, encoder
         self._ratio, self._assesses, self._emotions = resize_ratio, assesses, emotions
@@ -57,22 +66,29 @@ class Engine:
         self.made_by = Provenance(encoder.space, detector.name, encoder.chip, encoder.precision)
 
     def keener(self) -> Engine:
-        """The same encoder with a detector that also finds small and doubtful faces, at several times the cost."""
+        """The same encoder with a detector that also finds doubtful faces."""
         detector = self._detector
         if isinstance(detector, YuNet):
-            detector = YuNet(models.graph("yunet"), long_side=1280, threshold=0.6)
+            detector = YuNet(models.graph("yunet"), threshold=0.6)
         return Engine(detector, self._encoder, assesses=self._assesses)
 
-    def detect(self, image: Image) -> list[Detection]:
-        """The faces in a BGR picture (height, width, 3) uint8, from left to right."""
+    def detect(self, image: Image, *, thorough: bool = False) -> list[Detection]:
+        """The faces in a BGR picture (height, width, 3) uint8, from left to right.
+
+        ``thorough``: search for small faces, too, at up to ten times the cost; in pictures larger than full HD that is
+        always done.
+        """
         if self._ratio == 1:
-            return self._search(image, image)
+            return self._search(image, image, thorough)
         height, width = image.shape[:2]
         size = max(1, round(width * self._ratio)), max(1, round(height * self._ratio))
-        return self._search(cv2.resize(image, size, interpolation=cv2.INTER_AREA), image)
+        smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return self._search(np.asarray(smaller, np.uint8), image, thorough)
 
-    def _search(self, smaller: Image, image: Image) -> list[Detection]:
-        found = self._detector.detect(smaller)
+    def _search(self, smaller: Image, image: Image, thorough: bool) -> list[Detection]:
+        found = self._detector.detect(smaller, thorough=thorough)
+        if self._assesses and (not found or any(_fills(detection.box, smaller) for detection in found)):
+            found = _with_outer(found, search_around(self._detector.detect, smaller), smaller)
         if smaller is not image:
             found = [detection.scaled(1 / self._ratio) for detection in found]
         if self._assesses:
@@ -93,9 +109,9 @@ class Engine:
 
         In a picture that the program cut itself (3 x 3 boxes) that is the most central face, in any other photo the
         largest. If none is found, the middle third of the picture is taken for the box, which tells no emotion.
-        Photos are searched whole, whatever the resize ratio: a face that is missed there is a wrong encoding.
+        Photos are searched thoroughly, whatever the resize ratio: a face that is missed there is a wrong encoding.
         """
-        detections = self._search(image, image)
+        detections = self._search(image, image, thorough=True)
         if not detections:
             return replace(self.encode(image, [Detection(_middle_third(image))])[0], emotion=None), False
         chosen = min(detections, key=_off_centre(image)) if own_cut else max(detections, key=_area)
@@ -144,6 +160,22 @@ def _detector(name: str, tell: Callable[[str], None]) -> Detector:
         except UserError as error:
             tell(f"the slower detector hog stands in for yunet: {error} (or run `face-classifier models fetch` later)")
     return HogDetector()
+
+
+def _fills(box: Box, image: Image) -> bool:
+    height, width = image.shape[:2]
+    return box.height > _FILLING * height or box.width > _FILLING * width
+
+
+def _with_outer(found: Sequence[Detection], around: Sequence[Detection], image: Image) -> list[Detection]:
+    """Faces in a picture, those that reach outside as they were found with room ``around`` it.
+
+    Where a detector finds such a face without that room, its box ends about where the picture does.
+    """
+    if not found:
+        return list(around)
+    outer = [detection for detection in around if inside(detection.box, image) < _WHOLE]
+    return outer + [one for one in found if not any(one.box.overlap(other.box) > _SAME for other in outer)]
 
 
 def _area(detection: Detection) -> int:

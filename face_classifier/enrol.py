@@ -44,9 +44,9 @@ _BYSTANDER = 0.5  # times as tall as the largest face: whoever is smaller stands
 _UNSURE = 0.02  # quality below which a second face in the frame may be none
 
 # Parts of a quality below which a face is refused. Portraits of LFW made worse step by step have their encodings
-# shifted there by a median L2 of .2 (size), .4 (sharpness) and .3 (light). Of the 1,936 portraits that show one person
-# 99.7 % are above all of them.
-_LIMITS = Quality(size=0.5, sharpness=0.7, light=0.25, pose=0.35, score=0.5)
+# shifted there by a median L2 of .2 (size, wholeness), .4 (sharpness) and .3 (light). Of the 1,936 portraits that show
+# one person 99.7 % are above all of them.
+_LIMITS = Quality(size=0.5, sharpness=0.7, light=0.25, whole=0.6, pose=0.35, score=0.5)
 
 # Of views. A smaller difference is not worth a picture: two looks at a quiet face, a quarter of a second apart, differ
 # by .2 to .35 (medians of eleven clips), at one that speaks or moves by .5 to .9.
@@ -56,13 +56,14 @@ _RIVAL = 2 / 3  # times as many frames as the person with most: from there on it
 _TURNED = 0.2  # difference in ``quality.turn`` that counts as much as an encoding as far away as the threshold
 
 # Why a picture is refused, and what the person can do.
-NO_FACE, CROWD, TINY, BLURRED, DARK, BRIGHT, AWAY, UNSURE, OTHER, UNLIKE, REMOVED = HINTS = {
-    "no face": "look into the camera, near and in good light",
+NO_FACE, CROWD, TINY, BLURRED, DARK, BRIGHT, CUT_OFF, AWAY, UNSURE, OTHER, UNLIKE, REMOVED = HINTS = {
+    "no face": "look into the camera, in good light and with the whole face in the picture",
     "several faces": "be alone in the picture, or cut the others off",
     "too small": "come nearer",
     "blurred": "hold still, and focus the camera",
     "too dark": "put more light on the face",
     "too bright": "keep bright light off the face",
+    "cut off": "bring the whole face into the picture, farther from the camera or in the middle",
     "turned away": "turn the face towards the camera",
     "not surely a face": "take away what hides the face",
     "another person": "show one person at a time",
@@ -434,7 +435,7 @@ def judge(image: Image, detections: Sequence[Detection]) -> tuple[int, str | Non
         return number, None
     if field == "light":
         return number, BRIGHT if cut(image, largest.box).mean() > 128 else DARK
-    return number, {"size": TINY, "sharpness": BLURRED, "pose": AWAY, "score": UNSURE}[field]
+    return number, {"size": TINY, "sharpness": BLURRED, "whole": CUT_OFF, "pose": AWAY, "score": UNSURE}[field]
 
 
 def differences(views: Sequence[View], threshold: float) -> npt.NDArray[np.float64]:

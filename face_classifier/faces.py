@@ -73,6 +73,10 @@ class Box:
         top, left = round(self.top * factor), round(self.left * factor)
         return Box(top, max(left + 1, round(self.right * factor)), max(top + 1, round(self.bottom * factor)), left)
 
+    def moved(self, right: int, down: int) -> Box:
+        """The same box so many pixels further to the right and down."""
+        return Box(self.top + down, self.right + right, self.bottom + down, self.left + right)
+
     def grown(self) -> Box:
         """This box grown by one box size on every side: 3 x wide, 3 x high."""
         return Box(self.top - self.height, self.right + self.width, self.bottom + self.height, self.left - self.width)
@@ -114,6 +118,11 @@ class Detection:
         """The same detection in a picture ``factor`` times as large."""
         landmarks = None if self.landmarks is None else self.landmarks * np.float32(factor)
         return replace(self, box=self.box.scaled(factor), landmarks=landmarks)
+
+    def moved(self, right: int, down: int) -> Detection:
+        """The same detection so many pixels further to the right and down."""
+        landmarks = None if self.landmarks is None else self.landmarks + np.array((right, down), np.float32)
+        return replace(self, box=self.box.moved(right, down), landmarks=landmarks)
 
 
 @dataclass(frozen=True)

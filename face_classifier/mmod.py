@@ -35,8 +35,11 @@ class Mmod:
         self._network = _MmodNetwork(**json.loads(self._session.get_modelmeta().custom_metadata_map["mmod"]))
         self._enlarge, self._threshold = enlarge, threshold
 
-    def detect(self, image: Image) -> list[Detection]:
-        """The faces in a picture, in any order. ``image``: (height, width, 3) uint8, BGR."""
+    def detect(self, image: Image, *, thorough: bool = False) -> list[Detection]:
+        """The faces in a picture, in any order, searched at full size anyway.
+
+        ``image``: (height, width, 3) uint8, BGR.
+        """
         if self._enlarge != 1.0:
             height, width = (round(side * self._enlarge) for side in image.shape[:2])
             image = cv2.resize(image, (width, height))

@@ -36,7 +36,7 @@ _DURABLE_AFTER = 64  # photos that were encoded
 _FLOATS = np.dtype("<f8")
 _PATIENCE = 10.0  # seconds for which an index that another command writes is waited for
 
-PLAIN, LARGER, TURNED, PADDED, UNSURE = "plain", "enlarged", "turned", "padded", "unsure"
+PLAIN, LARGER, TURNED, UNSURE = "plain", "enlarged", "turned", "unsure"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,32 +150,31 @@ class FaceFinder:
     def _attempts(self, image: Image) -> Iterator[_Attempt]:
         """One after the other, the cheap and the sure ones first.
 
-        Of 40 pictures without a face the plain search finds one in 1, the next three in 1 more, the last in 8 more: so
-        what is UNSURE is for photos of which one knows that they show somebody.
+        UNSURE is for photos of which one knows that they show somebody: it finds a face in many that show none.
         """
-        plain = _Attempt(PLAIN, image, self._engine.detect(image), _same)
+        plain = _Attempt(PLAIN, image, self._engine.detect(image, thorough=True), _same)
         yield plain if plain.score() >= _UPRIGHT else self._turned(image, plain)
-        small = max(image.shape[:2]) <= _SMALL
-        larger = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) if small else image
-        factor = 0.5 if small else 1.0
-        keen = self._keen.detect(np.asarray(larger, np.uint8))
-        yield _Attempt(LARGER, larger, _sure(keen, _USUAL), lambda box: box.scaled(factor))
-        padding = max(image.shape[:2]) // 2
-        padded = cv2.copyMakeBorder(image, *(padding,) * 4, cv2.BORDER_REPLICATE)
-        found = self._engine.detect(np.asarray(padded, np.uint8))
-        yield _Attempt(PADDED, padded, found, lambda box: _moved(box, -padding))
-        yield _Attempt(UNSURE, image, self._keen.detect(image), _same)
-        yield _Attempt(UNSURE, larger, keen, lambda box: box.scaled(factor))
+        if max(image.shape[:2]) > _SMALL:
+            yield _Attempt(UNSURE, image, self._keen.detect(image, thorough=True), _same)
+            return
+        larger = np.asarray(cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+        keen = self._keen.detect(larger, thorough=True)
+        yield _Attempt(LARGER, larger, _sure(keen, _USUAL), _halved)
+        yield _Attempt(UNSURE, image, self._keen.detect(image, thorough=True), _same)
+        yield _Attempt(UNSURE, larger, keen, _halved)
 
     def _turned(self, image: Image, plain: _Attempt) -> _Attempt:
         """As the photo shows most of a face: some cameras and scanners leave the turn out of EXIF."""
-        turned = max((self._turned_by(image, turns) for turns in (1, 3, 2)), key=_Attempt.score)
-        return turned if turned.score() > plain.score() + _CLEARLY else plain
+        factor = min(1.0, _SMALL / max(image.shape[:2]))  # one large copy is made, and only if it is needed
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
+        scores = {turns: self._turned_by(np.asarray(small, np.uint8), turns).score() for turns in (1, 3, 2)}
+        best = max(scores, key=lambda turns: scores[turns])
+        return self._turned_by(image, best) if scores[best] > plain.score() + _CLEARLY else plain
 
     def _turned_by(self, image: Image, turns: int) -> _Attempt:
         """``turns``: by 90 degrees, counter-clockwise."""
         turned = np.ascontiguousarray(np.rot90(image, turns))
-        found = _sure(self._engine.detect(turned), _SURE)
+        found = _sure(self._engine.detect(turned, thorough=True), _SURE)
         return _Attempt(TURNED, turned, found, lambda box: _turned_back(box, turns, image.shape[1], image.shape[0]))
 
 
@@ -212,8 +211,8 @@ def _same(box: Box) -> Box:
     return box
 
 
-def _moved(box: Box, by: int) -> Box:
-    return Box(box.top + by, box.right + by, box.bottom + by, box.left + by)
+def _halved(box: Box) -> Box:
+    return box.scaled(0.5)
 
 
 def _turned_back(box: Box, turns: int, width: int, height: int) -> Box:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from face_classifier.faces import Detection, Image, Landmarks
+from face_classifier.faces import Box, Detection, Image, Landmarks
 
 
 class Quality(NamedTuple):
@@ -17,6 +17,7 @@ class Quality(NamedTuple):
     size: float
     sharpness: float
     light: float
+    whole: float  # how much of it is in the picture
     pose: float  # 1 = looks into the camera, or nobody knows
     score: float  # the detector's confidence; 1 = the best, or nobody knows
 
@@ -35,7 +36,7 @@ def assess(image: Image, detection: Detection) -> Quality:
     box = detection.box
     face = image[max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)]
     if not face.size:
-        return Quality(0.0, 0.0, 0.0, 0.0, 0.0)
+        return Quality(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     # Shrunk before it turns grey, which is faster; enlarged, a small face is as little sharp as it is worth.
     face = face[:: face.shape[0] // 128 or 1, :: face.shape[1] // 96 or 1]
     shrinks = face.shape[0] > _PATCH[1]
@@ -48,10 +49,18 @@ def assess(image: Image, detection: Detection) -> Quality:
         size=_ramp(math.log(box.area) / 2, math.log(16), math.log(80)),
         sharpness=_ramp(math.log(detail + 1), math.log(8), math.log(100)),
         light=min(_ramp(light, 15, 60), _ramp(light, 250, 215)),
+        whole=_ramp(inside(box, image), 0.4, 0.9),
         pose=1.0 if landmarks is None else _ramp(abs(turn(landmarks)[0]), 0.5, 0.15),
         # Only YuNet, the detector with landmarks, gives a probability.
         score=1.0 if score is None or landmarks is None else _ramp(score, 0.7, 0.9),
     )
+
+
+def inside(box: Box, image: Image) -> float:
+    """The share of a box that is in the picture, 0 to 1."""
+    height, width = image.shape[:2]
+    rows, columns = min(box.bottom, height) - max(box.top, 0), min(box.right, width) - max(box.left, 0)
+    return max(rows, 0) * max(columns, 0) / box.area
 
 
 _PATCH = (48, 64)  # width and height in pixels at which sharpness and light are measured

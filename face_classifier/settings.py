@@ -92,7 +92,7 @@ class Settings:
     rethink: float = _setting(300.0, "--rethink", "Seconds after which a live run thinks again about all its faces.", 1)
     search_still: bool = _setting(False, "--search-still", "Search every frame, also where nothing has moved.")
     quality: float = _setting(
-        0.02, "--quality", "Keep no face of a lower quality (size, sharpness, light, pose, score).", high=1
+        0.02, "--quality", "Keep no face of a lower quality (size, sharpness, light, wholeness, pose, score).", high=1
     )
     result: str = _setting("result", "--result", "The result folder.")
     jsonl: str | None = _setting(None, "--jsonl", "Write a JSON line to this file for each face that is kept.")

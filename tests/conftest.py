@@ -116,6 +116,19 @@ def closeups(portraits: dict[str, Image], faces: dict[str, Face]) -> dict[str, I
 
 
 @pytest.fixture(scope="session")
+def wide_view(closeups: dict[str, Image]) -> Image:
+    """A picture of 3840 x 2160 pixels with twelve faces, 50 to 350 pixels high, as a camera sees a hall."""
+    view = np.full((2160, 3840, 3), 110, np.uint8)
+    across = 100
+    for side in (140, 200, 280, 400, 640, 1000):
+        for row, name in enumerate(("obama.jpg", "biden.jpg")):
+            shown = cv2.resize(closeups[name], (side, side), interpolation=cv2.INTER_AREA)
+            view[100 + 1000 * row : 100 + 1000 * row + side, across : across + side] = shown
+        across += side + 60
+    return view
+
+
+@pytest.fixture(scope="session")
 def short_clip(closeups: dict[str, Image], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four seconds at one frame a second: one president, the other, the first again, the second again."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,9 @@ import pytest
 from face_classifier.detect import HogDetector
 from face_classifier.encode import DlibEncoder
 from face_classifier.engine import Detector, Engine, make_engine
-from face_classifier.faces import Box, Detection, Face, Image, as_rgb
+from face_classifier.faces import Box, Detection, Face, Frame, Image, as_rgb
+from face_classifier.frames import Source, open_source
+from face_classifier.source import Sampling
 from face_classifier.spaces import SPACES
 
 ENGINES = [
@@ -22,6 +26,10 @@ ENGINES = [
     ("original", None, "dlib"),
     ("original", "yunet", "dlib"),
 ]
+
+
+def frames_of(source: Source, every: float) -> Iterator[Frame]:
+    return source.frames(Sampling(every), source.start, threading.Event())
 
 
 @pytest.fixture(scope="module", params=ENGINES, ids=lambda names: "-".join(filter(None, names)))
@@ -125,7 +133,7 @@ def test_half_the_resolution_searches_a_quarter_of_the_pixels_and_scales_what_it
     class Spy:
         name = "spy"
 
-        def detect(self, image: Image) -> list[Detection]:
+        def detect(self, image: Image, *, thorough: bool = False) -> list[Detection]:
             searched.append(image.shape[:2])
             return [Detection(Box(10, 30, 40, 20), landmarks=np.full((5, 2), 25, np.float32))]
 
@@ -165,3 +173,91 @@ def test_in_a_photo_without_a_face_the_middle_third_is_taken(engine: Engine, sha
     assert face.encoding.shape == (128,)
     if shape == (90, 60):
         assert face.box == Box(30, 40, 60, 20)
+
+
+# Small faces and close ones
+
+
+def test_small_faces_in_a_large_picture_are_found(engine: Engine, wide_view: Image):
+    heights = sorted(detection.box.height for detection in engine.detect(wide_view))
+    assert len(heights) == 12
+    assert (heights[0] < 60, heights[-1] > 300) == (True, True)
+
+
+def test_faces_of_real_people_that_are_small_in_a_large_picture_are_found(engine: Engine, data: Path):
+    assert len(engine.detect(cv2.imread(str(data / "reports" / "small4k" / "photo.jpg")))) == 12
+    with open_source(str(data / "reports" / "small4k" / "v.mp4")) as clip:
+        found = [len(engine.detect(frame.image)) for frame in frames_of(clip, every=1.0)]
+    assert found == [12, 12, 12]
+
+
+def test_small_faces_in_a_photo_that_is_not_large_are_found_with_care(engine: Engine, wide_view: Image):
+    photo = cv2.resize(wide_view, (1920, 1080), interpolation=cv2.INTER_AREA)
+    usual, thorough = (engine.detect(photo, thorough=wish) for wish in (False, True))
+    assert len(usual) < len(thorough) == 12
+
+
+def test_a_smaller_frame_is_searched_where_the_user_says_so(wide_view: Image):
+    half = make_engine("fast", None, 0.5, pytest.fail)
+    usual, thorough = (half.detect(wide_view, thorough=wish) for wish in (False, True))
+    assert len(usual) < len(thorough) == 12
+    assert max(detection.box.height for detection in thorough) > 300, "not in pixels of the frame"
+
+
+def test_people_in_a_panorama_are_found(engine: Engine, closeups: dict[str, Image]):
+    panorama = np.full((1000, 8000, 3), 110, np.uint8)
+    for across in (300, 4000, 7600):
+        panorama[500:700, across : across + 200] = cv2.resize(closeups["obama.jpg"], (200, 200))
+    assert [detection.box.left // 1000 for detection in engine.detect(panorama)] == [0, 4, 7]
+
+
+@pytest.fixture(scope="module")
+def too_close(photographs: dict[str, Path], engine: Engine) -> Callable[[str, float], tuple[Image, Box]]:
+    """A photograph so near that its frame, 640 x 640, is as high as a part of the face, and where the face is then."""
+
+    def near(name: str, part: float) -> tuple[Image, Box]:
+        image = cv2.imread(str(photographs[name]))
+        box = max(engine.detect(image), key=lambda detection: detection.box.area).box
+        side = round(part * box.height)
+        left, top = (box.left + box.right - side) // 2, (box.top + box.bottom - side) // 2
+        shown = np.ascontiguousarray(image[top : top + side, left : left + side])
+        return cv2.resize(shown, (640, 640)), box.moved(-left, -top).scaled(640 / side)
+
+    return near
+
+
+@pytest.mark.parametrize("part", [0.8, 0.7, 0.6])
+@pytest.mark.parametrize("name", ["obama.jpg", "biden.jpg"])
+def test_a_face_larger_than_its_frame_is_found_as_far_as_it_reaches(engine: Engine, too_close, name: str, part: float):
+    image, box = too_close(name, part)
+    (found,) = engine.detect(image)
+    assert found.box.overlap(box) > 0.75
+
+
+def test_a_face_that_is_cut_off_is_worth_less(engine: Engine, too_close):
+    worth = [engine.detect(too_close("obama.jpg", part)[0])[0].quality for part in (1.2, 0.7, 0.6)]
+    assert worth[0] == 1.0
+    assert worth[1] < 0.8
+    assert worth[2] < 0.4
+
+
+def test_a_close_face_is_who_it_is(engine: Engine, too_close, faces: dict[str, Face]):
+    image, _ = too_close("obama.jpg", 0.8)
+    face, found = engine.photo(image, own_cut=False)
+    assert found
+    assert distance(face, faces["obama.jpg"]) < 0.3
+
+
+def test_a_close_face_beside_a_far_one_leaves_the_far_one(engine: Engine, too_close, closeups: dict[str, Image]):
+    image, box = too_close("obama.jpg", 0.8)
+    far = cv2.resize(closeups["biden.jpg"], (150, 150), interpolation=cv2.INTER_AREA)
+    both = np.hstack([image, np.zeros((640, 150, 3), np.uint8)])
+    both[200:350, 640:] = far
+    near, small = engine.detect(both)
+    assert near.box.overlap(box) > 0.75
+    assert small.box.left > 640
+
+
+def test_no_more_is_found_where_nobody_is(engine: Engine, data: Path):
+    pictures = [cv2.imread(str(path)) for path in (data / "negatives").rglob("*.*")]
+    assert sum(len(engine.detect(picture, thorough=True)) for picture in pictures) <= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -132,6 +133,27 @@ def test_a_tilted_head_is_not_taken_for_one_upside_down(photo_finder: FaceFinder
 def test_in_a_photo_without_a_face_there_is_none(finder: FaceFinder):
     ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], (240, 1, 3))
     assert finder.find_in(ramp) == ([], PLAIN)
+
+
+def test_small_faces_in_a_large_photo_are_found(finder: FaceFinder, wide_view: Image):
+    found, how = finder.find_in(wide_view)
+    assert (len(found), how) == (12, PLAIN)
+
+
+def test_small_faces_in_a_large_photo_that_lies_on_its_side_are_found(finder: FaceFinder, wide_view: Image):
+    found, how = finder.find_in(np.ascontiguousarray(np.rot90(wide_view)))
+    assert (len(found), how) == (12, TURNED)
+
+
+def test_looking_for_faces_in_a_panorama_takes_less_memory_than_two_of_it(finder: FaceFinder):
+    panorama = np.full((1000, 8000, 3), 110, np.uint8)
+    tracemalloc.start()
+    try:
+        assert finder.find_in(panorama) == ([], PLAIN)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * panorama.nbytes
 
 
 def test_a_tile_ends_where_the_photo_ends(finder: FaceFinder, closeups: dict[str, Image]):
