@@ -89,6 +89,10 @@ class Camera:
             if due or between:
                 yield Frame(shot.image, self.name, None, shot.index, shot.position, self._tolerance, shot.time, due)
 
+    def notes(self) -> list[str]:
+        """None: what a camera does not show is not known."""
+        return []
+
     def close(self) -> None:
         """End the thread and free the camera; raises what ended the thread, unless ``frames`` has raised it."""
         self._closing.set()

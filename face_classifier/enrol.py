@@ -23,7 +23,7 @@ from face_classifier.faces import Detection, Face, Frame, Image, Match, Seen, Si
 from face_classifier.frames import open_source
 from face_classifier.galleries import Gallery, opened, people_of, threshold_of
 from face_classifier.picture import Picture, read_picture
-from face_classifier.pipeline import Observer, find_all, refuse_other_encoder
+from face_classifier.pipeline import Observer, as_first_seen, find_all, refuse_other_encoder
 from face_classifier.quality import Quality, assess, turn
 from face_classifier.rethink import is_named
 from face_classifier.settings import Settings
@@ -265,8 +265,8 @@ class _Session:
             self.live = source.live
             if isinstance(source, Picture):
                 self._photos.add(source.name)
-            start = self._store.first_start(source.fingerprint, source.start) if source.fingerprint else source.start
             sampling = Sampling(_EVERY, stop=_LONGEST if source.live else 0.0)
+            sampling, start = as_first_seen(source, sampling, self._store)
             self._observer.opened(source, sampling)
             frames = Frames(source.name)
             seen: list[Seen] = []

@@ -75,8 +75,11 @@ class Follower:
         self._count = 0
 
     def follow(self, frame: Frame, detections: Sequence[Detection]) -> list[Followed]:
-        """The faces of the next analysed frame with their tracks, in the order of ``detections``."""
-        self._tracks = [track for track in self._tracks if frame.position - track.seen_at <= self._patience()]
+        """The faces of the next analysed frame with their tracks, in the order of ``detections``.
+
+        A position before the last one is in another stream of the source, where all tracks are new.
+        """
+        self._tracks = [track for track in self._tracks if 0 <= frame.position - track.seen_at <= self._patience()]
         found = self._pair([detection.box for detection in detections])
         return [
             self._update(found.get(number), frame.position, detection, _look(frame.image, detection.box))

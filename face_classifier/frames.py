@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from face_classifier.camera import Camera
-from face_classifier.containers import head_of, is_seekable, is_still
+from face_classifier.containers import head_of, is_moving, is_seekable, is_still
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
 from face_classifier.picture import Picture, is_single_picture
@@ -56,7 +56,7 @@ def _walk(folder: str, skipped: Collection[Path]) -> Iterator[str]:
 def open_source(path: str) -> Source:
     """Open a camera (digits) or a file; its content, not its name, tells whether it is a picture or a video.
 
-    Of an animated GIF, which is a video, every frame counts; of other pictures the first. Raises UserError.
+    An animated GIF, PNG or WebP and raw Motion JPEG are videos; of other pictures the first counts. Raises UserError.
     """
     if _is_camera(path):
         return Camera(int(path))
@@ -67,6 +67,8 @@ def open_source(path: str) -> Source:
     if not os.path.isfile(path):
         raise UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
     head = head_of(path)
+    if is_moving(path, head):
+        return VideoFile(path)
     if is_still(head):
         return Picture(path)
     # Pillow takes a tenth of a second to make ready, which a plain video need not wait for.

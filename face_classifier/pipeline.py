@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -109,6 +110,14 @@ def refuse_other_encoder(settings: Settings, store: Store) -> None:
         )
 
 
+def as_first_seen(source: Source, sampling: Sampling, store: Store) -> tuple[Sampling, datetime]:
+    """How to sample a source, and when it began: the same frame has the position and time ever after that it had."""
+    if not source.fingerprint:
+        return sampling, source.start
+    start = store.first_start(source.fingerprint, source.start)
+    return replace(sampling, bridged=store.is_bridged(source.fingerprint)), start
+
+
 def find_all(settings: Settings, given: Sequence[str], observer: Teller) -> tuple[list[str], int]:
     """What to open, and how many of the given sources there are not."""
     ours = [Path(folder) for folder in (settings.result, settings.capture) if folder]
@@ -171,7 +180,7 @@ class _Run:
         scene, frames = StillScene(), Frames(path)
         self._classifier.begin(None if self._as_ever else settings.refresh)
         with open_source(path) as source:
-            start = self._store.first_start(source.fingerprint, source.start) if source.fingerprint else source.start
+            sampling, start = as_first_seen(source, sampling, self._store)
             ahead = Ahead(
                 lambda closing: source.frames(sampling, start, closing, between=settings.display),
                 self._stopping,

@@ -77,6 +77,7 @@ CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 # Tables that came later, by name; programs that do not know them leave them alone, so the version stays.
 _ADDED = {
+    "bridged": "(fingerprint TEXT PRIMARY KEY)",  # sources at whose positions no jump of their clock counts
     "emotions": """(             -- of faces for which they were asked
     face INTEGER PRIMARY KEY, engine TEXT NOT NULL,
     scores BLOB NOT NULL         -- little-endian float32, in the order of ``faces.EMOTIONS``
@@ -136,7 +137,16 @@ _SELECT = (
 _FLOATS = np.dtype("<f8")
 _SCORES = np.dtype("<f4")
 _ROWLESS = ("apart", "refused")
-_TABLES = ("faces", "emotions", "encodings", "moves", "sources", "marks", *_ROWLESS)  # all but what is made from them
+_TABLES = (
+    "faces",
+    "emotions",
+    "encodings",
+    "moves",
+    "sources",
+    "bridged",
+    "marks",
+    *_ROWLESS,
+)  # all but what is made from them
 _LEAST_BYTES = 16  # of a record
 _COUNTS = "(state IN ('kept', 'missing') OR encoding IS NOT NULL)"  # whose pictures are or may return
 _CORRUPT = 11  # SQLite's code of a page that is damaged, rather than one that cannot be read just now
@@ -401,9 +411,16 @@ class Rows:
 
     def first_start(self, fingerprint: str, start: datetime) -> datetime:
         """The start of a source as it was told when it was first seen, which is now if it never was."""
-        self._execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (fingerprint, start.isoformat()))
+        with self.together():
+            new = self._execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (fingerprint, start.isoformat()))
+            if new.rowcount:
+                self._execute("INSERT OR IGNORE INTO bridged VALUES (?)", (fingerprint,))
         stored = self._execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
         return datetime.fromisoformat(stored[0])
+
+    def is_bridged(self, fingerprint: str) -> bool:
+        """Whether a source was first seen when jumps of its clock no longer counted."""
+        return bool(self._execute("SELECT 1 FROM bridged WHERE fingerprint = ?", (fingerprint,)).fetchone())
 
     def last_track(self) -> int:
         """The highest number that a track has, with a row or only beside another track."""

@@ -82,6 +82,8 @@ class Screen:
         if self._progress:
             self._progress.stop()
             self._progress = None
+        for note in source.notes():
+            self.problem(note)
 
 
 def _clock(seconds: float) -> str:

@@ -35,6 +35,7 @@ class Sampling:
     every: float = 1.0  # 0 = every frame
     skip: float = 0.0  # nothing before this position
     stop: float = 0.0  # nothing after this position; 0 = until the end
+    bridged: bool = True  # a jump of the source's clock takes no time; False: as sources were read that are long known
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -88,6 +89,10 @@ class File:
         except OSError as error:
             raise unreadable(self.name, error) from error
         return f"{size}-{digest.hexdigest()}"
+
+    def notes(self) -> list[str]:
+        """Sentences about what was passed over in it, once its frames were taken."""
+        return []
 
     def close(self) -> None:
         """Nothing to do: the file is open only while its frames are read."""

@@ -480,6 +480,13 @@ class Store:
         """When a source began (UTC), as told when it was first seen: names and times stay as they were."""
         return self._rows.first_start(fingerprint, start)
 
+    def is_bridged(self, fingerprint: str) -> bool:
+        """Whether the positions of a source that has a first start go on over jumps of its clock, as `Sampling` means.
+
+        They do not where they were stored before that was so: the same frame has the same position ever after.
+        """
+        return self._rows.is_bridged(fingerprint)
+
     def same(self, frame: Frame, boxes: Sequence[Box]) -> dict[int, Sighting | None]:
         """Which of the ``boxes`` in a frame are faces that the table has already; None: one that the user deleted.
 

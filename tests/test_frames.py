@@ -233,22 +233,24 @@ class TestSampling:
         stopping = threading.Event()
 
         class Capture:
-            def grab(self) -> bool:
+            lost = 0
+
+            def grab(self, stopping: threading.Event) -> bool:
                 grabbed.append(1)
                 if len(grabbed) == 3:
                     stopping.set()
                 return True
 
-            def get(self, what: int) -> float:
-                return 40.0 * len(grabbed)
+            def position(self) -> float:
+                return 0.04 * len(grabbed)
 
-            def retrieve(self) -> tuple[bool, np.ndarray]:
-                return True, numbered(0)
+            def retrieve(self) -> np.ndarray:
+                return numbered(0)
 
-            def release(self) -> None: ...
+            def close(self) -> None: ...
 
         video = VideoFile(str(write_clip(tmp_path / "a.mp4")))
-        video._open_near = lambda skip: (Capture(), 0)  # type: ignore[method-assign,assignment,return-value]
+        video._open_near = lambda skip, number: (Capture(), 0)  # type: ignore[method-assign,assignment,return-value]
         list(video.frames(Sampling(every=0, skip=skip), START, stopping))
         assert len(grabbed) == 3
 
@@ -306,7 +308,7 @@ class TestVideoFile:
             assert next(source.frames(EVERY_FRAME, source.start, threading.Event())).time == created
 
     @pytest.mark.parametrize("name", ["a.mp4", "a.avi"])
-    def test_without_a_creation_time_it_starts_at_its_modification(self, tmp_path: Path, name: str) -> None:
+    def test_without_a_creation_time_its_modification_is_its_end(self, tmp_path: Path, name: str) -> None:
         clip = write_clip(tmp_path / name, codec="mp4v" if name == "a.mp4" else "MJPG")
         if name == "a.mp4":
             clip.write_bytes(
@@ -314,7 +316,7 @@ class TestVideoFile:
             )
         os.utime(clip, (1.6e9, 1.6e9))
         with open_source(str(clip)) as source:
-            assert source.start == datetime.fromtimestamp(1.6e9, timezone.utc)
+            assert source.start == datetime.fromtimestamp(1.6e9 - 2, timezone.utc)
 
     @pytest.mark.parametrize(
         "content",
@@ -356,7 +358,7 @@ class TestVideoFile:
         assert 10 < len(found) < 40
         assert [number_of(frame.image) for frame in found] == list(range(len(found)))
 
-    @pytest.mark.parametrize("content", [b"", b"\0\0\0\x18ftypmp42\0\0\0\0", bytes(range(256)) * 9])
+    @pytest.mark.parametrize("content", [b"", b"\0\0\0\x18moovmp42\0\0\0\0", bytes(range(256)) * 9])
     @pytest.mark.parametrize("name", ["notes.mp4", "notes", "notes.mkv", "notes.mpg"])
     def test_what_is_no_video_is_told_in_one_sentence_and_nothing_else(
         self, tmp_path: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]
@@ -742,6 +744,23 @@ class TestCamera:
 
 
 class TestRealFiles:
+    def test_files_of_reports_are_read_or_told(self, data: Path) -> None:
+        reports = data / "reports"
+        with open_source(str(reports / "twostreams/dashcam.mp4")) as source:
+            found = list(source.frames(Sampling(), START, threading.Event()))
+        assert [(frame.position, (frame.fingerprint or "")[-2:] == "#2") for frame in found] == [
+            (position, second) for second in (False, True) for position in range(6)
+        ]
+        assert [round(frame.position, 2) for frame in run(reports / "mjpeg/cam.mjpeg", Sampling())] == list(range(12))
+        jumped = run(reports / "ts/jump.ts", Sampling(every=0))
+        assert (len(jumped), jumped[0].position) == (300, 0)
+        assert jumped[-1].position == pytest.approx(11.96, abs=0.05)
+        with pytest.raises(UserError, match="is incomplete"):
+            open_source(str(reports / "containers/nomoov.mp4"))
+        for path in (reports / "time").glob("*.mkv"):
+            with open_source(str(path)) as source:
+                assert source.start == datetime(2020, 1, 1, 10, tzinfo=timezone.utc)
+
     def test_bad_files_give_frames_or_a_sentence(self, data: Path, capfd: pytest.CaptureFixture[str]) -> None:
         for path in sorted((data / "badfiles").rglob("*.*")):
             began = time.monotonic()
