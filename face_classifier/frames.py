@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -68,7 +69,8 @@ def open_source(path: str) -> Source:
         raise UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
     head = head_of(path)
     if is_moving(path, head):
-        return VideoFile(path)
+        with suppress(UserError):  # OpenCV's ffmpeg reads animated WebP from 5.1 on; before, its first picture counts
+            return VideoFile(path)
     if is_still(head):
         return Picture(path)
     # Pillow takes a tenth of a second to make ready, which a plain video need not wait for.

@@ -61,6 +61,9 @@ _FEWEST_BITS = 1000.0
 _FAILURES = 50
 
 
+_CONSTANT = 0.9  # of the steps from frame to frame must be one frame long for a constant rate
+
+
 _SEEK_AHEAD = 2.0  # seconds before the wanted time: leaves room for landing late, and for the decoder to settle
 
 
@@ -86,6 +89,32 @@ class Clock:
         usable = max(last, -SAME_TIME) < now < _LONGEST  # False for NaN
         self._last = max(now, 0.0) if usable else last + self._step
         return self._last
+
+
+class _Lack:
+    """Counts the frames that a container lacks which drops damaged ones: transport streams.
+
+    It shows in the positions of the others, as far as the frame rate is constant.
+    """
+
+    def __init__(self, step: float) -> None:
+        """``step``: seconds a frame."""
+        self._step = step
+        self._first = self._last = 0.0
+        self._frames = self._regular = 0
+
+    def add(self, position: float) -> None:
+        """The position of the next frame in seconds."""
+        if not self._frames:
+            self._first = self._last = position
+        self._regular += abs((position - self._last) / self._step - 1) < 0.25
+        self._last = position
+        self._frames += 1
+
+    def missing(self) -> int:
+        if self._regular < _CONSTANT * (self._frames - 1):
+            return 0
+        return max(0, round((self._last - self._first) / self._step) + 1 - self._frames)
 
 
 class _Bytes(io.BufferedIOBase):
@@ -316,11 +345,13 @@ class VideoFile(File):
         self, number: int, sampling: Sampling, start: datetime, stopping: threading.Event
     ) -> Iterator[Frame]:
         grid, clock = Grid(sampling), Clock(self._step, self._jump if sampling.bridged else math.inf)
+        lack = _Lack(self._step)
         fingerprint = f"{self.fingerprint}#{number + 1}" if number else self.fingerprint
         capture, index = self._open_near(sampling.skip, number)
         try:
             while not stopping.is_set() and capture.grab(stopping):
                 position = clock.position(capture.position())
+                lack.add(position)
                 if sampling.ends_before(position):
                     return
                 if grid.due(position) and (image := capture.retrieve()) is not None:
@@ -332,8 +363,8 @@ class VideoFile(File):
                 raise _not_a_video(self.name)
         finally:
             capture.close()
-            if capture.lost:
-                frames = "1 frame" if capture.lost == 1 else f"{capture.lost} frames"
+            if lost := capture.lost + (lack.missing() if may_jump(self._head) else 0):
+                frames = "1 frame" if lost == 1 else f"{lost} frames"
                 self._notes.append(
                     f"{frames} of {self.name} could not be decoded; copy it anew if there is a whole one"
                 )

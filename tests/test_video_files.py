@@ -166,6 +166,21 @@ class TestDamage:
         assert 0 < int(told[1]) == 200 - len(found) < 60
         assert found[-1].position == pytest.approx(7.96)
 
+    @pytest.mark.parametrize("name", ["a.ts", "a.mpg"])
+    def test_frames_that_a_damaged_stream_lacks_are_counted(self, tmp_path: Path, name: str) -> None:
+        clip = tmp_path / name
+        ffmpeg("-f", "lavfi", "-i", "testsrc=size=320x240:duration=8", "-c:v", "mpeg2video", "-g", 25, clip)
+        whole, notes = watched(clip)
+        assert (len(whole), notes) == (200, [])
+        data = clip.read_bytes()
+        third = len(data) // 3
+        clip.write_bytes(data[:third] + bytes(len(data) // 8) + data[third + len(data) // 8 :])
+        found, (note,) = watched(clip)
+        told = re.search(r"(\d+) frames of \S+ could not be decoded", note)
+        assert told
+        assert int(told[1]) == pytest.approx(200 - len(found), abs=1)
+        assert len(found) < 195
+
     @pytest.mark.parametrize(
         ("name", "codec"),
         [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.mkv", "mp4v"), ("a.ts", "mpg2"), ("a.wmv", "WMV2")],
