@@ -148,6 +148,8 @@ class _Silence:
     def problem(self, sentence: str) -> None:
         pass
 
+    at_end = problem
+
     def through(self, steps: Sequence[Any], name: str) -> Iterator[Any]:
         return iter(steps)
 

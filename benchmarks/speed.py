@@ -54,6 +54,8 @@ class Watch:
     def problem(self, sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
+    at_end = problem
+
     def opened(self, *_: object) -> None:
         self.opened_at, self.cpu = time.perf_counter(), time.process_time()
 
@@ -169,7 +171,7 @@ def measure_detector(detector: str, folder: str, every: float) -> Numbers:
 
     engine = make_engine("fast" if detector == "yunet" else "original", detector, 1.0, print)
     boxes = {}
-    for path in find_sources(folder, []):
+    for path in find_sources(folder, []).paths:
         with open_source(path) as source:
             for frame in source.frames(Sampling(every), source.start, threading.Event()):
                 name = f"{Path(path).relative_to(folder)} {frame.position:.3f}"

@@ -243,6 +243,9 @@ class _Log:
     def problem(self, sentence: str) -> None:
         logger.warning(sentence)
 
+    def at_end(self, sentence: str) -> None:
+        logger.warning(sentence)
+
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
         yield from steps
 

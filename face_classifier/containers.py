@@ -68,6 +68,20 @@ def is_still(head: bytes) -> bool:
     return head.startswith(_STILL_STARTS) or (head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS)
 
 
+def shows_picture(head: bytes) -> bool:
+    """Begins as nothing but a picture does, whatever its name. BMP does not: it begins with two letters."""
+    return (is_still(head) and not head.startswith(b"BM")) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def shows_video(path: str, head: bytes) -> bool:
+    """Begins as a video does, whatever its name, and holds one rather than sound alone."""
+    if head.startswith((b"GIF87a", b"GIF89a", b"\0\0\1\xba")):
+        return True
+    if head.startswith(b"FLV\1"):
+        return bool(head[4] & 1)
+    return bool(video_streams(path, head))
+
+
 def is_text(head: bytes) -> bool:
     """Begins like a text: a playlist, a list of files or addresses, a script. YUV4MPEG2 alone begins with a line."""
     return bool(head) and not head.startswith(b"YUV4MPEG2 ") and head.translate(None, _CONTROLS) == head

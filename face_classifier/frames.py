@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from face_classifier.camera import Camera
-from face_classifier.containers import head_of, is_moving, is_seekable, is_still
+from face_classifier.containers import head_of, is_moving, is_seekable, is_still, shows_picture, shows_video
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
 from face_classifier.picture import Picture, is_single_picture
@@ -19,28 +21,64 @@ from face_classifier.video import VIDEO_SUFFIXES, VideoFile
 Source: TypeAlias = VideoFile | Camera | Picture
 
 
-def find_sources(given: str, skip: Collection[Path]) -> list[str]:
+_LITTER = frozenset({"thumbs.db", "desktop.ini"})  # file managers leave them in every folder
+
+
+_COMPANIONS = frozenset({".thm", ".lrv"})  # small copies that cameras write beside their videos
+
+
+_NAMED, _KINDS = 3, 6  # so many names a kind, and kinds, are told
+
+
+@dataclass
+class Found:
+    """What one argument of the command line stands for."""
+
+    given: str
+    paths: list[str] = field(default_factory=list)  # what `open_source` opens, in order
+    odd_pictures: set[str] = field(default_factory=set)  # those of them that only their content shows to be pictures
+    unknown: list[str] = field(default_factory=list)  # files of no known format, which are passed over
+
+    def but(self) -> str:
+        """What is there instead, for a sentence that says that nothing of use is."""
+        return f", but files of no known format: {_by_kind(self.unknown)}" if self.unknown else ""
+
+    def passed_over(self) -> Iterator[str]:
+        """Sentences about what was passed over."""
+        if self.unknown:
+            files = "1 file" if len(self.unknown) == 1 else f"{len(self.unknown)} files"
+            yield f"{files} in {self.given} of no known format: passed over, {_by_kind(self.unknown)}"
+
+
+def find_sources(given: str, skip: Collection[Path]) -> Found:
     """Turn one argument of the command line into what ``open_source`` opens, in order.
 
-    Digits are a camera, always. A file is itself. A folder stands for every picture and video in it and below, known
-    by file extension, sorted; hidden entries, the folders in ``skip`` and symbolic links to folders are left out. Its
-    paths begin with the folder as given. A folder that cannot be looked into stands for itself, so that opening it
-    tells the user why. Raises UserError.
+    Digits are a camera, always. A file is itself. A folder stands for every picture and video in it and below, sorted,
+    known by file extension, or by content where that is none or an odd one; hidden entries, the folders in ``skip`` and
+    symbolic links to folders are left out. Its paths begin with the folder as given. A folder that cannot be looked
+    into stands for itself, so that opening it tells the user why. Raises UserError.
     """
     if _is_camera(given) or os.path.isfile(given):
-        return [given]
+        return Found(given, [given])
     if not os.path.isdir(given):
         raise missing(given)
-    skipped = {path.resolve() for path in skip}
-    found = sorted(_walk(given, skipped), key=lambda path: Path(path).parts)
-    if not found:
-        raise UserError(f"{given} has no picture or video in it; give another folder or a file")
+    found = look_through(given, skip)
+    if not found.paths:
+        raise UserError(f"{given} has no picture or video in it{found.but()}; give another folder or a file")
     return found
 
 
-def _walk(folder: str, skipped: Collection[Path]) -> Iterator[str]:
+def look_through(folder: str, skip: Collection[Path]) -> Found:
+    """What is in a folder and below, as `find_sources` finds it; maybe nothing."""
+    found = Found(folder)
+    found.paths = sorted(_walk(found, {path.resolve() for path in skip}), key=lambda path: Path(path).parts)
+    found.unknown.sort(key=lambda path: Path(path).parts)
+    return found
+
+
+def _walk(found: Found, skipped: Collection[Path]) -> Iterator[str]:
     locked: list[str] = []
-    for here, folders, files in os.walk(folder, onerror=lambda error: locked.append(error.filename)):
+    for here, folders, files in os.walk(found.given, onerror=lambda error: locked.append(error.filename)):
         place = Path(here).resolve()
         if any(place.is_relative_to(path) for path in skipped):
             folders.clear()
@@ -48,10 +86,51 @@ def _walk(folder: str, skipped: Collection[Path]) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = os.path.join(here, name)
-            known = Path(name).suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
-            if known and not name.startswith(".") and os.path.isfile(path):
+            if name.startswith(".") or name.lower() in _LITTER:
+                continue
+            if _is_known(path, found):
                 yield path
+            else:
+                found.unknown.append(path)
     yield from locked
+
+
+def _is_known(path: str, found: Found) -> bool:
+    suffix = Path(path).suffix.lower()
+    if not os.path.isfile(path) or suffix in _COMPANIONS:
+        return False
+    if suffix in PICTURE_SUFFIXES | VIDEO_SUFFIXES:
+        return True
+    try:
+        head = head_of(path)
+    except UserError:
+        return False
+    if shows_picture(head):
+        found.odd_pictures.add(path)
+        return True
+    return shows_video(path, head)
+
+
+def _by_kind(paths: Iterable[str]) -> str:
+    """The files of each kind, the most first: how many, and the first names."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        kinds[_kind(path)].append(os.path.basename(path))
+    told = []
+    most_first = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    for kind, names in most_first[:_KINDS]:
+        more = ", …" if len(names) > _NAMED else ""
+        told.append(f"{len(names)} {kind} ({', '.join(names[:_NAMED])}{more})")
+    others = sum(len(names) for _, names in most_first[_KINDS:])
+    return ", ".join([*told, *([f"{others} of other kinds"] if others else [])])
+
+
+def _kind(path: str) -> str:
+    if os.path.islink(path) and not os.path.exists(path):
+        return "leading nowhere"
+    if not os.path.isfile(path):
+        return "of no ordinary kind"
+    return Path(path).suffix.lower() or "without extension"
 
 
 def open_source(path: str) -> Source:

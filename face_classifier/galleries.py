@@ -40,6 +40,9 @@ class Teller(Protocol):
     def problem(self, sentence: str) -> None:
         """Something went wrong that does not stop the work."""
 
+    def at_end(self, sentence: str) -> None:
+        """Something was passed over, which is told when all is done."""
+
 
 class Observer(Teller, Protocol):
     """Whoever watches a long piece of work from outside."""

@@ -78,7 +78,7 @@ def items_of(
     for one in given:
         try:
             with supervised(_short(one)):
-                items += _items_of(one, out, aside, videos)
+                items += _items_of(one, out, aside, videos, observer)
         except UserError as error:
             problems[str(error)] = None
     for sentence in problems:
@@ -91,8 +91,8 @@ def items_of(
     return _once(items), bool(problems)
 
 
-def _items_of(one: Any, out: Path | None, aside: Sequence[Path], videos: set[Path]) -> list[Item]:
-    return _of_path(os.fsdecode(one), out, aside, videos) if _is_path(one) else [_of_record(one, Path(), out)]
+def _items_of(one: Any, out: Path | None, aside: Sequence[Path], videos: set[Path], observer: Observer) -> list[Item]:
+    return _of_path(os.fsdecode(one), out, aside, videos, observer) if _is_path(one) else [_of_record(one, Path(), out)]
 
 
 def _once(items: Sequence[Item]) -> list[Item]:
@@ -115,10 +115,10 @@ def _is_path(given: Any) -> bool:
     return isinstance(given, (str, bytes, os.PathLike))
 
 
-def _of_path(given: str, out: Path | None, aside: Sequence[Path], videos: set[Path]) -> list[Item]:
+def _of_path(given: str, out: Path | None, aside: Sequence[Path], videos: set[Path], observer: Observer) -> list[Item]:
     """``videos``: those of folders are added to it."""
     if os.path.isdir(given):
-        pictures = _in_folder(given, aside)
+        pictures = _in_folder(given, aside, observer)
         videos |= {_place(path) for path in find_videos(given) if _is_of_folder(path, given, aside)}
         return [Item({"id": str(path), "url": str(path)}, path, named=False) for path in pictures]
     if given.lower().endswith(".json") and os.path.isfile(given):
@@ -126,9 +126,9 @@ def _of_path(given: str, out: Path | None, aside: Sequence[Path], videos: set[Pa
     return [_of_record(given, Path(), out)]
 
 
-def _in_folder(folder: str, aside: Sequence[Path]) -> list[Path]:
+def _in_folder(folder: str, aside: Sequence[Path], observer: Observer) -> list[Path]:
     """Not those that lie in a folder that an album was sorted into, which would be met twice."""
-    pictures = [path for path in find_pictures(folder) if _is_of_folder(path, folder, aside)]
+    pictures = [path for path in find_pictures(folder, observer.at_end) if _is_of_folder(path, folder, aside)]
     if not pictures:
         raise UserError(f"{folder} has no picture in it but those of a sorted album; give the folder of the photos")
     return pictures

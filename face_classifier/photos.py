@@ -21,7 +21,7 @@ from face_classifier.engine import Engine
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Image, check_encoding
 from face_classifier.files import content_hash
-from face_classifier.frames import find_sources
+from face_classifier.frames import Found, look_through
 from face_classifier.picture import read_picture
 from face_classifier.source import unreadable
 from face_classifier.spaces import SPACES
@@ -85,10 +85,10 @@ def tile_image(tile: bytes) -> Image:
     return np.asarray(cv2.imdecode(np.frombuffer(tile, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-def find_pictures(given: str) -> list[Path]:
+def find_pictures(given: str, tell: Callable[[str], object] = lambda _: None) -> list[Path]:
     """The pictures that one argument of the command line stands for: itself, or those in a folder and below, sorted.
 
-    Raises UserError where there is none.
+    ``tell``: is given sentences about what was passed over. Raises UserError where there is none.
     """
     if not os.path.lexists(given):
         raise UserError(f"{given} does not exist; give a photo or a folder of photos")
@@ -96,25 +96,26 @@ def find_pictures(given: str) -> list[Path]:
         if Path(given).suffix.lower() in VIDEO_SUFFIXES - _PICTURES:
             raise UserError(f"{given} is a video; give photos")
         return [Path(given)]
-    try:
-        found = [Path(path) for path in find_sources(given, ())]
-    except UserError:
-        found = []
+    sources = look_through(given, ())
+    for sentence in sources.passed_over():
+        tell(sentence)
     # A folder among them cannot be looked into, which reading it tells.
-    pictures = [path for path in found if path.suffix.lower() in _PICTURES or path.is_dir()]
+    pictures = [Path(path) for path in sources.paths if not _is_video(path, sources)]
     if not pictures:
-        only = f", only {len(found)} videos" if found else ""
+        only = f", only {len(sources.paths)} videos" if sources.paths else sources.but()
         raise UserError(f"{given} has no picture in it{only}; give a folder of photos")
     return pictures
 
 
+def _is_video(path: str, sources: Found) -> bool:
+    known = Path(path).suffix.lower() in _PICTURES or path in sources.odd_pictures
+    return not known and not os.path.isdir(path)
+
+
 def find_videos(folder: str) -> list[Path]:
     """Those in a folder and below, sorted."""
-    try:
-        found = map(Path, find_sources(folder, ()))
-        return [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES - _PICTURES]
-    except UserError:
-        return []
+    sources = look_through(folder, ())
+    return [Path(path) for path in sources.paths if _is_video(path, sources)]
 
 
 # Looking for faces

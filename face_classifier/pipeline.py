@@ -126,7 +126,10 @@ def find_all(settings: Settings, given: Sequence[str], observer: Teller) -> tupl
     for one in given:
         try:
             with supervised(one):
-                paths += find_sources(one, ours)
+                found = find_sources(one, ours)
+                paths += found.paths
+                for sentence in found.passed_over():
+                    observer.at_end(sentence)
         except UserError as error:
             failed += 1
             observer.problem(str(error))

@@ -143,7 +143,7 @@ def open_gallery(
     chosen = encoder or ENCODER
     file = Path(index) if index is not None else Path(folder or "") / INDEX
     sorted_album = folder is not None and is_album(Path(folder))
-    pictures = _pictures(folder, file)
+    pictures = _pictures(folder, file, observer)
     if not pictures and not file.exists():
         raise UserError(f"there is no index {file}; name a folder of photos with --gallery")
     with PhotoIndex(file, BY_ENCODER[chosen].name) as remembered:
@@ -196,10 +196,10 @@ def _of_result_folder(folder: str, encoder: str | None, observer: Observer) -> G
     return Gallery([Person(name, tuple(portraits[name])) for name in sorted(portraits)], own, len(whole.faces))
 
 
-def _pictures(folder: str | None, index: Path) -> list[tuple[str, Path]]:
+def _pictures(folder: str | None, index: Path, observer: Observer) -> list[tuple[str, Path]]:
     """Name, which is the path in the folder, and path of each photo; none if they are away but the index is there."""
     try:
-        found = find_pictures(folder) if folder is not None else []
+        found = find_pictures(folder, observer.at_end) if folder is not None else []
     except UserError:
         if index.exists():
             return []

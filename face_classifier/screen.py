@@ -34,11 +34,15 @@ class Screen:
         self._started = 0.0
         self._frames = 0
         self._problems = 0
+        self._last: list[str] = []
 
     def problem(self, sentence: str) -> None:
         self._problems += 1
         if self._problems <= _MOST_PROBLEMS:
             self._console.print(f"face-classifier: {sentence}", markup=False, soft_wrap=True)
+
+    def at_end(self, sentence: str) -> None:
+        self._last.append(sentence)
 
     def told(self, sentence: str, about: Iterable[str] = ()) -> None:
         """A sentence and all that it is about, a line each, however many."""
@@ -46,9 +50,11 @@ class Screen:
             self._console.print(line, markup=False, soft_wrap=True)
 
     def finish(self) -> None:
-        """Tell how many problems were not told."""
+        """Tell how many problems were not told, and what was passed over."""
         if self._problems > _MOST_PROBLEMS:
             self._console.print(f"face-classifier: and {self._problems - _MOST_PROBLEMS} more of these")
+        for sentence in self._last:
+            self.told(sentence)
 
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
         """The same steps one by one, with a bar that tells how many are done."""

@@ -87,7 +87,7 @@ def read_photos(given: Iterable[str], encoder: str, observer: Observer, stopping
     named: set[str] = set()
     for one in given:
         try:
-            found = find_pictures(one)
+            found = find_pictures(one, observer.at_end)
         except UserError as error:
             failed.append(str(error))
             continue

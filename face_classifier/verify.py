@@ -116,7 +116,7 @@ class _Once:
 
     def __init__(self, observer: Observer) -> None:
         self._problem, self._told = observer.problem, set[str]()
-        self.through = observer.through
+        self.through, self.at_end = observer.through, observer.at_end
 
     def problem(self, sentence: str) -> None:
         if sentence not in self._told:

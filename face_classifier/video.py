@@ -38,8 +38,8 @@ if "OPENCV_LOG_LEVEL" not in os.environ:  # its own complaints would stand betwe
 
 
 VIDEO_SUFFIXES = frozenset(
-    ".264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .m2ts .m2v .m4v .mkv .mov .mp4 .mpe "
-    ".mpeg .mpg .mts .mxf .ogv .ts .vob .webm .wmv .y4m".split()
+    ".264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv "
+    ".mov .mp4 .mpe .mpeg .mpg .mts .mxf .ogv .rm .rmvb .ts .vob .webm .wmv .wtv .y4m".split()
 )
 
 

@@ -271,6 +271,8 @@ class Listener:
     def problem(self, sentence: str) -> None:
         self.problems.append(sentence)
 
+    at_end = problem
+
     def through(self, steps: Sequence[object], name: str) -> Iterator[object]:
         return iter(steps)
 

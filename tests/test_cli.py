@@ -169,6 +169,25 @@ def test_pictures_and_folders_are_sources_and_results_are_not(run, photographs: 
     assert run(album, "--result", album / "result")[1] == out
 
 
+@pytest.mark.parametrize("line", [[], ["recognize"], ["enroll", "Ada"], ["group", "-o", "out"], ["similar"]])
+def test_what_a_folder_has_besides_is_told_at_the_end(run, photographs: dict[str, Path], line: list[str]):
+    album = Path("album")
+    album.mkdir()
+    for name in ("obama.jpg", "obama2.jpg"):
+        image = cv2.imread(str(photographs[name]))
+        cv2.imwrite(str(album / name), cv2.resize(image, None, fx=0.5, fy=0.5))
+    (album / "obama2.jpg").rename(album / "obama2.jpg_large")
+    assert run(album, "--founding", "2")[0] == 0
+    for number in range(25):
+        (album / f"torn{number}.jpg").write_text("no picture")
+    (album / "notes.txt").write_text("Dear diary")
+    more = ["--gallery", "result"] if line == ["similar"] else []
+    _, _, err = run(*line, album, *more)
+    assert err.splitlines()[-1] == (
+        "face-classifier: 1 file in album of no known format: passed over, 1 .txt (notes.txt)"
+    )
+
+
 def test_one_bad_source_is_told_and_the_others_go_on(run, clip: Path):
     Path("text.mp4").write_text("this is no video")
     code, out, err = run("text.mp4", clip, "missing.mp4", "-S", "2")

@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import struct
+import subprocess
 import threading
 import time
 import zlib
@@ -20,6 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from conftest import need_tool
 from PIL import Image as Pillow
 from PIL import ImageFile
 
@@ -94,12 +96,12 @@ class TestFindSources:
     ) -> None:
         (tmp_path / "0").touch()
         monkeypatch.chdir(tmp_path)
-        assert find_sources("0", []) == ["0"]
-        assert find_sources("./0", []) == ["./0"]
+        assert find_sources("0", []).paths == ["0"]
+        assert find_sources("./0", []).paths == ["./0"]
 
     def test_a_file_is_itself_whatever_its_name(self, tmp_path: Path) -> None:
         (tmp_path / "clip.backup").touch()
-        assert find_sources(str(tmp_path / "clip.backup"), []) == [str(tmp_path / "clip.backup")]
+        assert find_sources(str(tmp_path / "clip.backup"), []).paths == [str(tmp_path / "clip.backup")]
 
     def test_a_folder_gives_pictures_and_videos_below_it_sorted_under_the_path_as_given(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -109,7 +111,7 @@ class TestFindSources:
             (tmp_path / "in" / name).touch()
         monkeypatch.chdir(tmp_path)
         wanted = ["./in/a.Jpg", "./in/b.MP4", "./in/c/d.gif", "./in/c/e/f.avi", "./in/c-1/z.png"]
-        assert find_sources("./in", []) == [os.path.join("./in", *name.split("/")[2:]) for name in wanted]
+        assert find_sources("./in", []).paths == [os.path.join("./in", *name.split("/")[2:]) for name in wanted]
 
     def test_result_folder_captures_and_hidden_entries_are_left_out(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -119,10 +121,54 @@ class TestFindSources:
             (tmp_path / name).touch()
         monkeypatch.chdir(tmp_path)
         skip = [Path("result"), tmp_path / "x" / ".." / "shots"]
-        found = find_sources(str(tmp_path), skip)
+        found = find_sources(str(tmp_path), skip).paths
         assert found == [str(tmp_path / "a.jpg"), str(tmp_path / "resulting" / "e.png")]
         with pytest.raises(UserError, match="no picture or video"):
             find_sources(str(tmp_path / "result" / "bob"), skip)
+
+    def test_files_of_no_known_format_are_counted_by_kind_with_the_first_names(self, tmp_path: Path) -> None:
+        texts = [f"{number}.txt" for number in range(5)]
+        for name in ("a.jpg", *texts, "deep/b.PDF", "README", ".hidden", "Thumbs.db", "clip.thm", "BMW"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("BM, as a text may begin")
+        (tmp_path / "gone.png").symlink_to("nowhere")
+        found = find_sources(str(tmp_path), [])
+        assert found.paths == [str(tmp_path / "a.jpg")]
+        (sentence,) = found.passed_over()
+        assert sentence == (
+            f"10 files in {tmp_path} of no known format: passed over, 5 .txt (0.txt, 1.txt, 2.txt, …), "
+            "2 without extension (BMW, README), 1 .thm (clip.thm), 1 .pdf (b.PDF), 1 leading nowhere (gone.png)"
+        )
+
+    def test_nothing_is_told_where_nothing_was_passed_over(self, tmp_path: Path) -> None:
+        (tmp_path / "a.jpg").touch()
+        assert list(find_sources(str(tmp_path), []).passed_over()) == []
+
+    def test_pictures_and_videos_under_odd_names_are_known_by_their_content(self, tmp_path: Path) -> None:
+        picture = Pillow.fromarray(numbered(5))
+        for name, form in (("IMG_0001", "JPEG"), ("a.jpg_large", "JPEG"), ("b.backup", "PNG"), ("c.x", "WEBP")):
+            picture.save(tmp_path / name, form)
+        for name in ("clip.mp4", "clip.mkv", "clip.avi", "clip.flv"):
+            codec = {"clip.avi": "MJPG", "clip.flv": "FLV1"}.get(name, "mp4v")
+            write_clip(tmp_path / name, 3, codec=codec).rename(tmp_path / f"{name}_old")
+        (tmp_path / "part").write_bytes((tmp_path / "clip.mp4_old").read_bytes()[:200])
+        found = find_sources(str(tmp_path), [])
+        names = [Path(path).name for path in found.paths]
+        videos = [f"clip.{container}_old" for container in ("avi", "flv", "mkv", "mp4")]
+        assert names == ["IMG_0001", "a.jpg_large", "b.backup", "c.x", *videos]
+        assert {Path(path).name for path in found.odd_pictures} == set(names[:4])
+        assert found.unknown == [str(tmp_path / "part")]
+        for path in found.paths:
+            assert run(path)
+
+    def test_sound_in_a_container_of_videos_is_no_video(self, tmp_path: Path) -> None:
+        for name in ("a.m4a", "b.mka"):
+            line = [need_tool("ffmpeg", "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "sine=duration=1"]
+            subprocess.run([*line, str(tmp_path / name)], check=True)
+        (tmp_path / "a.jpg").touch()
+        found = find_sources(str(tmp_path), [])
+        assert [Path(path).name for path in found.paths] == ["a.jpg"]
+        assert [Path(path).name for path in found.unknown] == ["a.m4a", "b.mka"]
 
     def test_symbolic_links_to_folders_do_not_loop(self, tmp_path: Path) -> None:
         (tmp_path / "a").mkdir()
@@ -132,7 +178,7 @@ class TestFindSources:
             (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
         except OSError:
             pytest.skip("this system makes no symbolic links")
-        assert find_sources(str(tmp_path), []) == [str(tmp_path / "a" / "x.jpg")]
+        assert find_sources(str(tmp_path), []).paths == [str(tmp_path / "a" / "x.jpg")]
 
     @pytest.mark.parametrize("open_it", [lambda given: find_sources(given, []), open_source])
     def test_what_does_not_exist_is_told(self, tmp_path: Path, open_it: Callable[[str], Any]) -> None:
@@ -141,7 +187,7 @@ class TestFindSources:
 
     def test_a_folder_without_pictures_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").touch()
-        with pytest.raises(UserError, match="no picture or video"):
+        with pytest.raises(UserError, match=r"no picture or video in it, but files .*: 1 \.txt \(notes\.txt\);"):
             find_sources(str(tmp_path), [])
 
 
@@ -500,7 +546,7 @@ class TestKindOfFile:
         (locked / "a.jpg").touch()
         locked.chmod(0)
         try:
-            (found,) = find_sources(str(tmp_path), [])
+            (found,) = find_sources(str(tmp_path), []).paths
             with pytest.raises(UserError, match="check that you may read it"):
                 open_source(found)
         finally:

@@ -37,6 +37,8 @@ class Observer:
     def problem(self, sentence: str) -> None:
         self.problems.append(sentence)
 
+    at_end = problem
+
     def opened(self, source: object, sampling: object) -> None:
         pass
 

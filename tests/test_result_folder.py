@@ -206,6 +206,8 @@ class Meddling:
     def problem(self, sentence: str) -> None:
         self.problems.append(sentence)
 
+    at_end = problem
+
     def opened(self, source: Source, sampling: Sampling) -> None: ...
 
     def analysed(self, frame: Frame, people: PersonDB) -> None:
