@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,9 @@ class Watch:
         print(sentence, file=sys.stderr)
 
     at_end = problem
+
+    def through(self, steps: Sequence[str], name: str) -> Iterator[str]:
+        yield from steps
 
     def opened(self, *_: object) -> None:
         self.opened_at, self.cpu = time.perf_counter(), time.process_time()

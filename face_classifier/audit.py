@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from face_classifier.cluster import Constraints, Rule, second_thoughts, templates
 from face_classifier.faces import Image, Sighting
-from face_classifier.people import Matrix
+from face_classifier.people import Matrix, natural
 from face_classifier.rethink import is_named
 
 Floats = npt.NDArray[np.float64]
@@ -93,10 +94,10 @@ def audit(
     for number, face in enumerate(faces):
         if face.person is not None and face.encoding is not None:
             of_person.setdefault(face.person, []).append(number)
-    people = {name: (numbers, _encodings(faces, numbers)) for name, numbers in sorted(of_person.items())}
+    people = {name: (numbers, _encodings(faces, numbers)) for name, numbers in of_person.items()}
     averages = {name: encodings.mean(axis=0) for name, (_, encodings) in people.items()}
     found = Audit([], [], [])
-    for name, (numbers, encodings) in people.items():
+    for name, (numbers, encodings) in sorted(people.items(), key=lambda one: natural(one[0])):
         own = [faces[number] for number in numbers]
         found.outliers.extend(_outliers(own, encodings, averages, rule))
         found.duplicates.extend(_duplicates(own, numbers, encodings, picture_of, _ALIKE * rule.limit))
@@ -222,6 +223,37 @@ def _split(
         off = encodings[one_part].mean(axis=0) - encodings[other_part].mean(axis=0)
         both = tuple(faces[place] for place in one_part.tolist()), tuple(faces[place] for place in other_part.tolist())
         yield Split(name, both, float(np.linalg.norm(off)), certain)
+
+
+def record(found: Audit) -> dict[str, Any]:
+    """As JSON. Distances: L2."""
+    return {
+        "outliers": [
+            {
+                "face": one.face.face,
+                "person": one.face.person,
+                "distance": one.distance,
+                "score": one.score,
+                "tighter": one.tighter,
+                "nearest": {"person": one.nearest, "distance": one.nearest_distance} if one.nearest else None,
+                "kept_by": one.kept_by,
+            }
+            for one in found.outliers
+        ],
+        "duplicates": [
+            {"person": same.kept.person, "face": same.kept.face, "others": [one.face for one in same.others]}
+            for same in found.duplicates
+        ],
+        "splits": [
+            {
+                "person": split.person,
+                "groups": [[one.face for one in group] for group in split.groups],
+                "distance": split.distance,
+                "certain": split.certain,
+            }
+            for split in found.splits
+        ],
+    }
 
 
 def lines(found: Audit) -> Iterator[str]:

@@ -14,7 +14,7 @@ import click
 
 from face_classifier import __version__, album_commands, settings
 from face_classifier.errors import StoppedError, UserError
-from face_classifier.options import result_option, stop_on_signals
+from face_classifier.options import json_option, result_option, stop_on_signals
 
 _RUN = "run"
 _STOPPED = 130  # exit code of what ^C ended, as shells tell it
@@ -80,28 +80,37 @@ def _main() -> None:
 @_main.command(_RUN)
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @_run_options
-def _run(sources: tuple[str, ...], config: str | None, **flags: Any) -> None:
+@json_option
+def _run(sources: tuple[str, ...], config: str | None, as_json: bool, **flags: Any) -> None:
     """Classify the faces of videos, webcams, pictures and folders of them."""
     if not sources:
         raise UserError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
-    _classify(sources, settings.load(flags, config))
+    _classify(sources, settings.load(flags, config), as_json=as_json)
 
 
 @_main.command("people")
 @result_option
-def _people(result: str | None) -> None:
-    """Print the statistics of a result folder."""
+@click.option("--matrix", is_flag=True, help="Print the distances of everybody to everybody instead.")
+@json_option
+def _people(result: str | None, matrix: bool, as_json: bool) -> None:
+    """List the people of a result folder."""
     from face_classifier import galleries, screen
 
     sightings = galleries.gallery(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
-    screen.print_statistics(sightings)
+    if as_json:
+        screen.print_json(screen.people_record(sightings))
+    elif matrix:
+        screen.print_lines(screen.statistics_lines(sightings))
+    else:
+        screen.print_people(sightings)
 
 
 @_main.command("export")
 @result_option
 @click.option("--format", "form", metavar="jsonl|csv", default="jsonl", help="JSON lines or CSV. [default: jsonl]")
-def _export(result: str | None, form: str) -> None:
+@json_option
+def _export(result: str | None, form: str, as_json: bool) -> None:
     """Print a line for every face of a result folder as it is labelled now."""
     from face_classifier import galleries, screen, sinks
 
@@ -110,13 +119,18 @@ def _export(result: str | None, form: str) -> None:
         raise UserError(f"--format is {form!r}, but must be one of {', '.join(writers)}")
     sightings = galleries.gallery(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
-    writers[form](sys.stdout, galleries.with_distances_today(sightings))
+    faces = galleries.with_distances_today(sightings)
+    if as_json:
+        screen.print_json([sinks.record(face) for face in faces])
+    else:
+        writers[form](sys.stdout, faces)
 
 
 @_main.command("reencode")
 @result_option
 @click.option("--encoder", metavar="dlib|sface", help="The encoder that it is to belong to.")
-def _reencode(result: str | None, encoder: str | None) -> None:
+@json_option
+def _reencode(result: str | None, encoder: str | None, as_json: bool) -> None:
     """Move a result folder over to another encoder, or back; every label stays."""
     from face_classifier import reencode, screen
 
@@ -125,6 +139,9 @@ def _reencode(result: str | None, encoder: str | None) -> None:
     chosen = settings.load({"result": result, "encoder": encoder})
     outcome = reencode.reencode(chosen, stop_on_signals(), observer := screen.Screen())
     observer.finish()
+    if as_json:
+        screen.print_json({"result": chosen.result, "encoder": encoder, **dataclasses.asdict(outcome)})
+        return
     click.echo(f"{chosen.result} belongs to the encoder {encoder} now; {outcome.encoded} pictures were encoded.")
     if outcome.agreement:
         same, faces = outcome.agreement.same, outcome.agreement.faces
@@ -135,65 +152,76 @@ def _reencode(result: str | None, encoder: str | None) -> None:
 @click.argument("face", metavar="FACE")
 @result_option
 @click.option("--picture", metavar="FILE", help="Draw the face and its nearest ones into this PNG file.")
-def _explain(face: str, result: str | None, picture: str | None) -> None:
+@json_option
+def _explain(face: str, result: str | None, picture: str | None, as_json: bool) -> None:
     """Say why a face, given by name or path, is whose it is."""
     from face_classifier import explain, galleries, screen
 
     told = galleries.explain_face(settings.load({"result": result}), face, picture, observer := screen.Screen())
     observer.finish()
-    screen.print_lines(explain.lines(told))
+    screen.print_answer(as_json, explain.record(told), explain.lines(told))
 
 
 @_main.command("audit")
 @result_option
 @click.option("--apply", is_flag=True, help="Move the outliers that the program placed itself to unknowns.")
-def _audit(result: str | None, apply: bool) -> None:
+@json_option
+def _audit(result: str | None, apply: bool, as_json: bool) -> None:
     """List faces that do not fit their person, near-duplicates, and people that may be two."""
     from face_classifier import audit, galleries, screen
 
     chosen = settings.load({"result": result})
     found, moved = galleries.audit_gallery(chosen, observer := screen.Screen(), apply=apply)
     observer.finish()
-    screen.print_lines(audit.lines(found))
-    if apply:
-        click.echo(f"{moved} faces were moved to unknowns.")
+    told = [*audit.lines(found), *([f"{moved} faces were moved to unknowns."] if apply else [])]
+    screen.print_answer(as_json, {**audit.record(found), "moved": moved}, told)
 
 
 @_main.command("calibrate")
 @result_option
 @click.option("--rate", metavar="NUMBER", default="0.001", help="The wished false match rate. [default: 0.001]")
-def _calibrate(result: str | None, rate: str) -> None:
+@json_option
+def _calibrate(result: str | None, rate: str, as_json: bool) -> None:
     """Tell the threshold that suits a result folder."""
     from face_classifier import galleries, screen
 
     wished = settings.fraction(rate, "--rate")
     calibration, threshold = galleries.calibrate_gallery(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
-    screen.print_lines(screen.calibration_lines(calibration, wished, threshold))
+    screen.print_answer(
+        as_json,
+        screen.calibration_record(calibration, wished, threshold),
+        screen.calibration_lines(calibration, wished, threshold),
+    )
 
 
 @_main.command("replay")
 @result_option
 @click.option("-t", "--threshold", metavar="NUMBER|auto", help="The threshold to try.")
-def _replay(result: str | None, threshold: str | None) -> None:
+@json_option
+def _replay(result: str | None, threshold: str | None, as_json: bool) -> None:
     """List the faces that would be somebody else's if all were decided anew, without the video."""
     from face_classifier import galleries, replay, screen
 
     chosen = settings.load({"result": result, "threshold": threshold})
     replayed, tried = galleries.replay_gallery(chosen, observer := screen.Screen())
     observer.finish()
-    screen.print_lines(replay.lines(replayed, tried))
+    screen.print_answer(as_json, replay.record(replayed, tried), replay.lines(replayed, tried))
 
 
 @_main.command("rethink")
 @result_option
 @click.option("--dry-run", is_flag=True, help="Print what would move, and change nothing.")
-def _rethink(result: str | None, dry_run: bool) -> None:
+@json_option
+def _rethink(result: str | None, dry_run: bool, as_json: bool) -> None:
     """Think again about all faces of a result folder: a person just named gets old unknown faces, and so on."""
     from face_classifier import galleries, screen
 
     changes = galleries.think_again(settings.load({"result": result}), observer := screen.Screen(), dry_run=dry_run)
     observer.finish()
+    if as_json:
+        screen.print_json([change.record() for change in changes])
+        return
     for face, person, found in changes:
         click.echo(f"{face.face}: {face.person or 'unknown'} -> {'a new person' if found else person or 'unknown'}")
     click.echo(f"{len(changes)} {'face' if len(changes) == 1 else 'faces'} {'would move' if dry_run else 'moved'}")
@@ -202,8 +230,9 @@ def _rethink(result: str | None, dry_run: bool) -> None:
 @_main.group("suggest", invoke_without_command=True)
 @result_option
 @click.option("--picture", metavar="FILE", help="Draw the faces of each two side by side into this PNG file.")
+@json_option
 @click.pass_context
-def _suggest(ctx: click.Context, result: str | None, picture: str | None) -> None:
+def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_json: bool) -> None:
     """List people who may be one; `suggest accept ONE OTHER` joins them, `suggest reject ONE OTHER` asks no more."""
     ctx.obj = result
     if ctx.invoked_subcommand is None:
@@ -211,49 +240,53 @@ def _suggest(ctx: click.Context, result: str | None, picture: str | None) -> Non
 
         found = galleries.suggestions(settings.load({"result": result}), observer := screen.Screen(), picture)
         observer.finish()
-        for line in suggest.lines(found):
-            click.echo(line)
-        if not found:
-            click.echo("no two people are near enough to be asked about")
+        nobody = [] if found else ["no two people are near enough to be asked about"]
+        screen.print_answer(as_json, suggest.record(found), [*suggest.lines(found), *nobody])
 
 
 @_suggest.command("accept")
 @click.argument("one")
 @click.argument("other")
 @result_option
+@json_option
 @click.pass_obj
-def _accept(of_group: str | None, one: str, other: str, result: str | None) -> None:
+def _accept(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
     """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours."""
     from face_classifier import galleries, screen
 
     chosen = settings.load({"result": result or of_group})
     stays, goes, faces = galleries.accept(chosen, observer := screen.Screen(), one, other)
     observer.finish()
-    click.echo(f"{goes} is {stays} now; {faces} faces moved")
+    told = {"person": stays, "was": goes, "faces": faces}
+    screen.print_answer(as_json, told, [f"{goes} is {stays} now; {faces} faces moved"])
 
 
 @_suggest.command("reject")
 @click.argument("one")
 @click.argument("other")
 @result_option
+@json_option
 @click.pass_obj
-def _reject(of_group: str | None, one: str, other: str, result: str | None) -> None:
+def _reject(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
     """Two people are two: they are never suggested or joined again, whatever their names will be."""
     from face_classifier import galleries, screen
 
     galleries.reject(settings.load({"result": result or of_group}), observer := screen.Screen(), one, other)
     observer.finish()
-    click.echo(f"{one} and {other} stay two people")
+    screen.print_answer(as_json, {"apart": [one, other]}, [f"{one} and {other} stay two people"])
 
 
 @_main.group("models", invoke_without_command=True)
+@json_option
 @click.pass_context
-def _models(ctx: click.Context) -> None:
+def _models(ctx: click.Context, as_json: bool) -> None:
     """List the model files with licence, state and path; `models fetch` gets them ahead."""
     if ctx.invoked_subcommand is None:
         from face_classifier import models, screen
 
-        screen.print_models((name, weights, *models.state(weights)) for name, weights in models.all_weights().items())
+        screen.print_models(
+            [(name, weights, *models.state(weights)) for name, weights in models.all_weights().items()], as_json
+        )
 
 
 @_models.command("fetch")
@@ -267,25 +300,30 @@ def _fetch() -> None:
 
 @_main.command("demo")
 @_run_options
-def _demo(config: str | None, **flags: Any) -> None:
+@json_option
+def _demo(config: str | None, as_json: bool, **flags: Any) -> None:
     """Make a short clip of real photographs and classify the faces in it, into the folder result-demo."""
     from face_classifier import demo
 
     chosen = settings.load({**flags, "result": flags["result"] or demo.RESULT}, config)
-    _classify([str(demo.clip())], chosen)
-    click.echo(
-        f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again."
-    )
+    _classify([str(demo.clip())], chosen, as_json=as_json)
+    if not as_json:
+        click.echo(
+            f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again."
+        )
 
 
-def _classify(sources: Sequence[str], chosen: settings.Settings) -> None:
+def _classify(sources: Sequence[str], chosen: settings.Settings, *, as_json: bool) -> None:
     from face_classifier import pipeline, screen
 
     observer = screen.Screen()
     result = pipeline.run(chosen, sources, stop_on_signals(), observer)
     observer.finish()
     if result.sightings is not None:
-        screen.print_statistics(result.sightings)
+        if as_json:
+            screen.print_json(screen.people_record(result.sightings))
+        else:
+            screen.print_statistics(result.sightings, chosen.result)
     if result.failed:
         raise SystemExit(1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -180,6 +181,26 @@ def _density(place: float, values: npt.NDArray[np.float64]) -> float:
     spread = min(float(values.std()), float(high - low) / 1.34) or float(values.std())
     width = max(0.9 * spread * len(values) ** -0.2, 1e-3)
     return float(np.exp(-0.5 * ((values - place) / width) ** 2).mean() / width)
+
+
+def record(explanation: Explanation) -> dict[str, Any]:
+    """The explanation as JSON. Distances: L2."""
+    runner_up = explanation.runner_up
+    return {
+        "face": explanation.face.face,
+        "person": explanation.face.person,
+        "placed": explanation.placed,
+        "quality": explanation.quality,
+        "exemplars": [
+            {"face": near.name, "person": near.person, "distance": near.distance} for _, near in explanation.exemplars
+        ],
+        "distance": explanation.average,
+        "nearest": {"person": runner_up.name, "distance": runner_up.distance} if runner_up else None,
+        "margin": explanation.margin,
+        "about": explanation.about,
+        "probability": explanation.probability,
+        "rule": explanation.rule,
+    }
 
 
 def lines(explanation: Explanation) -> Iterator[str]:

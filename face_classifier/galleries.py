@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -356,6 +356,10 @@ class Change(NamedTuple):
     face: Sighting  # before
     person: str | None  # after; None = unknown
     found: bool  # a new person, who gets a name only when it is not a dry run
+
+    def record(self) -> dict[str, Any]:
+        """As JSON; ``then``: null = unknown, or a new person without a name yet where it is ``new``."""
+        return {"face": self.face.face, "person": self.face.person, "then": self.person, "new": self.found}
 
 
 def check_result_folder(folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -296,13 +298,21 @@ def _key(sighting: Sighting) -> int:
     return -sighting.id if sighting.track is None else sighting.track
 
 
+def natural(name: str) -> tuple[list[tuple[str, int]], str]:
+    """A sort key by which person_2 comes before person_11, and case hardly matters."""
+    return [(text.casefold(), int(number or 0)) for text, number in _RUNS.findall(name)], name
+
+
+_RUNS = re.compile(r"([^0-9]*)([0-9]{0,18})")  # of what is no digit, then digits
+
+
 def by_person(sightings: Iterable[Sighting]) -> list[tuple[str, Matrix]]:
-    """The encodings of each person, (faces, 128) each, sorted by name."""
+    """The encodings of each person, (faces, 128) each, in natural order."""
     encodings: dict[str, list[Matrix]] = {}
     for sighting in sightings:
         if sighting.person is not None and sighting.encoding is not None:
             encodings.setdefault(sighting.person, []).append(sighting.encoding)
-    return [(name, np.array(encodings[name])) for name in sorted(encodings)]
+    return [(name, np.array(encodings[name])) for name in sorted(encodings, key=natural)]
 
 
 @dataclass(frozen=True)
@@ -310,7 +320,7 @@ class PersonStatistics:
     """How tight a person is, and how far from the others."""
 
     name: str
-    to_averages: npt.NDArray[np.float64]  # (people,): L2 from this person's average to each person's, sorted by name
+    to_averages: npt.NDArray[np.float64]  # (people,): L2 from this person's average to each person's, in their order
     nearest: float  # L2 of its own faces to its average: the least,
     mean: float
     furthest: float
@@ -318,9 +328,55 @@ class PersonStatistics:
 
 
 def statistics(people: Sequence[tuple[str, Matrix]]) -> Iterator[PersonStatistics]:
-    """Statistics of ``people``: names with the encodings (faces, 128) of each, sorted by name."""
+    """Statistics of ``people``: names with the encodings (faces, 128) of each."""
     averages = np.array([encodings.mean(axis=0) for _, encodings in people]).reshape(-1, ENCODING_SIZE)
     for (name, encodings), average in zip(people, averages, strict=True):
         own = np.linalg.norm(encodings - average, axis=1)
         to_averages = np.linalg.norm(averages - average, axis=1)
         yield PersonStatistics(name, to_averages, float(own.min()), float(own.mean()), float(own.max()), len(encodings))
+
+
+@dataclass(frozen=True)
+class PersonSummary:
+    """What there is of a person at a glance. Distances: L2."""
+
+    person: str
+    faces: int
+    first: datetime | None  # when the person was first and last seen, UTC; None where no face tells a time
+    last: datetime | None
+    spread: float  # mean distance of the faces to their average
+    nearest: str | None  # the other person whose average is nearest; None if there is no other
+    distance: float | None  # between the two averages
+
+    def record(self) -> dict[str, Any]:
+        """As JSON, times in ISO 8601."""
+        times = {name: time and time.isoformat() for name, time in (("first", self.first), ("last", self.last))}
+        return vars(self) | times
+
+
+def summaries(sightings: Sequence[Sighting]) -> list[PersonSummary]:
+    """A summary of each person with faces, in natural order."""
+    people = by_person(sightings)
+    averages = _Rows()
+    for _, encodings in people:
+        averages.append(encodings.mean(axis=0))
+    times: dict[str | None, list[datetime]] = {}
+    for sighting in sightings:
+        if sighting.time is not None:
+            times.setdefault(sighting.person, []).append(sighting.time)
+    found = []
+    for number, (name, encodings) in enumerate(people):
+        nearest = averages.nearest(averages[number], {number})
+        seen = times.get(name, [])
+        found.append(
+            PersonSummary(
+                name,
+                len(encodings),
+                min(seen, default=None),
+                max(seen, default=None),
+                float(np.linalg.norm(encodings - averages[number], axis=1).mean()),
+                people[nearest[0]][0] if nearest else None,
+                nearest[1] if nearest else None,
+            )
+        )
+    return found

@@ -20,6 +20,7 @@ from face_classifier.faces import Detection, Face, Frame, Seen, Sighting
 from face_classifier.files import FolderGoneError
 from face_classifier.follow import StillScene
 from face_classifier.frames import Source, find_sources, open_source
+from face_classifier.galleries import Observer as LongObserver
 from face_classifier.galleries import (
     Teller,
     carry_out,
@@ -42,7 +43,7 @@ from face_classifier.supervise import Frames, supervised
 _AHEAD = 4  # frames of a file that may wait for a result at each stage
 
 
-class Observer(Teller, Protocol):
+class Observer(LongObserver, Protocol):
     """Whoever watches a run from outside."""
 
     def opened(self, source: Source, sampling: Sampling) -> None: ...
@@ -85,7 +86,7 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
             settings = with_threshold(settings, faces, store.apart(), observer)
         run = _Run(settings, engine, store, viewers, log, stopping, observer)
         try:
-            for path in paths:
+            for path in observer.through(paths, "sources"):
                 if stopping.is_set():
                     break
                 try:

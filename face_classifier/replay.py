@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from face_classifier.cluster import Rule
 from face_classifier.faces import Sighting
-from face_classifier.people import PersonDB
+from face_classifier.people import PersonDB, natural
 from face_classifier.rethink import is_named, rethink
 
 _UNKNOWN = "unknown"
@@ -131,8 +132,20 @@ def _changes(faces: Sequence[Sighting], then: Sequence[str | None]) -> list[Chan
     for face, person in zip(faces, then, strict=True):
         if face.person != person:
             groups.setdefault((face.person, person), []).append(face.face)
-    ordered = sorted(groups.items(), key=lambda one: [(name is None, name or "") for name in one[0]])
+    ordered = sorted(groups.items(), key=lambda one: [(name is None, natural(name or "")) for name in one[0]])
     return [Change(now, person, tuple(names)) for (now, person), names in ordered]
+
+
+def record(replayed: Replayed, threshold: float) -> dict[str, Any]:
+    """As JSON."""
+    return {
+        "threshold": threshold,
+        "faces": replayed.faces,
+        "people": {"now": replayed.people_now, "then": replayed.people_then},
+        "changes": [
+            {"person": change.now, "then": change.then, "faces": list(change.faces)} for change in replayed.changes
+        ],
+    }
 
 
 def lines(replayed: Replayed, threshold: float) -> Iterator[str]:

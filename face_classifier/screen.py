@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from face_classifier.calibrate import Calibration
 from face_classifier.faces import Frame, Sighting
 from face_classifier.frames import Source
 from face_classifier.galleries import FEWEST_PEOPLE
 from face_classifier.models import Weights
-from face_classifier.people import PersonDB, by_person, statistics
+from face_classifier.people import PersonDB, PersonSummary, by_person, statistics, summaries
 from face_classifier.source import Sampling
 
 _MOST_PROBLEMS = 20
@@ -30,7 +32,9 @@ class Screen:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
-        self._progress: Progress | None = None
+        self._progress: Progress | None = None  # what is on the screen:
+        self._own: Progress | None = None  # of one source alone, not a step of `through`
+        self._task: TaskID | None = None  # the line of the source that is open
         self._started = 0.0
         self._frames = 0
         self._problems = 0
@@ -57,37 +61,53 @@ class Screen:
             self.told(sentence)
 
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
-        """The same steps one by one, with a bar that tells how many are done."""
-        yield from track(steps, name, console=self._console, transient=True, disable=not self._console.is_terminal)
+        """The same steps one by one, with a bar that tells how many are done, and the time left."""
+        if not self._console.is_terminal or len(steps) < 2:
+            yield from steps
+            return
+        with self._bars(bar=True) as self._progress:
+            task = self._progress.add_task(name, total=len(steps), counts=f"0 of {len(steps)}")
+            for number, step in enumerate(steps, 1):
+                yield step
+                self._progress.update(task, completed=number, counts=f"{number} of {len(steps)}")
+        self._progress = None
+
+    def _bars(self, *, bar: bool) -> Progress:
+        name = TextColumn("{task.description}", markup=False)
+        counts = TextColumn("{task.fields[counts]}", markup=False)
+        rest = (BarColumn(None), TextColumn("ETA"), TimeRemainingColumn()) if bar else ()
+        return Progress(name, counts, *rest, console=self._console, transient=True, expand=True)
 
     def opened(self, source: Source, sampling: Sampling) -> None:
         self._started, self._frames = time.monotonic(), 0
-        if not self._console.is_terminal:
-            return
         end = min(filter(None, (source.duration, sampling.stop)), default=None)
-        name = TextColumn("{task.description}", markup=False)
-        counts = TextColumn("{task.fields[counts]}", markup=False)
-        rest = () if end is None else (BarColumn(None), TextColumn("ETA"), TimeRemainingColumn())
-        self._progress = Progress(name, counts, *rest, console=self._console, transient=True, expand=True)
-        task = self._progress.add_task(source.name, total=end, counts="")
-        self._progress.update(task, completed=sampling.skip)
-        self._progress.start()
+        is_photo = end is None and not source.live
+        if not self._console.is_terminal or (is_photo and self._progress):
+            return
+        if self._progress is None:
+            self._own = self._progress = self._bars(bar=end is not None)
+            self._progress.start()
+        self._task = self._progress.add_task(source.name, total=end, counts="")
+        self._progress.update(self._task, completed=sampling.skip)
 
     def analysed(self, frame: Frame, people: PersonDB) -> None:
         self._frames += 1
-        if not self._progress:
+        if self._progress is None or self._task is None:
             return
         rate = self._frames / max(1e-6, time.monotonic() - self._started)
         counts = (
             f"{_clock(frame.position)}  {rate:.1f} frames/s  {people.persons} people  "
             f"{people.known_faces} known  {people.unknown_faces} unknown faces"
         )
-        self._progress.update(self._progress.task_ids[0], completed=frame.position, counts=counts)
+        self._progress.update(self._task, completed=frame.position, counts=counts)
 
     def closed(self, source: Source) -> None:
-        if self._progress:
-            self._progress.stop()
-            self._progress = None
+        if self._progress is not None and self._task is not None:
+            self._progress.remove_task(self._task)
+        if self._own is not None:
+            self._own.stop()
+            self._own = self._progress = None
+        self._task = None
         for note in source.notes():
             self.problem(note)
 
@@ -97,12 +117,17 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
+def counts_line(sightings: Sequence[Sighting]) -> str:
+    """How many people and faces there are, in the original program's words."""
+    known = sum(sighting.person is not None and sighting.encoding is not None for sighting in sightings)
+    people = {sighting.person for sighting in sightings if sighting.encoding is not None} - {None}
+    return f"{len(people)} persons, {known} known faces, {len(sightings) - known} unknown faces"
+
+
 def statistics_lines(sightings: Sequence[Sighting]) -> Iterator[str]:
     """The statistics of a gallery in the original program's form."""
-    people = by_person(sightings)
-    known = sum(len(encodings) for _, encodings in people)
-    yield f"{len(people)} persons, {known} known faces, {len(sightings) - known} unknown faces"
-    for person in statistics(people):
+    yield counts_line(sightings)
+    for person in statistics(by_person(sightings)):
         padding = " " * (10 - cell_len(person.name))
         distances = " ".join(f"{distance:5.3f}" for distance in person.to_averages)
         yield (
@@ -111,20 +136,83 @@ def statistics_lines(sightings: Sequence[Sighting]) -> Iterator[str]:
         )
 
 
-def print_models(files: Iterable[tuple[str, Weights, str, Path | None]]) -> None:
-    """A line for each model file: name, licence, state, path."""
-    for name, weights, state, path in files:
-        sys.stdout.write(f"{name:12} {weights.licence:10} {state:14} {path or weights.file}\n")
+def print_people(sightings: Sequence[Sighting]) -> None:
+    """A table of the people."""
+    print_lines([counts_line(sightings)])
+    people = summaries(sightings)
+    if people:
+        print_table(_PEOPLE, map(_person_row, people))
+
+
+_PEOPLE = ("person", "faces", "first seen", "last seen", "spread", "nearest other", "distance")
+
+
+def _person_row(person: PersonSummary) -> tuple[str, ...]:
+    return (
+        person.person,
+        str(person.faces),
+        _local(person.first),
+        _local(person.last),
+        f"{person.spread:.3f}",
+        person.nearest or "",
+        "" if person.distance is None else f"{person.distance:.3f}",
+    )
+
+
+def _local(time: datetime | None) -> str:
+    return f"{time.astimezone():%Y-%m-%d %H:%M}" if time else ""
+
+
+def people_record(sightings: Sequence[Sighting]) -> dict[str, Any]:
+    """The people as JSON."""
+    people = [person.record() for person in summaries(sightings)]
+    return {"people": people, "unknown_faces": sum(sighting.person is None for sighting in sightings)}
+
+
+def print_models(files: Sequence[tuple[str, Weights, str, Path | None]], as_json: bool) -> None:
+    """Each model file: name, licence, state, path."""
+    told = [(name, weights.licence, state, str(path or weights.file)) for name, weights, state, path in files]
+    header = "model", "licence", "state", "path"
+    if as_json:
+        print_json([dict(zip(header, one, strict=True)) for one in told])
+    else:
+        print_table(header, told)
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell; a wide character counts for the two columns that it takes."""
+    """Columns as wide as their widest cell; on a terminal the widest ones are cut to fit it.
+
+    A wide character counts for the two columns that it takes.
+    """
     table = [header, *rows]
     widths = [max(cell_len(line[column]) for line in table) for column in range(len(header))]
+    if sys.stdout.isatty():
+        widths = _fitted(widths, shutil.get_terminal_size().columns)
     print_lines(
-        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in table
+        "  ".join(_cell(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table
     )
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    fitted = list(widths)
+    while sum(fitted) + 2 * (len(fitted) - 1) > room and max(fitted) > _NARROWEST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+_NARROWEST = 8  # columns of a cell
+
+
+def _cell(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"
+
+
+def print_answer(as_json: bool, record: object, lines: Iterable[str]) -> None:
+    """What a command found, as JSON or in words."""
+    if as_json:
+        print_json(record)
+    else:
+        print_lines(lines)
 
 
 def print_json(value: object) -> None:
@@ -136,6 +224,23 @@ def print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         sys.stdout.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()
+
+
+def calibration_record(calibration: Calibration, rate: float, threshold: float) -> dict[str, Any]:
+    """The same as JSON; estimates with the ends of their 90 % intervals."""
+    return {
+        "people": calibration.people,
+        "faces": len(calibration.same),
+        "pairs": len(calibration.different),
+        "rate": rate,
+        "threshold": calibration.threshold(rate)._asdict(),
+        "balanced": calibration.balanced()._asdict(),
+        "present": {
+            "threshold": threshold,
+            "false_match_rate": calibration.false_match_rate(threshold)._asdict(),
+            "false_non_match_rate": calibration.false_non_match_rate(threshold),
+        },
+    }
 
 
 def calibration_lines(calibration: Calibration, rate: float, threshold: float) -> Iterator[str]:
@@ -157,7 +262,12 @@ def calibration_lines(calibration: Calibration, rate: float, threshold: float) -
     yield f"balanced (--threshold auto): {balanced.value:.3f} (90 % from {balanced.low:.3f} to {balanced.high:.3f})"
 
 
-def print_statistics(sightings: Sequence[Sighting]) -> None:
-    for line in statistics_lines(sightings):
-        sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def print_statistics(sightings: Sequence[Sighting], result: str) -> None:
+    """What a run prints at its end: statistics in the original program's form, of many people only their number."""
+    if len({sighting.person for sighting in sightings}) > _MOST_PEOPLE:
+        print_lines([counts_line(sightings), f"`face-classifier people --result {result}` lists them"])
+    else:
+        print_lines(statistics_lines(sightings))
+
+
+_MOST_PEOPLE = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,6 +70,20 @@ def _nearest(ones: Sequence[Sighting], others: Sequence[Sighting]) -> list[Pair]
             used[1].add(column)
             pairs.append(Pair(ones[row], others[column], distance))
     return pairs
+
+
+def record(found: Iterable[Evidence]) -> list[dict[str, Any]]:
+    """As JSON. Distances: L2; ``margin``: how far below the limit."""
+    return [
+        {
+            "people": [one.suggestion.one, one.suggestion.other],
+            "faces": list(one.faces),
+            "distance": one.suggestion.distance,
+            "margin": one.suggestion.margin,
+            "pairs": [{"faces": [pair.one.face, pair.other.face], "distance": pair.distance} for pair in one.pairs],
+        }
+        for one in found
+    ]
 
 
 def lines(found: Iterable[Evidence]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -47,6 +48,15 @@ def test_the_thresholds_lie_between_the_distances_of_one_and_of_two_people(sorte
     assert calibration.same[0] < number(ended.out, r"auto\):") < calibration.different[-1]
     assert "at the present threshold 0.46: false match rate" in ended.out
     assert ended.out.count("90 % from") == 3
+
+
+def test_the_calibration_as_json(sorted_people: Path, command):
+    found = json.loads(command("calibrate", "--result", sorted_people, "--json").out)
+    low, value, high = (found["balanced"][end] for end in ("low", "value", "high"))
+    assert low <= value <= high
+    assert 0 <= found["present"]["false_match_rate"]["value"] <= 1
+    assert found["present"]["threshold"] == 0.46
+    assert found["people"] >= 5
 
 
 def test_a_rate_that_the_pairs_cannot_tell_is_told(sorted_people: Path, command):

@@ -13,8 +13,10 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 import pytest
@@ -140,9 +142,74 @@ def test_export_and_json_lines_tell_faces_of_a_copied_clip_by_its_fingerprint(ru
     assert [row["fingerprint"] for row in rows] == [content] * 2
 
 
-def test_people_prints_what_the_run_printed(run, clip: Path):
+def test_people_prints_the_matrix_that_the_run_printed(run, clip: Path):
     _, printed, _ = run(clip, "-S", "1", "--founding", "2")
-    assert run("people") == (0, printed, "")
+    assert run("people", "--matrix") == (0, printed, "")
+
+
+def test_people_is_a_table_in_natural_order_with_who_is_nearest(run, clip: Path):
+    run(clip, "-S", "1", "--founding", "2")
+    Path("result/person_02").rename("result/person_11")
+    Path("result/person_01").rename("result/person_9")
+    code, out, err = run("people")
+    counts, header, *rows = out.splitlines()
+    assert (code, err, counts) == (0, "", "2 persons, 4 known faces, 0 unknown faces")
+    assert header.split() == "person faces first seen last seen spread nearest other distance".split()
+    assert [row.split()[0] for row in rows] == ["person_9", "person_11"]
+    assert [row.split()[-2] for row in rows] == ["person_11", "person_9"]
+    local = datetime.fromtimestamp(clip.stat().st_mtime).strftime("%Y-%m-%d")
+    assert all(row.split()[1:3] == ["2", local] for row in rows)
+
+
+def test_people_as_json_has_the_names_of_the_contract(run, clip: Path):
+    run(clip, "-S", "1", "--founding", "2")
+    found = json.loads(run("people", "--json")[1])
+    assert [list(person) for person in found["people"]] == [
+        ["person", "faces", "first", "last", "spread", "nearest", "distance"]
+    ] * 2
+    one, other = found["people"]
+    assert (one["person"], one["faces"], one["nearest"]) == ("person_01", 2, "person_02")
+    assert one["distance"] == other["distance"] > 0.6
+    assert one["first"] < one["last"] < other["last"]
+    assert one["first"].endswith("+00:00")
+    assert found["unknown_faces"] == 0
+
+
+def test_every_printing_command_prints_one_json_document(run, clip: Path):
+    assert json.loads(run(clip, "-S", "1", "--founding", "2", "--json")[1])["people"]
+    face = json.loads(run("export", "--json")[1])[0]["face"]
+    documents = {
+        ("people",): "people",
+        ("explain", face): "probability",
+        ("audit",): "outliers",
+        ("audit", "--apply"): "moved",
+        ("replay",): "changes",
+        ("suggest", "reject", "person_01", "person_02"): "apart",
+        ("suggest", "accept", "person_01", "person_02"): "person",
+        ("reencode", "--encoder", "sface"): "encoded",
+        ("verify",): "findings",
+    }
+    for line, key in documents.items():
+        code, out, err = run(*line, "--json")
+        assert (code, err) == (0, ""), line
+        assert key in json.loads(out), line
+    for line in (("export",), ("rethink",), ("rethink", "--dry-run"), ("suggest",), ("models",)):
+        code, out, err = run(*line, "--json")
+        assert (code, err) == (0, ""), line
+        assert isinstance(json.loads(out), list), line
+    assert set(json.loads(run("models", "--json")[1])[0]) == {"model", "licence", "state", "path"}
+    moved = json.loads(run("export", "--json")[1])
+    assert {one["person"] for one in moved} == {"person_01"}
+
+
+def test_a_command_that_prints_has_json():
+    silent = {"models fetch"}
+    commands = dict(cli._main.commands)
+    for name, group in list(commands.items()):
+        if isinstance(group, click.Group):
+            commands |= {f"{name} {inner}": command for inner, command in group.commands.items()}
+    without = {name for name, one in commands.items() if not any("--json" in param.opts for param in one.params)}
+    assert without == silent
 
 
 def test_captures_are_drawn_and_come_once_however_often_it_runs(run, clip: Path):

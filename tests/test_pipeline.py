@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class Observer:
         self.problems.append(sentence)
 
     at_end = problem
+
+    def through(self, steps: Sequence[str], name: str) -> Iterator[str]:
+        yield from steps
 
     def opened(self, source: object, sampling: object) -> None:
         pass

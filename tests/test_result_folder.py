@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -207,6 +207,9 @@ class Meddling:
         self.problems.append(sentence)
 
     at_end = problem
+
+    def through(self, steps: Sequence[str], name: str) -> Iterator[str]:
+        yield from steps
 
     def opened(self, source: Source, sampling: Sampling) -> None: ...
 
