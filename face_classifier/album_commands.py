@@ -84,6 +84,7 @@ def _verify(
 @click.option("--views", metavar="NUMBER", default="8", help="How many views to keep. [default: 8]")
 @click.option("--encoder", metavar="dlib|sface", help="The encoder of a new result folder. [default: dlib]")
 @click.option("-d", "--display", is_flag=True, default=None, help="Show the frames live, and what to do; q stops.")
+@click.option("--adopt", is_flag=True, default=None, help="Make a result folder of one that is none yet.")
 @json_option
 def _enroll(
     name: str,
@@ -92,6 +93,7 @@ def _enroll(
     views: str,
     encoder: str | None,
     display: bool | None,
+    adopt: bool | None,
     as_json: bool,
 ) -> None:
     """Put the best and most different views of one person into the folder NAME, from a webcam, videos or photos."""
@@ -100,7 +102,7 @@ def _enroll(
     if not sources:
         raise UserError("no source is given; name a webcam (0), a video, a photo or a folder of them")
     wished = settings.count(views, "--views")
-    chosen = settings.load({"result": result, "encoder": encoder, "display": display})
+    chosen = settings.load({"result": result, "encoder": encoder, "display": display, "adopt": adopt})
     observer, stopping = screen.Screen(), stop_on_signals()
     enrolled = enrol.enrol(
         chosen, name, sources, stopping, observer, views=wished, must_have_encoder=encoder is not None

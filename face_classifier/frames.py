@@ -14,14 +14,12 @@ from face_classifier.camera import Camera
 from face_classifier.containers import head_of, is_moving, is_seekable, is_still, shows_picture, shows_video
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
+from face_classifier.markers import is_litter, kind_of
 from face_classifier.picture import Picture, is_single_picture
 from face_classifier.source import missing
 from face_classifier.video import VIDEO_SUFFIXES, VideoFile
 
 Source: TypeAlias = VideoFile | Camera | Picture
-
-
-_LITTER = frozenset({"thumbs.db", "desktop.ini"})  # file managers leave them in every folder
 
 
 _COMPANIONS = frozenset({".thm", ".lrv"})  # small copies that cameras write beside their videos
@@ -38,25 +36,34 @@ class Found:
     paths: list[str] = field(default_factory=list)  # what `open_source` opens, in order
     odd_pictures: set[str] = field(default_factory=set)  # those of them that only their content shows to be pictures
     unknown: list[str] = field(default_factory=list)  # files of no known format, which are passed over
+    ours: list[str] = field(default_factory=list)  # folders in it that the program wrote, which are passed over
 
     def but(self) -> str:
         """What is there instead, for a sentence that says that nothing of use is."""
-        return f", but files of no known format: {_by_kind(self.unknown)}" if self.unknown else ""
+        found = [f"files of no known format: {_by_kind(self.unknown)}"] if self.unknown else []
+        found += [self._ours()] if self.ours else []
+        return f", but {' and '.join(found)}" if found else ""
 
     def passed_over(self) -> Iterator[str]:
         """Sentences about what was passed over."""
         if self.unknown:
             files = "1 file" if len(self.unknown) == 1 else f"{len(self.unknown)} files"
             yield f"{files} in {self.given} of no known format: passed over, {_by_kind(self.unknown)}"
+        if self.ours:
+            yield f"{self._ours()} in {self.given}: passed over, such as {self.ours[0]}"
+
+    def _ours(self) -> str:
+        return f"{len(self.ours)} {'folder' if len(self.ours) == 1 else 'folders'} that the program wrote"
 
 
 def find_sources(given: str, skip: Collection[Path]) -> Found:
     """Turn one argument of the command line into what ``open_source`` opens, in order.
 
     Digits are a camera, always. A file is itself. A folder stands for every picture and video in it and below, sorted,
-    known by file extension, or by content where that is none or an odd one; hidden entries, the folders in ``skip`` and
-    symbolic links to folders are left out. Its paths begin with the folder as given. A folder that cannot be looked
-    into stands for itself, so that opening it tells the user why. Raises UserError.
+    known by file extension, or by content where that is none or an odd one; hidden entries, the folders in ``skip``,
+    those below it that the program wrote (`markers`) and symbolic links to folders are left out. Its paths begin with
+    the folder as given. A folder that cannot be looked into stands for itself, so that opening it tells the user why.
+    Raises UserError.
     """
     if _is_camera(given) or os.path.isfile(given):
         return Found(given, [given])
@@ -83,10 +90,14 @@ def _walk(found: Found, skipped: Collection[Path]) -> Iterator[str]:
         if any(place.is_relative_to(path) for path in skipped):
             folders.clear()
             continue
+        if here != found.given and kind_of(here):
+            found.ours.append(here)
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = os.path.join(here, name)
-            if name.startswith(".") or name.lower() in _LITTER:
+            if name.startswith(".") or is_litter(name):
                 continue
             if _is_known(path, found):
                 yield path

@@ -19,13 +19,13 @@ from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.explain import Explanation, explain, picture
 from face_classifier.faces import Encoding, Image, Sighting
+from face_classifier.markers import RESULT, is_empty, kind_of, refuse_place
 from face_classifier.people import PersonDB, by_person
 from face_classifier.picture import read_picture
 from face_classifier.replay import Replayed, replay
 from face_classifier.rethink import Move, rethink
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, of_gallery
-from face_classifier.stock import is_result_folder, refuse_album
 from face_classifier.store import FoldersChangedError, ReadPhoto, Store
 from face_classifier.supervise import supervised
 
@@ -366,9 +366,34 @@ def check_result_folder(folder: Path) -> None:
     """Raise UserError unless it is a result folder: only a run and `enroll` make one, also of a folder of photos."""
     if not folder.is_dir():
         raise UserError(f"there is no result folder {folder}; name one with --result")
-    refuse_album(folder)
-    if not is_result_folder(folder):
+    refuse_place(folder, RESULT, "--result")
+    if kind_of(folder) != RESULT:
         raise UserError(f"{folder} has no faces.sqlite and is no result folder; name one with --result")
+
+
+def check_place(settings: Settings) -> None:
+    """Raise UserError unless a run may keep faces in its result folder, and its captures beside it.
+
+    A folder that has anything in it and is not ours would become people, sorted anew and perhaps with names of files.
+    """
+    folder = Path(settings.result)
+    if settings.capture:
+        _refuse_overlap(folder, Path(settings.capture))
+    refuse_place(folder, RESULT, "--result")
+    if not settings.adopt and kind_of(folder) is None and not is_empty(folder):
+        raise UserError(
+            f"{folder} is not empty and no result folder; name another one with --result, or add --adopt if its "
+            "subfolders are people"
+        )
+
+
+def _refuse_overlap(result: Path, captures: Path) -> None:
+    one, other = result.resolve(), captures.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise UserError(
+            f"the captures folder {captures} and the result folder {result} lie in one another, so captures would "
+            "become a person; give another folder to --capture"
+        )
 
 
 def open_existing(settings: Settings, *, writing: bool) -> Store:
@@ -386,6 +411,8 @@ def opened(
 
     One that is not there is made, or (without ``make``) told by UserError.
     """
+    if make:
+        check_place(settings)
     with Store(Path(settings.result), writing=True) if make else open_existing(settings, writing=writing) as store:
         whole = _whole(settings, store, observer)
         yield store, whole

@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
 from face_classifier.galleries import Observer
-from face_classifier.manifest import of_an_album
+from face_classifier.markers import refuse_source
 from face_classifier.photos import find_pictures, find_videos
 from face_classifier.remote import fetch, shown_address
 from face_classifier.supervise import supervised
@@ -118,26 +118,13 @@ def _is_path(given: Any) -> bool:
 def _of_path(given: str, out: Path | None, aside: Sequence[Path], videos: set[Path], observer: Observer) -> list[Item]:
     """``videos``: those of folders are added to it."""
     if os.path.isdir(given):
-        pictures = _in_folder(given, aside, observer)
-        videos |= {_place(path) for path in find_videos(given) if _is_of_folder(path, given, aside)}
+        refuse_source(given)
+        pictures = find_pictures(given, observer.at_end, aside)
+        videos |= {_place(path) for path in find_videos(given, aside)}
         return [Item({"id": str(path), "url": str(path)}, path, named=False) for path in pictures]
     if given.lower().endswith(".json") and os.path.isfile(given):
         return [_of_record(record, Path(given).parent, out) for record in _listed(given)]
     return [_of_record(given, Path(), out)]
-
-
-def _in_folder(folder: str, aside: Sequence[Path], observer: Observer) -> list[Path]:
-    """Not those that lie in a folder that an album was sorted into, which would be met twice."""
-    pictures = [path for path in find_pictures(folder, observer.at_end) if _is_of_folder(path, folder, aside)]
-    if not pictures:
-        raise UserError(f"{folder} has no picture in it but those of a sorted album; give the folder of the photos")
-    return pictures
-
-
-def _is_of_folder(path: Path, folder: str, aside: Sequence[Path]) -> bool:
-    return not of_an_album(path, Path(folder)) and not any(
-        path.parent.resolve().is_relative_to(one.resolve()) for one in aside
-    )
 
 
 def _listed(file: str) -> list[Any]:

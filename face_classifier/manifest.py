@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,11 +99,6 @@ class Manifest:
         write_durably(root / MANIFEST, text.encode("utf-8", "backslashreplace"))
 
 
-def is_album(folder: Path) -> bool:
-    """Whether a folder is one that an album was sorted into."""
-    return (folder / MANIFEST).is_file()
-
-
 def faces_meant(root: Path) -> dict[tuple[str, str], int]:
     """Which of its faces a photo is in a person's folder for: by the folder's name today, and the photo's content.
 
@@ -116,15 +111,3 @@ def faces_meant(root: Path) -> dict[tuple[str, str], int]:
         for folder, entries in manifest.folders.items()
         for entry in entries.values()
     }
-
-
-def of_an_album(path: Path, top: Path) -> bool:
-    """Whether a picture below the folder ``top`` lies in a folder that some album was sorted into."""
-    return any((folder / MANIFEST).exists() for folder in _between(path.parent, top))
-
-
-def _between(folder: Path, top: Path) -> Iterator[Path]:
-    yield folder
-    while folder != top and folder.parent != folder:
-        folder = folder.parent
-        yield folder

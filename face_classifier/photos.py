@@ -85,10 +85,13 @@ def tile_image(tile: bytes) -> Image:
     return np.asarray(cv2.imdecode(np.frombuffer(tile, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-def find_pictures(given: str, tell: Callable[[str], object] = lambda _: None) -> list[Path]:
+def find_pictures(
+    given: str, tell: Callable[[str], object] = lambda _: None, skip: Collection[Path] = ()
+) -> list[Path]:
     """The pictures that one argument of the command line stands for: itself, or those in a folder and below, sorted.
 
-    ``tell``: is given sentences about what was passed over. Raises UserError where there is none.
+    ``tell``: is given sentences about what was passed over. ``skip``: folders that are left out without a word. Raises
+    UserError where there is none.
     """
     if not os.path.lexists(given):
         raise UserError(f"{given} does not exist; give a photo or a folder of photos")
@@ -96,7 +99,7 @@ def find_pictures(given: str, tell: Callable[[str], object] = lambda _: None) ->
         if Path(given).suffix.lower() in VIDEO_SUFFIXES - _PICTURES:
             raise UserError(f"{given} is a video; give photos")
         return [Path(given)]
-    sources = look_through(given, ())
+    sources = look_through(given, skip)
     for sentence in sources.passed_over():
         tell(sentence)
     # A folder among them cannot be looked into, which reading it tells.
@@ -112,9 +115,9 @@ def _is_video(path: str, sources: Found) -> bool:
     return not known and not os.path.isdir(path)
 
 
-def find_videos(folder: str) -> list[Path]:
+def find_videos(folder: str, skip: Collection[Path] = ()) -> list[Path]:
     """Those in a folder and below, sorted."""
-    sources = look_through(folder, ())
+    sources = look_through(folder, skip)
     return [Path(path) for path in sources.paths if _is_video(path, sources)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from face_classifier.ahead import Ahead
 from face_classifier.classify import Classifier, Plan
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
-from face_classifier.faces import Detection, Face, Frame, Seen, Sighting
+from face_classifier.faces import PICTURE_SUFFIXES, Detection, Face, Frame, Seen, Sighting
 from face_classifier.files import FolderGoneError
 from face_classifier.follow import StillScene
 from face_classifier.frames import Source, find_sources, open_source
@@ -24,6 +25,7 @@ from face_classifier.galleries import Observer as LongObserver
 from face_classifier.galleries import (
     Teller,
     carry_out,
+    check_place,
     empty_gallery,
     photo_reader_of,
     refused_pairs,
@@ -31,6 +33,7 @@ from face_classifier.galleries import (
     tell_problems,
     with_threshold,
 )
+from face_classifier.markers import refuse_source
 from face_classifier.people import PersonDB
 from face_classifier.rethink import rethink
 from face_classifier.settings import Settings
@@ -66,6 +69,7 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
 
     A source that fails is told to ``observer`` and the others go on. Raises UserError if nothing can be done at all.
     """
+    check_place(settings)
     paths, failed = find_all(settings, given, observer)
     if not paths:
         return RunResult(failed, None)
@@ -119,14 +123,21 @@ def as_first_seen(source: Source, sampling: Sampling, store: Store) -> tuple[Sam
     return replace(sampling, bridged=store.is_bridged(source.fingerprint)), start
 
 
-def find_all(settings: Settings, given: Sequence[str], observer: Teller) -> tuple[list[str], int]:
-    """What to open, and how many of the given sources there are not."""
+def find_all(
+    settings: Settings, given: Sequence[str], observer: Teller, *, keeping: bool = True
+) -> tuple[list[str], int]:
+    """What to open, and how many of the given sources are of no use.
+
+    A folder that the program wrote is refused, and so is a picture in one, unless nothing is kept of it (``keeping``).
+    """
     ours = [Path(folder) for folder in (settings.result, settings.capture) if folder]
     paths: list[str] = []
     failed = 0
     for one in given:
         try:
             with supervised(one):
+                if os.path.isdir(one) or (keeping and os.path.splitext(one)[1].lower() in PICTURE_SUFFIXES):
+                    refuse_source(one)
                 found = find_sources(one, ours)
                 paths += found.paths
                 for sentence in found.passed_over():

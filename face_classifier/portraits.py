@@ -18,7 +18,8 @@ from face_classifier.engine import make_engine
 from face_classifier.errors import StoppedError, UserError
 from face_classifier.faces import Encoding, Image
 from face_classifier.galleries import Observer, whole_gallery
-from face_classifier.manifest import faces_meant, is_album, of_an_album
+from face_classifier.manifest import faces_meant
+from face_classifier.markers import ALBUM, CAPTURES, RESULT, kind_of
 from face_classifier.photos import (
     INDEX,
     TILE,
@@ -33,7 +34,6 @@ from face_classifier.photos import (
 from face_classifier.picture import read_picture
 from face_classifier.shelf import CROPS, FETCHED
 from face_classifier.spaces import BY_ENCODER
-from face_classifier.stock import is_result_folder
 
 ENCODER = "sface"  # of photos, unless the user wants the other one: it tells people apart better
 
@@ -138,11 +138,16 @@ def open_gallery(
         raise UserError(f"--encoder is {encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
     if folder is not None and Path(folder).is_file():
         raise UserError(f"the gallery {folder} is a file; give the folder that it lies in")
-    if folder is not None and is_result_folder(Path(folder)):
+    kind = kind_of(folder) if folder is not None else None
+    if kind == CAPTURES:
+        raise UserError(
+            f"{folder} is a captures folder, whose pictures are drawn over; give a folder of photos of people"
+        )
+    if folder is not None and kind == RESULT:
         return _of_result_folder(folder, encoder, observer)
     chosen = encoder or ENCODER
     file = Path(index) if index is not None else Path(folder or "") / INDEX
-    sorted_album = folder is not None and is_album(Path(folder))
+    sorted_album = kind == ALBUM
     pictures = _pictures(folder, file, observer)
     if not pictures and not file.exists():
         raise UserError(f"there is no index {file}; name a folder of photos with --gallery")
@@ -205,15 +210,11 @@ def _pictures(folder: str | None, index: Path, observer: Observer) -> list[tuple
             return []
         raise
     top = Path(folder or "")
-    if is_album(top):
+    if kind_of(top) == ALBUM:
         nobodys = top, top / CROPS, top / FETCHED
         found = [path for path in found if path.parent not in nobodys]
         if not found:
             raise UserError(f"the album in {folder} has no folder of a person; give a folder of photos of people")
-    else:
-        found = [path for path in found if not of_an_album(path, top)]
-        if folder is not None and not found:
-            raise UserError(f"{folder} has no picture in it but those of a sorted album; give that album's folder")
     return [(path.relative_to(top).as_posix(), path) for path in found]
 
 

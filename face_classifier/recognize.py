@@ -107,7 +107,7 @@ def recognize(settings: Settings, sources: Sequence[str], stopping: threading.Ev
     chosen = whole.settings
     engine = make_engine("fast", chosen.detector, 1.0, observer.problem, chosen.encoder, emotion=chosen.emotion_reader)
     people = people_of(whole)
-    paths, failed = find_all(settings, sources, observer)
+    paths, failed = find_all(settings, sources, observer, keeping=False)
     answers: list[Answer] = []
     for path in paths:
         if stopping.is_set():

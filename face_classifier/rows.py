@@ -19,6 +19,7 @@ import numpy as np
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Emotion, Encoding, Face, check_encoding
 
+TABLE = "faces.sqlite"  # in the result folder
 KEPT, REJECTED, DELETED, MISSING = "kept", "rejected", "deleted", "missing"
 
 _VERSION = 2  # 1 knows no `missing` faces, and would take them for deleted

@@ -95,6 +95,7 @@ class Settings:
         0.02, "--quality", "Keep no face of a lower quality (size, sharpness, light, wholeness, pose, score).", high=1
     )
     result: str = _setting("result", "--result", "The result folder.")
+    adopt: bool = _setting(False, "--adopt", "Make a result folder of one that is none yet: its subfolders are people.")
     jsonl: str | None = _setting(None, "--jsonl", "Write a JSON line to this file for each face that is kept.")
 
     @property

@@ -17,6 +17,7 @@ from pathlib import Path
 from face_classifier.errors import UserError
 from face_classifier.files import PART, FolderLock, content_hash, write_durably
 from face_classifier.manifest import MANIFEST, Entry, FaceKey, Manifest
+from face_classifier.markers import ALBUM, refuse_place
 
 CROPS, FETCHED = "faces", "photos"  # folders in it that are nobody's
 _NOT_OURS = -1  # for a size: a file that the user put there for a face
@@ -44,6 +45,7 @@ class Shelf:
 
     def __init__(self, root: Path) -> None:
         """Makes the folder if need be. Raises UserError where it is in use, or holds things that are not ours."""
+        refuse_place(root, ALBUM, "-o")
         self.root = root
         self.is_new = not root.exists()
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -18,7 +19,9 @@ from face_classifier.draw import annotate
 from face_classifier.errors import UserError
 from face_classifier.faces import EMOTIONS, Emotion, Frame, Seen, Sighting
 from face_classifier.files import free_name, png_bytes, write_durably
+from face_classifier.markers import CAPTURES, is_litter, kind_of, mark, refuse_place
 
+_CAPTURE = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}(_[0-9]+)?\.png")  # as earlier versions named them, too
 _BOX = ("top", "right", "bottom", "left")
 _NOBODY = Sighting(0, "", None, None)
 
@@ -96,13 +99,27 @@ class Captures:
     """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time)."""
 
     def __init__(self, folder: Path) -> None:
+        refuse_place(folder, CAPTURES, "--capture")
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._refuse_foreign(folder)
+            mark(folder, CAPTURES)
         except OSError as error:
             raise UserError(
                 f"the folder {folder} cannot be made ({error.strerror}); give another folder to --capture"
             ) from error
         self._folder = folder
+
+    @staticmethod
+    def _refuse_foreign(folder: Path) -> None:
+        """Raise UserError if the folder is somebody else's: marked as ours, it would never be looked through again."""
+        if kind_of(folder) is None:
+            for name in os.listdir(folder):
+                if not (name.startswith(".") or is_litter(name) or _CAPTURE.fullmatch(name)):
+                    raise UserError(
+                        f"{folder} holds other files than captures, such as {name}; give a new or empty folder to "
+                        "--capture"
+                    )
 
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         if not frame.due or not seen:

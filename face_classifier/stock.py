@@ -15,15 +15,13 @@ from face_classifier import montages, views
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
 from face_classifier.files import PART, retried
-from face_classifier.manifest import is_album
-from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, Row
+from face_classifier.markers import is_litter, kind_of
+from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, TABLE, Row
 
 UNKNOWNS = "unknowns"
 ASIDE = ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person
 _PICTURES = PICTURE_SUFFIXES | {".gif"}  # one that moves counts by its first picture
-TABLE = "faces.sqlite"
 _OURS = {views.PICKLE, TABLE, f"{TABLE}-wal", f"{TABLE}-shm", f"{TABLE}-journal"}
-_LITTER = {"Thumbs.db", "desktop.ini"}  # file managers leave them in every folder
 _JOINERS = "\u200c\u200d"  # they cannot be seen, but names in Persian or Malayalam need them
 _OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?\.png")
 _LONGEST_NAME = 200  # bytes: file systems allow 255, and its montages' names are longer
@@ -110,17 +108,6 @@ class Stock:
     problems: list[str]  # sentences about what is left alone
 
 
-def is_result_folder(folder: Path) -> bool:
-    """Whether the program, or the original one, has written faces there."""
-    return any((folder / name).is_file() for name in (TABLE, views.PICKLE))
-
-
-def refuse_album(folder: Path) -> None:
-    """Raise UserError if it is a folder into which `group` sorted photos: no faces are ever put there."""
-    if is_album(folder):
-        raise UserError(f"{folder} is a sorted album and no result folder; name another one with --result")
-
-
 def is_aside(folder: str) -> bool:
     """Whether it is a folder of rejected pictures."""
     return folder.startswith(f"{ASIDE}/")
@@ -140,7 +127,7 @@ def check_name(name: str) -> None:
         reason = "is the folder of the faces of nobody"
     elif name in _OURS or montages.MONTAGE.fullmatch(name):
         reason = "is a file of the program's own"
-    elif name in _LITTER:
+    elif is_litter(name):
         reason = "is a file that file managers leave everywhere"
     elif name.startswith("."):
         reason = "begins with a dot, which hides a folder"
@@ -202,6 +189,9 @@ def _scan_people(root: Path, prefix: str, scan: Scan) -> None:
         if entry.is_symlink():
             scan.elsewhere.add((prefix + entry.name, ""))
             scan.problems.append(f"{entry.path} is a link and is left alone; move the pictures themselves here")
+        elif entry.is_dir() and (kind := kind_of(entry.path)):
+            scan.elsewhere.add((prefix + entry.name, ""))
+            scan.problems.append(f"{entry.path} is a {kind} and no person, and is left alone; move it out of here")
         elif entry.is_dir():
             _scan_person(entry, prefix + entry.name, scan)
         elif entry.name not in _OURS and not montages.MONTAGE.fullmatch(entry.name) and ".damaged" not in entry.name:
@@ -248,7 +238,7 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
 def _is_usable(entry: os.DirEntry[str], scan: Scan) -> bool:
     if entry.name.startswith(PART):
         scan.parts.append(entry.path)
-    if entry.name.startswith(".") or entry.name in _LITTER:
+    if entry.name.startswith(".") or is_litter(entry.name):
         return False
     try:
         entry.name.encode()

@@ -35,11 +35,11 @@ from face_classifier.files import (
     sync_folder,
     write_durably,
 )
+from face_classifier.markers import RESULT, mark, refuse_place
 from face_classifier.montages import Portrait
-from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, DamagedTableError, Row, Rows, may_pass
+from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, TABLE, DamagedTableError, Row, Rows, may_pass
 from face_classifier.stock import (
     ASIDE,
-    TABLE,
     UNKNOWNS,
     Entry,
     Lying,
@@ -53,7 +53,6 @@ from face_classifier.stock import (
     is_own_cut,
     missing_told,
     person_of,
-    refuse_album,
     refused_after,
     scan_folder,
     settle,
@@ -104,7 +103,7 @@ class Store:
         self._unseen: set[int] = set()  # ids of rows whose pictures the latest look could not see
         self._damaged: Path | None = None  # the table that was set aside
         self._opened = datetime.now(timezone.utc)
-        refuse_album(folder)
+        refuse_place(folder, RESULT, "--result")
         self._lock = self._lock_folder() if writing else None
         try:
             self._root = self._open_root()
@@ -122,7 +121,9 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             sync_folder(self.folder.resolve().parent)
-            return FolderLock(self.folder)
+            lock = FolderLock(self.folder)
+            mark(self.folder, RESULT)
+            return lock
         except OSError as error:
             raise UserError(
                 f"the result folder {self.folder} cannot be written ({error.strerror}); "

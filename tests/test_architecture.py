@@ -20,7 +20,7 @@ FLOORS = [
         containers
         video camera picture
         fetch rows views draw graphs cluster calibrate sidecars lookthrough manifest
-        models sheets montages
+        models sheets montages markers
         stock
         frames detect mmod encode sface quality emotion follow ahead people rethink store sinks demo plane
         spaces engine
