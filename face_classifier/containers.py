@@ -146,6 +146,9 @@ def _until(parts: Iterator[tuple[bytes, int, int]], last: bytes) -> Iterator[tup
 _MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")  # in entropy-coded data: not a stuffed byte, a restart or a filler
 
 
+_LONGEST_SCAN = 100_000_000  # bytes: no frame of a video has more, and a huge file of nothing is soon done
+
+
 def _is_motion_jpeg(file: BinaryIO) -> bool:
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         start, sizes = 0, set()
@@ -177,7 +180,7 @@ def _jpeg(data: mmap.mmap, start: int) -> tuple[bytes | None, int]:
             size = data[at + 5 : at + 9]
         at += 2 + length
         if kind == 0xDA:
-            marker = _MARKER.search(data, at)
+            marker = _MARKER.search(data, at, at + _LONGEST_SCAN)
             at = marker.start() if marker else len(data) - 2
     return size, at + 2
 

@@ -10,6 +10,7 @@ import sqlite3
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timezone
@@ -138,6 +139,17 @@ class TestMovingPictures:
             assert isinstance(open_source(str(tmp_path / name)), Picture), name
         image.save(tmp_path / "multi.mpo", save_all=True, append_images=[image, image])
         assert isinstance(open_source(str(tmp_path / "multi.mpo")), Picture)
+
+    def test_a_huge_file_of_nothing_behind_a_picture_is_soon_known(self, tmp_path: Path) -> None:
+        begin = cv2.imencode(".jpg", numbered(1))[1].tobytes()
+        path = tmp_path / "huge.jpg"
+        with path.open("wb") as file:
+            file.write(begin[:-2])
+            file.truncate(20_000_000_000)  # a hole, which takes no space
+        began = time.process_time()
+        assert not containers.is_moving(str(path), containers.head_of(str(path)))
+        assert time.process_time() - began < 3
+        path.unlink()
 
     @pytest.mark.parametrize("suffix", ["png", "webp"])
     def test_an_animation_is_a_video_and_a_still_one_a_picture(self, tmp_path: Path, suffix: str) -> None:
