@@ -16,15 +16,38 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from face_classifier.faces import RAW_SUFFIXES
 from face_classifier.source import unreadable
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-_STILL_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
+
+
+_JXL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
+
+
+_STILL_STARTS = (
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"BM",
+    b"\0\0\0\x0cjP  ",
+    b"\xff\x4f\xff\x51",
+    *_TIFF_STARTS,
+    *_JXL_STARTS,
+)
+
+
+# Raw formats of cameras that begin in a way of their own: Fujifilm, Olympus, Panasonic, Canon's old and new, Minolta,
+# Sigma. The others are TIFF files, which only their names tell from photos.
+_RAW_STARTS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"II\x1a\0\0\0HEAP", b"\0MRM", b"FOVb")
 
 
 _STILL_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1")  # ISO/IEC 23008-12: pictures in a video's box
+
+
+_RAW_BRAND = b"crx "  # Canon's CR3
 
 
 # What an MP4 or QuickTime file begins with.
@@ -65,7 +88,19 @@ def head_of(path: str) -> bytes:
 
 def is_still(head: bytes) -> bool:
     """Begins like a picture. ffmpeg would take a damaged one for a video, or a tile of a HEIC for all of it."""
-    return head.startswith(_STILL_STARTS) or (head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS)
+    if head[4:8] == b"ftyp":
+        return head[8:12] in (*_STILL_BRANDS, _RAW_BRAND)
+    return head.startswith((*_STILL_STARTS, *_RAW_STARTS))
+
+
+def is_raw(path: str, head: bytes) -> bool:
+    """A camera's raw format."""
+    named_so = os.path.splitext(path)[1].lower() in RAW_SUFFIXES
+    return (
+        head.startswith(_RAW_STARTS)
+        or head[4:12] == b"ftyp" + _RAW_BRAND
+        or (named_so and head.startswith(_TIFF_STARTS))
+    )
 
 
 def shows_picture(head: bytes) -> bool:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +20,8 @@ from face_classifier.errors import StoppedError, UserError
 from face_classifier.explain import Near, to_averages
 from face_classifier.faces import Detection, Face, Frame, Image, Match, Seen, Sighting, cut
 from face_classifier.frames import open_source
-from face_classifier.galleries import Gallery, opened, people_of, threshold_of
-from face_classifier.picture import Picture, read_picture
+from face_classifier.galleries import Gallery, opened, people_of, photo_reader_of, threshold_of
+from face_classifier.picture import Picture
 from face_classifier.pipeline import Observer, as_first_seen, find_all, refuse_other_encoder
 from face_classifier.quality import Quality, assess, turn
 from face_classifier.rethink import is_named
@@ -247,6 +246,7 @@ class _Session:
     ) -> None:
         self.live = False  # the source that was watched last
         self._engine, self._store, self._name, self._views = engine, store, name, views
+        self._read_photo = photo_reader_of(lambda: engine)
         self._threshold, self._gathered = threshold_of(whole.settings), BY_ENCODER[whole.settings.encoder].gathered
         self._people = people_of(whole)
         self._stopping, self._enough, self._observer, self._window = stopping, enough, observer, window
@@ -364,9 +364,6 @@ class _Session:
             failed=failed,
             threshold=self._threshold,
         )
-
-    def _read_photo(self, path: Path, own_cut: bool) -> tuple[Face, bool]:
-        return self._engine.photo(read_picture(path), own_cut=own_cut)
 
     def _meet_again(self, view: View) -> bool:
         """Look whether the store has a view already; False if the user removed it."""

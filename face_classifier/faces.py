@@ -16,16 +16,20 @@ Encoding = npt.NDArray[np.float64]  # shape (128,)
 ENCODING_SIZE = 128
 EMOTIONS = ("angry", "disgusted", "fearful", "happy", "sad", "surprised", "neutral")
 
-# Which files of a folder are taken for pictures. HEIC is here although Pillow alone cannot read it: better told than
-# left out in silence.
-PICTURE_SUFFIXES = frozenset(
-    ".avif .bmp .dib .heic .heif .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
+# Which files of a folder are taken for pictures; those of cameras' raw formats for the preview in them.
+RAW_SUFFIXES = frozenset(
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl "
+    ".sr2 .srf .srw .x3f".split()
+)
+PICTURE_SUFFIXES = RAW_SUFFIXES.union(
+    ".avif .bmp .dib .heic .heif .hif .j2k .jfif .jp2 .jpe .jpeg .jpg .jxl .mpo .pbm .pgm .png .pnm .ppm .tif .tiff "
+    ".webp".split()
 )
 
 
 @dataclass(frozen=True, order=True)
 class Box:
-    """A bounding box in pixels of the original picture, in dlib's "css" order; may reach outside the picture.
+    """A bounding box in pixels of a picture, in dlib's "css" order; may reach outside the picture.
 
     ``bottom`` and ``right`` are exclusive, so that ``bottom - top`` is the height.
     """
@@ -94,6 +98,11 @@ class Frame:
     tolerance: float  # seconds: half the time that one frame lasts; two positions this close are one
     time: datetime  # when the frame was taken, aware, UTC
     due: bool = True  # False: only for a live window to show, not to be analysed
+    scale: int = 1  # how many times as large as ``image`` the original is, where that is very large
+
+    def original(self, box: Box) -> Box:
+        """A box in ``image``, in pixels of the original."""
+        return box.scaled(self.scale)
 
     def __post_init__(self) -> None:
         shape, dtype = self.image.shape, self.image.dtype

@@ -18,10 +18,10 @@ from face_classifier.cluster import Rule
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.explain import Explanation, explain, picture
-from face_classifier.faces import Encoding, Image, Sighting
+from face_classifier.faces import Encoding, Face, Image, Sighting
 from face_classifier.markers import RESULT, is_empty, kind_of, refuse_place
 from face_classifier.people import PersonDB, by_person
-from face_classifier.picture import read_picture
+from face_classifier.picture import decode, read_picture
 from face_classifier.replay import Replayed, replay
 from face_classifier.rethink import Move, rethink
 from face_classifier.settings import Settings
@@ -88,8 +88,14 @@ def rule_of(settings: Settings) -> Rule:
 
 
 def photo_reader_of(engine: Callable[[], Engine]) -> ReadPhoto:
-    """How a store reads pictures that have no encoding yet."""
-    return lambda path, own_cut: engine().photo(read_picture(path), own_cut=own_cut)
+    """How a store reads pictures that have no encoding yet. The box is in pixels of the whole picture."""
+
+    def read(path: Path, own_cut: bool) -> tuple[Face, bool]:
+        photo = decode(path)
+        face, found = engine().photo(photo.image, own_cut=own_cut)
+        return replace(face, box=face.box.scaled(photo.scale)), found
+
+    return read
 
 
 def as_gallery(settings: Settings, store: Store) -> Settings:

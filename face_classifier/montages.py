@@ -17,7 +17,7 @@ from face_classifier import draw
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Image, cut
 from face_classifier.files import png_bytes
-from face_classifier.picture import read_picture
+from face_classifier.picture import decode
 
 MONTAGE = re.compile(r"montage\..+-\d{2,}\.png", re.DOTALL)
 _TILE = 128  # pixels, both ways
@@ -32,7 +32,7 @@ class Portrait(NamedTuple):
 
     path: Path
     content: str  # SHA-256 of the file, hexadecimal
-    box: Box | None  # of the face in it, pixels; None = its middle third, as the program cuts it
+    box: Box | None  # of the face in the whole picture, pixels; None = its middle third, as the program cuts it
     known: bool  # False: of nobody yet
 
 
@@ -67,11 +67,16 @@ def shows_the_same(one: bytes, other: bytes) -> bool:
 def _tile(portrait: Portrait) -> Image:
     """The face with a little around it, undistorted, with corners that tell which one is meant."""
     try:
-        image = read_picture(portrait.path)
+        photo = decode(portrait.path)
     except UserError:
         return np.zeros((_TILE, _TILE, 3), np.uint8)
+    image = photo.image
     height, width = image.shape[:2]
-    face = portrait.box or Box(height // 3, width - width // 3, height - height // 3, width // 3)
+    face = (
+        portrait.box.scaled(1 / photo.scale)
+        if portrait.box
+        else Box(height // 3, width - width // 3, height - height // 3, width // 3)
+    )
     window = _window(_lit(image) if portrait.box is None else (0, width, height, 0), face)
     scale = _TILE / window.width
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -22,7 +22,7 @@ from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Image, check_encoding
 from face_classifier.files import content_hash
 from face_classifier.frames import Found, look_through
-from face_classifier.picture import read_picture
+from face_classifier.picture import check_bytes, decode
 from face_classifier.source import unreadable
 from face_classifier.spaces import SPACES
 from face_classifier.supervise import supervised
@@ -30,7 +30,6 @@ from face_classifier.video import VIDEO_SUFFIXES
 
 INDEX = ".face-classifier.sqlite"  # in the folder of a gallery; hidden, so that it is passed over with the photos
 TILE = 160  # pixels
-MOST_BYTES = 150_000_000  # of a photo's file
 _PICTURES = PICTURE_SUFFIXES | {".gif"}
 _DURABLE_AFTER = 64  # photos that were encoded
 _FLOATS = np.dtype("<f8")
@@ -136,9 +135,9 @@ class FaceFinder:
 
         Raises UserError where it cannot be read.
         """
-        check_bytes(path)
-        image = read_picture(path)
-        return (image.shape[1], image.shape[0]), *self.find_in(image)
+        photo = decode(path)
+        faces, how = self.find_in(photo.image)
+        return photo.size, [replace(face, box=face.box.scaled(photo.scale)) for face in faces], how
 
     def find_in(self, image: Image) -> tuple[list[PhotoFace], str]:
         """The faces in an upright BGR picture (height, width, 3) uint8, and which attempt found them."""
@@ -241,19 +240,6 @@ def _tile(image: Image, box: Box) -> bytes:
         matrix[:, :2] *= 2
     tile = cv2.warpAffine(image, matrix, (TILE, TILE), flags=cv2.INTER_LINEAR)
     return cv2.imencode(".jpg", tile, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
-
-
-def check_bytes(path: Path) -> None:
-    """Raise UserError if a photo's file is larger than any that is read."""
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return  # the reader tells it
-    if size > MOST_BYTES:
-        raise UserError(
-            f"{path} has {size / 1e6:.0f} MB, and no photo of more than {MOST_BYTES / 1e6:.0f} MB is read; "
-            "save it smaller"
-        )
 
 
 # Remembering

@@ -37,7 +37,7 @@ _BURST, _BURST_EVERY = 2.5, 0.1  # seconds for which a camera is watched, half o
 class View(NamedTuple):
     """A face in a frame of the burst."""
 
-    face: Face
+    face: Face  # its box in pixels of the original
     time: datetime  # aware, UTC
     quality: float  # 0 to 1
 
@@ -51,7 +51,7 @@ class Answer:
     """Who somebody in a source is."""
 
     source: str  # path as given, or a camera's name
-    box: Box  # in the best of the frames, pixels
+    box: Box  # in the best of the frames, pixels of the original
     time: datetime  # of that frame, aware, UTC
     person: str | None  # None = unknown
     distance: float | None  # L2 of its faces (quadratic mean) to the person's average; to the nearest one's if unknown
@@ -153,7 +153,8 @@ def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.
                     else:
                         track = current[one.track] = Track(len(tracks.views), face.encoding.copy(), face.encoding)
                     quality = 1.0 if face.quality is None else face.quality
-                    tracks.views.setdefault(track.number, []).append(View(face, frame.time, quality))
+                    placed = replace(face, box=frame.original(face.box))
+                    tracks.views.setdefault(track.number, []).append(View(placed, frame.time, quality))
                     here.add(track.number)
                 for number in here:
                     tracks.beside.setdefault(number, set()).update(here - {number})

@@ -18,6 +18,7 @@ from face_classifier.errors import UserError
 from face_classifier.files import PART, FolderLock, content_hash, write_durably
 from face_classifier.manifest import MANIFEST, Entry, FaceKey, Manifest
 from face_classifier.markers import ALBUM, refuse_place
+from face_classifier.picture import MOST_BYTES
 
 CROPS, FETCHED = "faces", "photos"  # folders in it that are nobody's
 _NOT_OURS = -1  # for a size: a file that the user put there for a face
@@ -172,7 +173,8 @@ class Shelf:
         if written is not None and _is_as_written(Path(file.path), written):
             return written.content
         try:
-            return content_hash(Path(file.path))
+            # No photo of the album is larger, and it would be read here in silence.
+            return None if file.stat().st_size > MOST_BYTES else content_hash(Path(file.path))
         except OSError:
             return None
 

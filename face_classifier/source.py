@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from face_classifier.errors import UserError
 
-_LARGEST = 100_000_000  # pixels of a picture or frame; three bytes each, a few copies
+_LARGEST = 36_000_000  # pixels of a frame: 8K; of larger ones decoders keep more than fit into 1 GB
 
 
 SAME_TIME = 0.0005  # seconds: containers round their times to a millisecond
@@ -116,12 +116,17 @@ def frame_duration(fps: float) -> float:
 
 
 def check_size(path: str, width: float, height: float) -> None:
+    """Raise UserError if the frames of a video are larger than any that is read."""
     if width * height > _LARGEST:
-        raise too_large(path)
+        raise too_large(path, width, height, _LARGEST, "video")
 
 
-def too_large(path: str) -> UserError:
-    return UserError(f"{path} has more than {_LARGEST // 1_000_000} megapixels; make it smaller first")
+def too_large(path: str, width: float, height: float, most: int, kind: str) -> UserError:
+    """``most``: pixels of that ``kind``."""
+    return UserError(
+        f"{path} has {width:.0f} x {height:.0f} pixels, and no {kind} of more than {most / 1e6:.0f} megapixels is "
+        "read; make it smaller first"
+    )
 
 
 def missing(path: str) -> UserError:

@@ -37,6 +37,7 @@ from face_classifier.files import (
 )
 from face_classifier.markers import RESULT, mark, refuse_place
 from face_classifier.montages import Portrait
+from face_classifier.picture import check_bytes
 from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, TABLE, DamagedTableError, Row, Rows, may_pass
 from face_classifier.stock import (
     ASIDE,
@@ -295,7 +296,7 @@ class Store:
             # An edited picture is encoded anew; what shows no face any more keeps the numbers that it had.
             result = read(entry, own_cut=is_cut(row, entry))
             if result and (result[1] or row.encoding is None):
-                _take_face(row, result[0], box=False)
+                _take_face(row, result[0], row.box)
             if not result:
                 seen = row.size, row.mtime, row.hash  # to be read, and told, again next time
         row.size, row.mtime, row.hash = seen
@@ -317,7 +318,7 @@ class Store:
         if entry.folder == UNKNOWNS and own_cut:
             row.placed = UNKNOWNS  # from before this table was made: the program put it there, not the user
         row.pinned = entry.folder == UNKNOWNS and not own_cut
-        _take_face(row, result[0], box=True)
+        _take_face(row, result[0], result[0].box)
         if self._writing:
             with self._rows.together():
                 self._rows.add(row)
@@ -416,7 +417,11 @@ class Store:
     def _hash(self, entry: Entry) -> str | None:
         path = self._path(entry)
         try:
+            check_bytes(path)  # or a file of many gigabytes would be read here in silence
             return retried(lambda: content_hash(path))
+        except UserError as error:
+            self._problems.append(f"{error}, or take it out of the folder")
+            return None
         except OSError as error:
             self._problems.append(f"{path} cannot be read ({error.strerror}) and is left alone")
             return None
@@ -491,14 +496,15 @@ class Store:
     def same(self, frame: Frame, boxes: Sequence[Box]) -> dict[int, Sighting | None]:
         """Which of the ``boxes`` in a frame are faces that the table has already; None: one that the user deleted.
 
-        The same = same source content, position within half a frame, overlap of at least one half.
+        The same = same source content, position within half a frame, overlap of at least one half. ``boxes``: in
+        pixels of the frame's image.
         Raises FoldersChangedError if a picture is no longer where it was.
         """
         rows = [row for row in self._rows_at(frame) if row.state != REJECTED]
         overlaps = [
             (box.overlap(row.box), number, index)
             for number, row in enumerate(rows)
-            for index, box in enumerate(boxes)
+            for index, box in enumerate(map(frame.original, boxes))
             if row.box and box.overlap(row.box) >= _SAME
         ]
         found: dict[int, int] = {}
@@ -516,11 +522,12 @@ class Store:
     def reject(self, frame: Frame, detection: Detection) -> None:
         """Remember a face that is too poor to keep a picture of. Live sources never show it again: nothing to know."""
         known = (row.box for row in self._rows_at(frame) if row.state == REJECTED and row.box)
-        if frame.fingerprint is None or any(box.overlap(detection.box) >= _SAME for box in known):
+        place = frame.original(detection.box)
+        if frame.fingerprint is None or any(box.overlap(place) >= _SAME for box in known):
             return
         row = Row(face="", folder="", file="", size=0, mtime=0, hash="", state=REJECTED)
         _take_origin(row, frame)
-        row.box, row.quality = detection.box, detection.quality
+        row.box, row.quality = place, detection.quality
         self._rows.add(row)
 
     def _as_it_lies(self, row: Row) -> Sighting | None:
@@ -569,7 +576,7 @@ class Store:
         row = Row(path.stem, folder, path.name, written.st_size, written.st_mtime_ns, digest)
         _take_origin(row, frame)
         row.placed, row.distance, row.track = None if by_user else folder, match.distance, track
-        _take_face(row, face, box=True)
+        _take_face(row, face, frame.original(face.box))
         for partner in partners:
             partner.distance = match.distance
         with self._rows.together():
@@ -580,9 +587,9 @@ class Store:
     def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
         alive = self._as_it_lies(row)
         _take_origin(row, frame)
-        row.box, row.placed = face.box, row.placed or match.person or UNKNOWNS
+        row.box, row.placed = frame.original(face.box), row.placed or match.person or UNKNOWNS
         if alive:
-            _take_face(row, face, box=True)
+            _take_face(row, face, row.box)
         with self._rows.together():
             self._rows.update(row)
         return Kept([_sighting(row)] if alive else [], new=False)
@@ -959,12 +966,11 @@ def _take_origin(row: Row, frame: Frame) -> None:
     row.position, row.time = frame.position, frame.time
 
 
-def _take_face(row: Row, face: Face, *, box: bool) -> None:
-    row.encoding, row.space = face.encoding, face.made_by.space
+def _take_face(row: Row, face: Face, box: Box | None) -> None:
+    """``box``: of the face, in pixels of the original picture."""
+    row.box, row.encoding, row.space = box, face.encoding, face.made_by.space
     row.detector, row.chip, row.precision = face.made_by.detector, face.made_by.chip, face.made_by.precision
     row.quality, row.emotion = face.quality, face.emotion or row.emotion  # encoded anew, none may have been asked for
-    if box:
-        row.box = face.box
 
 
 def _stem(time: datetime, order: int) -> str:

@@ -53,6 +53,9 @@ LIBRARIES = {
         "cv2": "camera demo detect draw emotion encode engine explain files follow mmod montages photos quality "
         "recommend sface sheets sinks suggest video",
         "PIL": "picture draw sidecars",
+        "pi_heif": "picture",
+        "pylibjxl": "picture",
+        "rawpy": "picture",
         "fontTools": "draw",
         "yaml": "settings",
         "click": "cli options album_commands",

@@ -19,7 +19,6 @@ from face_classifier.errors import UserError
 from face_classifier.faces import Box, Face, Image, cut
 from face_classifier.photos import (
     LARGER,
-    MOST_BYTES,
     PLAIN,
     TILE,
     TURNED,
@@ -29,6 +28,7 @@ from face_classifier.photos import (
     find_pictures,
     tile_image,
 )
+from face_classifier.picture import MOST_BYTES
 
 PhotoFolder = Callable[..., Path]
 OBAMA, AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
@@ -303,7 +303,7 @@ def test_a_photo_that_cannot_be_read_costs_a_sentence_and_the_rest_goes_on(
     failed = dict(reading.failed)
     assert sorted(failed) == ["empty.jpg", "huge.jpg", "text.png", "torn.jpg"]
     assert all(str(folder / name) in sentence and "\n" not in sentence for name, sentence in failed.items())
-    assert "150 MB" in failed["huge.jpg"]
+    assert "320 MB" in failed["huge.jpg"]
 
 
 def test_a_photo_that_went_away_meanwhile_is_told(finder: FaceFinder, tmp_path: Path):
