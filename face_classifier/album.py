@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import colorsys
 import hashlib
-import json
 import logging
 import os
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from face_classifier import draw, galleries, lookthrough, settings, sheets, sidecars
+from face_classifier import draw, galleries, lookthrough, names, settings, sheets, sidecars
 from face_classifier.cluster import Rule
 from face_classifier.errors import StoppedError, UserError
 from face_classifier.faces import ENCODING_SIZE, Image
@@ -474,8 +473,7 @@ def _sheet_png(album: Album, number: int) -> bytes:
 
 
 def _json(album: Album) -> bytes:
-    """What is not UTF-8 in a path is written as JSON escapes it."""
-    return json.dumps(album.record(), ensure_ascii=False, indent=1, default=str).encode("utf-8", "backslashreplace")
+    return names.json_text(album.record(), indent=1).encode()
 
 
 def _sheet_name(folder: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 
 from face_classifier import settings
 from face_classifier.errors import StoppedError, UserError
-from face_classifier.options import json_option, result_option, stop_on_signals
+from face_classifier.options import json_option, result_option, say, stop_on_signals
 
 if TYPE_CHECKING:
     import threading
@@ -273,7 +274,7 @@ def _recommend(
     people = _open_gallery(observer, stopping, **gallery)
 
     def opened(address: str) -> None:
-        click.echo(f"face-classifier: choose faces at {address} (^C ends it)", err=True)
+        say(f"face-classifier: choose faces at {address} (^C ends it)", sys.stderr)
         if not no_browser:
             webbrowser.open(address)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ import click
 
 from face_classifier import __version__, album_commands, settings
 from face_classifier.errors import StoppedError, UserError
-from face_classifier.options import json_option, result_option, stop_on_signals
+from face_classifier.options import json_option, result_option, say, stop_on_signals
 
 _RUN = "run"
 _STOPPED = 130  # exit code of what ^C ended, as shells tell it
@@ -142,10 +143,10 @@ def _reencode(result: str | None, encoder: str | None, as_json: bool) -> None:
     if as_json:
         screen.print_json({"result": chosen.result, "encoder": encoder, **dataclasses.asdict(outcome)})
         return
-    click.echo(f"{chosen.result} belongs to the encoder {encoder} now; {outcome.encoded} pictures were encoded.")
+    say(f"{chosen.result} belongs to the encoder {encoder} now; {outcome.encoded} pictures were encoded.")
     if outcome.agreement:
         same, faces = outcome.agreement.same, outcome.agreement.faces
-        click.echo(f"Of {faces} faces, both encoders find {same} nearest to the same person.")
+        say(f"Of {faces} faces, both encoders find {same} nearest to the same person.")
 
 
 @_main.command("explain")
@@ -223,8 +224,8 @@ def _rethink(result: str | None, dry_run: bool, as_json: bool) -> None:
         screen.print_json([change.record() for change in changes])
         return
     for face, person, found in changes:
-        click.echo(f"{face.face}: {face.person or 'unknown'} -> {'a new person' if found else person or 'unknown'}")
-    click.echo(f"{len(changes)} {'face' if len(changes) == 1 else 'faces'} {'would move' if dry_run else 'moved'}")
+        say(f"{face.face}: {face.person or 'unknown'} -> {'a new person' if found else person or 'unknown'}")
+    say(f"{len(changes)} {'face' if len(changes) == 1 else 'faces'} {'would move' if dry_run else 'moved'}")
 
 
 @_main.group("suggest", invoke_without_command=True)
@@ -295,7 +296,7 @@ def _fetch() -> None:
     from face_classifier import models
 
     for name in models.MODELS:
-        click.echo(models.graph(name))
+        say(str(models.graph(name)))
 
 
 @_main.command("demo")
@@ -308,9 +309,7 @@ def _demo(config: str | None, as_json: bool, **flags: Any) -> None:
     chosen = settings.load({**flags, "result": flags["result"] or demo.RESULT}, config)
     _classify([str(demo.clip())], chosen, as_json=as_json)
     if not as_json:
-        click.echo(
-            f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again."
-        )
+        say(f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again.")
 
 
 def _classify(sources: Sequence[str], chosen: settings.Settings, *, as_json: bool) -> None:
@@ -332,8 +331,24 @@ for _command in album_commands.COMMANDS:
     _main.add_command(_command)
 
 
+def _take_names_for_utf8() -> None:
+    """Start anew in Python's UTF-8 mode where the locale has another encoding, whatever it prints in.
+
+    Names of files are bytes, and these are UTF-8 on every system that we know: to another encoding all people whose
+    names are not ASCII would seem to have gone.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        printed = {"PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"} if sys.stdout else {}
+        os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], {**os.environ, **printed})
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. What the user can mend is told in one sentence on stderr."""
+    if arguments is None:
+        _take_names_for_utf8()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for names with signs that its encoding lacks
     try:
         return _main.main(arguments, prog_name="face-classifier", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -341,10 +356,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except click.UsageError as error:
         reason = error.format_message().rstrip(".")
-        click.echo(f"face-classifier: {reason[0].lower()}{reason[1:]}; see face-classifier --help", err=True)
+        say(f"face-classifier: {reason[0].lower()}{reason[1:]}; see face-classifier --help", sys.stderr)
         return 2
     except (UserError, OSError) as error:
-        click.echo(f"face-classifier: {error}", err=True)
+        say(f"face-classifier: {error}", sys.stderr)
         return _STOPPED if isinstance(error, StoppedError) else 1
     except click.exceptions.Abort:
         return _STOPPED

@@ -18,6 +18,7 @@ from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
 from face_classifier.galleries import Observer
 from face_classifier.markers import refuse_source
+from face_classifier.names import is_path
 from face_classifier.photos import find_pictures, find_videos
 from face_classifier.remote import fetch, shown_address
 from face_classifier.supervise import supervised
@@ -143,7 +144,7 @@ def _of_record(record: Any, base: Path, out: Path | None) -> Item:
     if isinstance(url, (bytes, os.PathLike)):
         url = os.fsdecode(url)
     whole = {"id": url, **record, "url": url} if isinstance(record, Mapping) else {"id": url, "url": url}
-    if not isinstance(url, str) or not url or "\0" in url:
+    if not isinstance(url, str) or not is_path(url):
         return Item(whole, problem=f"{_short(record)} is no photo to look at; give an id and a url, or a path")
     scheme = url.partition(":")[0].lower()
     if "://" in url and scheme != "file":

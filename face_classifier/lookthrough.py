@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
+from face_classifier.names import shown
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -46,8 +48,8 @@ def page(
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
+        f"<title>{_text(title)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{_text(title)}</h1>",
         *_files(beside),
         *_contents(people),
         *(
@@ -64,19 +66,24 @@ def page(
         *_sentences(*told),
         "</body></html>\n",
     ]
-    return "\n".join(lines).encode("utf-8", "replace")
+    return "\n".join(lines).encode()
+
+
+def _text(text: str) -> str:
+    """For HTML, where names of files may hold anything."""
+    return escape(shown(text))
 
 
 def _files(beside: Mapping[str, str]) -> Iterator[str]:
     if beside:
-        links = (f'<a href="{_address(path)}">{escape(what)}</a>' for what, path in beside.items())
+        links = (f'<a href="{_address(path)}">{_text(what)}</a>' for what, path in beside.items())
         yield f"<p>Beside this page: {', '.join(links)}.</p>"
 
 
 def _sentences(heading: str, sentences: Sequence[str]) -> Iterator[str]:
     if sentences:
-        yield f"<section><h2>{escape(heading)} <small>{len(sentences)}</small></h2><ul>"
-        yield from (f'<li dir="auto">{escape(sentence)}</li>' for sentence in sentences)
+        yield f"<section><h2>{_text(heading)} <small>{len(sentences)}</small></h2><ul>"
+        yield from (f'<li dir="auto">{_text(sentence)}</li>' for sentence in sentences)
         yield "</ul></section>"
 
 
@@ -85,22 +92,22 @@ def _contents(people: Sequence[Person]) -> Iterator[str]:
     yield "<nav>"
     for number, person in enumerate(people):
         image = _image(person.faces[0].shown, "")
-        yield f'<a href="#p{number}">{image}<span dir="auto">{escape(person.name)}</span></a>'
+        yield f'<a href="#p{number}">{image}<span dir="auto">{_text(person.name)}</span></a>'
     yield "</nav>"
 
 
 def _section(anchor: str, heading: str, counts: str, pictures: Sequence[Picture]) -> Iterator[str]:
-    yield f'<section id="{anchor}"><h2><bdi>{escape(heading)}</bdi> <small>{escape(counts)}</small></h2><div>'
+    yield f'<section id="{anchor}"><h2><bdi>{_text(heading)}</bdi> <small>{_text(counts)}</small></h2><div>'
     for picture in pictures:
         yield (
-            f'<a href="{_address(picture.leads_to)}" title="{escape(picture.caption)}">'
-            f'{_image(picture.shown, picture.caption)}<span dir="auto">{escape(picture.caption)}</span></a>'
+            f'<a href="{_address(picture.leads_to)}" title="{_text(picture.caption)}">'
+            f'{_image(picture.shown, picture.caption)}<span dir="auto">{_text(picture.caption)}</span></a>'
         )
     yield "</div></section>"
 
 
 def _image(path: str, description: str) -> str:
-    return f'<img src="{_address(path)}" alt="{escape(description)}" loading="lazy" width="112" height="112">'
+    return f'<img src="{_address(path)}" alt="{_text(description)}" loading="lazy" width="112" height="112">'
 
 
 def _address(path: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from face_classifier import names
 from face_classifier.errors import UserError
 from face_classifier.files import write_durably
 
@@ -95,8 +96,7 @@ class Manifest:
 
     def save(self, root: Path) -> None:
         """Raises OSError."""
-        text = json.dumps(self.record(), ensure_ascii=False, indent=1)
-        write_durably(root / MANIFEST, text.encode("utf-8", "backslashreplace"))
+        write_durably(root / MANIFEST, names.json_text(self.record(), indent=1).encode())
 
 
 def faces_meant(root: Path) -> dict[tuple[str, str], int]:

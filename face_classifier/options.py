@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+from typing import TextIO
 
 import click
 
+from face_classifier import names
+
 result_option = click.option("--result", metavar="PATH", help="The result folder. [default: result]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line, by default on stdout."""
+    stream = stream or sys.stdout
+    stream.write(names.shown(line) + "\n")
+    stream.flush()
 
 
 def stop_on_signals() -> threading.Event:

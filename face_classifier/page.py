@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+from face_classifier import names
 from face_classifier.errors import UserError
 from face_classifier.files import png_bytes
 from face_classifier.photos import TILE
@@ -85,7 +86,7 @@ class _Session:
 
     def _image(self, portrait: Portrait, alt: str) -> str:
         content = base64.b64encode(png_bytes(shown(portrait, self._tell))).decode()
-        return f'<img src="data:image/png;base64,{content}" alt="{escape(alt)}" width="{TILE}" height="{TILE}">'
+        return f'<img src="data:image/png;base64,{content}" alt="{_text(alt)}" width="{TILE}" height="{TILE}">'
 
     def pick(self, turn: int, word: str) -> int:
         """Answer a round, from 1; returns the next one, or 0 at the end. What an old page asks for is passed over."""
@@ -102,7 +103,7 @@ class _Session:
                 done = self._finish()
             except UserError as error:
                 sentence = str(error)
-                return _page("Nobody to recommend", [f"<p>{escape(sentence[0].upper() + sentence[1:])}.</p>", _CLOSE])
+                return _page("Nobody to recommend", [f"<p>{_text(sentence[0].upper() + sentence[1:])}.</p>", _CLOSE])
             picked = [_figure(self._image(pick.portrait, ""), pick.name) for pick in done.picks]
             found = [
                 _figure(self._image(one.portrait, ""), one.person.name, f"{one.distance:.3f}") for one in done.results
@@ -151,21 +152,26 @@ def _round_page(turn: int, total: int, buttons: Iterable[str]) -> str:
     )
 
 
+def _text(text: str) -> str:
+    """For HTML, where names of files may hold anything."""
+    return escape(names.shown(text))
+
+
 def _faces(parts: Iterable[str]) -> str:
     return f'<div class="faces">{"".join(parts)}</div>'
 
 
 def _figure(image: str, *lines: str) -> str:
-    first, *others = (escape(line) for line in lines)
+    first, *others = (_text(line) for line in lines)
     below = "".join(f"<br><small>{line}</small>" for line in others)
     return f"<figure>{image}<figcaption>{first}{below}</figcaption></figure>"
 
 
 def _page(title: str, parts: Iterable[str]) -> str:
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style></head><body><main><h1>{escape(title)}</h1>{''.join(parts)}</main></body></html>"
+        f"<style>{_STYLE}</style></head><body><main><h1>{_text(title)}</h1>{''.join(parts)}</main></body></html>"
     )
 
 
@@ -266,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: HTTPStatus, page: str | None = None, location: str | None = None) -> None:
         page = page if page is not None else f"<!doctype html><title>{status.phrase}</title>"
-        content = page.encode("utf-8", "replace")  # the name of a file may have bytes that are not UTF-8
+        content = page.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))

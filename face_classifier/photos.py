@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeAlias
 import cv2
 import numpy as np
 
+from face_classifier import names
 from face_classifier.engine import Engine
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Image, check_encoding
@@ -370,7 +371,7 @@ class PhotoIndex:
         """The files of the latest `read` by name, as they were then."""
         with self._telling():
             rows = self._database.execute("SELECT name, bytes, mtime, content FROM files").fetchall()
-        return {_name(key): Stamp(*stamp) for key, *stamp in rows}
+        return {names.restored(key): Stamp(*stamp) for key, *stamp in rows}
 
     def damage(self) -> str | None:
         """What SQLite says is wrong with the file as such."""
@@ -411,7 +412,7 @@ class PhotoIndex:
 
     def _remember(self, name: str, look: _Look) -> None:
         execute = self._database.execute
-        execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", [_key(name), *look.stamp])
+        execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", [names.stored(name), *look.stamp])
         if look.photo is None:
             return
         key = [look.stamp.content, self._space]
@@ -423,9 +424,9 @@ class PhotoIndex:
             [[*key, *face.box.css, face.quality, face.encoding.astype(_FLOATS).tobytes(), face.tile] for face in faces],
         )
 
-    def _forget(self, names: Iterable[str]) -> None:
+    def _forget(self, gone: Iterable[str]) -> None:
         """What the user deleted or changed is not kept here in secret."""
-        self._database.executemany("DELETE FROM files WHERE name = ?", [(_key(name),) for name in names])
+        self._database.executemany("DELETE FROM files WHERE name = ?", [(names.stored(name),) for name in gone])
         for table in ("photos", "faces"):
             unused = f"FROM {table} WHERE content NOT IN (SELECT content FROM files)"
             if self._database.execute(f"SELECT 1 {unused}").fetchone():
@@ -496,19 +497,6 @@ def _face_fault(space: str, box: Sequence[int], encoding: bytes, tile: bytes) ->
     if not tile or cv2.imdecode(np.frombuffer(tile, np.uint8), cv2.IMREAD_COLOR) is None:
         return "a face of it has a picture that cannot be read"
     return None
-
-
-def _key(name: str) -> str | bytes:
-    """A name for SQLite, whose texts are UTF-8; the names of files need not be."""
-    raw = os.fsencode(name)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw
-
-
-def _name(key: str | bytes) -> str:
-    return os.fsdecode(key)
 
 
 _Work: TypeAlias = "tuple[tuple[str, Path], Future[_Look | UserError | None]]"

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from face_classifier import names
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Emotion, Encoding, Face, check_encoding
 
@@ -32,7 +33,8 @@ _FACES = """(
     mtime INTEGER NOT NULL,      -- ns since 1970
     hash TEXT NOT NULL,          -- SHA-256 of the picture's content
     state TEXT NOT NULL CHECK (state IN ('kept', 'rejected', 'deleted', 'missing')),
-    source TEXT, fingerprint TEXT, frame INTEGER,
+    source TEXT,                 -- or a BLOB, where it is not UTF-8
+    fingerprint TEXT, frame INTEGER,
     position REAL,               -- seconds, the source's clock
     time TEXT,                   -- ISO 8601, UTC
     "top" INTEGER, "right" INTEGER, "bottom" INTEGER, "left" INTEGER,  -- pixels of the original picture
@@ -517,8 +519,9 @@ def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[t
 
 def _values(row: Row) -> list[Any]:
     box = row.box.css if row.box else (None, None, None, None)
+    plain = {name: getattr(row, name) for name in _PLAIN}
     return [
-        *(getattr(row, name) for name in _PLAIN),
+        *(plain | {"source": row.source and names.stored(row.source)}).values(),
         row.time.isoformat() if row.time else None,
         *box,
         row.encoding.astype(_FLOATS).tobytes() if row.encoding is not None else None,
@@ -528,7 +531,7 @@ def _values(row: Row) -> list[Any]:
 
 def _row(record: tuple[Any, ...]) -> Row:
     row = Row(*record[1 : 1 + len(_PLAIN)])
-    row.id, row.pinned = record[0], bool(row.pinned)
+    row.id, row.pinned, row.source = record[0], bool(row.pinned), row.source and names.restored(row.source)
     time, top, right, bottom, left, encoding, missing, engine, scores = record[1 + len(_PLAIN) :]
     if time is not None:
         row.time = datetime.fromisoformat(time)

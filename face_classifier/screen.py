@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -15,6 +14,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from face_classifier import names
 from face_classifier.calibrate import Calibration
 from face_classifier.faces import Frame, Sighting
 from face_classifier.frames import Source
@@ -43,7 +43,7 @@ class Screen:
     def problem(self, sentence: str) -> None:
         self._problems += 1
         if self._problems <= _MOST_PROBLEMS:
-            self._console.print(f"face-classifier: {sentence}", markup=False, soft_wrap=True)
+            self._console.print(f"face-classifier: {names.shown(sentence)}", markup=False, soft_wrap=True)
 
     def at_end(self, sentence: str) -> None:
         self._last.append(sentence)
@@ -51,7 +51,7 @@ class Screen:
     def told(self, sentence: str, about: Iterable[str] = ()) -> None:
         """A sentence and all that it is about, a line each, however many."""
         for line in (f"face-classifier: {sentence}", *(f"    {one}" for one in about)):
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(names.shown(line), markup=False, soft_wrap=True)
 
     def finish(self) -> None:
         """Tell how many problems were not told, and what was passed over."""
@@ -87,7 +87,7 @@ class Screen:
         if self._progress is None:
             self._own = self._progress = self._bars(bar=end is not None)
             self._progress.start()
-        self._task = self._progress.add_task(source.name, total=end, counts="")
+        self._task = self._progress.add_task(names.shown(source.name), total=end, counts="")
         self._progress.update(self._task, completed=sampling.skip)
 
     def analysed(self, frame: Frame, people: PersonDB) -> None:
@@ -128,10 +128,11 @@ def statistics_lines(sightings: Sequence[Sighting]) -> Iterator[str]:
     """The statistics of a gallery in the original program's form."""
     yield counts_line(sightings)
     for person in statistics(by_person(sightings)):
-        padding = " " * (10 - cell_len(person.name))
+        name = names.shown(person.name)
+        padding = " " * (10 - cell_len(name))
         distances = " ".join(f"{distance:5.3f}" for distance in person.to_averages)
         yield (
-            f"{person.name}{padding} [ {distances} ] "
+            f"{name}{padding} [ {distances} ] "
             f"{person.nearest:.3f}, {person.mean:.3f}, {person.furthest:.3f}, {person.faces} faces"
         )
 
@@ -184,7 +185,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     A wide character counts for the two columns that it takes.
     """
-    table = [header, *rows]
+    table = [[names.shown(cell) for cell in line] for line in (header, *rows)]
     widths = [max(cell_len(line[column]) for line in table) for column in range(len(header))]
     if sys.stdout.isatty():
         widths = _fitted(widths, shutil.get_terminal_size().columns)
@@ -216,13 +217,13 @@ def print_answer(as_json: bool, record: object, lines: Iterable[str]) -> None:
 
 
 def print_json(value: object) -> None:
-    print_lines([json.dumps(value, ensure_ascii=False, indent=2)])
+    sys.stdout.write(names.json_text(value, encoding=sys.stdout.encoding or "utf-8", indent=2) + "\n")
+    sys.stdout.flush()
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """A path may hold bytes that are not UTF-8; they are printed as JSON escapes them."""
     for line in lines:
-        sys.stdout.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+        sys.stdout.write(names.shown(line) + "\n")
     sys.stdout.flush()
 
 

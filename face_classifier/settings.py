@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from face_classifier.errors import UserError
+from face_classifier.names import is_path
 
 ENVIRONMENT = "FACE_CLASSIFIER_"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
@@ -176,7 +177,7 @@ def _parse(field: dataclasses.Field[Any], given: Any, origin: str) -> Any:
         return _truth(given, origin)
     if choices and given not in choices:
         raise UserError(f"{origin} is {given!r}, but must be one of {', '.join(choices)}")
-    if not isinstance(given, str) or not given or "\0" in given:
+    if not isinstance(given, str) or not is_path(given):
         raise UserError(f"{origin} is {given!r}, which is no path; give the path of a file or folder")
     return given
 

@@ -25,6 +25,7 @@ from PIL import ExifTags
 from face_classifier.errors import UserError
 from face_classifier.faces import Box
 from face_classifier.files import write_durably
+from face_classifier.names import shown
 from face_classifier.supervise import supervised
 
 Size = tuple[int, int]  # width, height in pixels
@@ -125,8 +126,9 @@ def csv_bytes(photos: Iterable[tuple[Path, Size, Sequence[Region]]]) -> bytes:
     for photo, size, regions in photos:
         for region in _inside(size, regions):
             box = region.box
-            writer.writerow([photo, region.name, box.left, box.top, box.right, box.bottom, *size])
-    return table.getvalue().encode("utf-8", "surrogateescape")
+            name = None if region.name is None else shown(region.name)
+            writer.writerow([shown(str(photo)), name, box.left, box.top, box.right, box.bottom, *size])
+    return table.getvalue().encode()
 
 
 def write_csv(path: Path, photos: Iterable[tuple[Path, Size, Sequence[Region]]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any, Protocol, TextIO
 
 import cv2
 
+from face_classifier import names
 from face_classifier.draw import annotate
 from face_classifier.errors import UserError
 from face_classifier.faces import EMOTIONS, Emotion, Frame, Seen, Sighting
@@ -75,7 +75,7 @@ class JsonLines:
 
 def write_json_lines(file: TextIO, sightings: Iterable[Sighting]) -> None:
     for sighting in sightings:
-        file.write(json.dumps(record(sighting), ensure_ascii=False) + "\n")
+        file.write(names.json_text(record(sighting), encoding=file.encoding or "utf-8") + "\n")
 
 
 def write_csv(file: TextIO, sightings: Iterable[Sighting]) -> None:
@@ -92,7 +92,8 @@ def write_csv(file: TextIO, sightings: Iterable[Sighting]) -> None:
         box = fields.pop("box") or (None, None, None, None)
         if emotion := fields.get("emotion"):
             fields |= {"emotion": emotion["label"], **emotion["scores"]}
-        writer.writerow(fields | dict(zip(_BOX, box, strict=True)))
+        fields |= dict(zip(_BOX, box, strict=True))
+        writer.writerow({key: names.shown(value) if isinstance(value, str) else value for key, value in fields.items()})
 
 
 class Captures:

@@ -244,8 +244,7 @@ def _is_usable(entry: os.DirEntry[str], scan: Scan) -> bool:
         entry.name.encode()
     except UnicodeEncodeError:
         scan.blind = True  # whoever has it there may have renamed or unpacked a folder or a picture of ours
-        shown = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
-        scan.problems.append(f"{shown} has a name that is not UTF-8 and is left alone; rename it")
+        scan.problems.append(f"{entry.path} has a name that is not UTF-8 and is left alone; rename it")
         return False
     return True
 

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "face_classifier"
 FLOORS = [
     line.split()
     for line in """
-        errors options
-        faces supervise
+        errors names
+        options faces supervise
         settings files dlib_dat inference remote
         source
         containers

@@ -29,10 +29,10 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A detector that fails on one photo."""
     detect = YuNet.detect
 
-    def failing(self: YuNet, image: Image) -> list[Detection]:
+    def failing(self: YuNet, image: Image, **options: Any) -> list[Detection]:
         if image.shape[0] == ODD:
             raise ZeroDivisionError("an odd photo")
-        return detect(self, image)
+        return detect(self, image, **options)
 
     monkeypatch.setattr(YuNet, "detect", failing)
 
@@ -145,7 +145,7 @@ def test_verify_tells_of_a_picture_that_cannot_be_encoded_anew(
     gallery: Gallery, command: Command, closeups: dict[str, Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery.see("obama.jpg")
-    monkeypatch.setattr(YuNet, "detect", lambda self, image: 1 / 0)
+    monkeypatch.setattr(YuNet, "detect", lambda self, image, **options: 1 / 0)
     ended = command("verify", "--encodings", "--dry-run", "--result", gallery.folder)
     assert ended.code == 1
     assert "cannot be analysed (ZeroDivisionError" in ended.out

@@ -1,0 +1,77 @@
+r"""Names of files are bytes, and may hold anything but a slash: how they are stored, and how they are shown.
+
+Inside the program a name is a str as ``os.fsdecode`` makes it: bytes that are no UTF-8 are lone surrogates, from which
+``os.fsencode`` makes the very bytes again. Where a name leaves the program it goes through one of these functions:
+SQLite is given the bytes (`stored`), JSON an escape that its readers turn back into the same str (`json_text`), texts
+and terminals a backslash escape (`in_utf8`, `shown`): ``caf\xe9.mp4``, ``\x1b[31m``, ``\u202egnp.exe``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# C0 and C1 controls, the ends of lines of other systems, and what turns the direction of a text (UAX #9). Joiners stay:
+# names in Persian or Malayalam need them.
+_UNSEEN = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_CONTROL = re.compile(f"[\x00-\x1f{_UNSEEN}]")
+_NOT_IN_JSON = re.compile(f"[{_UNSEEN}\ud800-\udfff]")  # others below a space are escaped by ``json``, or are its own
+
+
+def in_utf8(text: str) -> str:
+    """The same text, with a backslash escape for each byte of a name that is no UTF-8."""
+    return _SURROGATE.sub(_escape, text)
+
+
+def shown(text: str) -> str:
+    """A text as one line that a terminal may be given: what is no UTF-8, controls and turns of direction escaped."""
+    return _CONTROL.sub(_escape, in_utf8(text))
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte, as ``os.fsdecode`` makes it
+        code -= 0xDC00
+    known = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+    return known.get(found[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def json_text(value: Any, *, encoding: str = "utf-8", indent: int | None = None) -> str:
+    """A value as JSON for a stream or file of that encoding; other values than JSON's are told by their ``str``.
+
+    What the encoding or a terminal could not show is escaped as JSON does it, so that its readers get the same text.
+    """
+    text = json.dumps(value, ensure_ascii=not _is_unicode(encoding), indent=indent, default=str)
+    return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _is_unicode(encoding: str) -> bool:
+    return codecs.lookup(encoding).name.startswith("utf")
+
+
+def stored(name: str) -> str | bytes:
+    """A name for SQLite, whose texts are UTF-8: bytes where it is none."""
+    if not _SURROGATE.search(name):
+        return name
+    raw = os.fsencode(name)
+    try:
+        return raw.decode("utf-8")  # where the system's names are taken for another encoding
+    except UnicodeDecodeError:
+        return raw
+
+
+def restored(key: str | bytes) -> str:
+    """The name that was `stored`."""
+    return os.fsdecode(key)
+
+
+def is_path(text: str) -> bool:
+    """Whether a file can be called so: a text from a document may hold what is no file system's."""
+    try:
+        return bool(text) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
