@@ -34,7 +34,8 @@ from face_classifier.follow import Follower
 from face_classifier.people import PersonDB
 from face_classifier.picture import read_picture
 from face_classifier.source import Sampling
-from face_classifier.spaces import BY_ENCODER, Space
+from face_classifier.spaces import BY_ENCODER, SPACES, Space
+from face_classifier.tracks import TrackNumbers
 from face_classifier.video import VideoFile
 
 Floats = npt.NDArray[np.float64]
@@ -333,12 +334,13 @@ def one_person_clips(engine: Engine, clips: Sequence[Path]) -> Iterator[Numbers]
 
 
 def followed(engine: Engine, clip: Path) -> Iterator[tuple[Frame, list[Any], list[int]]]:
-    follower = Follower(0.0)
+    follower, tracks = Follower(0.0), TrackNumbers(SPACES[engine.made_by.space].threshold)
     video = VideoFile(str(clip))
     for frame in video.frames(Sampling(every=0.2), video.start, threading.Event()):
         detections = engine.detect(frame.image)
-        tracks = [face.track for face in follower.follow(frame, detections)]
-        yield frame, engine.encode(frame.image, detections), tracks
+        faces = engine.encode(frame.image, detections)
+        both = zip(follower.follow(frame, detections), faces, strict=True)
+        yield frame, faces, [tracks.of(one.track, face.encoding, sure=one.sure) for one, face in both]
 
 
 def row(face: Any, person: str, *, source: int, frame: int, track: int) -> Numbers:
@@ -349,8 +351,8 @@ def row(face: Any, person: str, *, source: int, frame: int, track: int) -> Numbe
     }  # fmt: skip
 
 
-def load(name: str, find: Callable[[Engine], Iterator[Numbers]], engine: Engine, cache: Path, limit: float) -> Faces:
-    """The faces of a set, from the cache if they are there. ``limit``: see ``split``."""
+def load(name: str, find: Callable[[Engine], Iterator[Numbers]], engine: Engine, cache: Path) -> Faces:
+    """The faces of a set, from the cache if they are there."""
     path = cache / "-".join(vars(engine.made_by).values()) / f"{name.replace('*', 'all').replace(' ', '_')}.npz"
     if not path.exists():
         tell(f"encoding {name}")
@@ -359,25 +361,8 @@ def load(name: str, find: Callable[[Engine], Iterator[Numbers]], engine: Engine,
         np.savez(path, **{key: np.array([one[key] for one in rows]) for key in rows[0]})  # type: ignore[arg-type]
     with np.load(path) as columns:
         faces = Faces(**columns)
-    frame = np.unique(faces.frame, return_inverse=True)[1]
-    return Faces(faces.encoding, faces.person, faces.source, frame, split(faces, limit), faces.quality)
-
-
-def split(faces: Faces, limit: float) -> Ints:
-    """Tracks from 0, where a face that is farther than ``limit`` from the mean and the last face of its track begins
-    another: at a cut somebody else may take the place.
-    """
-    track = np.empty(len(faces.track), np.int64)
-    current: dict[int, tuple[int, Floats, int]] = {}  # number, sum, faces
-    last: dict[int, Floats] = {}
-    count = 0
-    for face, (followed_as, x) in enumerate(zip(faces.track.tolist(), faces.encoding, strict=True)):
-        number, total, size = current.get(followed_as, (-1, np.zeros_like(x), 0))
-        near = size and min(np.linalg.norm(x - total / size), np.linalg.norm(x - last[followed_as])) < limit
-        if not near:
-            number, total, size, count = count, np.zeros_like(x), 0, count + 1
-        current[followed_as], last[followed_as], track[face] = (number, total + x, size + 1), x, number
-    return track
+    frame, track = (np.unique(numbers, return_inverse=True)[1] for numbers in (faces.frame, faces.track))
+    return Faces(faces.encoding, faces.person, faces.source, frame, track, faces.quality)
 
 
 def nobody_there(data: Path, engine: Engine, limits: Thresholds) -> int:
@@ -406,7 +391,7 @@ def benchmark(data: Path, encoder: str, cache: Path, orders: int, only: Sequence
     chosen = {name: find for name, find in sets(data).items() if not only or name in only}
     found: Numbers = {"encoder": encoder, "made_by": vars(engine.made_by), "orders": orders, "sets": {}}
     for name, find in chosen.items():
-        faces = load(name, find, engine, cache, limits.ours.same_track)
+        faces = load(name, find, engine, cache)
         tell(f"{name}: {len(faces.person)} faces")
         found["sets"][name] = {
             "faces": int(faces.scored.sum()),

@@ -8,14 +8,12 @@ from functools import partial
 from itertools import combinations
 from typing import TypeVar
 
-import numpy as np
-
 from face_classifier.engine import Engine
 from face_classifier.faces import Detection, Encoding, Face, Frame, Seen, Sighting
 from face_classifier.follow import Followed, Follower
 from face_classifier.people import PersonDB
-from face_classifier.spaces import SPACES
 from face_classifier.store import FoldersChangedError, ReadPhoto, Store
+from face_classifier.tracks import Track
 
 _T = TypeVar("_T")
 _REMEMBERED = 1000  # tracks whose person is remembered while their face is not in view
@@ -30,26 +28,6 @@ class Plan:
     encode: list[int]  # numbers of those to be encoded; then they are placed and kept
     reject: list[int]  # numbers of those too poor to be kept
     met: bool  # some of them are in the store already
-
-
-@dataclass
-class Track:
-    """A face over consecutive frames, as far as its encodings agree."""
-
-    number: int  # by which PersonDB knows it, and the store
-    total: Encoding
-    last: Encoding
-    faces: int = 1
-
-    def is_like(self, encoding: Encoding, limit: float) -> bool:
-        """Whether a face is nearer than ``limit`` (L2) to the mean or to the last one."""
-        nearest = min(np.linalg.norm(self.total / self.faces - encoding), np.linalg.norm(self.last - encoding))
-        return float(nearest) < limit
-
-    def add(self, encoding: Encoding) -> None:
-        self.total += encoding
-        self.last = encoding
-        self.faces += 1
 
 
 class Classifier:
@@ -69,14 +47,14 @@ class Classifier:
     ) -> None:
         """``empty``: makes a gallery of nobody; ``quality``: of the poorest face to be kept, 0 to 1."""
         self._engine = engine
-        self._same_track = SPACES[engine.made_by.space].same_track
         self._store = store
         self._read_photo = read_photo
         self._empty = empty
         self._quality = quality
         # By number of the follower's track, which knows a face by place and look alone:
-        self._tracks: dict[int, Track] = {}  # the store's track
+        self._tracks: dict[int, Track] = {}  # the store's track, as far as its encodings agree
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
+        self._met: dict[int, Track] = {}  # by the store's number: tracks of an earlier run
         self._apart: set[tuple[int, int]] = set()  # tracks of this source that shared a frame
         self.look()
         self.begin(None)
@@ -102,10 +80,11 @@ class Classifier:
 
         None: no face is followed, each is placed by itself.
         """
-        self._follower = Follower(refresh or 0.0)
+        self._follower = Follower(refresh or 0.0, self._quality)
         self._follows = refresh is not None
         self._next_track = self._store.first_track()
         self._tracks.clear()
+        self._met.clear()
         self._apart.clear()
         self._known.clear()
 
@@ -116,11 +95,8 @@ class Classifier:
         faces = self._follower.follow(frame, detections)
         same = self._same(frame, faces)
         new = [number for number, face in enumerate(faces) if face.encode and number not in same]
-        good = [number for number in new if self._is_good(faces[number].detection)]
+        good = [number for number in new if self._follower.is_good(faces[number].detection)]
         return Plan(frame, faces, good, sorted(set(new) - set(good)), met=bool(same))
-
-    def _is_good(self, detection: Detection) -> bool:
-        return detection.quality is None or detection.quality >= self._quality
 
     def encode(self, plan: Plan) -> list[Face]:
         """The faces that are to be encoded, as numbers."""
@@ -131,14 +107,19 @@ class Classifier:
     def place(self, plan: Plan, encoded: Sequence[Face]) -> tuple[list[Seen], list[Sighting]]:
         """The faces in a frame, from left to right, and the sightings that are new, met again or changed by them."""
         changed: list[Sighting] = []
-        for number, sighting in self._same(plan.frame, plan.faces).items() if plan.met else ():
+        for followed in plan.faces:
+            if not followed.sure:
+                self._known.pop(followed.track, None)
+        same = self._same(plan.frame, plan.faces) if plan.met else {}
+        for number, sighting in same.items():
             if sighting:
+                self._join_track(plan.faces[number], sighting.encoding, sighting.track)
                 self._known[plan.faces[number].track] = sighting
-                self._join_track(plan.faces[number].track, sighting.encoding, sighting.track)
                 changed.append(sighting)
         for number, face in zip(plan.encode, encoded, strict=True):
-            self._join_track(plan.faces[number].track, face.encoding)
-        self._set_apart(plan.faces)
+            self._join_track(plan.faces[number], face.encoding)
+        decided = {*plan.encode, *(number for number, sighting in same.items() if sighting)}
+        self._set_apart([face for number, face in enumerate(plan.faces) if face.sure or number in decided])
         for number, face in zip(plan.encode, encoded, strict=True):
             kept = self._on_folders_as_they_are(partial(self._keep, plan, face, number))
             if kept:
@@ -150,25 +131,32 @@ class Classifier:
         return [self._seen(face) for face in plan.faces], changed
 
     def _refresh_known(self, changed: Mapping[int, Sighting]) -> None:
-        recent = list(self._known.items())[-_REMEMBERED:]
-        self._known = {track: changed.get(known.id, known) for track, known in recent}
-        self._tracks = {track: self._tracks[track] for track in list(self._tracks)[-_REMEMBERED:]}
+        self._known = {track: changed.get(known.id, known) for track, known in _latest(self._known).items()}
+        self._tracks, self._met = _latest(self._tracks), _latest(self._met)
 
-    def _join_track(self, followed: int, encoding: Encoding | None, number: int | None = None) -> None:
-        """Continue a track of the follower with a face; if it is not like the last ones, it is another track.
+    def _join_track(self, face: Followed, encoding: Encoding | None, number: int | None = None) -> None:
+        """Continue a track of the follower with a face; if they are no one person by its encoding, begin another.
 
-        ``number``: of the store's track, where the face has one from an earlier run.
+        ``number``: of the store's track, where the face has one from an earlier run. If that run tied it to the faces
+        of somebody else, the number says nothing.
         """
         if not self._follows or encoding is None:
             return
-        track = self._tracks.get(followed)
-        if track is None or not track.is_like(encoding, self._same_track) or number not in (None, track.number):
-            if number is None:
-                number = self._next_track
-                self._next_track += 1
-            self._tracks[followed] = Track(number, encoding.copy(), encoding)
-        else:
-            track.add(encoding)
+        limit = self.people.threshold
+        met = self._met.get(number) if number is not None else None
+        if met and not met.takes(encoding, limit):
+            met = number = None
+        track = self._tracks.get(face.track)
+        if track is None or number not in (None, track.number) or not track.takes(encoding, limit, sure=face.sure):
+            self._known.pop(face.track, None)
+            track = self._tracks[face.track] = met or Track(self._new_number() if number is None else number)
+        track.add(encoding)
+        if number is not None:
+            self._met[number] = track
+
+    def _new_number(self) -> int:
+        self._next_track += 1
+        return self._next_track - 1
 
     def _set_apart(self, faces: Sequence[Followed]) -> None:
         """Two faces in one frame are two people."""
@@ -212,3 +200,7 @@ class Classifier:
             except FoldersChangedError:
                 self.look()
         return action()
+
+
+def _latest(by_track: dict[int, _T]) -> dict[int, _T]:
+    return dict(list(by_track.items())[-_REMEMBERED:])

@@ -31,6 +31,7 @@ class Rule:
     clear: float  # two ``heavy`` clusters are joined only below this; up to ``limit`` the user decides
     ordinary: float  # how far apart the nearest strangers of an uncrowded gallery are
     slope: float  # how much of the crowding a limit follows, 0 to 1
+    track: float  # a face farther than this from its track is not certainly one person with it
     unclear: float  # how far beyond ``limit`` a pair is still worth asking about
     spread: float = 0.5  # how much of a scatter counts where a mean has averaged the rest of it away
     cohort: int = 2  # how many of the nearest other people say how crowded it is ...
@@ -42,14 +43,14 @@ class Rule:
 
     def stricter(self, factor: float, founding: float) -> Rule:
         """The same rule with limits ``factor`` times as high, and ``founding`` faces of a lone track for a person."""
-        limits = {name: getattr(self, name) * factor for name in ("start", "limit", "clear")}
+        limits = {name: getattr(self, name) * factor for name in ("start", "limit", "clear", "track")}
         return replace(self, founding=founding - 0.5, **limits)  # one of them may be half as good
 
 
 # Fitted to mirror-averaged encodings of LFW people, singers, actors and clips together; one rule for all of them.
-DLIB = Rule(start=0.39, limit=0.53, clear=0.47, ordinary=0.60, slope=0.6, unclear=0.04)
+DLIB = Rule(start=0.39, limit=0.53, clear=0.47, ordinary=0.60, slope=0.6, track=0.46, unclear=0.04)
 # With SFace following the crowding loses: at a slope of .3 the singers' BCubed F falls from .98 to .90.
-SFACE = Rule(start=0.85, limit=1.08, clear=1.08, ordinary=1.10, slope=0.0, unclear=0.06, spread=0.6)
+SFACE = Rule(start=0.85, limit=1.08, clear=1.08, ordinary=1.10, slope=0.0, track=1.03, unclear=0.06, spread=0.6)
 
 
 class Templates(NamedTuple):

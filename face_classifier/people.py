@@ -132,10 +132,16 @@ class PersonDB:
         self._means = _Rows()
         self._place_of: dict[int, int] = {}  # key -> row of its group
         self._person_of: dict[int, str] = {}  # by track
+        self._torn: set[int] = set()  # tracks of which an earlier run tied several people
         self._beside: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
         self._refused: dict[int, set[str]] = {}  # track -> people whom it is not
         self._disowned: dict[str, _Rows] = {}  # person -> pictures of which the user said that they are not
         self._known = self._unknown = self._pinned = 0
+
+    @property
+    def threshold(self) -> float:
+        """L2 below which two faces may be one person."""
+        return self._threshold
 
     @property
     def persons(self) -> int:
@@ -156,11 +162,18 @@ class PersonDB:
         if sighting.person is not None:
             self._join(sighting.person, sighting.encoding)
             if sighting.track is not None and not sighting.corrected:
-                self._person_of[sighting.track] = sighting.person
+                self._belongs(sighting.track, sighting.person)
         elif sighting.pinned:
             self._pinned += 1
         else:
             self._wait(_key(sighting), sighting.id, sighting.encoding)
+
+    def _belongs(self, track: int, person: str) -> None:
+        if self._person_of.get(track, person) != person:
+            self._torn.add(track)
+            del self._person_of[track]
+        elif track not in self._torn:
+            self._person_of[track] = person
 
     def apart(self, one: int, other: int) -> None:
         """Two tracks shared a frame: they are different people."""

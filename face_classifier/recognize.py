@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from face_classifier.classify import Track
 from face_classifier.cluster import templates
 from face_classifier.draw import UNKNOWN_NAME
 from face_classifier.engine import Engine, make_engine
@@ -27,8 +26,8 @@ from face_classifier.pipeline import Observer, find_all
 from face_classifier.settings import Settings
 from face_classifier.sinks import emotion_record
 from face_classifier.source import Sampling
-from face_classifier.spaces import SPACES
 from face_classifier.supervise import Frames, supervised
+from face_classifier.tracks import TrackNumbers
 
 _EVERY = 0.25  # seconds between two looks at a video
 _BURST, _BURST_EVERY = 2.5, 0.1  # seconds for which a camera is watched, half of one to wake up; between two looks
@@ -136,8 +135,7 @@ class Tracks:
 def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.Event, observer: Observer) -> Tracks:
     """The faces that a source shows."""
     sampling = Sampling(_BURST_EVERY, stop=_BURST) if source.live else Sampling(_EVERY)
-    follower, like = Follower(0.0), SPACES[engine.made_by.space].same_track
-    current: dict[int, Track] = {}  # by the follower's number
+    follower, numbers = Follower(0.0), TrackNumbers(people.threshold)
     tracks, frames = Tracks(), Frames(source.name)
     observer.opened(source, sampling)
     try:
@@ -147,15 +145,11 @@ def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.
                 faces = engine.encode(frame.image, [one.detection for one in followed])
                 here: set[int] = set()
                 for one, face in zip(followed, faces, strict=True):
-                    track = current.get(one.track)
-                    if track and track.is_like(face.encoding, like):
-                        track.add(face.encoding)
-                    else:
-                        track = current[one.track] = Track(len(tracks.views), face.encoding.copy(), face.encoding)
+                    number = numbers.of(one.track, face.encoding, sure=one.sure)
                     quality = 1.0 if face.quality is None else face.quality
                     placed = replace(face, box=frame.original(face.box))
-                    tracks.views.setdefault(track.number, []).append(View(placed, frame.time, quality))
-                    here.add(track.number)
+                    tracks.views.setdefault(number, []).append(View(placed, frame.time, quality))
+                    here.add(number)
                 for number in here:
                     tracks.beside.setdefault(number, set()).update(here - {number})
             observer.analysed(frame, people)

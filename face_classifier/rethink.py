@@ -17,6 +17,7 @@ import numpy as np
 
 from face_classifier.cluster import DLIB, UNKNOWN, Constraints, Rule, near_misses, second_thoughts, templates
 from face_classifier.faces import Sighting
+from face_classifier.tracks import parts
 
 _NUMBERED = re.compile(r"person_\d+")
 _NEW = "person_0000000000"  # and a number: a new person whom the store has not numbered yet; its numbers are shorter
@@ -68,7 +69,7 @@ def rethink(
         return Rethought([], [])
     after = faces
     for turn in count():
-        gallery = _Gallery(after, apart, refused)
+        gallery = _Gallery(after, apart, refused, rule.track)
         labels = second_thoughts(gallery.templates, gallery.constraints, rule)
         before, after = after, _placed(gallery, labels, f"{_NEW}{turn:03}")
         # Who joins a person of the user's is certain from now on, and changes what is near to that person.
@@ -78,16 +79,25 @@ def rethink(
 
 
 class _Gallery:
-    """The faces as tracks: those of one track that the user has parted, or anchored, are tracks of their own."""
+    """The faces as tracks. Those of one track that the user has parted, or anchored, are tracks of their own, and so
+    are those whose encodings do not agree: an earlier run may have tied them across a cut, or at another threshold.
+    """
 
     def __init__(
-        self, faces: Sequence[Sighting], apart: Sequence[tuple[int, int]], refused: Sequence[tuple[int, int]]
+        self,
+        faces: Sequence[Sighting],
+        apart: Sequence[tuple[int, int]],
+        refused: Sequence[tuple[int, int]],
+        limit: float,
     ) -> None:
+        """``limit``: L2 up to which the faces of a track are one person."""
         self.faces = faces
         # Of a folder of the program's naming the user has seen what is in it when putting something there.
         self.users = {face.person for face in faces if face.person and (face.corrected or is_named(face.person))}
-        keys = [self._key(face) for face in faces]
-        numbers: dict[tuple[int, str], int] = {}
+        keys = [
+            (track, part, self._holder(face)) for face, (track, part) in zip(faces, parts(faces, limit), strict=True)
+        ]
+        numbers: dict[tuple[int, int, str], int] = {}
         self.track_of = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
         self.anchor: list[str | None] = [None] * len(numbers)
         for face, track in zip(faces, self.track_of, strict=True):
@@ -102,18 +112,17 @@ class _Gallery:
         """Whether the face is where it is by the user's will."""
         return face.person in self.users
 
-    def _key(self, face: Sighting) -> tuple[int, str]:
-        track = -face.id if face.track is None else face.track
-        return track, face.person or "" if self.is_anchored(face) else ""
+    def _holder(self, face: Sighting) -> str:
+        return face.person or "" if self.is_anchored(face) else ""
 
     def _constraints(
         self,
-        numbers: dict[tuple[int, str], int],
+        numbers: dict[tuple[int, int, str], int],
         apart: Sequence[tuple[int, int]],
         refused: Sequence[tuple[int, int]],
     ) -> Constraints:
         of_track: dict[int, list[int]] = {}
-        for (key, _), number in numbers.items():
+        for (key, *_), number in numbers.items():
             of_track.setdefault(key, []).append(number)
         pairs = [
             (first, second)

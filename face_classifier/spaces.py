@@ -27,7 +27,7 @@ class Space:
     # are farther, at dlib's threshold 15; of those of a second person who is in 1, 3 or 5 of 10 pictures 2 of 248, 6 of
     # 744 and 10 of 1,240 are nearer (SFace: 0, 6, 0); at a limit a tenth greater 11, 66 and 75 (15, 101, 175).
     gathered: float
-    same_track: float  # to the mean or the last face of a track: looser, since place and look agree
+    anew: float  # of a face encoded from its frame to the same encoded from the picture cut out of it
     rule: cluster.Rule  # of second thoughts
     lengths: tuple[float, float]  # of its encodings, least and greatest; farther off something else was stored
     # Of two photos, by logistic regression on all pairs in data/lfw, for SFace with asian_kpop15 weighing as much:
@@ -57,7 +57,7 @@ _ALL = (
         threshold=0.46,
         spread=0.5,
         gathered=0.53,
-        same_track=0.60,
+        anew=0.60,
         rule=cluster.DLIB,
         lengths=(1.0, 2.0),
         as_likely=0.603,
@@ -69,7 +69,7 @@ _ALL = (
         threshold=1.03,
         spread=0.5,
         gathered=1.03,
-        same_track=1.1,
+        anew=1.1,
         rule=cluster.SFACE,
         lengths=(0.999, 1.001),
         as_likely=1.145,

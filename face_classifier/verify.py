@@ -282,7 +282,7 @@ def _check_anew(
     """Encoded from its picture, every face is the one that it was when it was encoded from its frame.
 
     The box that is found in a cut differs a little: 460 faces of photos and films came to lie up to .41 (dlib)
-    and 1.04 (SFace) from themselves, strangers lie around .7 and 1.3. So the limit is that of one track.
+    and 1.04 (SFace) from themselves, strangers lie around .7 and 1.3.
     """
     found.checked[ANEW] = 0
     doubtful = {finding.where for finding in found.findings}
@@ -300,8 +300,8 @@ def _check_anew(
             continue  # nothing to compare with
         found.checked[ANEW] += 1
         distance = float(np.linalg.norm(face.encoding - one.row.encoding))
-        if distance > space.same_track:
-            limit = space.same_track
+        if distance > space.anew:
+            limit = space.anew
             found.find(ANEW, where, f"its encoding is {distance:.2f} from that of its picture (limit {limit:g})")
             found.encodings.add(one.row.id)
 

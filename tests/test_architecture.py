@@ -19,7 +19,7 @@ FLOORS = [
         source
         containers
         video camera picture
-        fetch rows views draw graphs cluster calibrate sidecars lookthrough manifest
+        fetch rows views draw graphs cluster calibrate tracks sidecars lookthrough manifest
         models sheets montages markers
         stock
         frames detect mmod encode sface quality emotion follow ahead people rethink store sinks demo plane

@@ -122,6 +122,71 @@ class TestWhichFacesAreEncoded:
         assert [viewer.encoded(image, number / 25) for number, image in enumerate([duller, sharp])] == [True, False]
 
 
+class TestCuts:
+    @pytest.mark.parametrize("every", [0.04, 0.2])
+    @pytest.mark.parametrize("pair", [("obama.jpg", "biden.jpg"), ("obama.jpg", "obama2.jpg")], ids=" ".join)
+    def test_a_track_ends_at_a_cut(
+        self, engine: Engine, closeups: dict[str, Image], pair: tuple[str, str], every: float
+    ) -> None:
+        viewer = Viewer(engine)
+        shown = [viewer.show(closeups[name], number * every)[0].track for number, name in enumerate((*pair, pair[1]))]
+        assert shown == [1, 2, 2]
+
+    def test_a_cut_is_seen_across_frames_without_a_face(self, engine: Engine, closeups: dict[str, Image]) -> None:
+        viewer = Viewer(engine)
+        (before,) = viewer.show(closeups["obama.jpg"], 0.0)
+        assert viewer.show(np.zeros((240, 240, 3), np.uint8), 0.04) == []
+        (after,) = viewer.show(closeups["biden.jpg"], 0.08)
+        assert after.track != before.track
+
+    def test_between_samples_far_apart_a_face_must_look_alike(self, engine: Engine, closeups: dict[str, Image]) -> None:
+        viewer = Viewer(engine)
+        names = ("obama.jpg", "biden.jpg", "biden.jpg", "obama_partial_face.jpg")
+        assert len({viewer.show(closeups[name], float(number))[0].track for number, name in enumerate(names)}) == 3
+
+    @pytest.mark.parametrize("gain", [0.6, 1.5])
+    def test_light_that_goes_on_or_off_is_none(self, engine: Engine, closeups: dict[str, Image], gain: float) -> None:
+        image = closeups["obama.jpg"]
+        viewer = Viewer(engine)
+        lit = cv2.convertScaleAbs(image, alpha=gain)
+        assert [viewer.show(one, number / 25)[0].track for number, one in enumerate((image, lit, image))] == [1, 1, 1]
+
+    def test_a_camera_that_pans_and_comes_nearer_is_none(self, engine: Engine, portraits: dict[str, Image]) -> None:
+        image = portraits["obama.jpg"]
+        height, width = image.shape[:2]
+        viewer = Viewer(engine)
+        for number in range(10):
+            off = 4 * number
+            view = cv2.resize(image[off : height - off, 2 * off :], (width, height))
+            assert [face.track for face in viewer.show(view, number / 5)] == [1]
+
+
+class TestDoubt:
+    def test_it_lasts_until_a_face_is_good_enough_to_be_encoded(
+        self, engine: Engine, closeups: dict[str, Image]
+    ) -> None:
+        image = closeups["obama.jpg"]
+        (first,) = engine.detect(image)
+        step = round(0.4 * first.box.width)
+        there = Box(first.box.top, first.box.right + step, first.box.bottom, first.box.left + step)
+        moved = np.roll(image, step, axis=1)
+        follower = Follower(60.0, poorest=0.5)
+        shown = [
+            (image, first.box, 0.9),
+            (moved, there, 0.3),
+            (moved, there, 0.4),
+            (moved, there, 0.6),
+            (moved, there, 0.6),
+        ]
+        found = [
+            follower.follow(frame_of(picture, number / 25), [Detection(box, quality=quality)])[0]
+            for number, (picture, box, quality) in enumerate(shown)
+        ]
+        assert {face.track for face in found} == {1}
+        assert [face.encode for face in found] == [True, False, False, True, False]
+        assert [face.sure for face in found] == [True, False, False, False, True]
+
+
 class TestTracks:
     def test_a_short_gap_does_not_break_a_track_and_a_long_one_does(
         self, engine: Engine, closeups: dict[str, Image]

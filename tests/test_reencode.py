@@ -309,4 +309,4 @@ def test_every_encoder_that_can_be_chosen_has_its_limits():
     for encoder in ("dlib", "sface"):
         space = spaces.BY_ENCODER[encoder]
         assert spaces.SPACES[space.name] is space
-        assert 0 < space.threshold < space.same_track < 2
+        assert 0 < space.rule.track == space.threshold < space.anew < 2
