@@ -9,6 +9,7 @@ import re
 import sqlite3
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -117,6 +118,15 @@ class TestStreams:
             data = data[: place - 4] + struct.pack(">I", size + len(chapters)) + data[place:]
         clip.write_bytes(data)
         assert numbers_of(run(clip)) == list(range(30))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system's names are text")
+def test_a_video_whose_name_is_no_text_is_read(tmp_path: Path) -> None:
+    strange = tmp_path / os.fsdecode(b"caf\xe9 12:30 %02d.mp4")
+    write_clip(tmp_path / "a.mp4", 3).rename(strange)
+    found, notes = watched(strange)
+    assert numbers_of(found) == [0, 1, 2]
+    assert notes == []
 
 
 class TestMovingPictures:
