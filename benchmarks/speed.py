@@ -200,12 +200,13 @@ def make_gallery(folder: str, people: int) -> Numbers:
     import cv2
     import numpy as np
 
+    from face_classifier.rooted import Root
     from face_classifier.rows import Row, Rows
 
     rng = np.random.default_rng(1)
     root = Path(folder)
     root.mkdir()
-    rows = Rows(root / "faces.sqlite", writing=True)
+    rows = Rows(Root(root), "faces.sqlite", writing=True)
     with rows.together():
         for number in range(1, people + 1):
             name = f"person_{number:02d}"

@@ -17,7 +17,7 @@ import numpy as np
 
 from face_classifier.faces import Image
 from face_classifier.fetch import Package, cache_folder, download
-from face_classifier.files import write_durably
+from face_classifier.rooted import write_durably
 
 RESULT = "result-demo"
 SIZE = 640, 360  # width, height in pixels

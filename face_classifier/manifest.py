@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from face_classifier import names
 from face_classifier.errors import UserError
-from face_classifier.files import write_durably
+from face_classifier.rooted import write_durably
 
 MANIFEST = ".face-classifier-album.json"  # in the folder
 _VERSION = 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from face_classifier.errors import UserError
 from face_classifier.manifest import MANIFEST
+from face_classifier.rooted import Root
 from face_classifier.rows import TABLE
 from face_classifier.views import PICKLE
 
@@ -44,17 +45,11 @@ def home_of(path: str | Path) -> tuple[Path, str] | None:
     return next(((folder, kind) for folder in (place, *place.parents) if (kind := kind_of(folder))), None)
 
 
-def mark(folder: Path, kind: str) -> None:
+def mark(root: Root, kind: str) -> None:
     """Mark a folder as ours, unless it is. Raises OSError; a link in the marker's place is not followed."""
-    path = folder / MARKER
-    if os.path.lexists(path) and kind_of(folder) == kind:
-        return
-    with suppress(FileNotFoundError):
-        path.unlink()  # of a folder that was emptied and is used anew
-    text = json.dumps({"about": _ABOUT, "kind": kind, "version": _VERSION}, indent=1)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
+    if not (root.has_file(MARKER) and kind_of(root.path) == kind):  # else it was emptied and is used anew
+        text = json.dumps({"about": _ABOUT, "kind": kind, "version": _VERSION}, indent=1)
+        root.write(MARKER, f"{text}\n".encode())
 
 
 def is_empty(folder: Path) -> bool:

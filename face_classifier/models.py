@@ -14,7 +14,8 @@ from pathlib import Path
 
 from face_classifier.errors import UserError
 from face_classifier.fetch import Package, cache_folder, download
-from face_classifier.files import content_hash, write_durably
+from face_classifier.files import content_hash
+from face_classifier.rooted import write_durably
 
 FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched first
 _BUILDERS = 1  # counted up when graphs.py builds other graphs of the same files

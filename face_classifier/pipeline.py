@@ -18,7 +18,6 @@ from face_classifier.classify import Classifier, Plan
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES, Detection, Face, Frame, Seen, Sighting
-from face_classifier.files import FolderGoneError
 from face_classifier.follow import StillScene
 from face_classifier.frames import Source, find_sources, open_source
 from face_classifier.galleries import Observer as LongObserver
@@ -36,6 +35,7 @@ from face_classifier.galleries import (
 from face_classifier.markers import refuse_source
 from face_classifier.people import PersonDB
 from face_classifier.rethink import rethink
+from face_classifier.rooted import FolderGoneError
 from face_classifier.settings import Settings
 from face_classifier.sinks import Captures, JsonLines, Viewer, Window
 from face_classifier.source import Sampling

@@ -11,17 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from face_classifier import names
+from face_classifier.database import open_database, open_to_read
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Emotion, Encoding, Face, check_encoding
+from face_classifier.rooted import Root, is_component
 
 TABLE = "faces.sqlite"  # in the result folder
 KEPT, REJECTED, DELETED, MISSING = "kept", "rejected", "deleted", "missing"
+ASIDE = ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person
 
 _VERSION = 2  # 1 knows no `missing` faces, and would take them for deleted
 _FACES = """(
@@ -172,14 +174,17 @@ def may_pass(error: Exception) -> bool:
 class Rows:
     """The table in ``faces.sqlite``. UserError where it cannot be used once it is open."""
 
-    def __init__(self, path: Path, *, writing: bool) -> None:
+    def __init__(self, root: Root, name: str, *, writing: bool) -> None:
         """Open, and when writing make, the table. A missing file that is only to be read gives an empty table.
 
         Raises sqlite3.DatabaseError where the file is damaged, its subclass OperationalError where it cannot be
-        opened, and UserError where it is of a newer version.
+        opened, and UserError where it is of a newer version, or was made to have another file changed.
         """
-        self._path = path
-        self._database = _connect(path) if writing else _connect_to_read(path)
+        self._path = root.path / name
+        try:
+            self._database = open_database(root, name) if writing else _open_to_read(root, name)
+        except OSError as error:
+            raise sqlite3.OperationalError(str(error.strerror)) from error
         try:
             self._prepare(writing=writing)
         except BaseException:
@@ -266,12 +271,13 @@ class Rows:
         for table, column in (("refused", "one"), ("refused", "other"), ("encodings", "face"), ("emotions", "face")):
             self._execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT id FROM faces)")
 
-    def salvage(self, damaged: Path) -> None:
-        """Take over what can still be read of a file that is too damaged to be used."""
+    def salvage(self, root: Root, damaged: str) -> None:
+        """Take over what can still be read of a file in ``root`` that is too damaged to be used."""
         self._has_emotions = True  # from now on maybe
-        with suppress(sqlite3.Error), closing(_connect_to_read(damaged)) as old, self.together():
+        most = (root.path / damaged).stat().st_size // _LEAST_BYTES
+        with suppress(sqlite3.Error), closing(_open_to_read(root, damaged)) as old, self.together():
             for table in _TABLES:
-                for columns, record in _readable(old, table, damaged.stat().st_size // _LEAST_BYTES):
+                for columns, record in _readable(old, table, most):
                     marks = ", ".join("?" * len(record))
                     self._execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", record)
 
@@ -467,40 +473,17 @@ class Rows:
         self._execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
 
 
-def _connect(path: Path | str, *, uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(path, uri=uri, isolation_level=None, check_same_thread=False)
-
-
 def _version(database: sqlite3.Connection) -> int:
     return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open without changing anything on disk; an empty table where there is none yet.
-
-    A reader of a WAL file makes `-wal` and `-shm` beside it and cannot remove them. So without a `-wal`, when nobody
-    writes, and in a folder where they cannot be made, the file is read as it stands.
-    """
-    if path.exists():
-        at_rest = not path.with_name(f"{path.name}-wal").exists()
-        try:
-            database = _open_as(path, "immutable=1" if at_rest else "mode=ro")
-        except sqlite3.OperationalError:
-            database = _open_as(path, "immutable=1")
-        if _version(database):
-            return database
+def _open_to_read(root: Root, name: str) -> sqlite3.Connection:
+    """An empty table where there is none yet."""
+    database = open_to_read(root, name)
+    if database is not None and not _version(database):
         database.close()  # another process is just making it
-    return _connect(":memory:")
-
-
-def _open_as(path: Path, mode: str) -> sqlite3.Connection:
-    database = _connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
-    try:
-        _version(database)  # the file is opened only when it is read
-    except BaseException:
-        database.close()
-        raise
-    return database
+        database = None
+    return database or sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
 
 def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -529,8 +512,20 @@ def _values(row: Row) -> list[Any]:
     ]
 
 
+def _check_places(row: Row) -> None:
+    """Raise ValueError where a name in a row leads out of the result folder: somebody else has written it."""
+    folders = [name for name in (row.folder, row.placed, row.intent) if name is not None]
+    files = [row.file]
+    if row.state == REJECTED:  # no picture was kept
+        folders, files = [name for name in folders if name], [name for name in files if name]
+    for place in (*(folder.removeprefix(f"{ASIDE}/") for folder in folders), *files):
+        if not is_component(place):
+            raise ValueError(f"it names {place!r}, which is no name of a file or folder in it")
+
+
 def _row(record: tuple[Any, ...]) -> Row:
     row = Row(*record[1 : 1 + len(_PLAIN)])
+    _check_places(row)
     row.id, row.pinned, row.source = record[0], bool(row.pinned), row.source and names.restored(row.source)
     time, top, right, bottom, left, encoding, missing, engine, scores = record[1 + len(_PLAIN) :]
     if time is not None:

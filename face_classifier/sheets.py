@@ -12,7 +12,8 @@ import numpy as np
 from face_classifier import draw
 from face_classifier.errors import UserError
 from face_classifier.faces import Image
-from face_classifier.files import png_bytes, write_durably
+from face_classifier.files import png_bytes
+from face_classifier.rooted import write_durably
 
 LETTERS = 16  # pixels
 GAP = 8  # pixels

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from face_classifier.errors import UserError
-from face_classifier.files import PART, FolderLock, content_hash, write_durably
+from face_classifier.files import FolderLock, content_hash
 from face_classifier.manifest import MANIFEST, Entry, FaceKey, Manifest
 from face_classifier.markers import ALBUM, refuse_place
 from face_classifier.picture import MOST_BYTES
+from face_classifier.rooted import PART, Root, write_durably
 
 CROPS, FETCHED = "faces", "photos"  # folders in it that are nobody's
 _NOT_OURS = -1  # for a size: a file that the user put there for a face
@@ -52,7 +53,8 @@ class Shelf:
         try:
             root.mkdir(parents=True, exist_ok=True)
             self._refuse_foreign()
-            self._lock = FolderLock(root, "folder", "-o")
+            with Root(root) as opened:
+                self._lock = FolderLock(opened, "folder", "-o")
         except OSError as error:
             raise UserError(f"the folder {root} cannot be used ({error.strerror}); choose another with -o") from error
         try:

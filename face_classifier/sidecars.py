@@ -24,8 +24,8 @@ from PIL import ExifTags
 
 from face_classifier.errors import UserError
 from face_classifier.faces import Box
-from face_classifier.files import write_durably
 from face_classifier.names import shown
+from face_classifier.rooted import write_durably
 from face_classifier.supervise import supervised
 
 Size = tuple[int, int]  # width, height in pixels

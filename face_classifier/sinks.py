@@ -18,8 +18,9 @@ from face_classifier import names
 from face_classifier.draw import annotate
 from face_classifier.errors import UserError
 from face_classifier.faces import EMOTIONS, Emotion, Frame, Seen, Sighting
-from face_classifier.files import free_name, png_bytes, write_durably
+from face_classifier.files import png_bytes
 from face_classifier.markers import CAPTURES, is_litter, kind_of, mark, refuse_place
+from face_classifier.rooted import PRIVATE, Modes, Root
 
 _CAPTURE = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}(_[0-9]+)?\.png")  # as earlier versions named them, too
 _BOX = ("top", "right", "bottom", "left")
@@ -99,17 +100,20 @@ def write_csv(file: TextIO, sightings: Iterable[Sighting]) -> None:
 class Captures:
     """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modes: Modes = PRIVATE) -> None:
         refuse_place(folder, CAPTURES, "--capture")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._refuse_foreign(folder)
-            mark(folder, CAPTURES)
+            self._root = Root.made(folder, modes)
+            try:
+                self._refuse_foreign(folder)
+                mark(self._root, CAPTURES)
+            except BaseException:
+                self._root.close()
+                raise
         except OSError as error:
             raise UserError(
                 f"the folder {folder} cannot be made ({error.strerror}); give another folder to --capture"
             ) from error
-        self._folder = folder
 
     @staticmethod
     def _refuse_foreign(folder: Path) -> None:
@@ -126,13 +130,17 @@ class Captures:
         if not frame.due or not seen:
             return
         local = frame.time.astimezone()
-        path = self._folder / f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}.png"
+        name = f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}.png"
         content = png_bytes(annotate(frame.image, seen))
-        if not (path.exists() and path.read_bytes() == content):
-            write_durably(free_name(path), content)
+        if not (self._root.has_file(name) and self._root.read(name) == content):
+            self._root.write(self._root.free(name), content)
+
+    def problems(self) -> list[str]:
+        """Sentences about what is not guaranteed in the folder, each told once."""
+        return self._root.lacks()
 
     def close(self) -> None:
-        pass
+        self._root.close()
 
 
 class Window:

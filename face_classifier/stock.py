@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from face_classifier import montages, views
+from face_classifier.database import SIDES
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
-from face_classifier.files import PART, retried
 from face_classifier.markers import is_litter, kind_of
-from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, TABLE, Row
+from face_classifier.rooted import PART, Root, retried
+from face_classifier.rows import ASIDE, DELETED, KEPT, MISSING, REJECTED, TABLE, Row
 
 UNKNOWNS = "unknowns"
-ASIDE = ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person
 _PICTURES = PICTURE_SUFFIXES | {".gif"}  # one that moves counts by its first picture
-_OURS = {views.PICKLE, TABLE, f"{TABLE}-wal", f"{TABLE}-shm", f"{TABLE}-journal"}
+_OURS = {views.PICKLE, TABLE, *(f"{TABLE}{side}" for side in SIDES)}
 _JOINERS = "\u200c\u200d"  # they cannot be seen, but names in Persian or Malayalam need them
 _OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?\.png")
 _LONGEST_NAME = 200  # bytes: file systems allow 255, and its montages' names are longer
@@ -106,6 +106,13 @@ class Stock:
     missing: list[Row]  # of which that is known, and not yet believed
     unfinished: list[str]  # what a killed process left: paths of half written files, faces that were being moved
     problems: list[str]  # sentences about what is left alone
+
+
+def refuse_links(root: Root) -> None:
+    """Raise UserError where something that the program itself makes in a result folder is a link."""
+    for name in sorted(root.names()):
+        if name in (*_OURS, UNKNOWNS, ASIDE) or montages.MONTAGE.fullmatch(name):
+            root.refuse_link(name)
 
 
 def is_aside(folder: str) -> bool:

@@ -25,22 +25,13 @@ import numpy as np
 from face_classifier import montages, views
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Image, Match, Sighting, cut
-from face_classifier.files import (
-    FolderLock,
-    OpenedFolder,
-    content_hash,
-    free_name,
-    png_bytes,
-    retried,
-    sync_folder,
-    write_durably,
-)
+from face_classifier.files import FolderLock, content_hash, is_locked, png_bytes
 from face_classifier.markers import RESULT, mark, refuse_place
 from face_classifier.montages import Portrait
 from face_classifier.picture import check_bytes
-from face_classifier.rows import DELETED, KEPT, MISSING, REJECTED, TABLE, DamagedTableError, Row, Rows, may_pass
+from face_classifier.rooted import PRIVATE, Modes, Root, retried
+from face_classifier.rows import ASIDE, DELETED, KEPT, MISSING, REJECTED, TABLE, DamagedTableError, Row, Rows, may_pass
 from face_classifier.stock import (
-    ASIDE,
     UNKNOWNS,
     Entry,
     Lying,
@@ -54,6 +45,7 @@ from face_classifier.stock import (
     is_own_cut,
     missing_told,
     person_of,
+    refuse_links,
     refused_after,
     scan_folder,
     settle,
@@ -91,8 +83,11 @@ class Kept:
 class Store:
     """A result folder, opened by one writing process or any number of reading ones."""
 
-    def __init__(self, folder: Path, *, writing: bool) -> None:
-        """Raises UserError if the folder cannot be used, or is being written by another process."""
+    def __init__(self, folder: Path, *, writing: bool, modes: Modes = PRIVATE) -> None:
+        """Raises UserError if the folder cannot be used, or is being written by another process.
+
+        ``modes``: of what is made in it.
+        """
         self.folder = folder
         self._writing = writing
         self._problems: list[str] = []
@@ -102,49 +97,46 @@ class Store:
         self._refused: set[tuple[int, int]] = set()  # as of the latest look
         self._disowned: list[tuple[str, Encoding]] = []  # as of the latest look
         self._unseen: set[int] = set()  # ids of rows whose pictures the latest look could not see
-        self._damaged: Path | None = None  # the table that was set aside
+        self._damaged: str | None = None  # the table that was set aside
         self._opened = datetime.now(timezone.utc)
         refuse_place(folder, RESULT, "--result")
-        self._lock = self._lock_folder() if writing else None
+        self._root = self._open_root(modes)
+        self._lock: FolderLock | None = None
         try:
-            self._root = self._open_root()
-            try:
-                self._rows = self._open_rows()
-            except BaseException:
-                self._root.close()
-                raise
+            self._lock = self._lock_folder() if writing else None
+            with self._usable():
+                refuse_links(self._root)
+            self._rows = self._open_rows()
         except BaseException:
-            if self._lock:
-                self._lock.release()
+            self._close_folder()
             raise
 
-    def _lock_folder(self) -> FolderLock:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            sync_folder(self.folder.resolve().parent)
-            lock = FolderLock(self.folder)
-            mark(self.folder, RESULT)
-            return lock
-        except OSError as error:
-            raise UserError(
-                f"the result folder {self.folder} cannot be written ({error.strerror}); "
-                "choose another folder with --result"
-            ) from error
-
-    def _open_root(self) -> OpenedFolder:
-        if not self.folder.is_dir():
+    def _open_root(self, modes: Modes) -> Root:
+        if not self._writing and not self.folder.is_dir():
             raise UserError(f"there is no result folder {self.folder}; name one with --result")
+        with self._usable("written" if self._writing else "read"):
+            return Root.made(self.folder, modes) if self._writing else Root(self.folder, modes)
+
+    def _lock_folder(self) -> FolderLock:
+        with self._usable("written"):
+            lock = FolderLock(self._root)
+            mark(self._root, RESULT)
+            return lock
+
+    @contextmanager
+    def _usable(self, done: str = "read") -> Iterator[None]:
         try:
-            return OpenedFolder(self.folder)
+            yield
         except OSError as error:
             raise UserError(
-                f"the result folder {self.folder} cannot be read ({error.strerror}); put it back, or allow it"
+                f"the result folder {self.folder} cannot be {done} ({error.strerror}); "
+                "choose another folder with --result"
             ) from error
 
     def _open_rows(self) -> Rows:
         path = self.folder / TABLE
         try:
-            return retried(lambda: Rows(path, writing=self._writing), may_pass)
+            return retried(lambda: Rows(self._root, TABLE, writing=self._writing), may_pass)
         except sqlite3.OperationalError as error:
             raise UserError(f"{path} cannot be opened ({error}); choose another folder with --result") from error
         except sqlite3.DatabaseError as error:
@@ -153,17 +145,24 @@ class Store:
             return self._rows_anew(str(error))
 
     def _rows_anew(self, reason: str) -> Rows:
-        aside = self._damaged = self._set_aside(self.folder / TABLE, reason)
+        aside = self._damaged = self._set_aside(TABLE, reason)
         for end in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
-                (self.folder / f"{TABLE}{end}").rename(f"{aside}{end}")
-        return Rows(self.folder / TABLE, writing=True)
+                self._root.rename(f"{TABLE}{end}", f"{aside}{end}")
+        return Rows(self._root, TABLE, writing=True)
 
     def close(self) -> None:
         self._rows.close()
-        self._root.close()
+        self._close_folder()
+
+    def _close_folder(self) -> None:
         if self._lock:
             self._lock.release()
+        self._root.close()
+
+    def is_written(self) -> bool:
+        """Whether a process writes to the folder now."""
+        return is_locked(self._root)
 
     def __enter__(self) -> Store:
         return self
@@ -173,6 +172,7 @@ class Store:
 
     def problems(self) -> list[str]:
         """Sentences about what was left alone or set aside, each told once."""
+        self._problems += self._root.lacks()
         news = [problem for problem in dict.fromkeys(self._problems) if problem not in self._told]
         self._told.update(news)
         self._problems = []
@@ -283,10 +283,10 @@ class Store:
         """Remove what a killed process of ours left: half written files, the empty folder of a person to be."""
         for part in parts:
             with suppress(OSError):
-                os.unlink(part)
+                self._root.remove(os.path.relpath(part, self.folder))
         for folder in intents:
             with suppress(OSError):
-                os.rmdir(self.folder / folder)  # only if it is empty
+                self._root.remove_folder(folder)  # only if it is empty
                 self._folders.discard(folder)
 
     def _bring_up_to_date(self, row: Row, entry: Entry, settled: Settled, read: _PhotoReader) -> None:
@@ -341,7 +341,7 @@ class Store:
             self._rows.close()
             self._rows = self._rows_anew(left[0][1])
         if self._damaged:
-            self._rows.salvage(self._damaged)
+            self._rows.salvage(self._root, self._damaged)
             self._rows.mend()
             self._damaged = None
 
@@ -373,23 +373,22 @@ class Store:
             yield views.PICKLE, fault
         made = self._rows.view_digests()
         for file, (digest, parts) in sheets.items():
-            path = self.folder / file
-            if made.get(file) != digest or not path.is_file():
-                yield file, "does not show the faces of today" if path.is_file() else "is missing"
-            elif not montages.shows_the_same(path.read_bytes(), montages.draw_montage(parts)):
+            if made.get(file) != digest or not self._root.has_file(file):
+                yield file, "does not show the faces of today" if self._root.has_file(file) else "is missing"
+            elif not montages.shows_the_same(self._root.read(file), montages.draw_montage(parts)):
                 yield file, "is damaged"
         for file in self._montages() - sheets.keys():
             yield file, "shows faces that are not there"
 
     def views(self) -> set[str]:
         """The files of the pickle and the montages that are there."""
-        return self._montages() | {name for name in (views.PICKLE,) if (self.folder / name).exists()}
+        return self._montages() | {name for name in (views.PICKLE,) if self._root.has(name)}
 
     def _pickle_fault(self, encodings: dict[str, Encoding]) -> str | None:
-        try:
-            there = views.read_pickle(self.folder / views.PICKLE)
-        except FileNotFoundError:
+        if not self._root.has_file(views.PICKLE):
             return "is missing"
+        try:
+            there = views.read_pickle(self._root.read(views.PICKLE))
         except (OSError, ValueError) as error:
             return f"is damaged ({error})"
         missing, more = len(encodings.keys() - there.keys()), len(there.keys() - encodings.keys())
@@ -461,23 +460,25 @@ class Store:
 
     def old_encodings(self) -> dict[str, Encoding]:
         """The pickle as it lies there; a torn or hostile one is set aside under another name."""
-        path = self.folder / views.PICKLE
         try:
-            return views.read_pickle(path) if path.is_file() else {}
+            if self._root.has_file(views.PICKLE):
+                return views.read_pickle(self._root.read(views.PICKLE))
         except ValueError as error:
-            self._set_aside(path, str(error))
+            self._set_aside(views.PICKLE, str(error))
         except OSError as error:
+            path = self.folder / views.PICKLE
             self._problems.append(f"{path} cannot be read ({error.strerror}) and is not used")
         return {}
 
-    def _set_aside(self, path: Path, reason: str) -> Path:
-        """Give a damaged file another name, so that it can be made anew; returns the path that it has now."""
+    def _set_aside(self, file: str, reason: str) -> str:
+        """Give a damaged file another name, so that it can be made anew; returns the name that it has now."""
+        path = self.folder / file
         if not self._writing:
             self._problems.append(f"{path} is damaged ({reason}) and is not used")
-            return path
-        aside = free_name(path.with_name(f"{path.name}.damaged"))
-        path.rename(aside)
-        self._problems.append(f"{path} was damaged ({reason}); it is now {aside.name}, and is made anew from the faces")
+            return file
+        aside = self._root.free(f"{file}.damaged")
+        self._root.rename(file, aside)
+        self._problems.append(f"{path} was damaged ({reason}); it is now {aside}, and is made anew from the faces")
         return aside
 
     # Keeping: what the program adds
@@ -533,9 +534,16 @@ class Store:
     def _as_it_lies(self, row: Row) -> Sighting | None:
         if row.state != KEPT:
             return None
-        if row.id not in self._unseen and not os.path.lexists(self.folder / row.folder / row.file):
+        if row.id not in self._unseen and not self._lies(row):
             raise FoldersChangedError
         return _sighting(row)
+
+    def _lies(self, row: Row) -> bool:
+        """Whether there is a picture where that of a row lay at the latest look."""
+        try:
+            return self._root.has(_place(row))
+        except (OSError, UserError):  # its folder may be a link now
+            return False
 
     def keep(
         self,
@@ -571,9 +579,9 @@ class Store:
             else:
                 folder = self._folder_of(match)
                 self._carry(partners, folder)
-            path = self._free_path(folder, stem)
-            written = write_durably(path, content)
-        row = Row(path.stem, folder, path.name, written.st_size, written.st_mtime_ns, digest)
+            file = self._free_file(folder, stem)
+            written = self._root.write(f"{folder}/{file}", content)
+        row = Row(os.path.splitext(file)[0], folder, file, written.st_size, written.st_mtime_ns, digest)
         _take_origin(row, frame)
         row.placed, row.distance, row.track = None if by_user else folder, match.distance, track
         _take_face(row, face, frame.original(face.box))
@@ -610,37 +618,32 @@ class Store:
     def _partners(self, match: Match) -> list[Row]:
         rows = [self._rows.with_id(face_id) for face_id in match.partners]
         for row in rows:
-            if row.folder != UNKNOWNS or not os.path.lexists(self.folder / UNKNOWNS / row.file):
+            if row.folder != UNKNOWNS or not self._lies(row):
                 raise FoldersChangedError
         return rows
 
     def _folder_of(self, match: Match) -> str:
         """The folder to write to. One that was there and went away was renamed or removed: it is not brought back."""
         folder = match.person or UNKNOWNS
-        if os.path.islink(self.folder / folder):
-            raise UserError(
-                f"{self.folder / folder} is a link to another folder, whose pictures would not be looked at; "
-                "put a folder there, or give the other one to --result"
-            )
-        if not (self.folder / folder).is_dir():
+        if not self._root.has_folder(folder):
             if folder in self._folders:
                 raise FoldersChangedError
             self._make_folder(folder)
         return folder
 
     def _make_folder(self, name: str) -> None:
-        path = self.folder / name
         try:
-            path.mkdir()
+            self._root.make_folder(name)
         except FileExistsError as error:
-            raise UserError(f"{path} is a file where a folder for faces should be; move it away") from error
-        sync_folder(path.parent)
+            raise UserError(
+                f"{self.folder / name} is a file where a folder for faces should be; move it away"
+            ) from error
         self._folders.add(name)
 
     def _found_person(self, rows: Sequence[Row]) -> str:
         """Make the folder of a new person and move faces into it."""
         number = self._rows.mark(_NUMBER_MARK) + 1
-        while os.path.lexists(self.folder / f"person_{number:02d}"):
+        while self._root.has(f"person_{number:02d}"):
             number += 1
         name = f"person_{number:02d}"
         with self._rows.together():
@@ -665,11 +668,15 @@ class Store:
 
     def _move_files(self, rows: Sequence[Row], folder: str) -> None:
         for row in rows:
-            target = free_name(self.folder / folder / row.file)
-            os.rename(self.folder / row.folder / row.file, target)
-            row.file = target.name
+            row.file = self._carry_file(row, folder)
         for changed in {folder, *(row.folder for row in rows)}:
-            sync_folder(self.folder / changed)
+            self._root.sync(changed)
+
+    def _carry_file(self, row: Row, folder: str) -> str:
+        """Move a picture into another folder; returns the name that it has there."""
+        target = self._root.free(f"{folder}/{row.file}")
+        self._root.rename(_place(row), target)
+        return target.rpartition("/")[2]
 
     def _settle_in(self, rows: Sequence[Row], folder: str) -> None:
         """Write into the rows that their pictures are where they were to be."""
@@ -687,7 +694,7 @@ class Store:
         rows = [self._rows.with_id(face_id) for face_id in faces]
         with self._as_last_seen():
             for row in rows:
-                if row.state != KEPT or not os.path.lexists(self.folder / row.folder / row.file):
+                if row.state != KEPT or not self._lies(row):
                     raise FoldersChangedError
             if found:
                 folder = self._found_person(rows)
@@ -696,7 +703,7 @@ class Store:
                 self._carry(rows, folder)
         left = {row.folder for row in rows if _NUMBERED.fullmatch(row.folder)} - {folder}
         for emptied in left if folder != UNKNOWNS else ():
-            if not os.listdir(self.folder / emptied):
+            if not self._root.names(emptied):
                 self._follow(emptied, folder)
         with self._rows.together():
             self._settle_in(rows, folder)
@@ -729,9 +736,9 @@ class Store:
             folder = self._folder_of(Match(person))
             for row in rows:
                 if row.folder != folder:
-                    os.rename(self.folder / row.folder / row.file, free_name(self.folder / folder / row.file))
+                    self._carry_file(row, folder)
             for changed in (folder, *left):
-                sync_folder(self.folder / changed)
+                self._root.sync(changed)
         with self._rows.together():
             for row in rows:
                 row.placed = None  # or all of a person's faces, going to a new folder, would be a renamed folder
@@ -748,11 +755,10 @@ class Store:
             self._folder_of(Match(ASIDE))
             folder = self._folder_of(Match(f"{ASIDE}/{row.folder}"))
             # The move is all: the next look takes it for what the user did, as it would be by the file manager.
-            target = free_name(self.folder / folder / row.file)
-            os.rename(self.folder / row.folder / row.file, target)
+            file = self._carry_file(row, folder)
             for changed in (folder, row.folder):
-                sync_folder(self.folder / changed)
-        return target
+                self._root.sync(changed)
+        return self.folder / folder / file
 
     def disowned(self) -> list[tuple[str, Encoding]]:
         """(person, encoding) of each picture of which the user said that it is not this person, as of the latest look.
@@ -763,16 +769,17 @@ class Store:
 
     def _follow(self, person: str, successor: str) -> None:
         """Who is not a person is not the one either whom that person is now."""
-        origin, target = self.folder / ASIDE / person, self.folder / ASIDE / successor
-        if not origin.is_dir():
+        root, origin, target = self._root, f"{ASIDE}/{person}", f"{ASIDE}/{successor}"
+        if not (root.has_folder(ASIDE) and root.has_folder(origin)):
             return
         with suppress(OSError):
-            target.mkdir(exist_ok=True)
-            for path in sorted(origin.iterdir()):
-                path.rename(free_name(target / path.name))
-            sync_folder(target)
-            origin.rmdir()
-            sync_folder(origin.parent)
+            if not root.has_folder(target):
+                root.make_folder(target)
+            for name in sorted(root.names(origin)):
+                root.rename(f"{origin}/{name}", root.free(f"{target}/{name}"))
+            root.sync(target)
+            root.remove_folder(origin)
+            root.sync(ASIDE)
 
     def refuse(self, ones: Sequence[int], others: Sequence[int]) -> None:
         """The user says of two people, by the ids of their faces, that they are two; it holds whatever their names."""
@@ -791,12 +798,12 @@ class Store:
         found = {(track, other) for one, other in self._refused if (track := tracks[one]) is not None}
         return sorted(found)
 
-    def _free_path(self, folder: str, stem: str) -> Path:
-        path, count = self.folder / folder / f"{stem}.png", 1
-        while self._rows.has_face(path.stem) or os.path.lexists(path):
+    def _free_file(self, folder: str, stem: str) -> str:
+        free, count = stem, 1
+        while self._rows.has_face(free) or self._root.has(f"{folder}/{free}.png"):
             count += 1
-            path = path.with_name(f"{stem}_{count}.png")
-        return path
+            free = f"{stem}_{count}"
+        return f"{free}.png"
 
     # Views
 
@@ -832,22 +839,22 @@ class Store:
         return sheets, {name: found[0] for name, found in by_file.items() if len(found) == 1}
 
     def _write_pickle(self, encodings: dict[str, Encoding]) -> None:
-        path, content = self.folder / views.PICKLE, views.pickle_bytes(encodings)
-        if path.is_file() and path.read_bytes() == content:
+        content = views.pickle_bytes(encodings)
+        if self._root.has_file(views.PICKLE) and self._root.read(views.PICKLE) == content:
             return
         self.old_encodings()  # sets a damaged one aside before it is replaced
-        self._write_view(path, content)
+        self._write_view(views.PICKLE, content)
 
     def _write_montages(self, wanted: dict[str, tuple[str, list[Portrait]]]) -> None:
         made = self._rows.view_digests()
         drawn = {
             file: digest
             for file, (digest, parts) in wanted.items()
-            if not (made.get(file) == digest and os.path.lexists(self.folder / file))
-            and self._write_view(self.folder / file, montages.draw_montage(parts))
+            if not (made.get(file) == digest and self._root.has(file))
+            and self._write_view(file, montages.draw_montage(parts))
         }
         for file in self._montages() - wanted.keys():
-            os.unlink(self.folder / file)
+            self._root.remove(file)
         with self._rows.together():
             for file in made.keys() - wanted.keys():
                 self._rows.set_view(file, None)
@@ -855,14 +862,13 @@ class Store:
                 self._rows.set_view(file, digest)
 
     def _montages(self) -> set[str]:
-        with os.scandir(self.folder) as listing:
-            return {entry.name for entry in listing if entry.is_file() and montages.MONTAGE.fullmatch(entry.name)}
+        return {name for name in self._root.names() if montages.MONTAGE.fullmatch(name) and self._root.has_file(name)}
 
-    def _write_view(self, path: Path, content: bytes) -> bool:
+    def _write_view(self, file: str, content: bytes) -> bool:
         try:
-            write_durably(path, content)
+            self._root.write(file, content)
         except OSError as error:
-            self._problems.append(f"{path} cannot be written ({error.strerror}) and is left out")
+            self._problems.append(f"{self.folder / file} cannot be written ({error.strerror}) and is left out")
             return False
         return True
 
@@ -906,6 +912,11 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _place(row: Row) -> str:
+    """Where its picture lay at the latest look."""
+    return f"{row.folder}/{row.file}"
 
 
 def _state_in(folder: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Image
-from face_classifier.files import content_hash, free_name, is_locked
+from face_classifier.files import content_hash, free_name
 from face_classifier.galleries import Observer, check_result_folder, open_existing, photo_reader, tell_problems
 from face_classifier.photos import INDEX, PhotoIndex
 from face_classifier.picture import read_picture
@@ -151,7 +151,7 @@ def _inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodi
             found.find(TABLE, where, f"the table cannot be right here: {reason}")
         if found.findings:
             return found  # what else it says is not to be trusted
-        busy = is_locked(folder)
+        busy = store.is_written()
         stock = _at_rest(store) if busy else store.stock()
         for sentence in stock.problems:
             observer.problem(sentence)

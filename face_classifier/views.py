@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,9 +85,8 @@ class _Unpickler(pickle._Unpickler):
         return _ADMITTED[module, name]
 
 
-def read_pickle(path: Path) -> dict[str, Encoding]:
-    """Encodings by file name. Raises ValueError for anything but a dict of names and (128,) float64 arrays; OSError."""
-    content = path.read_bytes()
+def read_pickle(content: bytes) -> dict[str, Encoding]:
+    """Encodings by file name. Raises ValueError for anything but a dict of names and (128,) float64 arrays."""
     try:
         loaded = _Unpickler(io.BytesIO(content)).load()
         encodings = {name: array.encoding for name, array in loaded.items()}

@@ -29,6 +29,8 @@ from face_classifier.faces import Face, Frame, Image, Sighting, cut
 from face_classifier.people import PersonDB
 from face_classifier.photos import FaceFinder
 from face_classifier.picture import read_picture
+from face_classifier.rooted import Root
+from face_classifier.rows import Row, Rows
 from face_classifier.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -323,6 +325,16 @@ def webcam(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(Camera.__init__, "__defaults__", (lambda _number: Webcam(pictures, seconds),))
 
     return plug_in
+
+
+def rows_of(gallery: Gallery) -> list[Row]:
+    """The whole table of a gallery, as it lies there."""
+    with Root(gallery.folder) as root:
+        rows = Rows(root, "faces.sqlite", writing=False)
+        try:
+            return rows.all()
+        finally:
+            rows.close()
 
 
 HOLD = """

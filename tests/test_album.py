@@ -25,12 +25,12 @@ from conftest import killed_at_every_line
 
 import face_classifier
 from face_classifier import album as albums
-from face_classifier import draw, files, manifest, shelf, sidecars
+from face_classifier import draw, manifest, rooted, shelf, sidecars
 from face_classifier.album import Album, Wishes, group_album, run_face_recog
 from face_classifier.errors import UserError
 from face_classifier.faces import Image
-from face_classifier.files import PART
 from face_classifier.photos import FaceFinder, PhotoIndex
+from face_classifier.rooted import PART
 from face_classifier.screen import Screen
 
 GROUP_KEYS = {
@@ -844,7 +844,7 @@ def test_where_a_part_of_the_album_is_missing_its_links_stay(sort, out: Path, ph
 def killed(out: Path, tmp_path: Path) -> Callable[[Callable[[], object]], list[Path]]:
     """Folders as `out` is at every line of what writes it: as a run killed there leaves it."""
 
-    return partial(killed_at_every_line, out, (shelf, manifest, files), tmp_path)
+    return partial(killed_at_every_line, out, (shelf, manifest, rooted), tmp_path)
 
 
 def check_that_each_goes_on(folders: list[Path], want: dict[str, list[str]], run: Callable[..., Album]) -> None:

@@ -14,8 +14,8 @@ FLOORS = [
     line.split()
     for line in """
         errors names
-        options faces supervise
-        settings files dlib_dat inference remote
+        options faces supervise rooted
+        settings files database dlib_dat inference remote
         source
         containers
         video camera picture
@@ -48,7 +48,7 @@ LIBRARIES = {
         "sklearn": "plane",
         "threadpoolctl": "plane",
         "pickle": "views",
-        "sqlite3": "photos rows store",
+        "sqlite3": "database photos rows store",
         "imutils": "montages",
         "cv2": "camera demo detect draw emotion encode engine explain files follow mmod montages photos quality "
         "recommend sface sheets sinks suggest video",

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import files
 from face_classifier.errors import UserError
-from face_classifier.files import FolderLock, content_hash, free_name, png_bytes, write_durably
+from face_classifier.files import FolderLock, content_hash, free_name, png_bytes
+from face_classifier.rooted import Root, write_durably
 
 
 def test_a_file_is_written_whole_and_alone(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_taken_name_gets_a_counter_links_to_nowhere_included(tmp_path: Path) -
 
 
 def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
-    content = os.urandom(files._BLOCK + 17)
+    content = os.urandom((1 << 20) + 17)
     (tmp_path / "a").write_bytes(content)
     assert content_hash(tmp_path / "a") == hashlib.sha256(content).hexdigest()
 
@@ -97,7 +97,8 @@ HOLD = """
 import sys
 from pathlib import Path
 from face_classifier.files import FolderLock
-lock = FolderLock(Path(sys.argv[1]))
+from face_classifier.rooted import Root
+lock = FolderLock(Root(Path(sys.argv[1])))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -109,14 +110,14 @@ def test_a_folder_that_another_process_holds_is_refused_with_its_number(tmp_path
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(UserError, match=rf"in use by process {holder.pid};"):
-            FolderLock(tmp_path)
+            FolderLock(Root(tmp_path))
         holder.kill()
-    FolderLock(tmp_path).release()  # a killed process holds nothing
+    FolderLock(Root(tmp_path)).release()  # a killed process holds nothing
 
 
 def test_the_number_of_an_earlier_process_is_replaced_whole(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text("123456789012\n")
-    lock = FolderLock(tmp_path)
+    lock = FolderLock(Root(tmp_path))
     try:
         assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
     finally:
@@ -124,8 +125,8 @@ def test_the_number_of_an_earlier_process_is_replaced_whole(tmp_path: Path) -> N
 
 
 def test_a_child_process_does_not_hold_the_lock_on(tmp_path: Path) -> None:
-    lock = FolderLock(tmp_path)
+    lock = FolderLock(Root(tmp_path))
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         lock.release()
-        FolderLock(tmp_path).release()
+        FolderLock(Root(tmp_path)).release()
         child.kill()

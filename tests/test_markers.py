@@ -12,6 +12,7 @@ import pytest
 from conftest import Ended
 
 from face_classifier.markers import ALBUM, CAPTURES, MARKER, RESULT, kind_of, mark
+from face_classifier.rooted import Root
 
 Command = Callable[..., Ended]
 
@@ -79,7 +80,7 @@ class TestMarks:
         (tmp_path / "linked").mkdir()
         (tmp_path / "victim").write_text("mine")
         (tmp_path / "linked" / MARKER).symlink_to(tmp_path / "victim")
-        mark(tmp_path / "linked", RESULT)
+        mark(Root(tmp_path / "linked"), RESULT)
         assert (tmp_path / "victim").read_text() == "mine"
         assert kind_of(tmp_path / "linked") == RESULT
 

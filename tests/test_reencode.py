@@ -20,6 +20,7 @@ from face_classifier.faces import Encoding, Face, Image, Sighting
 from face_classifier.files import FolderLock
 from face_classifier.picture import read_picture
 from face_classifier.reencode import Agreement, agreement, reencode
+from face_classifier.rooted import Root
 from face_classifier.sface import SFaceEncoder
 from face_classifier.store import Store
 from face_classifier.views import read_pickle
@@ -101,7 +102,7 @@ def test_going_over_keeps_every_label_and_going_back_every_encoding(presidents: 
     assert state(presidents) == labels
     assert gallery_spaces(presidents) == {SFaceEncoder.space}
     assert all(np.linalg.norm(encoding) == pytest.approx(1) for encoding in encodings(presidents).values())
-    shown = read_pickle(presidents.folder / "face_encodings")
+    shown = read_pickle((presidents.folder / "face_encodings").read_bytes())
     assert {Path(file).stem: encoding.tobytes() for file, encoding in shown.items()} == {
         face: encoding.tobytes() for face, encoding in encodings(presidents).items()
     }
@@ -272,7 +273,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence(
 
 def test_it_waits_for_nobody_where_another_process_writes(gallery: Gallery, command: Command):
     gallery.see("obama.jpg")
-    lock = FolderLock(gallery.folder)
+    lock = FolderLock(Root(gallery.folder))
     try:
         ended = command("reencode", "--encoder", "sface", "--result", gallery.folder)
     finally:

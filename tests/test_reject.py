@@ -20,7 +20,7 @@ from face_classifier.faces import Face, Frame, Image, Sighting
 from face_classifier.files import content_hash
 from face_classifier.people import PersonDB
 from face_classifier.rethink import rethink
-from face_classifier.stock import ASIDE
+from face_classifier.rows import ASIDE
 from face_classifier.store import Store
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
@@ -82,7 +82,7 @@ def test_a_rejected_face_is_kept_aside_and_counts_nowhere(
     assert content_hash(aside) == content
     assert not picture.exists()
     assert picture.stem not in named.labels()
-    assert picture.name not in views.read_pickle(named.folder / "face_encodings")
+    assert picture.name not in views.read_pickle((named.folder / "face_encodings").read_bytes())
     assert command("people", "--result", named.folder).out.startswith("1 persons, 1 known faces, 1 unknown faces")
     assert picture.stem not in command("export", "--result", named.folder).out
     sheet = cv2.imread(str(named.folder / "montage.Barack-00.png"))

@@ -21,12 +21,13 @@ import cv2
 import pytest
 from conftest import HOLD, Ended, Gallery, held, killed_at_every_line
 
-from face_classifier import files, pipeline, rows, settings, stock, store, views
+from face_classifier import files, pipeline, rooted, rows, settings, stock, store, views
 from face_classifier.engine import Engine
 from face_classifier.faces import Frame, Image
-from face_classifier.files import PART, content_hash
+from face_classifier.files import content_hash
 from face_classifier.frames import Source
 from face_classifier.people import PersonDB
+from face_classifier.rooted import PART
 from face_classifier.source import Sampling
 from face_classifier.store import Store
 
@@ -353,7 +354,7 @@ def test_people_reads_what_a_killed_process_left(command: Command, short_clip: P
 # kill -9
 
 
-ROOMS = (files, rows, stock, store, views)
+ROOMS = (files, rooted, rows, stock, store, views)
 
 
 @pytest.fixture(scope="module")

@@ -14,25 +14,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Gallery
+from conftest import Gallery, rows_of
 
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Face, Frame, Image, Match, cut
-from face_classifier.files import PART, content_hash
+from face_classifier.files import content_hash
 from face_classifier.picture import read_picture
-from face_classifier.rows import Row, Rows
+from face_classifier.rooted import PART
 from face_classifier.stock import UNKNOWNS
 from face_classifier.store import FoldersChangedError, Store
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
-
-
-def rows_of(gallery: Gallery) -> list[Row]:
-    rows = Rows(gallery.folder / "faces.sqlite", writing=False)
-    try:
-        return rows.all()
-    finally:
-        rows.close()
 
 
 def moves_of(gallery: Gallery) -> list[tuple[str, str, str]]:
@@ -795,10 +787,10 @@ def test_a_folder_renamed_meanwhile_is_not_brought_back(
 def test_a_folder_renamed_between_look_and_write_is_not_brought_back(
     stocked: Gallery, frame: Callable[..., Frame], faces: dict[str, Face], monkeypatch, step: str
 ) -> None:
-    from face_classifier import files
+    from face_classifier import rooted
 
     person, named = stocked.folder / "person_01", stocked.folder / "Barack"
-    done = {"open": os.getpid, "replace": os.fstat, "sync": files.sync_folder}[step]
+    done = {"open": os.getpid, "replace": os.fstat, "sync": rooted.sync}[step]
 
     def rename_then(*arguments: object) -> object:
         monkeypatch.undo()
@@ -808,7 +800,7 @@ def test_a_folder_renamed_between_look_and_write_is_not_brought_back(
 
     with Store(stocked.folder, writing=True) as store:
         store.look(stocked.read_photo)
-        target, name = (files, "sync_folder") if step == "sync" else (os, done.__name__)
+        target, name = (rooted, "sync") if step == "sync" else (os, done.__name__)
         monkeypatch.setattr(target, name, rename_then)
         with pytest.raises(FoldersChangedError):
             store.keep(frame(OBAMA_OLD, 9), faces[OBAMA_OLD], Match("person_01", 0.3), 0)
@@ -840,10 +832,10 @@ def test_so_it_does_not_when_the_partner_goes_in_the_last_moment(
         unknown = store.keep(frame(OBAMA), faces[OBAMA], Match(), 0).sightings[0]
         rename = os.rename
 
-        def moved_before(*paths: object) -> None:
+        def moved_before(*paths: object, **folders: int) -> None:
             monkeypatch.undo()
             gallery.move(gallery.picture(UNKNOWNS), "Barack")
-            rename(*paths)
+            rename(*paths, **folders)
 
         monkeypatch.setattr(os, "rename", moved_before)
         with pytest.raises(FoldersChangedError):
@@ -1044,11 +1036,10 @@ def test_a_problem_is_told_once_a_run(stocked: Gallery) -> None:
             assert len(store.problems()) == expected
 
 
-def test_pictures_and_table_are_as_readable_as_other_files(stocked: Gallery, tmp_path: Path) -> None:
-    (tmp_path / "plain").write_text("")
-    usual = stat.S_IMODE((tmp_path / "plain").stat().st_mode)
-    for path in (stocked.picture(UNKNOWNS), stocked.folder / "faces.sqlite", stocked.folder / "face_encodings"):
-        assert stat.S_IMODE(path.stat().st_mode) == usual
+def test_faces_are_for_nobody_else_to_read(stocked: Gallery) -> None:
+    for path in stocked.folder.glob("**/*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert stat.S_IMODE(stocked.folder.stat().st_mode) == 0o700
 
 
 def test_half_written_files_of_a_killed_process_are_removed(stocked: Gallery) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from conftest import Ended, Gallery, need_tool
+from conftest import Ended, Gallery, need_tool, rows_of
 
 from face_classifier import rows as rows_room
 from face_classifier import store as store_room
@@ -20,7 +20,6 @@ from face_classifier.classify import Classifier
 from face_classifier.engine import Engine
 from face_classifier.errors import UserError
 from face_classifier.faces import Emotion, Face, Frame, Image, Match
-from face_classifier.rows import Row, Rows
 from face_classifier.store import Store
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
@@ -28,14 +27,6 @@ HAPPY = Emotion((0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0), "fer")
 MOST, FEW = 20, 10  # faces of Barack and Joe
 
 Command = Callable[..., Ended]
-
-
-def rows_of(gallery: Gallery) -> list[Row]:
-    rows = Rows(gallery.folder / "faces.sqlite", writing=False)
-    try:
-        return rows.all()
-    finally:
-        rows.close()
 
 
 def states_of(gallery: Gallery) -> list[str]:

@@ -19,9 +19,10 @@ from conftest import Ended, Gallery, held
 from face_classifier import galleries
 from face_classifier.engine import Engine
 from face_classifier.faces import Frame, Image
-from face_classifier.files import PART
 from face_classifier.manifest import Manifest
-from face_classifier.stock import ASIDE, Stock
+from face_classifier.rooted import PART
+from face_classifier.rows import ASIDE
+from face_classifier.stock import Stock
 from face_classifier.store import Store
 
 Command = Callable[..., Ended]
