@@ -201,7 +201,7 @@ def test_a_run_writes_emotions_to_its_lines_and_pictures(
         assert ended.code == 0, ended.err
         (line,) = log.read_text("utf-8").splitlines()
         lines[flags] = json.loads(line)
-        (picture,) = captures.iterdir()
+        (picture,) = captures.glob("*.png")
         drawn[flags] = cv2.imread(str(picture))
     emotion = lines[("--emotion",)].pop("emotion")
     assert lines[("--emotion",)] == lines[()]
@@ -231,7 +231,7 @@ def test_without_the_flag_an_emotion_of_an_earlier_run_is_not_shown(
     assert command(photo, *result, "--emotion").code == 0
     assert command(photo, *result, "-c", after).code == 0
     assert command(photo, "--result", tmp_path / "other", "-c", before).code == 0
-    pictures = [cv2.imread(str(picture)) for folder in (before, after) for picture in folder.iterdir()]
+    pictures = [cv2.imread(str(picture)) for folder in (before, after) for picture in folder.glob("*.png")]
     np.testing.assert_array_equal(*pictures)
 
 
