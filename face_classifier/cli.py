@@ -331,6 +331,13 @@ for _command in album_commands.COMMANDS:
     _main.add_command(_command)
 
 
+def _sentence(error: OSError) -> str:
+    """About what no room tells better: what, and why not."""
+    what = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "what was to be written or read"
+    reason = error.strerror or type(error).__name__
+    return f"{what} cannot be used ({reason}); make room on the disk, check that you may use it, or name another place"
+
+
 def _take_names_for_utf8() -> None:
     """Start anew in Python's UTF-8 mode where the locale has another encoding, whatever it prints in.
 
@@ -358,7 +365,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = error.format_message().rstrip(".")
         say(f"face-classifier: {reason[0].lower()}{reason[1:]}; see face-classifier --help", sys.stderr)
         return 2
-    except (UserError, OSError) as error:
+    except OSError as error:
+        say(f"face-classifier: {_sentence(error)}", sys.stderr)
+        return 1
+    except UserError as error:
         say(f"face-classifier: {error}", sys.stderr)
         return _STOPPED if isinstance(error, StoppedError) else 1
     except click.exceptions.Abort:

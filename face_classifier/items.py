@@ -24,6 +24,8 @@ from face_classifier.remote import fetch, shown_address
 from face_classifier.supervise import supervised
 
 _AT_ONCE = 8  # addresses
+_MOST_BYTES = 100_000_000  # of a list
+_DEEPEST = 50  # levels
 _LONGEST = 200  # characters of what the user gave, in a sentence
 
 
@@ -130,12 +132,27 @@ def _of_path(given: str, out: Path | None, aside: Sequence[Path], videos: set[Pa
 
 def _listed(file: str) -> list[Any]:
     try:
-        records = json.loads(Path(file).read_text("utf-8-sig"))
+        with open(file, "rb") as listed:
+            content = listed.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise UserError(f"{file} is larger than {_MOST_BYTES // 1_000_000} MB; give a list of {{id, url}}")
+        records = json.loads(content.decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file} cannot be read as JSON ({error}); give a list of {{id, url}}") from error
+    if _nests_deeper(records, _DEEPEST):
+        raise UserError(f"{file} nests more than {_DEEPEST} levels deep; give a list of {{id, url}}")
     if not isinstance(records, list):
         raise UserError(f"{file} holds a {type(records).__name__}; give a list of {{id, url}}")
     return records
+
+
+def _nests_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and mappings nest deeper: what can be read may be too deep to be written again."""
+    layer = [value]
+    for _ in range(levels + 1):
+        parts = (one.values() if isinstance(one, dict) else one for one in layer if isinstance(one, (dict, list)))
+        layer = [part for one in parts for part in one]
+    return bool(layer)
 
 
 def _of_record(record: Any, base: Path, out: Path | None) -> Item:

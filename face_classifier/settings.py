@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from face_classifier import configfile
+from face_classifier.configfile import told
 from face_classifier.errors import UserError
 from face_classifier.names import is_path
 
 ENVIRONMENT = "FACE_CLASSIFIER_"
+_OTHER_VARIABLES = ("MODELS", "TEST_DATA")  # of `models`, and of the tests
+_LONGEST_WORD = 100  # characters
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -126,6 +129,7 @@ def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[s
 
     ``flags`` maps field names to what the user typed, None = not given. Raises UserError naming key, rule and value.
     """
+    _check_variables(environ)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Settings):
         variable = ENVIRONMENT + field.name.upper()
@@ -136,9 +140,10 @@ def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[s
             if given is not None:
                 values[field.name] = _parse(field, given, origin)
                 break
-    for key, given in (_read_yaml(Path(config)) if config else {}).items():
+    for key, given, line in configfile.read(Path(config)) if config else []:
+        field = _field(key, f"{config}, line {line},")
         if key not in values and given is not None:
-            values[key] = _parse(_field(key, config), given, f"{key} in {config}")
+            values[key] = _parse(field, given, f"{key} in {config}, line {line},")
     return Settings(**values)
 
 
@@ -148,24 +153,26 @@ def metavar(field: dataclasses.Field[Any]) -> str:
     return "|".join((*number, *field.metadata["choices"])) or "PATH"
 
 
-def _field(key: Any, config: str | None) -> dataclasses.Field[Any]:
+def _field(key: str, where: str) -> dataclasses.Field[Any]:
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     if key not in fields:
-        raise UserError(f"{config} has the unknown key {key!r}; the keys are {', '.join(fields)}")
+        raise UserError(f"{where} has the unknown key {told(key)}; {_meant(key, list(fields))}")
     return fields[key]
 
 
-def _read_yaml(path: Path) -> dict[Any, Any]:
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"the configuration file {path} cannot be read ({reason}); give a YAML file") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise UserError(f"the configuration file {path} holds a {type(content).__name__}; give lines of `key: value`")
-    return content
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Raise UserError for a variable that looks like one of the program's and is none: most likely it is misspelt."""
+    known = [*(field.name.upper() for field in dataclasses.fields(Settings)), *_OTHER_VARIABLES]
+    for name in environ:
+        word = name.removeprefix(ENVIRONMENT)
+        if word not in (name, *known):
+            raise UserError(f"there is the unknown variable {told(name)}; {_meant(word, known, ENVIRONMENT)}")
+
+
+def _meant(word: str, known: Sequence[str], prefix: str = "") -> str:
+    """What to do about a word that is not known. ``prefix``: of all these words, with which they are told."""
+    near = difflib.get_close_matches(word[:_LONGEST_WORD], known, 1)
+    return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + one for one in known)}"
 
 
 def _parse(field: dataclasses.Field[Any], given: Any, origin: str) -> Any:
@@ -176,9 +183,9 @@ def _parse(field: dataclasses.Field[Any], given: Any, origin: str) -> Any:
     if kind == "bool":
         return _truth(given, origin)
     if choices and given not in choices:
-        raise UserError(f"{origin} is {given!r}, but must be one of {', '.join(choices)}")
+        raise UserError(f"{origin} is {told(given)}, but must be one of {', '.join(choices)}")
     if not isinstance(given, str) or not is_path(given):
-        raise UserError(f"{origin} is {given!r}, which is no path; give the path of a file or folder")
+        raise UserError(f"{origin} is {told(given)}, which is no path; give the path of a file or folder")
     return given
 
 
@@ -189,10 +196,10 @@ def _number(field: dataclasses.Field[Any], given: Any, origin: str) -> float:
     )
     example = 0.44 if field.default is None else field.default
     words = "".join(f", or {word}" for word in field.metadata["choices"])
-    sentence = f"{origin} is {given!r}, but must be {rule}, such as {example:g}{words}"
+    sentence = f"{origin} is {told(given)}, but must be {rule}, such as {example:g}{words}"
     try:
         number = math.nan if isinstance(given, bool) else float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(sentence) from None
     if not math.isfinite(number) or not low <= number <= high or (above and number == low):
         raise UserError(sentence)
@@ -206,22 +213,23 @@ def fraction(given: str, origin: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number < 1:
-        raise UserError(f"{origin} is {given!r}, but must be a number above 0 and below 1, such as 0.001")
+        raise UserError(f"{origin} is {told(given)}, but must be a number above 0 and below 1, such as 0.001")
     return number
 
 
 def count(given: str, origin: str) -> int:
     """A whole number from 1 up. Raises UserError."""
-    if not (given.isascii() and given.isdecimal() and int(given) > 0):
-        raise UserError(f"{origin} is {given!r}, but must be a whole number of at least 1, such as 8")
+    if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) > 0):
+        raise UserError(f"{origin} is {told(given)}, but must be a whole number of at least 1, such as 8")
     return int(given)
 
 
 def _truth(given: Any, origin: str) -> bool:
     if isinstance(given, bool):
         return given
-    if str(given).lower() in _TRUE:
+    word = given.lower() if isinstance(given, str) else told(given)
+    if word in _TRUE:
         return True
-    if str(given).lower() in _FALSE:
+    if word in _FALSE:
         return False
-    raise UserError(f"{origin} is {given!r}, but must be true or false")
+    raise UserError(f"{origin} is {told(given)}, but must be true or false")

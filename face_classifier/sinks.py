@@ -67,8 +67,11 @@ class JsonLines:
             raise UserError(f"{path} cannot be written ({error.strerror}); give another file to --jsonl") from error
 
     def tell(self, changed: Sequence[Sighting]) -> None:
-        write_json_lines(self._file, changed)
-        self._file.flush()
+        try:
+            write_json_lines(self._file, changed)
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._file.name) from error
 
     def close(self) -> None:
         self._file.close()

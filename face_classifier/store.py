@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from face_classifier import montages, views
-from face_classifier.errors import UserError
+from face_classifier.errors import SetUpError, UserError
 from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Image, Match, Sighting, cut
 from face_classifier.files import FolderLock, content_hash, is_locked, png_bytes
 from face_classifier.markers import RESULT, mark, refuse_place
@@ -443,6 +443,8 @@ class Store:
         try:
             with supervised(self._path(entry)):
                 face, _found = read_photo(self._path(entry), is_cut(row, entry))
+        except SetUpError:
+            raise
         except UserError as error:
             self.report(f"{error}; it is left alone")
         else:
@@ -880,12 +882,19 @@ class _PhotoReader:
         self._store = store
         self._read_photo = read_photo
         self._old: dict[str, Encoding] | None = None
+        self._is_unable = False  # to read any
 
     def __call__(self, entry: Entry, *, own_cut: bool) -> tuple[Face, bool] | None:
+        if self._is_unable:
+            return None
         path = self._store.folder / entry.folder / entry.file
         try:
             with supervised(path):
                 face, found = self._read_photo(path, own_cut)
+        except SetUpError as error:
+            self._store.report(str(error))
+            self._is_unable = True
+            return None
         except UserError as error:
             self._store.report(f"{error}; it is left alone")
             return None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from face_classifier.errors import UserError
+from face_classifier.errors import SetUpError, UserError
 from face_classifier.faces import Box, Image
 from face_classifier.files import content_hash, free_name
 from face_classifier.galleries import Observer, check_result_folder, open_existing, photo_reader, tell_problems
@@ -293,6 +293,8 @@ def _check_anew(
         try:
             with supervised(where):
                 face, is_there = read_photo(one.path, one.own_cut)
+        except SetUpError:
+            raise
         except UserError as error:
             found.find(ANEW, where, str(error))
             continue

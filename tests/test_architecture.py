@@ -14,7 +14,7 @@ FLOORS = [
     line.split()
     for line in """
         errors names
-        options faces supervise rooted
+        options faces supervise rooted configfile
         settings files database dlib_dat inference remote
         source
         containers
@@ -57,7 +57,7 @@ LIBRARIES = {
         "pylibjxl": "picture",
         "rawpy": "picture",
         "fontTools": "draw",
-        "yaml": "settings",
+        "yaml": "configfile",
         "click": "cli options album_commands",
         "rich": "screen",
         "platformdirs": "fetch",

@@ -222,7 +222,8 @@ class TestTheCommand:
         wrong.write_bytes(b"another network")
         ended = command("models")
         assert (ended.code, ended.err) == (0, "")
-        lines = {line.split()[0]: line for line in ended.out.splitlines()}
+        _, *rows = ended.out.splitlines()  # below the header
+        lines = {line.split()[0]: line for line in rows}
         assert lines.keys() == {*MODELS, "landmarks"}
         for name, weights in models.all_weights().items():
             assert f" {weights.licence} " in lines[name]

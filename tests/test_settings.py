@@ -46,7 +46,7 @@ def test_an_impossible_value_is_refused_naming_flag_and_value(key: str, value: s
 def test_a_wrong_value_in_the_file_names_the_file(tmp_path: Path):
     config = tmp_path / "c.yaml"
     config.write_text("threshold: true\n")
-    with pytest.raises(UserError, match=r"threshold in .*c\.yaml is True"):
+    with pytest.raises(UserError, match=r"threshold in .*c\.yaml, line 1, is True"):
         settings.load({}, str(config), {})
 
 
@@ -85,3 +85,85 @@ def test_an_empty_configuration_file_changes_nothing(tmp_path: Path):
 def test_a_stop_before_the_skip_is_refused():
     with pytest.raises(UserError, match="stop is 2 s and skip is 3 s"):
         settings.load({"stop": "2", "skip": "3"}, None, {})
+
+
+_NEXT = dict(zip("abcdef", "bcdefg", strict=True))
+BOMB = "a: &a [x]\n" + "".join(f"{two}: &{two} [{f'*{one}, ' * 9}]\n" for one, two in _NEXT.items())
+MERGED = "a: &a {x: 1}\n" + "".join(f"{two}: &{two} {{<<: [*{one}, *{one}]}}\n" for one, two in _NEXT.items())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("seconds: 1\nthreshold: " + "[" * 200_000, "'threshold' in {file}, line 2, is a list"),
+        ("threshold: " + "{a: " * 50_000, "'threshold' in {file}, line 1, is a mapping"),
+        ("[" * 200_000, "holds a list"),
+        ("seconds: 1\nresult: 2024-13-45", "'result' in {file}, line 2, is '2024-13-45', which is no timestamp"),
+        ("result: 2024-02-30 25:61:00", "line 1, is '2024-02-30 25:61:00', which is no timestamp"),
+        ("threshold: " + "9" * 5000, "'threshold' in {file}, line 1, is '9999"),
+        ("threshold: 0x" + "f" * 5000, "threshold in {file}, line 1, is a int that is too long to be shown"),
+        ("threshold: " + "9" * 4000, "threshold in {file}, line 1, is 9999"),
+        ("display: " + "9" * 4000, "display in {file}, line 1, is 9999"),
+        ("threshold: !!int x", "is 'x', which is no int"),
+        ("threshold: !!python/object/apply:os.system [ls]", "is a list"),
+        ("threshold: !!python/name:os.system ''", "which is no "),
+        ("threshold: !!timestamp x", "is 'x', which is no timestamp"),
+        ("threshold: !!bool x", "is 'x', which is no bool"),
+        ("threshold: &a 0.4\nseconds: *a", "'seconds' in {file}, line 2, is an alias"),
+        (BOMB, "'a' in {file}, line 1, is a list"),
+        (MERGED, "'a' in {file}, line 1, is a mapping"),
+        ("? [a, b]\n: 1", "{file}, line 1, has a key that is no word"),
+        ("seconds: 1\n---\nseconds: 2", "line 2, begins a second document"),
+        ("seconds: 1\ntreshold: 0.4", "{file}, line 2, has the unknown key 'treshold'; did you mean threshold?"),
+        ("k" * 900 + ": 1", "has the unknown key"),
+        ("# " + "x" * 1_000_001, "is larger than 1 MB"),
+        ("result: \"\\ud800\"", "which is no path"),
+        ("stop: .inf", "stop in {file}, line 1, is inf"),
+    ],
+)  # fmt: skip
+def test_no_file_costs_more_than_a_sentence_with_file_line_and_key(tmp_path: Path, content: str, told: str):
+    config = tmp_path / "c.yaml"
+    config.write_text(content)
+    with pytest.raises(UserError) as error:
+        settings.load({}, str(config), {})
+    sentence = str(error.value)
+    assert told.replace("{file}", str(config)) in sentence
+    assert len(sentence) < 800
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("content", ["", "---\n", "# nothing\n", "~\n", "\ufeffseconds: 1\n", "seconds: 1\n...\n"])
+def test_what_says_nothing_else_is_no_fault(tmp_path: Path, content: str):
+    config = tmp_path / "c.yaml"
+    config.write_text(content, "utf-8")
+    assert settings.load({}, str(config), {}) == Settings()
+
+
+@pytest.mark.parametrize("given", ["9" * 5000, "-" + "9" * 5000, "x" * 100_000])
+def test_a_value_that_is_too_long_is_told_in_short(given: str):
+    with pytest.raises(UserError) as error:
+        settings.load({"threshold": given}, None, {})
+    assert len(str(error.value)) < 300
+    with pytest.raises(UserError):
+        settings.count(given, "-k")
+    with pytest.raises(UserError):
+        settings.fraction(given, "--rate")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("FACE_CLASSIFIER_TRESHOLD", "did you mean FACE_CLASSIFIER_THRESHOLD?"),
+        ("FACE_CLASSIFIER_MODEL", "did you mean FACE_CLASSIFIER_MODELS?"),
+        ("FACE_CLASSIFIER_XYZZY_PLUGH_12345", "there are FACE_CLASSIFIER_THRESHOLD, "),
+    ],
+)
+def test_a_misspelt_variable_is_told_as_a_misspelt_key_is(name: str, meant: str):
+    with pytest.raises(UserError, match=f"the unknown variable '{name}'") as error:
+        settings.load({}, None, {name: "1"})
+    assert meant in str(error.value)
+
+
+def test_the_variables_that_other_rooms_read_are_known():
+    environ = {"FACE_CLASSIFIER_MODELS": "x", "FACE_CLASSIFIER_TEST_DATA": "x", "FACE": "x"}
+    assert settings.load({}, None, environ) == Settings()
