@@ -19,6 +19,7 @@ from conftest import Gallery, rows_of
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Face, Frame, Image, Match, cut
 from face_classifier.files import content_hash
+from face_classifier.names import shown
 from face_classifier.picture import read_picture
 from face_classifier.rooted import PART
 from face_classifier.stock import UNKNOWNS
@@ -86,9 +87,10 @@ def test_two_unknown_faces_that_look_alike_make_a_new_person(stocked: Gallery) -
     assert folders == ["person_01", "person_01", "unknowns"]
 
 
-def test_the_picture_is_three_boxes_wide_and_high(gallery: Gallery, faces: dict[str, Face]) -> None:
-    gallery.see(BIDEN)
-    box = faces[BIDEN].box
+def test_the_picture_is_three_boxes_wide_and_high(gallery: Gallery) -> None:
+    (sighting,) = gallery.see(BIDEN)
+    box = sighting.box
+    assert box is not None
     assert cv2.imread(str(gallery.picture(UNKNOWNS))).shape == (3 * box.height, 3 * box.width, 3)
 
 
@@ -724,7 +726,7 @@ def test_names_that_are_not_utf8_are_told_and_left_alone(stocked: Gallery, name:
         pytest.skip("this file system admits UTF-8 names only")
     assert len(stocked.look()) == 3
     assert len(stocked.problems) == 2
-    assert all("not UTF-8" in problem and problem.isprintable() for problem in stocked.problems)
+    assert all("not UTF-8" in problem and shown(problem).isprintable() for problem in stocked.problems)
     assert os.path.exists(os.fsdecode(folder + b"/" + name))
 
 
