@@ -15,15 +15,16 @@ from face_classifier.faces import Detection, Face, Frame
 _Plan = TypeVar("_Plan")
 _PATIENCE = 0.1  # seconds between two looks at whether to stop
 
-Detect = Callable[[Frame], list[Detection]]
+Search = Callable[[], list[Detection]]
 
 
 class Ahead(Generic[_Plan]):
     """Analyses the frames of one source with ``workers`` threads; iterate inside a ``with``.
 
-    ``detect`` and ``encode`` run in the workers, several frames at a time, and may depend on their argument alone.
-    ``plan`` runs in the iterating thread, frame after frame; it says what of a frame is to be encoded. So what comes
-    out does not depend on the number of workers. An error in any thread is raised where it is iterated, once the frames
+    ``search`` runs in the decoding thread, frame after frame; it says how a frame is to be searched. That and
+    ``encode`` run in the workers, several frames at a time, and may depend on nothing else. ``plan`` runs in the
+    iterating thread, frame after frame; it says what of a frame is to be encoded. So what comes out does not depend on
+    the number of workers. An error in any thread is raised where it is iterated, once the frames
     before it are finished.
     """
 
@@ -31,8 +32,7 @@ class Ahead(Generic[_Plan]):
         self,
         frames: Callable[[threading.Event], Iterator[Frame]],
         stopping: threading.Event,
-        moved: Callable[[Frame], bool],
-        detect: Detect,
+        search: Callable[[Frame], Search | None],
         plan: Callable[[Frame, list[Detection]], _Plan],
         encode: Callable[[_Plan], list[Face]],
         *,
@@ -41,11 +41,11 @@ class Ahead(Generic[_Plan]):
     ) -> None:
         """``frames`` is given an event that tells it to end; ``stopping`` is the user's wish to.
 
-        ``moved``: whether to search a frame, else it has the faces of the last that was; called in frame order.
+        ``search``: what finds the faces of a frame; None: it has the faces of the last frame that was searched.
 
         ``depth``: how many frames may wait for a result at each stage; 0 for live sources, where the newest counts.
         """
-        self._frames, self._moved, self._detect, self._plan, self._encode = frames, moved, detect, plan, encode
+        self._frames, self._search, self._plan, self._encode = frames, search, plan, encode
         self._stopping, self._depth = stopping, depth
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
         self._queue: queue.Queue[tuple[Frame, Future[list[Detection]] | None] | BaseException | None]
@@ -73,8 +73,8 @@ class Ahead(Generic[_Plan]):
     def _submit_all(self) -> None:
         found: Future[list[Detection]] | None = None
         for frame in self._frames(self._closing):
-            if frame.due and (self._moved(frame) or found is None):
-                found = self._pool.submit(self._detect, frame)
+            if frame.due and (search := self._search(frame)):
+                found = self._pool.submit(search)
             if not self._put((frame, found if frame.due else None)):
                 return
 

@@ -14,7 +14,7 @@ from face_classifier.detect import HogDetector, YuNet, search_around
 from face_classifier.emotion import EmotionEngine, make_emotions
 from face_classifier.encode import DlibEncoder, ResNetEncoder
 from face_classifier.errors import SetUpError, UserError
-from face_classifier.faces import Box, Detection, Encoding, Face, Image, Provenance
+from face_classifier.faces import Box, Detection, Encoding, Face, Image, Provenance, Search
 from face_classifier.mmod import Mmod
 from face_classifier.quality import assess, inside
 from face_classifier.sface import SFaceEncoder
@@ -84,6 +84,11 @@ class Engine:
         size = max(1, round(width * self._ratio)), max(1, round(height * self._ratio))
         smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return self._search(np.asarray(smaller, np.uint8), image, thorough)
+
+    def search(self, image: Image, how: Search) -> list[Detection]:
+        """The faces in a BGR picture as of ``detect``."""
+        found = [] if how is Search.NONE else self.detect(image, thorough=how is Search.THOROUGH)
+        return found or (self.detect(image, thorough=True) if how is Search.KEEN else [])
 
     def _search(self, smaller: Image, image: Image, thorough: bool) -> list[Detection]:
         found = self._detector.detect(smaller, thorough=thorough)

@@ -18,7 +18,8 @@ from face_classifier import draw
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import StoppedError, UserError
 from face_classifier.explain import Near, to_averages
-from face_classifier.faces import Detection, Face, Frame, Image, Match, Seen, Sighting, cut
+from face_classifier.faces import Detection, Face, Frame, Image, Match, Search, Seen, Sighting, cut
+from face_classifier.follow import Searches
 from face_classifier.frames import open_source
 from face_classifier.galleries import Gallery, opened, people_of, photo_reader_of, threshold_of
 from face_classifier.picture import Picture
@@ -271,12 +272,13 @@ class _Session:
             frames = Frames(source.name)
             seen: list[Seen] = []
             words = HINTS[NO_FACE]
+            searches = Searches(still=True)
             try:
                 for frame in source.frames(sampling, start, self._stopping, between=self._window is not None):
                     if frame.due:
                         seen = []
                         with frames.step():
-                            seen, words = self._look(frame)
+                            seen, words = self._look(frame, searches.next(frame))
                         self._observer.analysed(frame, self._people)
                     if self._window:
                         self._window.show(replace(frame, image=with_words(frame.image, words)), seen)
@@ -287,9 +289,9 @@ class _Session:
             if failure := frames.failure():
                 self._observer.problem(failure)
 
-    def _look(self, frame: Frame) -> tuple[list[Seen], str]:
+    def _look(self, frame: Frame, how: Search) -> tuple[list[Seen], str]:
         """Gather the view that a frame shows, if any; returns the face if it is good, and what the person should do."""
-        detections = self._engine.detect(frame.image)
+        detections = self._engine.search(frame.image, how)
         number, reason = judge(frame.image, detections)
         if reason:
             self._refuse(frame.source, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,15 @@ class Frame:
             raise ValueError(f"a frame needs a contiguous uint8 picture (height, width, 3), not {dtype} {shape}")
         if self.time.tzinfo is None:
             raise ValueError("a frame needs a time with a time zone")
+
+
+class Search(Enum):
+    """How a picture is searched for faces."""
+
+    NONE = "none"  # not at all
+    USUAL = "usual"
+    KEEN = "keen"  # thoroughly, if the usual search finds nothing
+    THOROUGH = "thorough"  # for small faces, too
 
 
 @dataclass(frozen=True, eq=False)

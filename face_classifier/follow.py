@@ -6,6 +6,7 @@ is made in that very frame.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.faces import Box, Detection, Frame, Image
+from face_classifier.faces import Box, Detection, Frame, Image, Search
+from face_classifier.source import SAME_TIME
 
 Grey = npt.NDArray[np.float32]
 
@@ -30,6 +32,7 @@ _SURE_OVERLAP = 0.5
 # 1 in 100 would); one face in consecutive frames of video does in 99 %, in frames .2 s apart in 87 %.
 _SURE_LIKENESS = 0.8
 _BETTER = 1.5  # times the quality of the best view so far
+_KEEN, _THOROUGH = 2.0, 4.0  # seconds, the source's clock: least time between two such searches
 _MEMORY = 0.5  # seconds for which a face that is not found may still be the same when it is found again
 # A cut changes what is where and the colours, motion mostly the one, light and flashes mostly the other. Limits for the
 # overlap and the correlation of two pictures were found on half of the people: `benchmarks/identity.md`.
@@ -77,6 +80,40 @@ class _Shot:
         alike = _likeness(self.places, before.places)
         least, more = _OTHER_PLACES
         return changed > _OTHER_COLOURS and alike < min(_SAME_PLACES, least + more * changed)
+
+
+class Searches:
+    """Tells how to search each analysed frame of a source, by its picture and the source's clock alone.
+
+    The first is searched thoroughly, so photos are. Then, if anything has moved since, one is every two seconds if no
+    face is found in it or a cut came before, and every four seconds in any case: a thorough search costs up to ten
+    usual ones.
+    """
+
+    def __init__(self, *, still: bool) -> None:
+        """``still``: search frames, too, in which nothing has moved."""
+        self._scene = None if still else StillScene()
+        self._keen_at = self._thorough_at = -math.inf  # seconds, of the latest
+        # Since the latest thorough one:
+        self._moved = self._cut = False
+        self._shot: _Shot | None = None  # of the last frame in which anything moved
+
+    def next(self, frame: Frame) -> Search:
+        """How to search the next frame."""
+        small = _reduced(frame.image, _CELLS)
+        moved = self._scene is None or self._scene.moved(small)
+        if moved:
+            shot = _Shot.of(small)
+            self._cut = self._cut or (self._shot is not None and shot.is_cut_from(self._shot))
+            self._shot, self._moved = shot, True
+        now = frame.position + SAME_TIME
+        if not self._moved or now < self._keen_at + _KEEN:
+            return Search.USUAL if moved else Search.NONE
+        self._keen_at = frame.position
+        if now < self._thorough_at + _THOROUGH and not self._cut:
+            return Search.KEEN
+        self._thorough_at, self._moved, self._cut = frame.position, False, False
+        return Search.THOROUGH
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,8 +17,8 @@ from face_classifier.ahead import Ahead
 from face_classifier.classify import Classifier, Plan
 from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
-from face_classifier.faces import PICTURE_SUFFIXES, Detection, Face, Frame, Seen, Sighting
-from face_classifier.follow import StillScene
+from face_classifier.faces import PICTURE_SUFFIXES, Detection, Face, Frame, Search, Seen, Sighting
+from face_classifier.follow import Searches
 from face_classifier.frames import Source, find_sources, open_source
 from face_classifier.galleries import Observer as LongObserver
 from face_classifier.galleries import (
@@ -192,15 +192,14 @@ class _Run:
         """Classify one source to its end. Raises UserError if it fails."""
         settings = self._settings
         sampling = Sampling(settings.seconds, settings.skip, settings.stop)
-        scene, frames = StillScene(), Frames(path)
+        searches, frames = Searches(still=self._as_ever or settings.search_still), Frames(path)
         self._classifier.begin(None if self._as_ever else settings.refresh)
         with open_source(path) as source:
             sampling, start = as_first_seen(source, sampling, self._store)
             ahead = Ahead(
                 lambda closing: source.frames(sampling, start, closing, between=settings.display),
                 self._stopping,
-                moved=lambda frame: self._as_ever or settings.search_still or scene.moved(frame.image),
-                detect=lambda frame: self._detect(frame, frames),
+                search=lambda frame: self._search(frame, searches.next(frame), frames),
                 plan=self._classifier.plan,
                 encode=lambda plan: self._encode(plan, frames),
                 workers=int(settings.workers),
@@ -215,10 +214,16 @@ class _Run:
             if failure := frames.failure():
                 self._observer.problem(failure)
 
-    def _detect(self, frame: Frame, frames: Frames) -> list[Detection]:
-        with frames.step():
-            return self._engine.detect(frame.image)
-        return []
+    def _search(self, frame: Frame, how: Search, frames: Frames) -> Callable[[], list[Detection]] | None:
+        if how is Search.NONE:
+            return None
+
+        def search() -> list[Detection]:
+            with frames.step():
+                return self._engine.search(frame.image, Search.USUAL if self._as_ever else how)
+            return []
+
+        return search
 
     def _encode(self, plan: Plan, frames: Frames) -> list[Face]:
         with frames.step(begins=False):

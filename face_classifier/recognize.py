@@ -18,7 +18,7 @@ from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import UserError
 from face_classifier.explain import Near, to_averages
 from face_classifier.faces import ENCODING_SIZE, Box, Emotion, Encoding, Face
-from face_classifier.follow import Follower
+from face_classifier.follow import Follower, Searches
 from face_classifier.frames import Source, open_source
 from face_classifier.galleries import Gallery, people_of, threshold_of, whole_gallery
 from face_classifier.people import PersonDB
@@ -135,13 +135,13 @@ class Tracks:
 def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.Event, observer: Observer) -> Tracks:
     """The faces that a source shows."""
     sampling = Sampling(_BURST_EVERY, stop=_BURST) if source.live else Sampling(_EVERY)
-    follower, numbers = Follower(0.0), TrackNumbers(people.threshold)
+    searches, follower, numbers = Searches(still=True), Follower(0.0), TrackNumbers(people.threshold)
     tracks, frames = Tracks(), Frames(source.name)
     observer.opened(source, sampling)
     try:
         for frame in source.frames(sampling, source.start, stopping):
             with frames.step():
-                followed = follower.follow(frame, engine.detect(frame.image))
+                followed = follower.follow(frame, engine.search(frame.image, searches.next(frame)))
                 faces = engine.encode(frame.image, [one.detection for one in followed])
                 here: set[int] = set()
                 for one, face in zip(followed, faces, strict=True):

@@ -135,9 +135,9 @@ class TestSavings:
         searched: list[Image] = []
         detect = Engine.detect
 
-        def counted(self: Engine, image: Image) -> list[Detection]:
+        def counted(self: Engine, image: Image, **wishes: bool) -> list[Detection]:
             searched.append(image)
-            return detect(self, image)
+            return detect(self, image, **wishes)
 
         monkeypatch.setattr(Engine, "detect", counted)
         run(tmp_path, tmp_path / "door.mp4", seconds=0.0)
@@ -145,6 +145,36 @@ class TestSavings:
         assert first["frame"] == 20
         assert [line["frame"] for line in later if line["face"] != first["face"]] == [25]  # a second later
         assert len(searched) < 15
+
+
+class TestSmallFaces:
+    @pytest.fixture
+    def hall(self, tmp_path: Path, closeups: dict[str, Image]) -> Path:
+        """Three seconds of 1280 x 720 pixels; two people walk through from .8 s on, with faces of 32 pixels."""
+        path = tmp_path / "hall.mp4"
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 5, (1280, 720))
+        for number in range(15):
+            view = np.full((720, 1280, 3), 110, np.uint8)
+            for across, name in ((200, "obama.jpg"), (800, "biden.jpg")) if number >= 4 else ():
+                left = across + 4 * number
+                view[300:396, left : left + 96] = cv2.resize(closeups[name], (96, 96), interpolation=cv2.INTER_AREA)
+            writer.write(view)
+        writer.release()
+        return path
+
+    def test_they_are_found_in_a_video_within_two_seconds_of_the_last_thorough_search(
+        self, tmp_path: Path, hall: Path
+    ) -> None:
+        for workers in (1, 3):
+            run(tmp_path / str(workers), hall, seconds=0.4, workers=workers, quality=0.0)
+        found = [(line["position"], line["box"][3] // 640) for line in lines(tmp_path / "1")]
+        assert found == [(2.0, 0), (2.0, 1)]
+        assert (tmp_path / "3" / "lines.jsonl").read_bytes() == (tmp_path / "1" / "lines.jsonl").read_bytes()
+
+    def test_they_are_found_in_photos(self, tmp_path: Path, wide_view: Image) -> None:
+        cv2.imwrite(str(tmp_path / "hall.png"), cv2.resize(wide_view, (1920, 1080), interpolation=cv2.INTER_AREA))
+        run(tmp_path, tmp_path / "hall.png", quality=0.0)
+        assert len(lines(tmp_path)) == 12
 
 
 class TestEndings:
@@ -155,12 +185,12 @@ class TestEndings:
         calls = 0
         usual = getattr(Engine, stage)
 
-        def failing(self: Engine, image: Image, *rest: Any) -> Any:
+        def failing(self: Engine, image: Image, *rest: Any, **wishes: bool) -> Any:
             nonlocal calls
             calls += 1
             if calls == 3:
                 raise ZeroDivisionError(stage)
-            return usual(self, image, *rest)
+            return usual(self, image, *rest, **wishes)
 
         monkeypatch.setattr(Engine, stage, failing)
         ended = run(tmp_path, short_clip, workers=1, observer=(observer := Observer()))
@@ -184,10 +214,10 @@ class TestEndings:
         cv2.imwrite(str(photo), closeups["obama.jpg"][:200])
         usual = getattr(Engine, stage)
 
-        def failing(self: Engine, image: Image, *rest: Any) -> Any:
+        def failing(self: Engine, image: Image, *rest: Any, **wishes: bool) -> Any:
             if len(image) == 200:
                 raise MemoryError
-            return usual(self, image, *rest)
+            return usual(self, image, *rest, **wishes)
 
         monkeypatch.setattr(Engine, stage, failing)
         ended = run(tmp_path, photo, short_clip, observer=(observer := Observer()))
