@@ -128,6 +128,19 @@ class TestBounds:
         (tmp_path / name).write_bytes(make())
         assert re.search(told, read_in_child(tmp_path / name))
 
+    def test_an_animation_of_huge_frames_is_told_before_one_is_decoded(self, tmp_path: Path) -> None:
+        frames = [Pillow.new("P", (8, 8), number) for number in range(50)]
+        for frame in frames:
+            frame.putpalette(range(256))
+        file = io.BytesIO()
+        frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+        content = file.getvalue()
+        (tmp_path / "a.gif").write_bytes(content[:6] + struct.pack("<HH", 10_000, 10_000) + content[10:])
+        began = time.process_time()
+        with pytest.raises(UserError, match="10000 x 10000 pixels, and no video of more than 36 megapixels is read"):
+            open_source(str(tmp_path / "a.gif"))
+        assert time.process_time() - began < 2
+
     def test_a_file_that_keeps_its_reader_busy_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         content = png(8, 8, 8, 0)
         (tmp_path / "a.png").write_bytes(content[:33] + chunk(b"prVt", b"") * 1_000_000 + content[33:])
