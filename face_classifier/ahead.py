@@ -38,13 +38,16 @@ class Ahead(Generic[_Plan]):
         *,
         workers: int,
         depth: int,
+        idle: Callable[[], None] = lambda: None,
     ) -> None:
         """``frames`` is given an event that tells it to end; ``stopping`` is the user's wish to.
 
         ``search``: what finds the faces of a frame; None: it has the faces of the last frame that was searched.
 
         ``depth``: how many frames may wait for a result at each stage; 0 for live sources, where the newest counts.
+        ``idle``: called in the iterating thread ten times a second while no frame comes.
         """
+        self._idle = idle
         self._frames, self._search, self._plan, self._encode = frames, search, plan, encode
         self._stopping, self._depth = stopping, depth
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
@@ -93,6 +96,7 @@ class Ahead(Generic[_Plan]):
             try:
                 item = self._queue.get(timeout=_PATIENCE)
             except queue.Empty:
+                self._idle()
                 continue
             if item is None:
                 return

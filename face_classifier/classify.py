@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from face_classifier.engine import Engine
-from face_classifier.faces import Detection, Encoding, Face, Frame, Seen, Sighting
+from face_classifier.faces import Detection, Encoding, Face, Frame, Image, Match, Seen, Sighting
 from face_classifier.follow import Followed, Follower
 from face_classifier.people import PersonDB
-from face_classifier.store import FoldersChangedError, ReadPhoto, Store
+from face_classifier.retry import DiskError, Held, Patience
+from face_classifier.store import FoldersChangedError, ReadPhoto, Store, face_picture, name_of
 from face_classifier.tracks import Track
 
 _T = TypeVar("_T")
 _REMEMBERED = 1000  # tracks whose person is remembered while their face is not in view
+_NO_IMAGE: Image = np.zeros((1, 1, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,21 @@ class Plan:
     met: bool  # some of them are in the store already
 
 
+class _Waiting(NamedTuple):
+    """A face that is still to be kept."""
+
+    frame: Frame  # without its image
+    face: Face
+    order: int  # of the face in its frame
+    track: int | None  # the store's
+    picture: bytes  # PNG
+
+
 class Classifier:
     """Places and keeps the faces of frames in a result folder.
 
-    Frame after frame: `plan`, then `encode` in any thread, then `place`; plans may run ahead of places.
+    Frame after frame: `plan`, then `encode` in any thread, then `place`; plans may run ahead of places. While the
+    patience is ``holding``, faces that the disk refuses are recognised and held in memory until `keep_held`.
     """
 
     def __init__(
@@ -44,8 +60,12 @@ class Classifier:
         empty: Callable[[], PersonDB],
         *,
         quality: float = 0.0,
+        patience: Patience | None = None,
     ) -> None:
-        """``empty``: makes a gallery of nobody; ``quality``: of the poorest face to be kept, 0 to 1."""
+        """``empty``: makes a gallery of nobody; ``quality``: of the poorest face to be kept, 0 to 1.
+
+        ``patience``: the one that the store was given.
+        """
         self._engine = engine
         self._store = store
         self._read_photo = read_photo
@@ -56,13 +76,20 @@ class Classifier:
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
         self._met: dict[int, Track] = {}  # by the store's number: tracks of an earlier run
         self._apart: set[tuple[int, int]] = set()  # tracks of this source that shared a frame
+        self._unsaved: set[tuple[int, int]] = set()  # those that the store does not know yet
+        self._patience = patience
+        self._next_track = 0
+        self._held: Held[_Waiting] = Held("faces", self._keep_one_held, patience.tell if patience else lambda _: None)
+        self._held_ever = 0  # faces
+        self._late: list[Sighting] = []  # what became of faces that were held
         self.look()
         self.begin(None)
 
     def look(self) -> list[Sighting]:
         """Take the folders as they are now; returns every face."""
-        self.people = self._empty()
+        self._stale = True  # as long as this fails
         faces = {sighting.id: sighting for sighting in self._store.look(self._read_photo)}
+        self.people = self._empty()
         for sighting in faces.values():
             self.people.add(sighting)
         for track, other in self._store.refused_tracks():
@@ -72,7 +99,10 @@ class Classifier:
             self.people.disown(name, encoding)
         for one, other in self._apart:
             self.people.apart(one, other)
-        self._known = {track: faces[old.id] for track, old in self._known.items() if old.id in faces}
+        self._known = {
+            track: faces.get(old.id, old) for track, old in self._known.items() if old.id in faces or not old.kept
+        }
+        self._stale = False
         return list(faces.values())
 
     def begin(self, refresh: float | None) -> None:
@@ -82,7 +112,7 @@ class Classifier:
         """
         self._follower = Follower(refresh or 0.0, self._quality)
         self._follows = refresh is not None
-        self._next_track = self._store.first_track()
+        self._next_track = max(self._next_track, self._store.first_track())
         self._tracks.clear()
         self._met.clear()
         self._apart.clear()
@@ -121,7 +151,7 @@ class Classifier:
         decided = {*plan.encode, *(number for number, sighting in same.items() if sighting)}
         self._set_apart([face for number, face in enumerate(plan.faces) if face.sure or number in decided])
         for number, face in zip(plan.encode, encoded, strict=True):
-            kept = self._on_folders_as_they_are(partial(self._keep, plan, face, number))
+            kept = self._keep_or_hold(plan, face, number)
             if kept:
                 self._known[plan.faces[number].track] = kept[0]
             changed += kept
@@ -162,11 +192,17 @@ class Classifier:
         """Two faces in one frame are two people."""
         numbers = sorted({self._tracks[face.track].number for face in faces if face.track in self._tracks})
         new = [pair for pair in combinations(numbers, 2) if pair not in self._apart]
-        if new:
-            self._apart.update(new)
-            self._store.set_apart(new)
-            for one, other in new:
-                self.people.apart(one, other)
+        self._apart.update(new)
+        self._unsaved.update(new)
+        for one, other in new:
+            self.people.apart(one, other)
+        with suppress(*([DiskError] if self._holding else [])):
+            self._save_apart()
+
+    def _save_apart(self) -> None:
+        if self._unsaved:
+            self._store.set_apart(sorted(self._unsaved))
+            self._unsaved.clear()
 
     def _seen(self, face: Followed) -> Seen:
         known = self._known.get(face.track)
@@ -176,15 +212,62 @@ class Classifier:
         return Seen(face.detection.box, known.person, known.emotion if self._engine.reads_emotion else None)
 
     def _same(self, frame: Frame, faces: Sequence[Followed]) -> dict[int, Sighting | None]:
+        if frame.fingerprint is None:
+            return {}  # a live source never shows anything again
         boxes = [face.detection.box for face in faces]
         return self._on_folders_as_they_are(partial(self._store.same, frame, boxes))
 
-    def _keep(self, plan: Plan, face: Face, number: int) -> list[Sighting]:
+    @property
+    def _holding(self) -> bool:
+        return self._patience is not None and self._patience.holding
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is something that `keep_held` is to keep."""
+        return bool(self._held or self._unsaved)
+
+    def keep_held(self) -> None:
+        """Keep the faces that are held in memory, the oldest first. Raises DiskError where the disk refuses one."""
+        self._save_apart()
+        self._held.flush()
+
+    def late(self) -> list[Sighting]:
+        """What became of faces that were held, each told once."""
+        late, self._late = self._late, []
+        return late
+
+    def give_up(self) -> None:
+        """Forget the faces that are held, which is told."""
+        self._held.give_up()
+
+    def _keep_or_hold(self, plan: Plan, face: Face, number: int) -> list[Sighting]:
         track = self._tracks[plan.faces[number].track].number if self._follows else None
+        if not (self._holding and self._held):
+            try:
+                return self._on_folders_as_they_are(partial(self._keep, plan.frame, face, number, track))
+            except DiskError:
+                if not self._holding:
+                    raise
+        picture = face_picture(plan.frame, face)
+        frame = replace(plan.frame, image=_NO_IMAGE)
+        self._held.add(_Waiting(frame, face, number, track, picture), len(picture))
+        self._held_ever += 1
+        return [_unkept(frame, face, number, self._decide(face, track)[0], -self._held_ever)]
+
+    def _keep_one_held(self, one: _Waiting) -> None:
+        self._late += self._on_folders_as_they_are(partial(self._keep, *one))
+
+    def _decide(self, face: Face, track: int | None) -> tuple[Match, int | None]:
+        """Whose a face is, and the track that it goes on."""
         if track is not None and self.people.leaves(track, face.encoding):
             track = None
-        match = self.people.decide(face.encoding, track)
-        kept = self._store.keep(plan.frame, face, match, number, track)
+        return self.people.decide(face.encoding, track), track
+
+    def _keep(
+        self, frame: Frame, face: Face, number: int, track: int | None, picture: bytes | None = None
+    ) -> list[Sighting]:
+        match, track = self._decide(face, track)
+        kept = self._store.keep(frame, face, match, number, track, picture=picture)
         if kept.new:
             for partner in kept.sightings[1:]:
                 self.people.remove_unknown(partner)
@@ -194,6 +277,8 @@ class Classifier:
 
     def _on_folders_as_they_are(self, action: Callable[[], _T]) -> _T:
         """Do something that writes where the folders should be; if the user changed them meanwhile, look and redo."""
+        if self._stale:
+            self.look()
         for _ in range(3):
             try:
                 return action()
@@ -204,3 +289,21 @@ class Classifier:
 
 def _latest(by_track: dict[int, _T]) -> dict[int, _T]:
     return dict(list(by_track.items())[-_REMEMBERED:])
+
+
+def _unkept(frame: Frame, face: Face, order: int, match: Match, number: int) -> Sighting:
+    """A face that is recognised but not kept so far; ``number``: its id, negative."""
+    return Sighting(
+        id=number,
+        face=name_of(frame.time, order),
+        person=match.person,
+        distance=match.distance,
+        source=frame.source,
+        frame=frame.index,
+        position=frame.position,
+        time=frame.time,
+        box=frame.original(face.box),
+        quality=face.quality,
+        emotion=face.emotion,
+        kept=False,
+    )

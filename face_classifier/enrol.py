@@ -19,6 +19,7 @@ from face_classifier.engine import Engine, make_engine
 from face_classifier.errors import StoppedError, UserError
 from face_classifier.explain import Near, to_averages
 from face_classifier.faces import Detection, Face, Frame, Image, Match, Search, Seen, Sighting, cut
+from face_classifier.files import png_bytes
 from face_classifier.follow import Searches
 from face_classifier.frames import open_source
 from face_classifier.galleries import Gallery, opened, people_of, photo_reader_of, threshold_of
@@ -391,8 +392,9 @@ class _Session:
             if view.known:
                 faces.append(view.known)
             else:
+                picture = png_bytes(view.frame.image)
                 faces += self._store.keep(
-                    view.frame, view.face, Match(self._name), view.order, picture=view.frame.image, by_user=True
+                    view.frame, view.face, Match(self._name), view.order, picture=picture, by_user=True
                 ).sightings
         # The very picture may lie in a folder that is older than its table, which tells only now.
         stay.update(face.person for face in faces if face.person and self._is_anothers(face.person))

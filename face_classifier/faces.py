@@ -223,6 +223,7 @@ class Sighting:
     track: int | None = None  # faces with one number are one face over consecutive frames; None = alone
     emotion: Emotion | None = None  # None = not asked for when it was kept
     fingerprint: str | None = None  # of the source's content, as in `Frame`; None for live sources
+    kept: bool = True  # False: it is held in memory, since the disk refuses it; the id is negative
 
 
 def check_encoding(value: Any) -> Encoding:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from face_classifier import names
 from face_classifier.errors import UserError
+from face_classifier.retry import asking_the_disk
 from face_classifier.rooted import write_durably
 
 MANIFEST = ".face-classifier-album.json"  # in the folder
@@ -95,8 +96,9 @@ class Manifest:
             ) from error
 
     def save(self, root: Path) -> None:
-        """Raises OSError."""
-        write_durably(root / MANIFEST, names.json_text(self.record(), indent=1).encode())
+        """Raises DiskError, or OSError that no disk is to blame for."""
+        with asking_the_disk():
+            write_durably(root / MANIFEST, names.json_text(self.record(), indent=1).encode())
 
 
 def faces_meant(root: Path) -> dict[tuple[str, str], int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -35,6 +35,7 @@ from face_classifier.galleries import (
 from face_classifier.markers import refuse_source
 from face_classifier.people import PersonDB
 from face_classifier.rethink import rethink
+from face_classifier.retry import DiskError, Patience
 from face_classifier.rooted import FolderGoneError
 from face_classifier.settings import Settings
 from face_classifier.sinks import Captures, JsonLines, Viewer, Window
@@ -67,15 +68,17 @@ class RunResult:
 def run(settings: Settings, given: Sequence[str], stopping: threading.Event, observer: Observer) -> RunResult:
     """Classify the faces of all sources into the result folder, until their end or until ``stopping`` is set.
 
-    A source that fails is told to ``observer`` and the others go on. Raises UserError if nothing can be done at all.
+    A source that fails is told to ``observer`` and the others go on. Raises UserError if nothing can be done at all,
+    DiskError if a disk refuses what is to be written for longer than the user has patience.
     """
     check_place(settings)
     paths, failed = find_all(settings, given, observer)
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:
-        viewers, log = _open_sinks(settings, stopping, stack)
-        store = stack.enter_context(Store(Path(settings.result), writing=True))
+        patience = Patience(settings.patience, stopping, observer.problem)
+        viewers, log = _open_sinks(settings, stopping, observer, stack)
+        store = stack.enter_context(Store(Path(settings.result), writing=True, until_done=patience.until_done))
         refuse_other_encoder(settings, store)
         engine = make_engine(
             settings.engine,
@@ -88,7 +91,7 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
         if settings.threshold == "auto":
             faces = store.look(photo_reader_of(lambda: engine))
             settings = with_threshold(settings, faces, store.apart(), observer)
-        run = _Run(settings, engine, store, viewers, log, stopping, observer)
+        run = _Run(settings, engine, store, viewers, log, stopping, observer, patience)
         try:
             for path in observer.through(paths, "sources"):
                 if stopping.is_set():
@@ -98,6 +101,8 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
                         run.watch(path)
                 except FolderGoneError:
                     break  # which the end tells
+                except DiskError:
+                    raise  # the next source could not be kept either
                 except UserError as error:
                     failed += 1
                     observer.problem(str(error))
@@ -149,12 +154,12 @@ def find_all(
 
 
 def _open_sinks(
-    settings: Settings, stopping: threading.Event, stack: ExitStack
+    settings: Settings, stopping: threading.Event, observer: Teller, stack: ExitStack
 ) -> tuple[list[Viewer], JsonLines | None]:
-    log = JsonLines(Path(settings.jsonl)) if settings.jsonl else None
+    log = JsonLines(Path(settings.jsonl), observer.problem) if settings.jsonl else None
     viewers: list[Viewer] = []
     if settings.capture:
-        viewers.append(Captures(Path(settings.capture)))
+        viewers.append(Captures(Path(settings.capture), observer.problem))
     if settings.display:
         viewers.append(Window(stopping))
     for viewer in viewers:
@@ -176,12 +181,14 @@ class _Run:
         log: JsonLines | None,
         stopping: threading.Event,
         observer: Observer,
+        patience: Patience,
     ) -> None:
+        self._patience = patience
         self._settings, self._engine, self._store = settings, engine, store
         self._viewers, self._log, self._stopping, self._observer = viewers, log, stopping, observer
         read_photo = photo_reader_of(lambda: engine)
         self._classifier = Classifier(
-            engine, store, read_photo, partial(empty_gallery, settings), quality=settings.quality
+            engine, store, read_photo, partial(empty_gallery, settings), quality=settings.quality, patience=patience
         )
         self._as_ever = settings.engine == "original"  # which looks at every face of every analysed frame, once
         self._thought = monotonic()
@@ -194,7 +201,7 @@ class _Run:
         sampling = Sampling(settings.seconds, settings.skip, settings.stop)
         searches, frames = Searches(still=self._as_ever or settings.search_still), Frames(path)
         self._classifier.begin(None if self._as_ever else settings.refresh)
-        with open_source(path) as source:
+        with open_source(path) as source, self._writing_all(live=source.live):
             sampling, start = as_first_seen(source, sampling, self._store)
             ahead = Ahead(
                 lambda closing: source.frames(sampling, start, closing, between=settings.display),
@@ -204,6 +211,7 @@ class _Run:
                 encode=lambda plan: self._encode(plan, frames),
                 workers=int(settings.workers),
                 depth=0 if source.live else _AHEAD,
+                idle=self._catch_up,
             )
             self._observer.opened(source, sampling)
             try:
@@ -230,6 +238,31 @@ class _Run:
             return self._classifier.encode(plan)
         return []
 
+    @contextmanager
+    def _writing_all(self, *, live: bool) -> Iterator[None]:
+        """Within, a live source goes on while a disk refuses what is to be written; at the end all of it is written."""
+        self._patience.holding = live
+        try:
+            yield
+        finally:
+            self._patience.holding = False
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Write what is still to be written, if it may be tried now."""
+        if self._classifier.holds:
+            self._patience.write(self._keep_held)
+        for viewer in self._viewers:
+            self._patience.write(viewer.flush)
+        if self._log:
+            self._patience.write(self._log.flush)
+
+    def _keep_held(self) -> None:
+        try:
+            self._classifier.keep_held()
+        finally:
+            self._tell(self._classifier.late())
+
     def _show(self, ahead: Ahead[Plan], frames: Frames, *, live: bool) -> None:
         """Place the faces of frame after frame, and show them."""
         seen: list[Seen] = []
@@ -237,17 +270,18 @@ class _Run:
             if plan.frame.due:
                 plan = plan if faces else replace(plan, encode=[])
                 seen, changed = self._classifier.place(plan, faces)
-                self._report(changed)
+                self._tell(changed)
                 self.analysed += 1
                 self._observer.analysed(plan.frame, self._classifier.people)
             for viewer in self._viewers:
                 viewer.show(plan.frame, seen)
+            self._catch_up()
             if live and (failure := frames.first_failure()):
                 self._observer.problem(failure)
             if live and monotonic() - self._thought > self._settings.rethink:
-                self._think_again()
+                self._patience.write(self._think_again)
 
-    def _report(self, changed: Sequence[Sighting]) -> None:
+    def _tell(self, changed: Sequence[Sighting]) -> None:
         if self._log:
             self._log.tell(changed)
         tell_problems(self._store, self._observer)
@@ -257,20 +291,26 @@ class _Run:
 
         The classifier looks, too: one that decides by names which the store knows are gone would bring them back.
         """
-        self._thought = monotonic()
         sightings = self._classifier.look()
-        if self._as_ever or self._settings.online_only:
-            return sightings
-        refused = refused_pairs(self._settings, self._store, sightings)
-        rethought = rethink(sightings, self._store.apart(), refused, rule_of(self._settings))
-        if rethought.moves:
-            self._report(carry_out(rethought.moves, self._store))
-            sightings = self._classifier.look()
+        if not (self._as_ever or self._settings.online_only):
+            refused = refused_pairs(self._settings, self._store, sightings)
+            rethought = rethink(sightings, self._store.apart(), refused, rule_of(self._settings))
+            try:
+                for move in rethought.moves:
+                    self._tell(carry_out([move], self._store))
+            finally:
+                if rethought.moves:
+                    sightings = self._classifier.look()
+        self._thought = monotonic()
         return sightings
 
     def finish(self) -> list[Sighting]:
         """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
-        sightings = self._think_again()
-        self._store.write_views(sightings)
-        tell_problems(self._store, self._observer)
+        try:
+            sightings = self._think_again()
+            self._store.write_views(sightings)
+            self._catch_up()
+        finally:
+            self._classifier.give_up()
+            tell_problems(self._store, self._observer)
         return sightings

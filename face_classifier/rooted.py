@@ -361,8 +361,7 @@ class Root:
         try:
             yield
         except OSError as error:
-            error.filename, error.filename2 = str(self.path / place), None
-            raise
+            raise OSError(error.errno, error.strerror, str(self.path / place)) from error
 
     def _is_link(self, place: str) -> UserError:
         return UserError(
@@ -407,17 +406,20 @@ def write_in(folder: int, name: str, content: bytes, mode: int | None = None) ->
 
 
 def write_durably(path: Path, content: bytes, mode: int | None = None) -> os.stat_result:
-    """Write beside, fsync, rename: after a crash the file is whole or as before. Raises OSError.
+    """Write beside, fsync, rename: after a crash the file is whole or as before. Raises OSError, which names ``path``.
 
     ``mode``: of a file that is new; None: as the umask says. Returns the state of the written file. Never makes the
     folder: a folder that went away meanwhile was renamed or removed by the user.
     """
-    descriptor = os.open(path.parent, _FOLDER)
     try:
-        written, _ = write_in(descriptor, path.name, content, mode)
-        sync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path.parent, _FOLDER)
+        try:
+            written, _ = write_in(descriptor, path.name, content, mode)
+            sync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     return written
 
 

@@ -19,6 +19,7 @@ from face_classifier import names
 from face_classifier.database import open_database, open_to_read
 from face_classifier.errors import UserError
 from face_classifier.faces import Box, Emotion, Encoding, Face, check_encoding
+from face_classifier.retry import ALLOW, CHECK, ROOM, DiskError
 from face_classifier.rooted import Root, is_component
 
 TABLE = "faces.sqlite"  # in the result folder
@@ -141,6 +142,13 @@ _SELECT = (
 )
 _FLOATS = np.dtype("<f8")
 _SCORES = np.dtype("<f4")
+_CURES = {  # by what SQLite says of a disk that refuses something (Python 3.10 does not tell the code)
+    "database or disk is full": ROOM,
+    "disk I/O error": CHECK,
+    "attempt to write a readonly database": ALLOW,
+    "unable to open database file": "allow more open files (ulimit -n)",
+    "database is locked": "wait for the other program that uses it",
+}
 _ROWLESS = ("apart", "refused")
 _TABLES = (
     "faces",
@@ -172,7 +180,7 @@ def may_pass(error: Exception) -> bool:
 
 
 class Rows:
-    """The table in ``faces.sqlite``. UserError where it cannot be used once it is open."""
+    """The table in ``faces.sqlite``. UserError where it cannot be used once it is open, DiskError if only for now."""
 
     def __init__(self, root: Root, name: str, *, writing: bool) -> None:
         """Open, and when writing make, the table. A missing file that is only to be read gives an empty table.
@@ -295,10 +303,11 @@ class Rows:
         try:
             yield
         except (sqlite3.Error, ValueError) as error:
+            if str(error) in _CURES:
+                raise DiskError(self._path, str(error), _CURES[str(error)]) from error
             kind = DamagedTableError if _is_damage(error) else UserError
             raise kind(
-                f"{self._path} cannot be used ({error}); make sure that the disk is not full, or move that file away: "
-                "faces and names stay, and it is made anew"
+                f"{self._path} cannot be used ({error}); move that file away: faces and names stay, and it is made anew"
             ) from error
 
     def _execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
@@ -308,14 +317,19 @@ class Rows:
     @contextmanager
     def together(self) -> Iterator[None]:
         """All changes within become durable together, or none does."""
+        self._end()  # of one that a failing disk did not let end
         self._execute("BEGIN IMMEDIATE")
         try:
             yield
             self._execute("COMMIT")
         except BaseException:
-            if self._database.in_transaction:  # a full disk may have ended it
-                self._execute("ROLLBACK")
+            with suppress(UserError):
+                self._end()
             raise
+
+    def _end(self) -> None:
+        if self._database.in_transaction:  # a full disk may have ended it
+            self._execute("ROLLBACK")
 
     def add(self, row: Row) -> None:
         """Write a new row and give it its id."""

@@ -98,6 +98,9 @@ class Settings:
     quality: float = _setting(
         0.02, "--quality", "Keep no face of a lower quality (size, sharpness, light, wholeness, pose, score).", high=1
     )
+    patience: float = _setting(
+        60.0, "--patience", "Seconds for which files wait for a disk that is full or fails; then the run ends."
+    )
     result: str = _setting("result", "--result", "The result folder.")
     adopt: bool = _setting(False, "--adopt", "Make a result folder of one that is none yet: its subfolders are people.")
     jsonl: str | None = _setting(None, "--jsonl", "Write a JSON line to this file for each face that is kept.")

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -20,22 +21,29 @@ from face_classifier.errors import UserError
 from face_classifier.faces import EMOTIONS, Emotion, Frame, Seen, Sighting
 from face_classifier.files import png_bytes
 from face_classifier.markers import CAPTURES, is_litter, kind_of, mark, refuse_place
+from face_classifier.retry import Held, asking_the_disk
 from face_classifier.rooted import PRIVATE, Modes, Root
 
 _CAPTURE = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}(_[0-9]+)?\.png")  # as earlier versions named them, too
 _BOX = ("top", "right", "bottom", "left")
 _NOBODY = Sighting(0, "", None, None)
+_MOST_LINES = 8 << 20  # bytes of them that are held in memory while the disk takes none
 
 
 class Viewer(Protocol):
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         """A frame with the faces in it."""
 
+    def flush(self) -> None:
+        """Write what is still to be written of what was shown. Raises DiskError; then it is to be called again."""
+
     def close(self) -> None: ...
 
 
 def record(sighting: Sighting) -> dict[str, Any]:
-    """A sighting as the fields of a line: the contract's names and units; ``emotion`` only where it has one."""
+    """A sighting as the fields of a line: the contract's names and units; ``emotion`` only where it has one, ``kept``
+    only where it is not.
+    """
     fields: dict[str, Any] = {
         "source": sighting.source,
         "frame": sighting.frame,
@@ -48,6 +56,8 @@ def record(sighting: Sighting) -> dict[str, Any]:
     }
     if sighting.emotion:
         fields["emotion"] = emotion_record(sighting.emotion)
+    if not sighting.kept:
+        fields["kept"] = False
     return fields | {"fingerprint": sighting.fingerprint}
 
 
@@ -58,28 +68,47 @@ def emotion_record(emotion: Emotion) -> dict[str, Any]:
 
 
 class JsonLines:
-    """A JSON object a line for each face kept, met again, or changed; complete after every frame."""
+    """A JSON object a line for each face kept, met again, or changed; complete after every `flush`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        """``tell``: is told how many lines are lost because the disk does not take them."""
+        self._path = path
         try:
-            self._file = path.open("w", encoding="utf-8")
+            self._file = path.open("wb", buffering=0)
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}); give another file to --jsonl") from error
+        self._held: Held[bytes] = Held(f"lines of {path}", self._write, tell, _MOST_LINES)
+        self._rest = b""  # of a line of which the disk took a part
 
     def tell(self, changed: Sequence[Sighting]) -> None:
-        try:
-            write_json_lines(self._file, changed)
-            self._file.flush()
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, self._file.name) from error
+        """Take lines for `flush` to write."""
+        for sighting in changed:
+            line = json_line(sighting).encode()
+            self._held.add(line, len(line))
+
+    def flush(self) -> None:
+        """Write all lines that there are. Raises DiskError, and goes on from there the next time."""
+        self._held.flush()
+
+    def _write(self, line: bytes) -> None:
+        self._rest = self._rest or line
+        while self._rest:
+            with asking_the_disk(self._path):
+                self._rest = self._rest[self._file.write(self._rest) :]
 
     def close(self) -> None:
-        self._file.close()
+        self._held.give_up()
+        with suppress(OSError):  # of a file on another machine; what was refused was told when it was written
+            self._file.close()
+
+
+def json_line(sighting: Sighting, encoding: str = "utf-8") -> str:
+    return names.json_text(record(sighting), encoding=encoding) + "\n"
 
 
 def write_json_lines(file: TextIO, sightings: Iterable[Sighting]) -> None:
     for sighting in sightings:
-        file.write(names.json_text(record(sighting), encoding=file.encoding or "utf-8") + "\n")
+        file.write(json_line(sighting, file.encoding or "utf-8"))
 
 
 def write_csv(file: TextIO, sightings: Iterable[Sighting]) -> None:
@@ -103,7 +132,8 @@ def write_csv(file: TextIO, sightings: Iterable[Sighting]) -> None:
 class Captures:
     """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time)."""
 
-    def __init__(self, folder: Path, modes: Modes = PRIVATE) -> None:
+    def __init__(self, folder: Path, tell: Callable[[str], None], modes: Modes = PRIVATE) -> None:
+        """``tell``: is told how many captures are lost because the disk does not take them."""
         refuse_place(folder, CAPTURES, "--capture")
         try:
             self._root = Root.made(folder, modes)
@@ -117,6 +147,7 @@ class Captures:
             raise UserError(
                 f"the folder {folder} cannot be made ({error.strerror}); give another folder to --capture"
             ) from error
+        self._held: Held[tuple[str, bytes]] = Held("captures", self._write, tell)
 
     @staticmethod
     def _refuse_foreign(folder: Path) -> None:
@@ -135,14 +166,23 @@ class Captures:
         local = frame.time.astimezone()
         name = f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}.png"
         content = png_bytes(annotate(frame.image, seen))
-        if not (self._root.has_file(name) and self._root.read(name) == content):
-            self._root.write(self._root.free(name), content)
+        self._held.add((name, content), len(content))
+
+    def flush(self) -> None:
+        self._held.flush()
+
+    def _write(self, capture: tuple[str, bytes]) -> None:
+        name, content = capture
+        with asking_the_disk():
+            if not (self._root.has_file(name) and self._root.read(name) == content):
+                self._root.write(self._root.free(name), content)
 
     def problems(self) -> list[str]:
         """Sentences about what is not guaranteed in the folder, each told once."""
         return self._root.lacks()
 
     def close(self) -> None:
+        self._held.give_up()
         self._root.close()
 
 
@@ -171,6 +211,9 @@ class Window:
         pressed = cv2.waitKey(1) & 0xFF
         if pressed == ord("q") or self._is_closed():
             self._stopping.set()
+
+    def flush(self) -> None:
+        """Nothing is written."""
 
     def _is_closed(self) -> bool:
         try:

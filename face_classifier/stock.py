@@ -16,6 +16,7 @@ from face_classifier.database import SIDES
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
 from face_classifier.markers import is_litter, kind_of
+from face_classifier.retry import asking_the_disk
 from face_classifier.rooted import PART, Root, retried
 from face_classifier.rows import ASIDE, DELETED, KEPT, MISSING, REJECTED, TABLE, Row
 
@@ -172,7 +173,8 @@ def scan_folder(root: Path) -> Scan:
     """
     scan = Scan()
     try:
-        _scan_people(root, "", scan)
+        with asking_the_disk(done="read"):
+            _scan_people(root, "", scan)
     except OSError as error:
         raise UserError(
             f"the result folder {root} cannot be read ({error.strerror}); put it back, or allow it"

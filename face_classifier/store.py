@@ -14,21 +14,23 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
 from face_classifier import montages, views
 from face_classifier.errors import SetUpError, UserError
-from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Image, Match, Sighting, cut
+from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Match, Sighting, cut
 from face_classifier.files import FolderLock, content_hash, is_locked, png_bytes
 from face_classifier.markers import RESULT, mark, refuse_place
 from face_classifier.montages import Portrait
 from face_classifier.picture import check_bytes
+from face_classifier.retry import DiskError, asking_the_disk
 from face_classifier.rooted import PRIVATE, Modes, Root, retried
 from face_classifier.rows import ASIDE, DELETED, KEPT, MISSING, REJECTED, TABLE, DamagedTableError, Row, Rows, may_pass
 from face_classifier.stock import (
@@ -55,6 +57,8 @@ from face_classifier.stock import (
 )
 from face_classifier.supervise import supervised
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _NUMBERED = re.compile(r"person_([0-9]{1,9})")
 _NUMBER_MARK = "person"
 _ROOT_MARK = "root"  # the inode of the folder in which faces went missing
@@ -80,15 +84,53 @@ class Kept:
     new: bool  # False: its picture lay in the folder already
 
 
-class Store:
-    """A result folder, opened by one writing process or any number of reading ones."""
+def _at_once(action: Callable[[], _T]) -> _T:
+    return action()
 
-    def __init__(self, folder: Path, *, writing: bool, modes: Modes = PRIVATE) -> None:
+
+def _until_done(
+    method: Callable[Concatenate[Store, _P], _T],
+) -> Callable[Concatenate[Store, _P], _T]:
+    """A method of a store that writes, tried again as the store was told to where the disk refuses something.
+
+    So it raises DiskError, and what it has done by then is undone, or is what the next trial goes on with.
+    """
+
+    @wraps(method)
+    def until_done(store: Store, /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+        def attempt() -> _T:
+            try:
+                return method(store, *arguments, **named)
+            except DiskError:
+                store.check_root()  # SQLite tells a folder that is gone as a disk that fails
+                raise
+
+        return store._until_done(attempt)
+
+    return until_done
+
+
+class Store:
+    """A result folder, opened by one writing process or any number of reading ones.
+
+    What writes raises DiskError where the disk refuses it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        writing: bool,
+        modes: Modes = PRIVATE,
+        until_done: Callable[[Callable[[], Any]], Any] = _at_once,
+    ) -> None:
         """Raises UserError if the folder cannot be used, or is being written by another process.
 
-        ``modes``: of what is made in it.
+        ``modes``: of what is made in it; ``until_done``: does what it is given, again and again for as long as that
+        raises DiskError.
         """
         self.folder = folder
+        self._until_done = until_done
         self._writing = writing
         self._problems: list[str] = []
         self._told: set[str] = set()
@@ -164,6 +206,10 @@ class Store:
         """Whether a process writes to the folder now."""
         return is_locked(self._root)
 
+    def check_root(self) -> None:
+        """Raise FolderGoneError unless the folder is still where it was opened."""
+        self._root.check()
+
     def __enter__(self) -> Store:
         return self
 
@@ -180,6 +226,7 @@ class Store:
 
     # Looking: what the user made of the folder
 
+    @_until_done
     def look(self, read_photo: ReadPhoto, *, confirmed: bool = False) -> list[Sighting]:
         """Every face as it is labelled now, in the order in which they came.
 
@@ -485,6 +532,7 @@ class Store:
 
     # Keeping: what the program adds
 
+    @_until_done
     def first_start(self, fingerprint: str, start: datetime) -> datetime:
         """When a source began (UTC), as told when it was first seen: names and times stay as they were."""
         return self._rows.first_start(fingerprint, start)
@@ -522,6 +570,7 @@ class Store:
         reach = frame.tolerance + 1e-6
         return self._rows.of_source(frame.fingerprint, frame.position - reach, frame.position + reach)
 
+    @_until_done
     def reject(self, frame: Frame, detection: Detection) -> None:
         """Remember a face that is too poor to keep a picture of. Live sources never show it again: nothing to know."""
         known = (row.box for row in self._rows_at(frame) if row.state == REJECTED and row.box)
@@ -547,6 +596,7 @@ class Store:
         except (OSError, UserError):  # its folder may be a link now
             return False
 
+    @_until_done
     def keep(
         self,
         frame: Frame,
@@ -555,43 +605,45 @@ class Store:
         order: int,
         track: int | None = None,
         *,
-        picture: Image | None = None,
+        picture: bytes | None = None,
         by_user: bool = False,
     ) -> Kept:
         """Put a face where ``match`` says, durably.
 
         ``order``: number of the face in its frame, from 0, left to right; ``track``: the one that it belongs to.
-        ``picture``: what is to be kept of the frame, where that is `cut` already; ``by_user``: it is the user who says
-        whose face it is.
+        ``picture``: the `face_picture`, where the frame has only that or nothing any more; ``by_user``: it is the user
+        who says whose face it is.
         A picture that lies in the folder already, from before its row was made, is given its row instead; if the user
         deleted that one, nothing is kept. Raises FoldersChangedError if the folder or a partner is no longer where it
-        was, and OSError.
+        was, and DiskError, having kept nothing.
         """
-        content = png_bytes(cut(frame.image, face.box.grown()) if picture is None else picture)
+        content = face_picture(frame, face) if picture is None else picture
         digest = hashlib.sha256(content).hexdigest()
-        stem = _stem(frame.time, order)
+        stem = name_of(frame.time, order)
         if frame.fingerprint is not None:
             orphans = [row for row in self._rows.with_hash(digest) if row.source is None]
             if orphans:
                 return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
-        with self._as_last_seen():
+        with self._as_last_seen(), ExitStack() as undo:
             partners = self._partners(match)
             if partners and match.person is None:
-                folder = self._found_person(partners)
+                folder = self._found_person(partners, undo)
             else:
                 folder = self._folder_of(match)
-                self._carry(partners, folder)
+                self._carry(partners, folder, undo)
             file = self._free_file(folder, stem)
+            undo.callback(self._take_back, f"{folder}/{file}", len(content))
             written = self._root.write(f"{folder}/{file}", content)
-        row = Row(os.path.splitext(file)[0], folder, file, written.st_size, written.st_mtime_ns, digest)
-        _take_origin(row, frame)
-        row.placed, row.distance, row.track = None if by_user else folder, match.distance, track
-        _take_face(row, face, frame.original(face.box))
-        for partner in partners:
-            partner.distance = match.distance
-        with self._rows.together():
-            self._rows.add(row)
-            self._settle_in(partners, folder)
+            row = Row(os.path.splitext(file)[0], folder, file, written.st_size, written.st_mtime_ns, digest)
+            _take_origin(row, frame)
+            row.placed, row.distance, row.track = None if by_user else folder, match.distance, track
+            _take_face(row, face, frame.original(face.box))
+            for partner in partners:
+                partner.distance = match.distance
+            with self._rows.together():
+                self._rows.add(row)
+                self._settle_in(partners, folder)
+            undo.pop_all()  # it is done
         return Kept([_sighting(one) for one in (row, *partners)], new=True)
 
     def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
@@ -612,7 +664,8 @@ class Store:
         """
         self._root.check()
         try:
-            yield
+            with asking_the_disk():
+                yield
         except (FileNotFoundError, NotADirectoryError) as error:
             self._root.check()
             raise FoldersChangedError from error
@@ -640,27 +693,53 @@ class Store:
             raise UserError(
                 f"{self.folder / name} is a file where a folder for faces should be; move it away"
             ) from error
+        except OSError:
+            self._unmake_folder(name)  # it may be there, but is not durable
+            raise
         self._folders.add(name)
 
-    def _found_person(self, rows: Sequence[Row]) -> str:
-        """Make the folder of a new person and move faces into it."""
-        number = self._rows.mark(_NUMBER_MARK) + 1
-        while self._root.has(f"person_{number:02d}"):
+    def _found_person(self, rows: Sequence[Row], undo: ExitStack) -> str:
+        """Make the folder of a new person and move faces into it.
+
+        What the disk refused half-way goes on under the number that it took.
+        """
+        number = self._rows.mark(_NUMBER_MARK)
+        if any(row.intent != _numbered(number) for row in rows):
             number += 1
-        name = f"person_{number:02d}"
+        while self._root.has(_numbered(number)):
+            number += 1
+        name = _numbered(number)
         with self._rows.together():
             self._rows.set_mark(_NUMBER_MARK, number)
             self._intend(rows, name)
         self._make_folder(name)
-        self._move_files(rows, name)
+        undo.callback(self._unmake_folder, name)
+        self._move_files(rows, name, undo)
         return name
 
-    def _carry(self, rows: Sequence[Row], folder: str) -> None:
+    def _unmake_folder(self, name: str) -> None:
+        with suppress(OSError):
+            self._root.remove_folder(name)  # only if it is empty
+            self._folders.discard(name)
+
+    def _take_back(self, place: str, size: int) -> None:
+        """Remove a picture that was written but has no row: nobody else can have put one of that size there since."""
+        with suppress(OSError):
+            state = self._root.state(place)
+            if state and state.st_size == size:
+                self._root.remove(place)
+
+    def _move_back(self, place: str, origin: str) -> None:
+        with suppress(OSError):
+            if not self._root.has(origin):
+                self._root.rename(place, origin)
+
+    def _carry(self, rows: Sequence[Row], folder: str, undo: ExitStack) -> None:
         """Move faces into a folder that is there."""
         if rows:
             with self._rows.together():
                 self._intend(rows, folder)
-            self._move_files(rows, folder)
+            self._move_files(rows, folder, undo)
 
     def _intend(self, rows: Sequence[Row], folder: str) -> None:
         """Write into the rows where their pictures will be moved: after a crash in between, it was no user who did."""
@@ -668,9 +747,11 @@ class Store:
             row.intent = folder
             self._rows.update(row)
 
-    def _move_files(self, rows: Sequence[Row], folder: str) -> None:
+    def _move_files(self, rows: Sequence[Row], folder: str, undo: ExitStack) -> None:
         for row in rows:
+            origin = _place(row)
             row.file = self._carry_file(row, folder)
+            undo.callback(self._move_back, f"{folder}/{row.file}", origin)
         for changed in {folder, *(row.folder for row in rows)}:
             self._root.sync(changed)
 
@@ -687,6 +768,7 @@ class Store:
             row.intent = None
             self._rows.update(row)
 
+    @_until_done
     def move(self, faces: Sequence[int], person: str | None, *, found: bool = False) -> list[Sighting]:
         """Move faces (ids) that the program placed: to a person, to the unknown (None), or to a new person (``found``).
 
@@ -694,21 +776,23 @@ class Store:
         Raises FoldersChangedError if one of them is no longer where it was.
         """
         rows = [self._rows.with_id(face_id) for face_id in faces]
-        with self._as_last_seen():
+        with self._as_last_seen(), ExitStack() as undo:
             for row in rows:
                 if row.state != KEPT or not self._lies(row):
                     raise FoldersChangedError
             if found:
-                folder = self._found_person(rows)
+                folder = self._found_person(rows, undo)
             else:
                 folder = self._folder_of(Match(person))
-                self._carry(rows, folder)
-        left = {row.folder for row in rows if _NUMBERED.fullmatch(row.folder)} - {folder}
-        for emptied in left if folder != UNKNOWNS else ():
-            if not self._root.names(emptied):
-                self._follow(emptied, folder)
-        with self._rows.together():
-            self._settle_in(rows, folder)
+                self._carry(rows, folder, undo)
+            left = {row.folder for row in rows if _NUMBERED.fullmatch(row.folder)} - {folder}
+            for emptied in left if folder != UNKNOWNS else ():
+                if self._root.has(f"{ASIDE}/{emptied}") and not self._root.names(emptied):
+                    undo.pop_all()  # with what was rejected moved, too, only the next look can complete it
+                    self._follow(emptied, folder)
+            with self._rows.together():
+                self._settle_in(rows, folder)
+            undo.pop_all()  # it is done
         self._tidy([], sorted(left))
         return [_sighting(row) for row in rows]
 
@@ -716,6 +800,7 @@ class Store:
         """A number from which tracks can be counted that no track has."""
         return self._rows.last_track() + 1
 
+    @_until_done
     def set_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Remember pairs of tracks that shared a frame: two faces in one frame are two people."""
         with self._rows.together():
@@ -809,7 +894,8 @@ class Store:
 
     # Views
 
-    def write_views(self, faces: Iterable[Sighting]) -> None:
+    @_until_done
+    def write_views(self, faces: Sequence[Sighting]) -> None:
         """Bring montages and pickle up to date with ``faces``, the outcome of the latest look.
 
         Raises FolderGoneError.
@@ -817,8 +903,9 @@ class Store:
         self._root.check()
         places = {face_id: (folder, file, content) for face_id, folder, file, content in self._rows.places()}
         sheets, encodings = self._views_of((self._portrait(*places[face.id], face), face.encoding) for face in faces)
-        self._write_montages(sheets)
-        self._write_pickle(encodings)
+        with asking_the_disk():
+            self._write_montages(sheets)
+            self._write_pickle(encodings)
 
     def _portrait(self, folder: str, file: str, content: str, face: Row | Sighting) -> Portrait:
         box = None if face.source is not None or is_own_cut(file) else face.box
@@ -868,7 +955,8 @@ class Store:
 
     def _write_view(self, file: str, content: bytes) -> bool:
         try:
-            self._root.write(file, content)
+            with asking_the_disk():
+                self._root.write(file, content)
         except OSError as error:
             self._problems.append(f"{self.folder / file} cannot be written ({error.strerror}) and is left out")
             return False
@@ -926,6 +1014,11 @@ def _collector_at_rest() -> Iterator[None]:
 def _place(row: Row) -> str:
     """Where its picture lay at the latest look."""
     return f"{row.folder}/{row.file}"
+
+
+def face_picture(frame: Frame, face: Face) -> bytes:
+    """What is kept of a frame: the face's box grown by one box on every side, as PNG."""
+    return png_bytes(cut(frame.image, face.box.grown()))
 
 
 def _state_in(folder: str) -> str:
@@ -993,7 +1086,11 @@ def _take_face(row: Row, face: Face, box: Box | None) -> None:
     row.quality, row.emotion = face.quality, face.emotion or row.emotion  # encoded anew, none may have been asked for
 
 
-def _stem(time: datetime, order: int) -> str:
+def _numbered(number: int) -> str:
+    return f"person_{number:02d}"
+
+
+def name_of(time: datetime, order: int) -> str:
     """The name of a face in a frame: local time, then its number from the left."""
     local = time.astimezone()
     return f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}-{order}"

@@ -331,13 +331,13 @@ def _check_log(path: Path, stock: Stock, found: _Inspection) -> None:
         found.checked[LOGS] += 1
         try:
             told = json.loads(line)
-            face, person = str(told["face"]), told["person"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+            face, person, kept = str(told["face"]), told["person"], told.get("kept", True)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             found.find(LOGS, f"{path}:{number}", "it is no line about a face")
             continue
         if face in rows:
             persons[face] = person
-        else:
+        elif kept:
             found.find(LOGS, f"{path}:{number}", f"there is no face {face}")
     gone = sum(face not in folder_of for face in persons)
     moved = sum(face in folder_of and folder_of[face] != (person or UNKNOWNS) for face, person in persons.items())

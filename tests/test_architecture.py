@@ -14,7 +14,7 @@ FLOORS = [
     line.split()
     for line in """
         errors names
-        options faces supervise rooted configfile
+        options faces supervise rooted retry configfile
         settings files database dlib_dat inference remote
         source
         containers

@@ -287,10 +287,10 @@ def test_the_result_folder_deleted_while_the_program_runs_is_one_sentence(
 ) -> None:
     keep = Store.keep
 
-    def delete_then(self: Store, *arguments: object) -> object:
+    def delete_then(self: Store, *arguments: object, **named: object) -> object:
         if result.exists():
             shutil.rmtree(result)
-        return keep(self, *arguments)  # type: ignore[arg-type]
+        return keep(self, *arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "keep", delete_then)
     ended = command(short_clip, "--result", result)
