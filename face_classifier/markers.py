@@ -21,11 +21,12 @@ _ABOUT = "Face Classifier wrote this folder, and never takes what is in it for i
 _KNOWN_BY = {MANIFEST: ALBUM, TABLE: RESULT, PICKLE: RESULT}
 _LONGEST = 4096  # bytes of a marker that are read
 _LITTER = {"thumbs.db", "desktop.ini"}  # file managers leave them in every folder
+_SIDECARS = (".xmp", ".aae")  # notes about the photo beside them, which we write, too
 
 
 def is_litter(name: str) -> bool:
-    """Whether a file is one of those that file managers leave in every folder, beside hidden ones."""
-    return name.lower() in _LITTER
+    """Whether a file is one of those that programs leave in folders of photos, beside hidden ones."""
+    return name.lower() in _LITTER or name.lower().endswith(_SIDECARS)
 
 
 def kind_of(folder: str | Path) -> str | None:

@@ -128,7 +128,7 @@ class TestFindSources:
 
     def test_files_of_no_known_format_are_counted_by_kind_with_the_first_names(self, tmp_path: Path) -> None:
         texts = [f"{number}.txt" for number in range(5)]
-        for name in ("a.jpg", *texts, "deep/b.PDF", "README", ".hidden", "Thumbs.db", "clip.thm", "BMW"):
+        for name in ("a.jpg", *texts, "deep/b.PDF", "README", ".hidden", "Thumbs.db", "a.jpg.xmp", "clip.thm", "BMW"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text("BM, as a text may begin")
         (tmp_path / "gone.png").symlink_to("nowhere")

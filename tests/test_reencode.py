@@ -18,7 +18,7 @@ from face_classifier.encode import DLIB_SPACE
 from face_classifier.errors import UserError
 from face_classifier.faces import Encoding, Face, Image, Sighting
 from face_classifier.files import FolderLock
-from face_classifier.picture import read_picture
+from face_classifier.picture import Decoded, decode
 from face_classifier.reencode import Agreement, agreement, reencode
 from face_classifier.rooted import Root
 from face_classifier.sface import SFaceEncoder
@@ -158,7 +158,7 @@ def test_a_gallery_of_sface_goes_on_with_sface_and_is_read_without_a_flag(
     people = {face.person for face in gallery.look(writing=False)}
     assert people == {"person_01", "person_02"}
     shutil.copy(photographs["obama3.jpg"], gallery.folder / "person_01" / "new.jpg")  # read, but not yet kept
-    ended = command("people", "--result", gallery.folder)
+    ended = command("people", "--matrix", "--result", gallery.folder)
     assert ended.code == 0
     (_, first, _second) = ended.out.splitlines()
     assert "3 faces" in first
@@ -222,14 +222,14 @@ def test_a_picture_that_cannot_be_read_now_is_told_and_never_compared_with_the_o
 ):
     """As on a disk with a bad block; permissions would not stop root."""
 
-    def fail(path: Path) -> np.ndarray:
+    def fail(path: Path) -> Decoded:
         if path.stem == "my own":
             raise UserError(f"{path} cannot be read")
-        return read_picture(path)
+        return decode(path)
 
     labels = state(presidents)
     with monkeypatch.context() as patch:
-        patch.setattr("face_classifier.galleries.read_picture", fail)
+        patch.setattr("face_classifier.galleries.decode", fail)
         watcher = Watcher()
         go_over(presidents, "sface", watcher)
     assert any("my own.jpg cannot be read; it is left alone" in problem for problem in watcher.problems)
