@@ -261,6 +261,8 @@ def group_album(
     rule = space.rule.stricter(_threshold(wishes, space) / space.threshold, founding)
     with ExitStack() as stack:
         shelf = stack.enter_context(Shelf(Path(wishes.out))) if wishes.out is not None else None
+        for sentence in shelf.lacks() if shelf else ():
+            observer.problem(sentence)
         aside = [Path(place) for place in (wishes.out, wishes.result) if place is not None]
         items, missing = items_of(given, shelf.root if shelf else None, aside, observer)
         keeper = shelf or Folder(Path(stack.enter_context(tempfile.TemporaryDirectory())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from face_classifier import names
 from face_classifier.errors import UserError
 from face_classifier.retry import asking_the_disk
-from face_classifier.rooted import write_durably
+from face_classifier.rooted import Root, is_component
 
 MANIFEST = ".face-classifier-album.json"  # in the folder
 _VERSION = 1
@@ -41,7 +42,8 @@ class Manifest:
     folders: dict[str, dict[str, Entry]] = field(default_factory=dict)  # the links in each, by name
     together: dict[FaceKey, str] = field(default_factory=dict)  # whose folder a face is in by the user's will
     apart: set[tuple[str, int, str]] = field(default_factory=set)  # content, face, and whose folder it is not in
-    fetched: dict[str, str] = field(default_factory=dict)  # address -> name of the file
+    # `address_key` -> name of the file; an address itself may hold what is secret
+    fetched: dict[str, str] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)  # everything else that was written: sheets, crops, the page
     inodes: dict[str, int] = field(default_factory=dict)  # of the folders, which they keep when they are renamed
     photos: dict[str, tuple[str, int]] = field(default_factory=dict)  # content -> path from here, and number of faces
@@ -63,7 +65,8 @@ class Manifest:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Manifest:
-        return cls(
+        """Raises ValueError, KeyError, TypeError or AttributeError where the record is none of a manifest."""
+        manifest = cls(
             record["finished"],
             record["numbers"],
             set(record["users"]),
@@ -73,32 +76,50 @@ class Manifest:
             },
             {(content, face): folder for content, face, folder in record["together"]},
             {(content, face, folder) for content, face, folder in record["apart"]},
-            dict(record["fetched"]),
+            {address_key(address): name for address, name in record["fetched"].items()},
             set(record["files"]),
             dict(record["inodes"]),
             {content: (path, count) for content, (path, count) in record["photos"].items()},
         )
+        manifest._check_names()
+        return manifest
+
+    def _check_names(self) -> None:
+        """Raise ValueError where a name leads out of the folder: somebody else has written it."""
+        places = [*self.users, *self.folders, *self.together.values(), *self.inodes, *self.fetched.values()]
+        places += [folder for *_, folder in self.apart]
+        places += [name for entries in self.folders.values() for name in entries]
+        places += [part for name in self.files for part in name.split("/", 1)]  # in the folder, or one below
+        for place in places:
+            if not is_component(place):
+                raise ValueError(f"it names {place!r}")
 
     @classmethod
-    def read(cls, root: Path) -> Manifest:
-        """That of the folder ``root``; an empty one where there is none. Raises UserError where it is damaged."""
-        path = root / MANIFEST
-        if not path.exists():
+    def read(cls, root: Root) -> Manifest:
+        """That of a folder; an empty one where there is none. Raises OSError, and UserError where it is damaged."""
+        path = root.path / MANIFEST
+        if root.refuse_link(MANIFEST) is None:
             return cls()
         try:
-            record = json.loads(path.read_text("utf-8"))
+            record = json.loads(root.read(MANIFEST).decode("utf-8"))
             if record["version"] > _VERSION:
                 raise UserError(f"{path} was written by a newer version of this program; use that version")
             return cls.of(record)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(
-                f"{path} is damaged, and without it nobody knows what in {root} is yours; choose another folder with -o"
+                f"{path} is damaged, and without it nobody knows what in {root.path} is yours; "
+                "choose another folder with -o"
             ) from error
 
-    def save(self, root: Path) -> None:
+    def save(self, root: Root) -> None:
         """Raises DiskError, or OSError that no disk is to blame for."""
         with asking_the_disk():
-            write_durably(root / MANIFEST, names.json_text(self.record(), indent=1).encode())
+            root.write(MANIFEST, names.json_text(self.record(), indent=1).encode())
+
+
+def address_key(address: str) -> str:
+    """By which a photo from an address is known: its SHA-256, or what is one already."""
+    return hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest() if ":" in address else address
 
 
 def faces_meant(root: Path) -> dict[tuple[str, str], int]:
@@ -106,7 +127,8 @@ def faces_meant(root: Path) -> dict[tuple[str, str], int]:
 
     Raises UserError where the manifest is damaged, OSError where the folder ``root`` cannot be read.
     """
-    manifest = Manifest.read(root)
+    with Root(root) as opened:
+        manifest = Manifest.read(opened)
     names = {folder.stat().st_ino: folder.name for folder in root.iterdir() if folder.is_dir()}
     return {
         (names.get(manifest.inodes.get(folder, 0), folder), entry.content): entry.face

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from face_classifier.errors import UserError
 
@@ -225,20 +227,35 @@ class Root:
                 os.close(descriptor)
             self._sync(above)
 
-    def write(self, place: str, content: bytes) -> os.stat_result:
+    def write(self, place: str, content: bytes, *, durable: bool = True) -> os.stat_result:
         """Write beside, fsync, rename: after a crash the file is whole or as before. Returns its state.
+
+        ``durable``: False for what is quickly made anew; after a power cut it may be empty.
 
         Never makes the folder: where it went away meanwhile, FileNotFoundError is raised, though it may have been
         renamed with the file in it.
         """
         with self._parent(place) as (folder, name):
-            written, reason = write_in(folder, name, content, self.modes.file)
+            written, reason = write_in(folder, name, content, self.modes.file, durable=durable)
             self._lack_modes(reason)
-            self._sync(folder)
+            if durable:
+                self._sync(folder)
             with self._folder(place.rpartition("/")[0]) as now:
                 if identity(os.fstat(now)) != identity(os.fstat(folder)):
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             return written
+
+    def copy(self, file: Path, place: str) -> os.stat_result:
+        """Make or replace a copy of a file from anywhere, with its mode, times and extended attributes."""
+        with file.open("rb") as source, self._parent(place) as (folder, name):
+            with _replacing(folder, name) as target:
+                shutil.copyfileobj(source, target)
+                target.flush()
+                state = os.fstat(source.fileno())
+                self._lack_modes(set_mode(target.fileno(), stat.S_IMODE(state.st_mode) & 0o777))
+                _copy_attributes(source.fileno(), target.fileno())
+                os.utime(target.fileno(), ns=(state.st_atime_ns, state.st_mtime_ns))
+            return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
     def open_own(self, place: str) -> int:
         """A descriptor, to read and write, of a file that only this program writes in place; made if it is missing.
@@ -372,12 +389,40 @@ class Root:
         return UserError(f"{place!r} is no name of something in {self.path}; look who has changed the files in it")
 
 
+def _copy_attributes(source: int, target: int) -> None:
+    """Extended ones, such as tags, where the system has them and the target takes them."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            for name in os.listxattr(source):
+                with suppress(OSError):
+                    os.setxattr(target, name, os.getxattr(source, name))
+
+
 def identity(state: os.stat_result) -> tuple[int, int]:
     """Device and inode: what a file or folder is, whatever its name."""
     return state.st_dev, state.st_ino
 
 
-def write_in(folder: int, name: str, content: bytes, mode: int | None = None) -> tuple[os.stat_result, str | None]:
+@contextmanager
+def _replacing(folder: int, name: str, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A new file beside ``name`` in an open folder, which takes its place at the end. ``mode``: less the umask."""
+    beside = f"{PART}{os.getpid()}-{threading.get_ident()}"
+    with suppress(FileNotFoundError):
+        os.unlink(beside, dir_fd=folder)  # of a killed process with the same number
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, mode, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(beside, dir_fd=folder)
+        raise
+
+
+def write_in(
+    folder: int, name: str, content: bytes, mode: int | None = None, *, durable: bool = True
+) -> tuple[os.stat_result, str | None]:
     """Replace a file in an open folder; its new content is durable, but not yet its name. Raises OSError.
 
     ``mode``: of a file that is new; None: as the umask says. Returns its state, and why it could not have its mode.
@@ -385,23 +430,13 @@ def write_in(folder: int, name: str, content: bytes, mode: int | None = None) ->
     with suppress(FileNotFoundError):
         before = os.stat(name, dir_fd=folder, follow_symlinks=False)
         mode = stat.S_IMODE(before.st_mode) if stat.S_ISREG(before.st_mode) else mode
-    beside = f"{PART}{os.getpid()}-{threading.get_ident()}"
-    with suppress(FileNotFoundError):
-        os.unlink(beside, dir_fd=folder)  # of a killed process with the same number
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
-    descriptor = os.open(beside, flags, 0o666 if mode is None else 0o600, dir_fd=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            reason = set_mode(descriptor, mode)
-            os.fsync(descriptor)
-            written = os.fstat(descriptor)
-        os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(beside, dir_fd=folder)
-        raise
+    with _replacing(folder, name, 0o666 if mode is None else 0o600) as file:
+        file.write(content)
+        file.flush()
+        reason = set_mode(file.fileno(), mode)
+        if durable:
+            os.fsync(file.fileno())
+        written = os.fstat(file.fileno())
     return written, reason
 
 

@@ -6,25 +6,28 @@ any moment the next run goes on.
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
+import stat
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from face_classifier.errors import UserError
 from face_classifier.files import FolderLock, content_hash
-from face_classifier.manifest import MANIFEST, Entry, FaceKey, Manifest
+from face_classifier.manifest import MANIFEST, Entry, FaceKey, Manifest, address_key
 from face_classifier.markers import ALBUM, refuse_place
 from face_classifier.picture import MOST_BYTES
-from face_classifier.rooted import PART, Root, write_durably
+from face_classifier.rooted import PART, Root
 
 CROPS, FETCHED = "faces", "photos"  # folders in it that are nobody's
 _NOT_OURS = -1  # for a size: a file that the user put there for a face
 # in a folder that is not ours yet: what a run that was killed at once, or the Finder, may leave
 _IGNORED = MANIFEST, ".lock", PART, ".DS_Store"
+_NO_LINKS = errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS  # exFAT, SMB, vboxsf
 _SAME_TIME = 2_000_000_000  # ns: as coarse as the times of the coarsest file system
 
 _Place = tuple[str, str]  # folder, and name in it
@@ -50,31 +53,38 @@ class Shelf:
         refuse_place(root, ALBUM, "-o")
         self.root = root
         self.is_new = not root.exists()
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            self._refuse_foreign()
-            with Root(root) as opened:
-                self._lock = FolderLock(opened, "folder", "-o")
-        except OSError as error:
-            raise UserError(f"the folder {root} cannot be used ({error.strerror}); choose another with -o") from error
-        try:
-            self._manifest = Manifest.read(root)
-            _sweep(root)
-            self._manifest.save(self.root)
-        except BaseException:
-            self._lock.release()
-            raise
+        with ExitStack() as stack:
+            try:
+                self._opened = stack.enter_context(Root.made(root))
+                self._refuse_foreign()
+                lock = FolderLock(self._opened, "folder", "-o")
+                stack.callback(lock.release)
+                self._manifest = Manifest.read(self._opened)
+                self._refuse_links()
+                self._sweep()
+                self._manifest.save(self._opened)
+            except OSError as error:
+                raise UserError(
+                    f"the folder {root} cannot be used ({error.strerror}); choose another with -o"
+                ) from error
+            self._open = stack.pop_all()
 
     def close(self) -> None:
-        self._lock.release()
+        self._open.close()
+
+    def lacks(self) -> list[str]:
+        """Sentences about what is not guaranteed in the folder, each told once."""
+        return self._opened.lacks()
 
     def discard(self, *others: str) -> None:
         """Of a folder that is new leave nothing; ``others``: names of files that the caller put there."""
         if self.is_new:
             for name in (MANIFEST, ".lock", *others):
-                (self.root / name).unlink(missing_ok=True)
-            _remove_empty(self.root / FETCHED)
-            _remove_empty(self.root)
+                with suppress(FileNotFoundError):
+                    self._opened.remove(name)
+            self._remove_empty(FETCHED)
+            if not self._opened.names():
+                self.root.rmdir()
 
     def __enter__(self) -> Shelf:
         return self
@@ -83,25 +93,47 @@ class Shelf:
         self.close()
 
     def _refuse_foreign(self) -> None:
-        if not (self.root / MANIFEST).exists() and any(not name.startswith(_IGNORED) for name in os.listdir(self.root)):
+        if not self._opened.has(MANIFEST) and any(not name.startswith(_IGNORED) for name in self._opened.names()):
             raise UserError(
                 f"the folder {self.root} is not empty and no album of this program; choose another or a new one with -o"
             )
+
+    def _refuse_links(self) -> None:
+        """Raise UserError where a folder that the program writes into is a link."""
+        for folder in (CROPS, FETCHED, *self._manifest.folders, *self._manifest.users):
+            self._opened.refuse_link(folder)
+
+    def _sweep(self) -> None:
+        """Remove what a killed run has left half written, or it would seem to be the user's."""
+        for folder in ("", *self._folders(), CROPS, FETCHED):
+            if not folder or self._opened.has_folder(folder):
+                for name in self._opened.names(folder):
+                    if name.startswith(PART):
+                        self._opened.remove(f"{folder}/{name}" if folder else name)
+
+    def _make_folder(self, name: str) -> None:
+        """Unless it is there. Raises UserError where a link is in its place."""
+        if not self._opened.has_folder(name):
+            self._opened.make_folder(name)
+
+    def _remove_empty(self, name: str) -> None:
+        if self._opened.has_folder(name) and not self._opened.names(name):
+            self._opened.remove_folder(name)
 
     # Photos from addresses
 
     def kept(self, address: str) -> Path | None:
         """The photo that was fetched from an address, if it is still there."""
-        name = self._manifest.fetched.get(address)
-        path = self.root / FETCHED / name if name is not None else None
-        return path if path is not None and path.is_file() else None
+        name = self._manifest.fetched.get(address_key(address))
+        there = name is not None and self._opened.has_folder(FETCHED) and self._opened.has_file(f"{FETCHED}/{name}")
+        return self.root / FETCHED / name if name is not None and there else None
 
     def keep(self, address: str, name: str, content: bytes) -> Path:
         """Store a fetched photo under a name that nobody else has. Raises OSError."""
-        (self.root / FETCHED).mkdir(exist_ok=True)
-        self._manifest.fetched[address] = name
-        self._manifest.save(self.root)
-        write_durably(self.root / FETCHED / name, content)
+        self._make_folder(FETCHED)
+        self._manifest.fetched[address_key(address)] = name
+        self._manifest.save(self._opened)
+        self._opened.write(f"{FETCHED}/{name}", content)
         return self.root / FETCHED / name
 
     # What the user made of it
@@ -387,7 +419,7 @@ class Shelf:
         while True:
             self._manifest.numbers += 1
             name = f"person_{self._manifest.numbers:02}"
-            if name not in taken and not os.path.lexists(self.root / name):
+            if name not in taken and not self._opened.has(name):
                 return name
 
     def fill(
@@ -414,12 +446,12 @@ class Shelf:
             for folder in [*before, *(folder for folder in plan if folder not in before)]
         }
         manifest.finished = False
-        self._manifest.save(self.root)
+        self._manifest.save(self._opened)
         try:
             manifest.folders = self._carry_out(plan, before)
             manifest.inodes = {folder: (self.root / folder).stat().st_ino for folder in plan}
             for folder in before.keys() - plan.keys() - manifest.users:
-                _remove_empty(self.root / folder)
+                self._remove_empty(folder)
         except OSError as error:
             raise UserError(
                 f"{error.filename} cannot be written ({error.strerror}); try --copies, or another -o"
@@ -435,12 +467,12 @@ class Shelf:
         for folder, old in before.items():
             for name, entry in old.items():
                 if plan.get(folder, {}).get(name, (None,))[0] != entry:
-                    self._remove(self.root / folder / name, entry)
+                    self._remove(f"{folder}/{name}", entry)
         for folder in plan:
-            (self.root / folder).mkdir(exist_ok=True)
+            self._make_folder(folder)
         return {
             folder: {
-                name: entry if photo is None else self._put(self.root / folder / name, entry, photo)
+                name: entry if photo is None else self._put(f"{folder}/{name}", entry, photo)
                 for name, (entry, photo) in entries.items()
             }
             for folder, entries in plan.items()
@@ -474,28 +506,47 @@ class Shelf:
             plan[name] = entry, path
         return plan
 
-    def _put(self, path: Path, entry: Entry, photo: Path) -> Entry:
+    def _put(self, place: str, entry: Entry, photo: Path) -> Entry:
         """Make the link or the copy unless something is there; returns it as it is then."""
+        root, path = self._opened, self.root / place
         if entry.link is not None:
-            if not os.path.lexists(path):
-                path.symlink_to(entry.link)
+            if not root.has(place):
+                self._link(place, entry.link)
             return entry
-        if not os.path.lexists(path) or (_is_as_written(path, entry) and _differs(entry, photo)):
-            beside = path.with_name(f"{PART}{os.getpid()}")
-            shutil.copy2(photo, beside)
-            beside.replace(path)
-        elif not _is_ours(path, entry):
+        if not root.has(place) or (_is_as_written(path, entry) and _differs(entry, photo)):
+            state = root.copy(photo, place)
+        elif _is_ours(path, entry):
+            state = path.stat(follow_symlinks=False)
+        else:
             return entry
-        state = path.stat()
         return entry._replace(size=state.st_size, mtime=state.st_mtime_ns)
 
-    def _remove(self, path: Path, entry: Entry) -> None:
+    def _link(self, place: str, target: str) -> None:
+        try:
+            self._opened.make_link(place, target)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            raise UserError(
+                f"the link {self.root / place} cannot be made, since the file system there has no links "
+                f"({error.strerror}); give --copies, or choose another place with -o"
+            ) from error
+
+    def _remove(self, place: str, entry: Entry) -> None:
         """A link that leads where the program's did, or a copy that nobody touched."""
-        if path.is_symlink():
-            if entry.link is not None and os.readlink(path) == entry.link:
-                path.unlink()
-        elif entry.link is None and _is_ours(path, entry):
-            path.unlink()
+        state = self._state(place)
+        if state is not None and stat.S_ISLNK(state.st_mode):
+            if entry.link is not None and self._opened.link(place) == entry.link:
+                self._opened.remove(place)
+        elif state is not None and entry.link is None and _is_ours(self.root / place, entry):
+            self._opened.remove(place)
+
+    def _state(self, place: str) -> os.stat_result | None:
+        """Of what is in a folder that may be gone."""
+        try:
+            return self._opened.state(place)
+        except NotADirectoryError:
+            return None
 
     def write(self, files: Sequence[tuple[str, Callable[[], bytes]]], tell: Callable[[str], None]) -> None:
         """Write these files (path in the folder, and what makes the content), and remove those that were written before
@@ -504,33 +555,33 @@ class Shelf:
         These can all be made anew, so that only what differs is written. Raises UserError.
         """
         manifest = self._manifest
-        users = {name for name, _ in files if name not in manifest.files and (self.root / name).exists()}
+        users = {name for name, _ in files if name not in manifest.files and self._opened.has(name)}
         for name in sorted(users):
             tell(
                 f"{self.root / name} is not of this program's making and is left alone; move it away to have it written"
             )
         ours = {name: content for name, content in files if name not in users}
         before, manifest.files = manifest.files, manifest.files | ours.keys()
-        self._manifest.save(self.root)
+        self._manifest.save(self._opened)
         try:
             for name, content in ours.items():
-                self._write(self.root / name, content())
+                self._write(name, content())
             for name in before - ours.keys():
-                (self.root / name).unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    self._opened.remove(name)
         except OSError as error:
             raise UserError(
                 f"{error.filename} cannot be written ({error.strerror}); choose another place with -o"
             ) from error
         manifest.files = set(ours)
         manifest.finished = True
-        self._manifest.save(self.root)
+        self._manifest.save(self._opened)
 
-    def _write(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(exist_ok=True)
-        if not path.is_file() or path.read_bytes() != content:
-            beside = path.with_name(f"{PART}{os.getpid()}")
-            beside.write_bytes(content)
-            beside.replace(path)
+    def _write(self, name: str, content: bytes) -> None:
+        if folder := name.rpartition("/")[0]:
+            self._make_folder(folder)
+        if not (self._opened.has_file(name) and self._opened.read(name) == content):
+            self._opened.write(name, content, durable=False)
 
 
 def _once(moves: Iterable[tuple[Entry, _Place | None, _Place]]) -> list[tuple[Entry, _Place | None, _Place]]:
@@ -560,18 +611,6 @@ def _is_as_written(path: Path, entry: Entry) -> bool:
     except FileNotFoundError:
         return False
     return (state.st_size, state.st_mtime_ns) == (entry.size, entry.mtime)
-
-
-def _sweep(root: Path) -> None:
-    """Remove what a killed run has left half written, or it would seem to be the user's."""
-    for path in [*root.glob(f"{PART}*"), *root.glob(f"*/{PART}*")]:
-        if not path.parent.is_symlink():
-            path.unlink(missing_ok=True)
-
-
-def _remove_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def usable(name: str) -> str:

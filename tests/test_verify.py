@@ -20,7 +20,7 @@ from face_classifier import galleries
 from face_classifier.engine import Engine
 from face_classifier.faces import Frame, Image
 from face_classifier.manifest import Manifest
-from face_classifier.rooted import PART
+from face_classifier.rooted import PART, Root
 from face_classifier.rows import ASIDE
 from face_classifier.stock import Stock
 from face_classifier.store import Store
@@ -507,7 +507,7 @@ def test_of_a_folder_that_is_no_result_folder_none_is_made(
 
 
 def test_an_album_is_told_to_be_none(tmp_path: Path, command: Command) -> None:
-    Manifest().save(tmp_path)
+    Manifest().save(Root(tmp_path))
     before = state(tmp_path)
     assert "is a sorted album and no result folder" in command("verify", "--result", tmp_path).err
     assert state(tmp_path) == before
