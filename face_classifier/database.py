@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 
 from face_classifier.errors import UserError
@@ -20,7 +21,8 @@ def open_database(root: Root, name: str, *, timeout: float = 5.0) -> sqlite3.Con
     UserError where it or one of its ``SIDES`` is a link, has another name elsewhere, or was made by somebody to have
     SQLite remove another file.
     """
-    os.close(root.open_own(name))
+    if root.check_own(name) is None:
+        os.close(root.open_own(name))
     database = _opened(root, name, "mode=rw", timeout)
     try:
         database.execute("PRAGMA secure_delete = ON")
@@ -45,13 +47,14 @@ def open_to_read(root: Root, name: str) -> sqlite3.Connection | None:
 
 
 def _opened(root: Root, name: str, mode: str, timeout: float = 5.0) -> sqlite3.Connection:
-    before = _check(root, name)
+    look = root.check_own if mode == "mode=rw" else root.refuse_link  # to read is no harm to the other names of a file
+    before = _check(root, name, look)
     address = f"{(root.real / name).as_uri()}?{mode}"
     database = sqlite3.connect(address, timeout, uri=True, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA trusted_schema = OFF")
         database.execute("PRAGMA user_version").fetchone()  # the file is opened only when it is read
-        if _check(root, name) != before:
+        if _check(root, name, look) != before:
             raise UserError(f"{root.path / name} was replaced while it was being opened; run it again")
     except BaseException:
         database.close()
@@ -59,11 +62,11 @@ def _opened(root: Root, name: str, mode: str, timeout: float = 5.0) -> sqlite3.C
     return database
 
 
-def _check(root: Root, name: str) -> tuple[int, int] | None:
-    """Device and inode of the file, once it and those beside it are nobody else's. Raises UserError, OSError."""
-    state = root.check_own(name)
+def _check(root: Root, name: str, look: Callable[[str], os.stat_result | None]) -> tuple[int, int] | None:
+    """Device and inode of the file, once it and those beside it are no one else's. Raises UserError, OSError."""
+    state = look(name)
     for side in SIDES:
-        root.check_own(f"{name}{side}")
+        look(f"{name}{side}")
     journal = f"{name}-journal"
     with suppress(FileNotFoundError):
         if root.has(journal) and root.read(journal).endswith(_SUPER_JOURNAL):

@@ -15,7 +15,7 @@ from face_classifier.errors import UserError
 from face_classifier.faces import Image
 from face_classifier.rooted import UNSUPPORTED, Root
 
-_LOCK = ".lock"
+LOCK = ".lock"
 _BLOCK = 1 << 20  # bytes
 # Of all settings the fastest on faces, and smaller than OpenCV's own: 9 ms and 350 kB for a face of 300 pixels, not
 # 11 ms and 510 kB.
@@ -57,7 +57,7 @@ class FolderLock:
 
     def __init__(self, root: Root, what: str = "result folder", flag: str = "--result") -> None:
         """Raises UserError naming the process that holds the folder, what it is, and the flag that chooses another."""
-        self._descriptor = root.open_own(_LOCK)
+        self._descriptor = root.open_own(LOCK)
         try:
             self._take(root, what, flag)
             os.ftruncate(self._descriptor, 0)
@@ -91,10 +91,10 @@ class FolderLock:
 
 def is_locked(root: Root) -> bool:
     """Whether a process writes to a folder now. For an instant this holds the lock itself, as readers may together."""
-    if root.check_own(_LOCK) is None:
+    if root.check_own(LOCK) is None:
         return False
     with suppress(FileNotFoundError):
-        descriptor = root.open_to_read(_LOCK)
+        descriptor = root.open_to_read(LOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -18,12 +18,14 @@ import cv2
 import numpy as np
 
 from face_classifier import names
+from face_classifier.database import open_database
 from face_classifier.engine import Engine
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Image, check_encoding
 from face_classifier.files import content_hash
 from face_classifier.frames import Found, look_through
 from face_classifier.picture import check_bytes, decode
+from face_classifier.rooted import PRIVATE, Root
 from face_classifier.source import unreadable
 from face_classifier.spaces import SPACES
 from face_classifier.supervise import supervised
@@ -257,7 +259,7 @@ class PhotoIndex:
         """``path`` None: in memory; ``space``: of the encodings. Raises UserError where the file cannot be used."""
         self._path, self._space = path, space
         with self._telling():
-            self._database = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None)
+            self._database = _open_index(path) if path else sqlite3.connect(":memory:", isolation_level=None)
         try:
             with self._telling():
                 self._prepare()
@@ -271,7 +273,6 @@ class PhotoIndex:
             raise UserError(f"the index {self._path} was written by a newer version of this program; use that version")
         if version == 0 and self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise UserError(f"{self._path} is a database of another program; name another file with --index")
-        self._database.execute("PRAGMA secure_delete = ON")  # no face of a deleted photo stays in the file
         if version == 0:
             self._database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
         self._database.execute("SELECT content, space, how FROM photos LIMIT 0")
@@ -454,6 +455,17 @@ class PhotoIndex:
                 )
             }
         return [Photo(name, content, *photos[content]) for name, content in contents.items() if content in photos]
+
+
+def _open_index(path: Path) -> sqlite3.Connection:
+    """Raises sqlite3.Error, UserError."""
+    try:
+        with Root(path.parent, PRIVATE) as root:
+            return open_database(root, path.name, timeout=_PATIENCE)
+    except UserError as error:
+        raise UserError(f"{error}, or name another file with --index") from error
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error.strerror)) from error
 
 
 _VERSION = 1

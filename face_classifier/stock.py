@@ -15,6 +15,7 @@ from face_classifier import montages, views
 from face_classifier.database import SIDES
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
+from face_classifier.files import LOCK
 from face_classifier.markers import is_litter, kind_of
 from face_classifier.retry import asking_the_disk
 from face_classifier.rooted import PART, Root, retried
@@ -112,7 +113,7 @@ class Stock:
 def refuse_links(root: Root) -> None:
     """Raise UserError where something that the program itself makes in a result folder is a link."""
     for name in sorted(root.names()):
-        if name in (*_OURS, UNKNOWNS, ASIDE) or montages.MONTAGE.fullmatch(name):
+        if name in (*_OURS, LOCK, UNKNOWNS, ASIDE) or montages.MONTAGE.fullmatch(name):
             root.refuse_link(name)
 
 
