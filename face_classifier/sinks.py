@@ -133,13 +133,15 @@ class Captures:
     """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time)."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None], modes: Modes = PRIVATE) -> None:
-        """``tell``: is told how many captures are lost because the disk does not take them."""
+        """``tell``: is told what the file system cannot do, and how many captures are lost because it takes none."""
         refuse_place(folder, CAPTURES, "--capture")
         try:
             self._root = Root.made(folder, modes)
             try:
                 self._refuse_foreign(folder)
                 mark(self._root, CAPTURES)
+                for sentence in self._root.lacks():
+                    tell(sentence)
             except BaseException:
                 self._root.close()
                 raise
@@ -176,10 +178,6 @@ class Captures:
         with asking_the_disk():
             if not (self._root.has_file(name) and self._root.read(name) == content):
                 self._root.write(self._root.free(name), content)
-
-    def problems(self) -> list[str]:
-        """Sentences about what is not guaranteed in the folder, each told once."""
-        return self._root.lacks()
 
     def close(self) -> None:
         self._held.give_up()

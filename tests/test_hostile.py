@@ -288,7 +288,7 @@ def test_files_of_an_album_that_are_links_are_replaced_and_not_followed(
 
 def test_captures_follow_no_link(outside: Path, tmp_path: Path, frame: Callable[..., Frame]) -> None:
     folder = tmp_path / "captures"
-    captures = Captures(folder)
+    captures = Captures(folder, pytest.fail)
     shown = frame(OBAMA)
     local = shown.time.astimezone()
     name = f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}.png"
