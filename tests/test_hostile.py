@@ -295,6 +295,7 @@ def test_captures_follow_no_link(outside: Path, tmp_path: Path, frame: Callable[
     (folder / name).symlink_to(outside / "victim.txt")
     before = tree(outside)
     captures.show(shown, [Seen(Box(10, 60, 60, 10), "Ann")])
+    captures.flush()
     captures.close()
     assert tree(outside) == before
     assert len(list(folder.glob("*.png"))) == 2
