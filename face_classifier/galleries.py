@@ -24,6 +24,7 @@ from face_classifier.people import PersonDB, by_person
 from face_classifier.picture import decode, read_picture
 from face_classifier.replay import Replayed, replay
 from face_classifier.rethink import Move, rethink
+from face_classifier.rooted import MODES
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, of_gallery
 from face_classifier.store import FoldersChangedError, ReadPhoto, Store
@@ -406,7 +407,7 @@ def open_existing(settings: Settings, *, writing: bool) -> Store:
     """A result folder that is there; one that is not is told by UserError, and not made."""
     if writing:
         check_result_folder(Path(settings.result))
-    return Store(Path(settings.result), writing=writing)
+    return Store(Path(settings.result), writing=writing, modes=MODES[settings.mode])
 
 
 @contextmanager
@@ -419,7 +420,9 @@ def opened(
     """
     if make:
         check_place(settings)
-    with Store(Path(settings.result), writing=True) if make else open_existing(settings, writing=writing) as store:
+    if make:
+        made = Store(Path(settings.result), writing=True, modes=MODES[settings.mode])
+    with made if make else open_existing(settings, writing=writing) as store:
         whole = _whole(settings, store, observer)
         yield store, whole
         if writing:

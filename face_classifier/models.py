@@ -15,7 +15,7 @@ from pathlib import Path
 from face_classifier.errors import SetUpError, UserError
 from face_classifier.fetch import Package, cache_folder, download, storing
 from face_classifier.files import content_hash
-from face_classifier.rooted import write_durably
+from face_classifier.rooted import PRIVATE, write_durably
 
 FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched first
 _BUILDERS = 1  # counted up when graphs.py builds other graphs of the same files
@@ -163,8 +163,8 @@ def graph(name: str) -> Path:
         content = model.build(find(model.weights))
         with storing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, content)
-            write_durably(_note(path), sha256(content).hexdigest().encode())
+            write_durably(path, content, PRIVATE.file)
+            write_durably(_note(path), sha256(content).hexdigest().encode(), PRIVATE.file)
     return path
 
 
@@ -247,7 +247,7 @@ def _fetch(weights: Weights) -> Path:
     path = _cache() / weights.file
     with storing(path):
         _cache().mkdir(exist_ok=True)
-        write_durably(path, content)
+        write_durably(path, content, PRIVATE.file)
     return path
 
 

@@ -19,6 +19,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # names in Persian or Malayalam need them.
 _UNSEEN = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[\x00-\x1f{_UNSEEN}]")
+_SECRET = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#'\"]*@)?([^\s?#'\"]*)(?:\?[^\s'\";,)]*)?", re.IGNORECASE)
 _NOT_IN_JSON = re.compile(f"[{_UNSEEN}\ud800-\udfff]")  # others below a space are escaped by ``json``, or are its own
 
 
@@ -28,8 +29,11 @@ def in_utf8(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A text as one line that a terminal may be given: what is no UTF-8, controls and turns of direction escaped."""
-    return _CONTROL.sub(_escape, in_utf8(text))
+    """A text as one line that a terminal may be given: what is no UTF-8, controls and turns of direction escaped.
+
+    Of addresses the user's name and password are left out, and the query, which may hold a token.
+    """
+    return _CONTROL.sub(_escape, in_utf8(_SECRET.sub(r"\1\2", text)))
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -25,7 +25,7 @@ from face_classifier.faces import PICTURE_SUFFIXES, Box, Detection, Encoding, Im
 from face_classifier.files import content_hash
 from face_classifier.frames import Found, look_through
 from face_classifier.picture import check_bytes, decode
-from face_classifier.rooted import PRIVATE, Root
+from face_classifier.rooted import PRIVATE, Modes, Root
 from face_classifier.source import unreadable
 from face_classifier.spaces import SPACES
 from face_classifier.supervise import supervised
@@ -255,11 +255,14 @@ class PhotoIndex:
     was read survives a crash and a stop, and is not read again.
     """
 
-    def __init__(self, path: Path | None, space: str) -> None:
-        """``path`` None: in memory; ``space``: of the encodings. Raises UserError where the file cannot be used."""
+    def __init__(self, path: Path | None, space: str, modes: Modes = PRIVATE) -> None:
+        """``path`` None: in memory; ``space``: of the encodings; ``modes``: of a new file.
+
+        Raises UserError where the file cannot be used.
+        """
         self._path, self._space = path, space
         with self._telling():
-            self._database = _open_index(path) if path else sqlite3.connect(":memory:", isolation_level=None)
+            self._database = _open_index(path, modes) if path else sqlite3.connect(":memory:", isolation_level=None)
         try:
             with self._telling():
                 self._prepare()
@@ -457,10 +460,10 @@ class PhotoIndex:
         return [Photo(name, content, *photos[content]) for name, content in contents.items() if content in photos]
 
 
-def _open_index(path: Path) -> sqlite3.Connection:
+def _open_index(path: Path, modes: Modes) -> sqlite3.Connection:
     """Raises sqlite3.Error, UserError."""
     try:
-        with Root(path.parent, PRIVATE) as root:
+        with Root(path.parent, modes) as root:
             return open_database(root, path.name, timeout=_PATIENCE)
     except UserError as error:
         raise UserError(f"{error}, or name another file with --index") from error

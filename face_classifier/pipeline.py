@@ -36,7 +36,7 @@ from face_classifier.markers import refuse_source
 from face_classifier.people import PersonDB
 from face_classifier.rethink import rethink
 from face_classifier.retry import DiskError, Patience
-from face_classifier.rooted import FolderGoneError
+from face_classifier.rooted import MODES, FolderGoneError
 from face_classifier.settings import Settings
 from face_classifier.sinks import Captures, JsonLines, Viewer, Window
 from face_classifier.source import Sampling
@@ -78,7 +78,9 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
     with ExitStack() as stack:
         patience = Patience(settings.patience, stopping, observer.problem)
         viewers, log = _open_sinks(settings, stopping, observer, stack)
-        store = stack.enter_context(Store(Path(settings.result), writing=True, until_done=patience.until_done))
+        store = stack.enter_context(
+            Store(Path(settings.result), writing=True, modes=MODES[settings.mode], until_done=patience.until_done)
+        )
         refuse_other_encoder(settings, store)
         engine = make_engine(
             settings.engine,
@@ -156,10 +158,10 @@ def find_all(
 def _open_sinks(
     settings: Settings, stopping: threading.Event, observer: Teller, stack: ExitStack
 ) -> tuple[list[Viewer], JsonLines | None]:
-    log = JsonLines(Path(settings.jsonl), observer.problem) if settings.jsonl else None
+    log = JsonLines(Path(settings.jsonl), observer.problem, MODES[settings.mode]) if settings.jsonl else None
     viewers: list[Viewer] = []
     if settings.capture:
-        viewers.append(Captures(Path(settings.capture), observer.problem))
+        viewers.append(Captures(Path(settings.capture), observer.problem, MODES[settings.mode]))
     if settings.display:
         viewers.append(Window(stopping))
     for viewer in viewers:

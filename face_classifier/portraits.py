@@ -32,6 +32,7 @@ from face_classifier.photos import (
     tile_image,
 )
 from face_classifier.picture import read_picture
+from face_classifier.rooted import MODES
 from face_classifier.shelf import CROPS, FETCHED
 from face_classifier.spaces import BY_ENCODER
 
@@ -151,7 +152,7 @@ def open_gallery(
     pictures = _pictures(folder, file, observer)
     if not pictures and not file.exists():
         raise UserError(f"there is no index {file}; name a folder of photos with --gallery")
-    with PhotoIndex(file, BY_ENCODER[chosen].name) as remembered:
+    with PhotoIndex(file, BY_ENCODER[chosen].name, MODES[settings.load({}).mode]) as remembered:
         if not pictures:
             photos, failed = remembered.remembered(), []
         else:

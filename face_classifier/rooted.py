@@ -46,6 +46,7 @@ class Modes:
 
 
 PRIVATE, GROUP, USUAL = Modes(0o700, 0o600), Modes(0o770, 0o660), Modes(None, None)
+MODES = {"private": PRIVATE, "group": GROUP}  # by the word of the settings
 
 
 def may_pass(error: Exception) -> bool:
@@ -396,6 +397,16 @@ def _copy_attributes(source: int, target: int) -> None:
             for name in os.listxattr(source):
                 with suppress(OSError):
                     os.setxattr(target, name, os.getxattr(source, name))
+
+
+def open_log(path: Path, modes: Modes) -> int:
+    """A descriptor of a file that the user named, emptied, to be written in place. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        set_mode(descriptor, modes.file)
+    except FileExistsError:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    return descriptor
 
 
 def identity(state: os.stat_result) -> tuple[int, int]:

@@ -98,6 +98,12 @@ class Settings:
     quality: float = _setting(
         0.02, "--quality", "Keep no face of a lower quality (size, sharpness, light, wholeness, pose, score).", high=1
     )
+    mode: str = _setting(
+        "private",
+        "--mode",
+        "Who may read what is made: private, or group, which may write it, too; what exists keeps its mode.",
+        choices=("private", "group"),
+    )
     patience: float = _setting(
         60.0, "--patience", "Seconds for which files wait for a disk that is full or fails; then the run ends."
     )

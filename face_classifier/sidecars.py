@@ -12,6 +12,7 @@ import csv
 import hashlib
 import io
 import re
+import stat
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -109,7 +110,7 @@ def write_sidecar(photo: Path, size: Size, regions: Sequence[Region]) -> bool:
             )
         if before == content or (before is None and not seen):
             return False
-        write_durably(path, content)
+        write_durably(path, content, stat.S_IMODE(photo.stat().st_mode) & 0o666)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); check the folder and the photo") from error
     return True

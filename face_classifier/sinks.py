@@ -22,7 +22,7 @@ from face_classifier.faces import EMOTIONS, Emotion, Frame, Seen, Sighting
 from face_classifier.files import png_bytes
 from face_classifier.markers import CAPTURES, is_litter, kind_of, mark, refuse_place
 from face_classifier.retry import Held, asking_the_disk
-from face_classifier.rooted import PRIVATE, Modes, Root
+from face_classifier.rooted import PRIVATE, Modes, Root, open_log
 
 _CAPTURE = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}(_[0-9]+)?\.png")  # as earlier versions named them, too
 _BOX = ("top", "right", "bottom", "left")
@@ -70,11 +70,11 @@ def emotion_record(emotion: Emotion) -> dict[str, Any]:
 class JsonLines:
     """A JSON object a line for each face kept, met again, or changed; complete after every `flush`."""
 
-    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, tell: Callable[[str], None], modes: Modes = PRIVATE) -> None:
         """``tell``: is told how many lines are lost because the disk does not take them."""
         self._path = path
         try:
-            self._file = path.open("wb", buffering=0)
+            self._file = os.fdopen(open_log(path, modes), "wb", buffering=0)
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}); give another file to --jsonl") from error
         self._held: Held[bytes] = Held(f"lines of {path}", self._write, tell, _MOST_LINES)

@@ -20,6 +20,7 @@ from face_classifier.files import content_hash, free_name
 from face_classifier.galleries import Observer, check_result_folder, open_existing, photo_reader, tell_problems
 from face_classifier.photos import INDEX, PhotoIndex
 from face_classifier.picture import read_picture
+from face_classifier.rooted import MODES
 from face_classifier.rows import KEPT, Row
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, SPACES, Space
@@ -129,7 +130,7 @@ def _key(finding: Finding) -> tuple[str, str, str]:
 
 
 def _repair(settings: Settings, observer: Observer, found: _Inspection, *, confirmed: bool) -> None:
-    with Store(Path(settings.result), writing=True) as store:
+    with Store(Path(settings.result), writing=True, modes=MODES[settings.mode]) as store:
         store.mend()
         store.doubt(found.contents, found.encodings, found.montages)
         read_photo = _reader(settings, _space_of(store.stock().rows, settings), observer)
