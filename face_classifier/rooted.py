@@ -493,10 +493,14 @@ def set_mode(descriptor: int, mode: int | None) -> str | None:
     """Permissions of an open file or folder that was just made. Returns why the file system cannot have them."""
     if mode is None:
         return None
-    now = stat.S_IMODE(os.fstat(descriptor).st_mode)
     try:
-        if now & 0o777 != mode:
+        if (now := _mode_of(descriptor)) & 0o777 != mode:
             os.fchmod(descriptor, mode | now & stat.S_ISGID)
     except OSError as error:
         return str(error.strerror)
-    return None
+    now = _mode_of(descriptor) & 0o777
+    return None if now == mode else f"they stay {now:03o}"
+
+
+def _mode_of(descriptor: int) -> int:
+    return stat.S_IMODE(os.fstat(descriptor).st_mode)
