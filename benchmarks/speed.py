@@ -182,6 +182,74 @@ def measure_detector(detector: str, folder: str, every: float) -> Numbers:
     return {"boxes": boxes}
 
 
+def measure_small(folder: str, grid: int) -> Numbers:
+    """Faces of group photos, ``grid`` x ``grid`` of them in a picture of 12 megapixels: how many are found again.
+
+    ``usual``: at a long side of 640 pixels; ``now``: as the program searches such a picture.
+    """
+    import cv2
+    import numpy as np
+
+    from face_classifier.engine import make_engine
+
+    engine = make_engine("fast", None, 1.0, print)
+    photos = [cv2.imread(str(path)) for path in sorted(Path(folder).iterdir()) if path.suffix != ".xml"]
+    width, height = 4000 // grid, 3000 // grid
+    heights: list[int] = []
+    hits, spent = {"usual": 0, "now": 0}, {"usual": 0.0, "now": 0.0}
+    pictures = [photos[first : first + grid * grid] for first in range(0, len(photos), grid * grid)]
+    for shown in pictures:
+        picture, there = np.full((3000, 4000, 3), 110, np.uint8), []
+        for place, photo in enumerate(shown):
+            scale = min(width / photo.shape[1], height / photo.shape[0])
+            part = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:height, :width]
+            down, right = place // grid * height, place % grid * width
+            picture[down : down + part.shape[0], right : right + part.shape[1]] = part
+            there += [one.box.scaled(scale).moved(right, down).css for one in engine.detect(photo, thorough=True)]
+        heights += [bottom - top for top, _, bottom, _ in there]
+        small = cv2.resize(picture, (640, 480), interpolation=cv2.INTER_AREA)
+        for name, image, scale in (("usual", small, 6.25), ("now", picture, 1.0)):
+            before = time.process_time()
+            found = engine.detect(image)
+            spent[name] += time.process_time() - before
+            hits[name] += _matches(there, [one.scaled(scale).box.css for one in found])
+    return {
+        "faces": len(heights),
+        "height": statistics.median(heights),
+        **hits,
+        **{f"{name}_cpu_ms": 1000 * seconds / len(pictures) for name, seconds in spent.items()},
+    }
+
+
+def measure_close(folder: str) -> Numbers:
+    """Of portraits that are cut to a part of the face's height, 640 x 640: how many faces are found by it.
+
+    ``usual``: by one search of the picture as it is; ``now``: by the program.
+    """
+    import cv2
+
+    from face_classifier import models
+    from face_classifier.detect import YuNet
+    from face_classifier.engine import make_engine
+
+    engine, usual = make_engine("fast", None, 1.0, print), YuNet(models.graph("yunet"))
+    parts: dict[str, Numbers] = {}
+    for path in sorted(min(person.glob("*.jpg")) for person in Path(folder).iterdir() if person.is_dir())[::4]:
+        image = cv2.imread(str(path))
+        box = max((one.box for one in engine.detect(image)), key=lambda box: box.area, default=None)
+        if box is None or min(box.left, box.top) < 0:
+            continue
+        for part in (1.2, 1.0, 0.8, 0.6, 0.5):
+            half = round(part * box.height / 2)
+            left, top = max(0, (box.left + box.right) // 2 - half), max(0, (box.top + box.bottom) // 2 - half)
+            near = cv2.resize(image[top : top + 2 * half, left : left + 2 * half], (640, 640))
+            found = parts.setdefault(f"{part:g}", {"portraits": 0, "usual": 0, "now": 0})
+            found["portraits"] += 1
+            found["usual"] += bool(usual.detect(near))
+            found["now"] += bool(engine.detect(near))
+    return parts
+
+
 def measure_start(source: str, began: float) -> Numbers:
     """Seconds from before the process was made until its first frame was analysed, as a user starts it."""
     from face_classifier import cli, screen
@@ -300,7 +368,8 @@ def _write_three_faces(path: Path, seconds: float) -> None:
 MEASURES: dict[str, Callable[..., Numbers]] = {
     function.__name__: function
     for function in (
-        measure_run, measure_stages, measure_detector, measure_start, measure_gallery, make_gallery, make_clips,
+        measure_run, measure_stages, measure_detector, measure_small, measure_close, measure_start,
+        measure_gallery, make_gallery, make_clips,
     )
 }  # fmt: skip
 
@@ -376,7 +445,11 @@ def recall(data: Path, every: float) -> Numbers:
         )
         for detector in ("yunet", "hog")
     }
+    tell("small faces and close ones")
+    small = {f"{grid} x {grid}": measured(measure_small, folder=str(data / "groups"), grid=grid) for grid in (2, 3, 4)}
     return {
+        "small": small,
+        "close": measured(measure_close, folder=str(data / "lfw")),
         "drawn": {"faces": sum(map(len, truth.values())), **drawn},
         **{folder: _of_either(found[folder]) for folder in ("groups", "videos")},
         "negatives": {
@@ -568,7 +641,21 @@ def recall_table(found: Numbers) -> str:
     negatives = found["negatives"]
     rows.append([f"false faces in {negatives['pictures']} pictures of negatives/", 0, negatives["yunet"],
                  negatives["hog"]])  # fmt: skip
-    return table(["", "there", "YuNet (fast)", "HOG (original)"], rows)
+    found_by = table(["", "there", "YuNet (fast)", "HOG (original)"], rows)
+    small = [
+        [
+            f"{name} group photos in 12 MP, heads of {one['height']:.0f} px (median)", one["faces"],
+            f"{one['usual'] / one['faces']:.2f} ({one['usual_cpu_ms']:.0f} ms)",
+            f"{one['now'] / one['faces']:.2f} ({one['now_cpu_ms']:.0f} ms)",
+        ]
+        for name, one in found["small"].items()
+    ]  # fmt: skip
+    close = [
+        [f"the frame {part} times as high as the face", one["portraits"],
+         *(f"{one[name] / one['portraits']:.2f}" for name in ("usual", "now"))]
+        for part, one in found["close"].items() if part != "peak_mb"
+    ]  # fmt: skip
+    return found_by + "\n" + table(["recall", "faces", "one search at 640 (CPU)", "fast (CPU)"], small + close)
 
 
 def main() -> None:

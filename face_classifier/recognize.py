@@ -115,8 +115,8 @@ def recognize(settings: Settings, sources: Sequence[str], stopping: threading.Ev
             with supervised(path), open_source(path) as source:
                 tracks = watch(source, engine, people, stopping, observer)
                 if not tracks.views:
-                    hint = "come nearer, or look into the camera" if source.live else "give one with a larger face"
-                    observer.problem(f"{source.name} shows no face; {hint}")
+                    hint = "look into the camera" if source.live else "give one with a face from the front"
+                    observer.problem(f"{source.name} shows no face; {hint}, in good light and whole in the picture")
                 answers += decide(source.name, tracks, whole)
         except UserError as error:
             failed += 1

@@ -17,12 +17,15 @@ import pytest
 
 from face_classifier import enrol
 from face_classifier.engine import Engine
-from face_classifier.enrol import AWAY, BLURRED, BRIGHT, CROWD, DARK, HINTS, NO_FACE, TINY, Enrolment, judge
+from face_classifier.enrol import AWAY, BLURRED, BRIGHT, CROWD, CUT_OFF, DARK, HINTS, NO_FACE, TINY, Enrolment, judge
 from face_classifier.errors import UserError
 from face_classifier.faces import Face, Image
+from face_classifier.frames import open_source
 from face_classifier.galleries import gallery as faces_of
+from face_classifier.quality import turn
 from face_classifier.screen import Screen
 from face_classifier.settings import Settings
+from face_classifier.source import Sampling
 
 
 @pytest.fixture
@@ -214,7 +217,10 @@ def test_the_same_view_is_not_kept_twice(album: Path, tmp_path: Path, enroll):
     ("spoil", "reason"),
     [
         (lambda image: cv2.GaussianBlur(image, (0, 0), 5), BLURRED),
+        (lambda image: (image * 0.18).astype(np.uint8), DARK),
         (lambda image: (image * 0.12).astype(np.uint8), DARK),
+        (lambda image: (cv2.GaussianBlur(image, (0, 0), 5) * 0.5).astype(np.uint8), BLURRED),
+        (lambda image: cv2.resize(image[94:146, 94:146], (480, 480)), CUT_OFF),
         (lambda image: np.clip(image * 1.0 + 130, 0, 255).astype(np.uint8), BRIGHT),
         (lambda image: cv2.resize(image, (72, 72), interpolation=cv2.INTER_AREA), TINY),
         (lambda image: np.hstack([image, image]), CROWD),
@@ -228,6 +234,38 @@ def test_a_poor_picture_is_refused_with_the_reason(
     assert judge(image, engine.detect(image)) == (0, None)
     poor = np.ascontiguousarray(spoil(image))
     assert judge(poor, engine.detect(poor))[1] == reason
+
+
+def test_advice_for_real_people_names_what_was_done_to_their_pictures(lfw_portraits: list[Image], engine: Engine):
+    good = [image for image in lfw_portraits if judge(image, engine.detect(image))[1] is None]
+    assert len(good) >= 9
+
+    def near(image: Image) -> Image:
+        box = engine.detect(image)[0].box
+        half, x, y = round(0.3 * box.height), (box.left + box.right) // 2, (box.top + box.bottom) // 2
+        return cv2.resize(image[y - half : y + half, x - half : x + half], (480, 480))
+
+    for spoil, reason in (
+        (near, CUT_OFF),
+        (lambda image: (image * 0.2).astype(np.uint8), DARK),
+        (lambda image: cv2.GaussianBlur(image, (0, 0), 5), BLURRED),
+        (lambda image: cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), TINY),
+    ):
+        poor = [np.ascontiguousarray(spoil(image)) for image in good]
+        reasons = [judge(image, engine.detect(image))[1] for image in poor]
+        assert reasons.count(reason) >= 0.9 * len(good), (reason, reasons)
+
+
+def test_the_direction_to_turn_is_the_one_that_the_views_lack(data: Path, engine: Engine):
+    """A woman looks to her left at 8.6 s, and to her right at .7 s."""
+    turns = []
+    with open_source(str(data / "videos" / "webcam" / "lp_d3.mp4")) as clip:
+        for at in (8.6, 0.7):
+            frame = next(clip.frames(Sampling(0.1, skip=at), clip.start, threading.Event()))
+            turns.append(turn(engine.detect(frame.image)[0].landmarks))
+    left, right = turns
+    assert enrol._where_to_turn([left]) == "turn your head a little to your right"
+    assert enrol._where_to_turn([right]) == "turn your head a little to your left"
 
 
 def test_a_face_in_the_background_is_no_second_person(closeups: dict[str, Image], engine: Engine):
