@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import io
+import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -349,6 +351,21 @@ def _take_names_for_utf8() -> None:
         os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], {**os.environ, **printed})
 
 
+@contextmanager
+def _log_told() -> Iterator[None]:
+    """Within, what the program logs is told on stderr, such as what is being fetched."""
+    logger = logging.getLogger(__package__)
+    handler, level = logging.StreamHandler(sys.stderr), logger.level
+    handler.setFormatter(logging.Formatter("face-classifier: %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. What the user can mend is told in one sentence on stderr."""
     if arguments is None:
@@ -357,7 +374,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for names with signs that its encoding lacks
     try:
-        return _main.main(arguments, prog_name="face-classifier", standalone_mode=False) or 0
+        with _log_told():
+            return _main.main(arguments, prog_name="face-classifier", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return 2

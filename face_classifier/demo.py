@@ -24,7 +24,7 @@ SIZE = 640, 360  # width, height in pixels
 FPS = 25
 
 _PHOTOGRAPHS = Package(
-    "face_recognition", "1.3.0", "5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec", source=True
+    "face_recognition", "1.3.0", "5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec", 3, source=True
 )
 _FOLDER = "face_recognition-1.3.0/tests/test_images/"
 _BEGUN = 1_577_880_000  # 2020-01-01 12:00 UTC: the clip's modification time, which gives the faces their names

