@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -28,25 +29,33 @@ from face_classifier.store import Store
 Command = Callable[..., Ended]
 
 
-@pytest.fixture(scope="session")
-def portraits(portraits: dict[str, Image]) -> dict[str, Image]:
-    """Half as large, for speed."""
+BEGUN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
+
+
+@pytest.fixture(scope="module")
+def halved(portraits: dict[str, Image]) -> dict[str, Image]:
+    """The photographs half as large, for speed."""
     return {
         name: cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for name, image in portraits.items()
     }
 
 
+def halved_frame(name: str, position: float, fingerprint: str | None, halved: dict[str, Image]) -> Frame:
+    when = BEGUN + timedelta(seconds=position)
+    return Frame(halved[name], "clip.mp4", fingerprint, int(position), position, 0.5, when)
+
+
+@pytest.fixture
+def frame(halved: dict[str, Image]) -> Callable[..., Frame]:
+    """Frames of the smaller photographs, so that the same clip is seen again."""
+    return partial(halved_frame, halved=halved)
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, portraits: dict[str, Image], engine: Engine) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, halved: dict[str, Image], engine: Engine) -> Path:
     """Barack of two faces and one that was rejected, and an unknown face."""
-    begun = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
-    gallery = Gallery(
-        tmp_path_factory.mktemp("made") / "result",
-        engine,
-        lambda name, position, fingerprint: Frame(
-            portraits[name], "clip.mp4", fingerprint, int(position), position, 0.5, begun + timedelta(seconds=position)
-        ),
-    )
+    folder = tmp_path_factory.mktemp("made") / "result"
+    gallery = Gallery(folder, engine, partial(halved_frame, halved=halved))
     gallery.see("obama2.jpg", "obama.jpg", "obama3.jpg", "biden.jpg")
     (gallery.folder / "person_01").rename(gallery.folder / "Barack")
     with Store(gallery.folder, writing=True) as store:
