@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,16 +68,10 @@ def shows_the_same(one: bytes, other: bytes) -> bool:
 def _tile(portrait: Portrait) -> Image:
     """The face with a little around it, undistorted, with corners that tell which one is meant."""
     try:
-        photo = decode(portrait.path)
+        image, face = _own_cut(portrait.path) if portrait.box is None else _photo(portrait.path, portrait.box)
     except UserError:
         return np.zeros((_TILE, _TILE, 3), np.uint8)
-    image = photo.image
     height, width = image.shape[:2]
-    face = (
-        portrait.box.scaled(1 / photo.scale)
-        if portrait.box
-        else Box(height // 3, width - width // 3, height - height // 3, width // 3)
-    )
     window = _window(_lit(image) if portrait.box is None else (0, width, height, 0), face)
     scale = _TILE / window.width
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -86,13 +81,33 @@ def _tile(portrait: Portrait) -> Image:
     return tile
 
 
+def _own_cut(path: Path) -> tuple[Image, Box]:
+    """OpenCV reads our own cuts in half the time, and without what makes Pillow ready for all formats."""
+    image = None
+    with suppress(OSError, cv2.error):
+        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    whole = decode(path).image if image is None else np.asarray(image, np.uint8)
+    height, width = whole.shape[:2]
+    return whole, Box(height // 3, width - width // 3, height - height // 3, width // 3)
+
+
+def _photo(path: Path, box: Box) -> tuple[Image, Box]:
+    photo = decode(path)
+    return photo.image, box.scaled(1 / photo.scale)
+
+
 def _lit(image: Image) -> tuple[int, int, int, int]:
     """Top, right, bottom, left of what is not the black by which a cut is filled up where the frame ended."""
-    lit = image.max(axis=2) > 0
-    rows, columns = np.flatnonzero(lit.max(axis=1)), np.flatnonzero(lit.max(axis=0))
-    if not len(rows):
-        return 0, image.shape[1], image.shape[0], 0
-    return int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1, int(columns[0])
+    top, bottom, left, right = 0, image.shape[0], 0, image.shape[1]
+    while top < bottom - 1 and not image[top].any():
+        top += 1
+    while bottom > top + 1 and not image[bottom - 1].any():
+        bottom -= 1
+    while left < right - 1 and not image[:, left].any():
+        left += 1
+    while right > left + 1 and not image[:, right - 1].any():
+        right -= 1
+    return top, right, bottom, left
 
 
 def _window(part: tuple[int, int, int, int], face: Box) -> Box:
