@@ -150,6 +150,36 @@ def is_moving(path: str, head: bytes) -> bool:
     return False
 
 
+def is_animated_gif(path: str) -> bool:
+    """Whether a GIF has a second picture (GIF89a specification, 15 to 25), which Pillow would make room for to tell."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(10)
+            _skip_colours(file, file.read(3)[0])
+            pictures = 0
+            while pictures < 2 and (kind := file.read(1)) in (b",", b"!"):
+                if kind == b",":
+                    pictures += 1
+                    _skip_colours(file, file.read(9)[8])
+                file.seek(1, os.SEEK_CUR)
+                for _ in range(_MOST_BLOCKS):
+                    size = file.read(1)
+                    if size in (b"", b"\0"):
+                        break
+                    file.seek(size[0], os.SEEK_CUR)
+            return pictures > 1
+    except _DAMAGE:
+        return False
+
+
+def _skip_colours(file: BinaryIO, flags: int) -> None:
+    if flags & 0x80:
+        file.seek(3 << ((flags & 7) + 1), os.SEEK_CUR)
+
+
+_MOST_BLOCKS = 2_000_000  # of up to 255 bytes, of a picture in a GIF
+
+
 def _is_mp4(head: bytes) -> bool:
     return head[4:8] in _MP4_BOXES
 

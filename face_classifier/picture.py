@@ -24,7 +24,7 @@ import PIL
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageFile
 
-from face_classifier.containers import head_of, is_raw, plausible
+from face_classifier.containers import head_of, is_animated_gif, is_raw, plausible
 from face_classifier.errors import UserError
 from face_classifier.faces import Frame, Image
 from face_classifier.source import USUAL_FPS, File, Sampling, too_large, unreadable
@@ -50,7 +50,7 @@ _MOST = {
     "GIF": 100_000_000,
     "HEIF": 64_000_000,
     "JPEG": 250_000_000,  # of which libjpeg makes a quarter, or a sixteenth, without ever having the whole
-    "JPEG2000": 40_000_000,
+    "JPEG2000": 24_000_000,
     "JXL": 40_000_000,
     "MPO": 250_000_000,
     "PNG": 100_000_000,
@@ -117,6 +117,11 @@ def decode(path: Path) -> Decoded:
                 return _decoded(picture, scale)
     except UserError:
         raise
+    except Pillow.DecompressionBombError as error:
+        raise UserError(
+            f"{path} has more than {max(_MOST.values()) / 1e6:.0f} megapixels, and no picture of so many is read; "
+            "make it smaller first"
+        ) from error
     except Exception as error:  # hostile bytes make Pillow's readers raise nearly anything
         if isinstance(error, OSError) and error.errno:
             raise unreadable(str(path), error) from error
@@ -141,8 +146,8 @@ def check_bytes(path: Path) -> None:
 def is_single_picture(path: str) -> bool:
     try:
         with _opened(path) as picture:
-            return picture.format != "GIF" or not getattr(picture, "is_animated", False)
-    except UserError:
+            return picture.format != "GIF" or not is_animated_gif(path)
+    except (UserError, Pillow.DecompressionBombError):
         return True
     except Exception:  # as in `decode`
         return False
@@ -155,7 +160,7 @@ def is_single_picture(path: str) -> bool:
 def _formats() -> list[str]:
     """The names of the formats that are read. The first call takes a fifth of a second."""
     Pillow.init()
-    Pillow.MAX_IMAGE_PIXELS = None  # `_scale` knows more about a picture
+    Pillow.MAX_IMAGE_PIXELS = max(_MOST.values()) // 2  # Pillow refuses twice that; `_scale` knows more of a picture
     pi_heif.register_heif_opener(thumbnails=False)
     with suppress(ImportError):  # there is none for Python 3.10
         import pylibjxl
@@ -270,12 +275,28 @@ def _scale(picture: Pillow.Image, path: str) -> int:
         while scale < _SMALLEST and width * height * (kept + 4 / scale**2) > _MEMORY:
             scale *= 2
         most, kind = min(most, int(_MEMORY / (kept + 4 / scale**2)), _MOST_SCANNED // scans), f"{kind} in {scans} scans"
+    if kind == "JPEG2000" and (size := _bytes_of(picture)) > _MOST_JPEG2000:
+        raise UserError(
+            f"{path} has {size / 1e6:.0f} MB, and no {kind} of more than {_MOST_JPEG2000 / 1e6:.0f} MB is read; "
+            "save it as JPEG"
+        )
     if kind == "TIFF":
         bits = sum(picture.tag_v2.get(_BITS, (1,)))  # type: ignore[attr-defined]
         most = min(most, int(_MEMORY / (4 + bits / 8)))  # all of it may be one strip
     if width * height > most:
         raise too_large(path, width, height, most, kind)
     return scale
+
+
+_MOST_JPEG2000 = 30_000_000  # bytes: each takes 0.2 µs
+
+
+def _bytes_of(picture: Pillow.Image) -> int:
+    stream = picture.fp  # type: ignore[attr-defined]
+    position = stream.tell()
+    size = int(stream.seek(0, os.SEEK_END))
+    stream.seek(position)
+    return size
 
 
 def _check_exif(stream: _Patient, path: str) -> None:

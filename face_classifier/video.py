@@ -6,6 +6,7 @@ import io
 import math
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -117,6 +118,9 @@ class _Lack:
         return max(0, round((self._last - self._first) / self._step) + 1 - self._frames)
 
 
+_PATIENCE = 8.0  # seconds of a processor for reading up to the next frame
+
+
 class _Bytes(io.BufferedIOBase):
     """The content of a file, which ffmpeg reads through here: it never learns a name.
 
@@ -127,10 +131,18 @@ class _Bytes(io.BufferedIOBase):
         """``hidden``: the streams that it is to pass over."""
         self.error: OSError | None = None
         self.bytes_read = 0
+        self.be_patient()
         self._hidden = hidden
         self._file = open(path, "rb")  # noqa: SIM115
 
+    def be_patient(self) -> None:
+        """From now on, this thread may read for a while. Some of ffmpeg's readers can be led around in circles."""
+        self._until = time.thread_time() + _PATIENCE
+
     def read(self, size: int | None = -1, /) -> bytes:
+        if time.thread_time() > self._until:
+            self.error = TimeoutError()
+            return b""
         try:
             begin = self._file.tell() if self._hidden else 0
             data = self._file.read(size)
@@ -208,12 +220,14 @@ class _Capture:
         return self._capture.get(what)
 
     def set(self, what: int, value: float) -> bool:
+        self._bytes.be_patient()
         return self._capture.set(what, value)
 
     def grab(self, stopping: threading.Event | None = None) -> bool:
         """Go on to the next frame that can be decoded. False at the end, and when ``stopping`` is set."""
         failed, idle, read = 0, 0, self._bytes.bytes_read
         while not (stopping and stopping.is_set()):
+            self._bytes.be_patient()
             grabbed = self._capture.grab()
             self._check()
             if grabbed:
@@ -247,6 +261,8 @@ class _Capture:
         self._bytes.close()
 
     def _check(self) -> None:
+        if isinstance(self._bytes.error, TimeoutError):
+            raise UserError(f"{self._path} takes too long to read; convert it to MP4 if it plays elsewhere")
         if self._bytes.error:
             raise unreadable(self._path, self._bytes.error)
 

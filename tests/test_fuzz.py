@@ -106,11 +106,21 @@ def fuzz(folder: Path, first: int, last: int) -> list[str]:
     """What went wrong with the files of these numbers, made of the seeds in a folder."""
     wrong: list[str] = []
     while first < last:
-        command = [sys.executable, "-W", "ignore", __file__, folder, str(first), str(min(first + 500, last))]
+        command = [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-W",
+            "ignore",
+            __file__,
+            folder,
+            str(first),
+            str(min(first + 500, last)),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         lines = [line.split() for line in done.stdout.splitlines()]
         files = [line for line in lines if line[0] == "file"]
-        assert files, done.stderr
+        assert files, f"ended with {done.returncode} before the first file: {done.stderr}"
         sizes = [int(line[1]) // 1000 for line in lines if line[0] == "done"]
         for number, (one, file) in enumerate(zip(sizes, files, strict=False)):
             if one > MEGABYTES and (number == 0 or sizes[number - 1] <= MEGABYTES):

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms
 
-from face_classifier import picture
+from face_classifier import picture, video
 from face_classifier.engine import Engine
 from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES, RAW_SUFFIXES, Box, Detection, Image, Match
@@ -39,10 +39,12 @@ _CHILD = """
 import resource, sys
 from pathlib import Path
 from face_classifier.errors import UserError
+from face_classifier.frames import open_source
 from face_classifier.picture import _formats, decode
 _formats()
 before = resource.getrusage(resource.RUSAGE_SELF)
 try:
+    open_source(sys.argv[1])
     told = decode(Path(sys.argv[1]))
     told = f"{told.size} at 1/{told.scale}: {told.image.shape}"
 except UserError as error:
@@ -97,6 +99,18 @@ def with_scans(count: int) -> bytes:
     return content[:-2] + content[table:-2] * count + content[-2:]
 
 
+def with_a_far_part() -> bytes:
+    """A GIF of 8 x 8 pixels whose second picture lies 30,000 away, so that Pillow makes room for 900 megapixels."""
+    frames = [Pillow.new("P", (8, 8), number) for number in range(2)]
+    for frame in frames:
+        frame.putpalette(range(256))
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], disposal=2, transparency=0)
+    content = file.getvalue()
+    at = content.rindex(b",\0\0\0\0\x08\0\x08\0")
+    return content[: at + 1] + struct.pack("<HH", 30_000, 30_000) + content[at + 5 :]
+
+
 class TestBounds:
     @pytest.mark.parametrize(
         ("name", "make", "told"),
@@ -105,6 +119,7 @@ class TestBounds:
             ("deep.png", lambda: png(8100, 8100, 16, 6), r"\(8100, 8100\) at 1/2: \(4050, 4050, 3\)"),
             ("exif.jpg", lambda: with_exif_segments(1000), "66 MB of EXIF, which no camera writes; save it anew"),
             ("scans.jpg", lambda: with_scans(2000), "and no JPEG in 2011 scans of more than 2 megapixels is read"),
+            ("far.gif", with_a_far_part, r"\(8, 8\) at 1/1: \(8, 8, 3\)"),
             (
                 "panorama.jpg",
                 lambda: jpeg(Pillow.new("RGB", (20_000, 3000), "green")),
@@ -118,7 +133,7 @@ class TestBounds:
             (
                 "large.jpg",
                 lambda: jpeg(Pillow.new("L", (18_300, 13_800), "grey")),
-                "has 18300 x 13800 pixels, and no JPEG of more than 250 megapixels is read; make it smaller first",
+                "has more than 250 megapixels, and no picture of so many is read; make it smaller first",
             ),
         ],
     )
@@ -141,6 +156,23 @@ class TestBounds:
             open_source(str(tmp_path / "a.gif"))
         assert time.process_time() - began < 2
 
+    def test_jpeg_2000_that_takes_long_is_told(self, tmp_path: Path) -> None:
+        Pillow.new("RGB", (8, 8)).save(tmp_path / "a.jp2")
+        with (tmp_path / "a.jp2").open("ab") as file:
+            file.truncate(50_000_000)
+        with pytest.raises(UserError, match="has 50 MB, and no JPEG2000 of more than 30 MB is read; save it as JPEG"):
+            read_picture(tmp_path / "a.jp2")
+
+    def test_a_video_that_leads_its_reader_in_circles_is_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "a.fli").write_bytes(bytes(4) + b"\x11\xaf" + bytes(600))  # frames of no length
+        monkeypatch.setattr(video, "_PATIENCE", 0.3)
+        began = time.thread_time()
+        with pytest.raises(UserError, match="takes too long to read; convert it to MP4"):
+            open_source(str(tmp_path / "a.fli"))
+        assert time.thread_time() - began < 2
+
     def test_a_file_that_keeps_its_reader_busy_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         content = png(8, 8, 8, 0)
         (tmp_path / "a.png").write_bytes(content[:33] + chunk(b"prVt", b"") * 1_000_000 + content[33:])
@@ -159,10 +191,10 @@ class TestBounds:
             ("a.jpg", 11_800, {"progressive": True, "subsampling": 0}, 8),
             ("a.png", 10_000, {"compress_level": 1}, 2),
             ("a.tif", 10_000, {"compression": "tiff_lzw", "tiffinfo": {278: 10_000}}, 2),  # in one strip
-            ("a.webp", 7070, {"method": 0}, 1),
+            ("a.webp", 7070, {"method": 0, "quality": 30}, 1),
             ("a.avif", 8000, {"speed": 10}, 1),
-            ("a.heic", 8000, {"quality": 50}, 1),
-            ("a.jp2", 6300, {}, 1),
+            ("a.heic", 8000, {"quality": 20, "enc_params": {"preset": "ultrafast"}}, 1),
+            ("a.jp2", 4800, {"quality_mode": "rates", "quality_layers": [5]}, 1),
         ],
     )
     def test_the_largest_of_each_format_is_read(
