@@ -17,11 +17,7 @@ from face_classifier.faces import Frame, Image
 from face_classifier.source import Grid, Sampling, frame_duration
 
 _CAMERA_PATIENCE = 2.0  # seconds without a picture until a camera counts as gone
-
-
 _CAMERA_RETRY = 0.05  # seconds
-
-
 _LOOK_UP = 0.1  # seconds between two looks at ``stopping`` while a camera is silent
 
 

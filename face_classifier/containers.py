@@ -1,7 +1,7 @@
 """What the bytes of a file tell: its kind, its streams, when it was recorded, whether it is whole.
 
 Formats: MP4 and QuickTime (ISO/IEC 14496-12), Matroska (RFC 9559), AVI (RIFF, OpenDML), ASF, MPEG-TS (ISO/IEC
-13818-1), JPEG (ITU-T T.81), PNG. Whatever the bytes are, nothing raises but OSError where the file cannot be read.
+13818-1), JPEG (ITU-T T.81), PNG. Whatever the bytes are, `head_of` alone raises, where the file cannot be read.
 """
 
 from __future__ import annotations
@@ -20,14 +20,8 @@ from face_classifier.faces import RAW_SUFFIXES
 from face_classifier.source import unreadable
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-
-
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
-
-
 _JXL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
-
-
 _STILL_STARTS = (
     b"\x89PNG",
     b"\xff\xd8\xff",
@@ -37,45 +31,25 @@ _STILL_STARTS = (
     *_TIFF_STARTS,
     *_JXL_STARTS,
 )
-
-
 # Raw formats of cameras that begin in a way of their own: Fujifilm, Olympus, Panasonic, Canon's old and new, Minolta,
 # Sigma. The others are TIFF files, which only their names tell from photos.
 _RAW_STARTS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"II\x1a\0\0\0HEAP", b"\0MRM", b"FOVb")
-
-
 _STILL_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1")  # ISO/IEC 23008-12: pictures in a video's box
-
-
 _RAW_BRAND = b"crx "  # Canon's CR3
-
-
 # What an MP4 or QuickTime file begins with.
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-
-
 _MATROSKA = b"\x1a\x45\xdf\xa3"
-
-
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")  # the GUID of its header
-
-
+_MPEG_PS = b"\0\0\1\xba"  # the start code of a pack
 _HEAD = 1024  # bytes: the kind of a file shows in them
-
-
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b")) + b"\x7f"  # what no text has, in whatever encoding
-
-
 _MOST_PARTS = 10_000  # of one level: bounds the time that a file of tiny parts can take
-
-
 _DAMAGE = OSError, IndexError, ValueError, OverflowError, struct.error  # what reading by wrong sizes and places raises
-
-
 _PACKET, _SYNC = 188, 0x47  # bytes of a packet of MPEG-TS, and its first
 
 
 def head_of(path: str) -> bytes:
+    """The first kilobyte of a file, by which the functions below know it. Raises UserError where it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(_HEAD)
@@ -110,7 +84,7 @@ def shows_picture(head: bytes) -> bool:
 
 def shows_video(path: str, head: bytes) -> bool:
     """Begins as a video does, whatever its name, and holds one rather than sound alone."""
-    if head.startswith((b"GIF87a", b"GIF89a", b"\0\0\1\xba")):
+    if head.startswith((b"GIF87a", b"GIF89a", _MPEG_PS)):
         return True
     if head.startswith(b"FLV\1"):
         return bool(head[4] & 1)
@@ -123,12 +97,13 @@ def is_text(head: bytes) -> bool:
 
 
 def is_seekable(head: bytes) -> bool:
+    """Is of a kind whose seeks were seen to land where they should: MP4, QuickTime, Matroska."""
     return _is_mp4(head) or head.startswith(_MATROSKA)
 
 
 def may_jump(head: bytes) -> bool:
     """Is of a kind whose clock may jump, as in joined or broken recordings: MPEG-TS, MPEG-PS, Ogg."""
-    return _is_ts(head) or head.startswith((b"\0\0\1\xba", b"OggS"))
+    return _is_ts(head) or head.startswith((_MPEG_PS, b"OggS"))
 
 
 def is_moving(path: str, head: bytes) -> bool:
@@ -209,8 +184,6 @@ def _until(parts: Iterator[tuple[bytes, int, int]], last: bytes) -> Iterator[tup
 
 
 _MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")  # in entropy-coded data: not a stuffed byte, a restart or a filler
-
-
 _LONGEST_SCAN = 100_000_000  # bytes: no frame of a video has more, and a huge file of nothing is soon done
 
 
@@ -359,8 +332,6 @@ def _in_segment(file: BinaryIO, name: bytes) -> _Part | None:
 # Whether it is whole
 
 _WHOLES = b"mdat", b"moov", b"moof", b"AVI ", b"AVIX", _SEGMENT, bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
-
-
 _SLACK = 8  # bytes: some writers count the header of a RIFF file in its size
 
 
@@ -580,4 +551,5 @@ def _asf_date(file: BinaryIO) -> datetime | None:
 
 
 def plausible(when: datetime) -> datetime | None:
+    """A date, or None if it is before 1970 or after 2099, as devices without a clock tell it."""
     return when if 1970 <= when.year < 2100 else None

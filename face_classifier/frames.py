@@ -21,10 +21,7 @@ from face_classifier.video import VIDEO_SUFFIXES, VideoFile
 
 Source: TypeAlias = VideoFile | Camera | Picture
 
-
 _COMPANIONS = frozenset({".thm", ".lrv"})  # small copies that cameras write beside their videos
-
-
 _NAMED, _KINDS = 3, 6  # so many names a kind, and kinds, are told
 
 

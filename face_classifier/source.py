@@ -13,13 +13,8 @@ from typing import TypeVar
 from face_classifier.errors import UserError
 
 _LARGEST = 36_000_000  # pixels of a frame: 8K; of larger ones decoders keep more than fit into 1 GB
-
-
 SAME_TIME = 0.0005  # seconds: containers round their times to a millisecond
-
-
-USUAL_FPS = 25.0
-
+USUAL_FPS = 25.0  # frames a second, where a source does not tell
 
 AnyFile = TypeVar("AnyFile", bound="File")
 

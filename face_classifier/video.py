@@ -43,28 +43,15 @@ VIDEO_SUFFIXES = frozenset(
     ".mov .mp4 .mpe .mpeg .mpg .mts .mxf .ogv .rm .rmvb .ts .vob .webm .wmv .wtv .y4m".split()
 )
 
-
 _LONGEST = 10 * 365 * 86400.0  # seconds: a position beyond ten years is noise
-
-
 _SEEK_FROM = 10.0  # seconds: below, decoding costs little and keeps the frames' numbers
-
-
 _JUMP = 10.0  # seconds: a larger step of a clock that may jump is a jump, as for ffmpeg's -dts_delta_threshold
-
-
 # Bits a second: what would be less was measured with a clock that jumped. 25 h for 12 s of video are 110.
 _FEWEST_BITS = 1000.0
-
-
 # Times that OpenCV may fail to grab a frame, none of them reading on, before the file is at its end: behind a damaged
 # frame it goes on when asked again, and of what it reads at once (some kilobytes) several frames may be damaged.
 _FAILURES = 50
-
-
 _CONSTANT = 0.9  # of the steps from frame to frame must be one frame long for a constant rate
-
-
 _SEEK_AHEAD = 2.0  # seconds before the wanted time: leaves room for landing late, and for the decoder to settle
 
 
