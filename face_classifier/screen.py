@@ -265,7 +265,7 @@ def calibration_lines(calibration: Calibration, rate: float, threshold: float) -
 
 def print_statistics(sightings: Sequence[Sighting], result: str) -> None:
     """What a run prints at its end: statistics in the original program's form, of many people only their number."""
-    if len({sighting.person for sighting in sightings}) > _MOST_PEOPLE:
+    if len({sighting.person for sighting in sightings} - {None}) > _MOST_PEOPLE:
         print_lines([counts_line(sightings), f"`face-classifier people --result {result}` lists them"])
     else:
         print_lines(statistics_lines(sightings))

@@ -61,9 +61,10 @@ def people(faces: dict[str, Face]) -> Callable[[int], list[Sighting]]:
 
 
 def test_up_to_twenty_people_are_told_at_the_end_as_the_original_did(people, capsys: pytest.CaptureFixture[str]):
-    screen.print_statistics(people(20), "result")
+    unknown = replace(people(1)[0], id=99, person=None)
+    screen.print_statistics([*people(20), unknown], "result")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "20 persons, 40 known faces, 0 unknown faces"
+    assert lines[0] == "20 persons, 40 known faces, 1 unknown faces"
     assert len(lines) == 21
     assert lines[20].startswith("person_20  [ ")
 
