@@ -22,7 +22,6 @@ import pytest
 from conftest import Listener
 
 from face_classifier import pipeline
-from face_classifier.camera import Camera
 from face_classifier.faces import Face, Frame, Image, Match, Sighting
 from face_classifier.retry import DiskError, Held, Patience
 from face_classifier.settings import load
@@ -293,31 +292,10 @@ def test_every_write_that_fails_once_is_done_at_the_next_trial_exactly_once(
 # Live sources
 
 
-class Room:
-    """A camera before which one person sits, then another, for so many seconds each, and again."""
-
-    def __init__(self, views: list[Image], seconds: float) -> None:
-        self._views, self._seconds, self._began = views, seconds, time.monotonic()
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return True
-
-    def get(self, what: int) -> float:
-        return 50.0
-
-    def read(self) -> tuple[bool, Image]:
-        time.sleep(0.02)
-        number = int((time.monotonic() - self._began) / self._seconds)
-        return True, self._views[number % len(self._views)].copy()
-
-    def release(self) -> None:
-        pass
-
-
 @pytest.fixture
-def room(monkeypatch: pytest.MonkeyPatch, closeups: dict[str, Image]) -> None:
-    views = [closeups[OBAMA], closeups[BIDEN]]
-    monkeypatch.setattr(Camera.__init__, "__defaults__", (lambda number: Room(views, 1.5),))
+def room(webcam: Callable[..., None], closeups: dict[str, Image]) -> None:
+    """A camera before which one person sits, then another, and again."""
+    webcam([closeups[OBAMA], closeups[BIDEN]], 1.5)
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
