@@ -243,8 +243,7 @@ class _Log:
     def problem(self, sentence: str) -> None:
         logger.warning(names.shown(sentence))
 
-    def at_end(self, sentence: str) -> None:
-        logger.warning(sentence)
+    at_end = problem
 
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
         yield from steps

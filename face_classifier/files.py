@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -35,13 +36,10 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def free_name(path: Path) -> Path:
-    """``path``, or the same with a counter behind the stem if something is there already."""
-    candidate, count = path, 1
-    while os.path.lexists(candidate):
-        count += 1
-        candidate = path.with_name(f"{path.stem}_{count}{path.suffix}")
-    return candidate
+def time_name(time: datetime) -> str:
+    """How files are named after a time, aware: ``YYYYmmdd_HHMMSS.mmm``, local."""
+    local = time.astimezone()
+    return f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}"
 
 
 def png_bytes(image: Image) -> bytes:

@@ -420,9 +420,10 @@ def opened(
     """
     if make:
         check_place(settings)
-    if make:
-        made = Store(Path(settings.result), writing=True, modes=MODES[settings.mode])
-    with made if make else open_existing(settings, writing=writing) as store:
+        store = Store(Path(settings.result), writing=True, modes=MODES[settings.mode])
+    else:
+        store = open_existing(settings, writing=writing)
+    with store:
         whole = _whole(settings, store, observer)
         yield store, whole
         if writing:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from face_classifier.errors import UserError
-from face_classifier.files import FolderLock, content_hash
+from face_classifier.files import LOCK, FolderLock, content_hash
 from face_classifier.manifest import MANIFEST, Entry, FaceKey, Manifest, address_key
 from face_classifier.markers import ALBUM, refuse_place
 from face_classifier.picture import MOST_BYTES
@@ -26,7 +26,7 @@ from face_classifier.rooted import PART, Root
 CROPS, FETCHED = "faces", "photos"  # folders in it that are nobody's
 _NOT_OURS = -1  # for a size: a file that the user put there for a face
 # in a folder that is not ours yet: what a run that was killed at once, or the Finder, may leave
-_IGNORED = MANIFEST, ".lock", PART, ".DS_Store"
+_IGNORED = MANIFEST, LOCK, PART, ".DS_Store"
 _NO_LINKS = errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS  # exFAT, SMB, vboxsf
 _SAME_TIME = 2_000_000_000  # ns: as coarse as the times of the coarsest file system
 
@@ -79,7 +79,7 @@ class Shelf:
     def discard(self, *others: str) -> None:
         """Of a folder that is new leave nothing; ``others``: names of files that the caller put there."""
         if self.is_new:
-            for name in (MANIFEST, ".lock", *others):
+            for name in (MANIFEST, LOCK, *others):
                 with suppress(FileNotFoundError):
                     self._opened.remove(name)
             self._remove_empty(FETCHED)

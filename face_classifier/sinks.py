@@ -19,7 +19,7 @@ from face_classifier import names
 from face_classifier.draw import annotate
 from face_classifier.errors import UserError
 from face_classifier.faces import EMOTIONS, Emotion, Frame, Seen, Sighting
-from face_classifier.files import png_bytes
+from face_classifier.files import png_bytes, time_name
 from face_classifier.markers import CAPTURES, is_litter, kind_of, mark, refuse_place
 from face_classifier.retry import Held, asking_the_disk
 from face_classifier.rooted import PRIVATE, Modes, Root, open_log
@@ -165,10 +165,8 @@ class Captures:
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         if not frame.due or not seen:
             return
-        local = frame.time.astimezone()
-        name = f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}.png"
         content = png_bytes(annotate(frame.image, seen))
-        self._held.add((name, content), len(content))
+        self._held.add((f"{time_name(frame.time)}.png", content), len(content))
 
     def flush(self) -> None:
         self._held.flush()

@@ -26,7 +26,7 @@ import numpy as np
 from face_classifier import montages, views
 from face_classifier.errors import SetUpError, UserError
 from face_classifier.faces import Box, Detection, Encoding, Face, Frame, Match, Sighting, cut
-from face_classifier.files import FolderLock, content_hash, is_locked, png_bytes
+from face_classifier.files import FolderLock, content_hash, is_locked, png_bytes, time_name
 from face_classifier.markers import RESULT, mark, refuse_place
 from face_classifier.montages import Portrait
 from face_classifier.picture import check_bytes
@@ -1092,5 +1092,4 @@ def _numbered(number: int) -> str:
 
 def name_of(time: datetime, order: int) -> str:
     """The name of a face in a frame: local time, then its number from the left."""
-    local = time.astimezone()
-    return f"{local:%Y%m%d_%H%M%S}.{local.microsecond // 1000:03d}-{order}"
+    return f"{time_name(time)}-{order}"

@@ -16,11 +16,11 @@ import numpy as np
 
 from face_classifier.errors import SetUpError, UserError
 from face_classifier.faces import Box, Image
-from face_classifier.files import content_hash, free_name
+from face_classifier.files import content_hash
 from face_classifier.galleries import Observer, check_result_folder, open_existing, photo_reader, tell_problems
 from face_classifier.photos import INDEX, PhotoIndex
 from face_classifier.picture import read_picture
-from face_classifier.rooted import MODES
+from face_classifier.rooted import MODES, Root
 from face_classifier.rows import KEPT, Row
 from face_classifier.settings import Settings
 from face_classifier.spaces import BY_ENCODER, SPACES, Space
@@ -365,8 +365,10 @@ def verify_index(file: str, observer: Observer, *, dry_run: bool = False) -> Ver
         found.find(PHOTOS, path, str(error))
         return Verified(found.checked, found.findings, [])
     if wrong is None and not dry_run:
-        aside = path.rename(free_name(path.with_name(f"{path.name}.damaged")))
-        found.notes.append(f"{path} was set aside as {aside.name}; it is made anew when its photos are read")
+        with Root(path.parent) as root:
+            aside = root.free(f"{path.name}.damaged")
+            root.rename(path.name, aside)
+        found.notes.append(f"{path} was set aside as {aside}; it is made anew when its photos are read")
         repaired = True
     return Verified(
         found.checked, [replace(one, repaired=None if dry_run else repaired) for one in found.findings], found.notes

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from face_classifier.errors import UserError
-from face_classifier.files import FolderLock, content_hash, free_name, png_bytes
+from face_classifier.files import FolderLock, content_hash, png_bytes
 from face_classifier.rooted import Root, write_durably
 
 
@@ -69,15 +69,6 @@ def test_a_folder_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
 def test_the_longest_names_can_be_written(tmp_path: Path, name: str) -> None:
     write_durably(tmp_path / name, b"content")
     assert os.listdir(tmp_path) == [name]
-
-
-def test_a_taken_name_gets_a_counter_links_to_nowhere_included(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    assert free_name(path) == path
-    path.symlink_to("nowhere")
-    assert free_name(path).name == "a_2.png"
-    (tmp_path / "a_2.png").touch()
-    assert free_name(path).name == "a_3.png"
 
 
 def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:

@@ -67,6 +67,15 @@ def test_a_link_itself_can_be_replaced_renamed_and_removed(root: Root, tmp_path:
     assert (tmp_path / "victim.txt").read_text() == "precious"
 
 
+@pytest.mark.parametrize("folder", ["", "a folder/"])
+def test_a_taken_name_gets_a_counter_links_to_nowhere_included(root: Root, tmp_path: Path, folder: str) -> None:
+    assert root.free(f"{folder}a.png") == f"{folder}a.png"
+    root.make_link(f"{folder}a.png", "nowhere")
+    assert root.free(f"{folder}a.png") == f"{folder}a_2.png"
+    root.write(f"{folder}a_2.png", b"")
+    assert root.free(f"{folder}a.png") == f"{folder}a_3.png"
+
+
 def test_a_file_that_is_written_in_place_is_nobody_elses(root: Root, tmp_path: Path) -> None:
     (tmp_path / "out" / "link").symlink_to(tmp_path / "victim.txt")
     os.link(tmp_path / "victim.txt", tmp_path / "out" / "hard")
