@@ -279,6 +279,37 @@ class Listener:
         return iter(steps)
 
 
+class Watcher(Listener):
+    """Watches a run, keeps the positions of the analysed frames, and may do something after each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions: list[float] = []
+        self.after: Callable[[int], object] = lambda frames: None
+
+    def opened(self, source: object, sampling: object) -> None: ...
+
+    def analysed(self, frame: Frame, people: object) -> None:
+        self.positions.append(frame.position)
+        self.after(len(self.positions))
+
+    def closed(self, source: object) -> None: ...
+
+
+@contextmanager
+def small_file_system(folder: Path, size: str) -> Iterator[Path]:
+    """A new folder with a file system of its own of that ``size``, such as 24m; skips where none can be mounted."""
+    folder.mkdir()
+    line = [need_tool("mount", "mount"), "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"this user, or this machine, can mount no file system: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 @pytest.fixture
 def photo_folder(tmp_path: Path, closeups: dict[str, Image]) -> Callable[..., Path]:
     """Makes a folder of photos: the photograph to show by the path in the folder, or a picture, or bytes of a file."""

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from conftest import Watcher
 
 from face_classifier import pipeline
 from face_classifier.camera import Camera
@@ -26,39 +27,12 @@ from face_classifier.pipeline import RunResult
 from face_classifier.settings import load
 
 
-class Observer:
-    """Writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self.positions: list[float] = []
-        self.after: Callable[[int], object] = lambda frames: None
-
-    def problem(self, sentence: str) -> None:
-        self.problems.append(sentence)
-
-    at_end = problem
-
-    def through(self, steps: Sequence[str], name: str) -> Iterator[str]:
-        yield from steps
-
-    def opened(self, source: object, sampling: object) -> None:
-        pass
-
-    def analysed(self, frame: Any, people: object) -> None:
-        self.positions.append(frame.position)
-        self.after(len(self.positions))
-
-    def closed(self, source: object) -> None:
-        pass
-
-
-def run(folder: Path, *sources: Path | str, observer: Observer | None = None, **settings: Any) -> RunResult:
+def run(folder: Path, *sources: Path | str, observer: Watcher | None = None, **settings: Any) -> RunResult:
     folder.mkdir(exist_ok=True)
     flags = {"result": str(folder / "result"), "jsonl": str(folder / "lines.jsonl"), **settings}
     stopping = settings.pop("stopping", None) or threading.Event()
     flags.pop("stopping", None)
-    watching = observer or Observer()
+    watching = observer or Watcher()
     ended = pipeline.run(load(flags), [str(source) for source in sources], stopping, watching)
     if observer is None:
         assert watching.problems == []
@@ -193,7 +167,7 @@ class TestEndings:
             return usual(self, image, *rest, **wishes)
 
         monkeypatch.setattr(Engine, stage, failing)
-        ended = run(tmp_path, short_clip, workers=1, observer=(observer := Observer()))
+        ended = run(tmp_path, short_clip, workers=1, observer=(observer := Watcher()))
         monkeypatch.undo()
         assert (ended.failed, len(observer.positions)) == (0, 4)
         assert observer.problems == [
@@ -220,7 +194,7 @@ class TestEndings:
             return usual(self, image, *rest, **wishes)
 
         monkeypatch.setattr(Engine, stage, failing)
-        ended = run(tmp_path, photo, short_clip, observer=(observer := Observer()))
+        ended = run(tmp_path, photo, short_clip, observer=(observer := Watcher()))
         assert (ended.failed, len(ended.sightings or [])) == (1, 4)
         assert observer.problems == [
             f"{photo} cannot be analysed (there is not enough memory); leave it out, or save it anew"
@@ -238,7 +212,7 @@ class TestEndings:
 
         monkeypatch.setattr(pipeline, "open_source", failing)
         with caplog.at_level("DEBUG"):
-            ended = run(tmp_path, "7", short_clip, observer=(observer := Observer()))
+            ended = run(tmp_path, "7", short_clip, observer=(observer := Watcher()))
         assert (ended.failed, len(ended.sightings or [])) == (1, 4)
         assert observer.problems == [
             "7 cannot be analysed (ZeroDivisionError: no frames a second); leave it out, or save it anew"
@@ -255,7 +229,7 @@ class TestEndings:
     def test_an_error_of_the_observer_before_the_first_frame_leaves_no_thread(
         self, tmp_path: Path, short_clip: Path
     ) -> None:
-        class Failing(Observer):
+        class Failing(Watcher):
             def opened(self, source: object, sampling: object) -> None:
                 raise ZeroDivisionError("opened")
 
@@ -266,7 +240,7 @@ class TestEndings:
     def test_a_stopped_run_saves_what_it_has_and_the_next_one_completes_it(
         self, tmp_path: Path, demo_clip: Path
     ) -> None:
-        stopping, observer = threading.Event(), Observer()
+        stopping, observer = threading.Event(), Watcher()
         observer.after = lambda frames: stopping.set() if frames == 20 else None
         stopped = run(tmp_path / "twice", demo_clip, seconds=0.5, observer=observer, stopping=stopping)
         assert 20 <= len(observer.positions) <= 30
@@ -286,7 +260,7 @@ class TestEndings:
             return usual(path)
 
         monkeypatch.setattr(pipeline, "open_source", failing)
-        observer = Observer()
+        observer = Watcher()
         ended = run(tmp_path, "7", short_clip, observer=observer)
         assert observer.problems == ["camera 7 is on fire; put it out"]
         assert ended.failed == 1
@@ -402,7 +376,7 @@ class TestLive:
         encode = Engine.encode
         monkeypatch.setattr(pipeline, "open_source", open_camera)
         monkeypatch.setattr(Engine, "encode", slow)
-        observer = Observer()
+        observer = Watcher()
         ended = run(tmp_path, "0", observer=observer, seconds=0.0, stop=2.8, refresh=0.2, search_still=True)
         assert observer.positions == sorted(observer.positions)
         people = defaultdict(list)

@@ -12,23 +12,20 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
 import cv2
 import pytest
-from conftest import HOLD, Ended, Gallery, held, killed_at_every_line
+from conftest import HOLD, Ended, Gallery, Watcher, held, killed_at_every_line
 
 from face_classifier import files, pipeline, rooted, rows, settings, stock, store, views
 from face_classifier.engine import Engine
 from face_classifier.faces import Frame, Image
 from face_classifier.files import content_hash
-from face_classifier.frames import Source
-from face_classifier.people import PersonDB
 from face_classifier.rooted import PART
-from face_classifier.source import Sampling
 from face_classifier.store import Store
 
 Command = Callable[..., Ended]
@@ -196,38 +193,13 @@ def test_a_result_folder_may_move(command: Command, short_clip: Path, result: Pa
 # Changes while the program runs
 
 
-class Meddling:
-    """Does something to the folder after so many frames, and collects what the program tells."""
-
-    def __init__(self, after: int, action: Callable[[], object]) -> None:
-        self.problems: list[str] = []
-        self._left = after
-        self._action = action
-
-    def problem(self, sentence: str) -> None:
-        self.problems.append(sentence)
-
-    at_end = problem
-
-    def through(self, steps: Sequence[str], name: str) -> Iterator[str]:
-        yield from steps
-
-    def opened(self, source: Source, sampling: Sampling) -> None: ...
-
-    def analysed(self, frame: Frame, people: PersonDB) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._action()
-
-    def closed(self, source: Source) -> None: ...
-
-
 @pytest.fixture
 def meddle(short_clip: Path, result: Path):
     """Runs the short clip with an action after so many frames."""
 
     def run(after: int, action: Callable[[], object], *sources: str) -> tuple[pipeline.RunResult, list[str]]:
-        observer = Meddling(after, action)
+        observer = Watcher()
+        observer.after = lambda frames: action() if frames == after else None
         chosen = settings.load({"result": str(result), "jsonl": str(result.parent / "faces.jsonl")})
         ended = pipeline.run(chosen, sources or (str(short_clip),), threading.Event(), observer)
         return ended, observer.problems

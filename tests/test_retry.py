@@ -8,7 +8,6 @@ import os
 import resource
 import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import Listener
+from conftest import Watcher, small_file_system
 
 from face_classifier import pipeline
 from face_classifier.faces import Face, Frame, Image, Match, Sighting
@@ -32,28 +31,16 @@ OBAMA, BIDEN = "obama.jpg", "biden.jpg"
 LIMITS = {resource.RLIMIT_NOFILE: 3, resource.RLIMIT_FSIZE: 1000}  # no more files, or only small ones
 
 
-class Observer(Listener):
-    """Writes down what it is told, and may do something then."""
+class Observer(Watcher):
+    """May do something, too, when it is told of a problem."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.frames = 0
         self.told: Callable[[str], object] = lambda sentence: None
-        self.after: Callable[[int], object] = lambda frames: None
 
     def problem(self, sentence: str) -> None:
         super().problem(sentence)
         self.told(sentence)
-
-    def opened(self, source: object, sampling: object) -> None:
-        pass
-
-    def analysed(self, frame: Any, people: object) -> None:
-        self.frames += 1
-        self.after(self.frames)
-
-    def closed(self, source: object) -> None:
-        pass
 
 
 def run(folder: Path, source: object, observer: Observer | None = None, **flags: Any) -> pipeline.RunResult:
@@ -81,14 +68,8 @@ def state_of(folder: Path) -> dict[str, Any]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    done = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True)
-    if not done or done.returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_file_system(tmp_path / "disk", "24m") as folder:
+        yield folder
 
 
 def fill(disk: Path, left: int) -> Path:
@@ -334,7 +315,7 @@ def test_a_webcam_goes_on_recognising_on_a_full_disk_and_keeps_the_faces_after_t
         picture = next((small_disk / "result").glob(f"*/{line['face']}.png"))
         assert picture.stat().st_mtime - cured[0] < 10
     captures = list((small_disk / "captures").glob("*.png"))
-    assert len(captures) == observer.frames
+    assert len(captures) == len(observer.positions)
     assert "what comes is held in memory meanwhile" in observer.problems[0]
     assert not any("lost" in problem for problem in observer.problems)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from conftest import ROOT, Ended, Gallery, need_tool
+from conftest import ROOT, Ended, Gallery, small_file_system
 
 from face_classifier import fetch, models
 from face_classifier.errors import SetUpError
@@ -119,16 +119,8 @@ def test_a_list_for_group_that_is_a_bomb_is_told(content: str, photos: Path, tmp
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with 64 kB of room."""
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("only root may mount a small file system, on Linux")
-    need_tool("mount", "mount")
-    folder = tmp_path / "full"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_file_system(tmp_path / "full", "64k") as folder:
+        yield folder
 
 
 def test_a_full_disk_names_the_file_that_could_not_be_written(
