@@ -21,11 +21,11 @@ Search = Callable[[], list[Detection]]
 class Ahead(Generic[_Plan]):
     """Analyses the frames of one source with ``workers`` threads; iterate inside a ``with``.
 
-    ``search`` runs in the decoding thread, frame after frame; it says how a frame is to be searched. That and
+    ``search`` runs in the decoding thread, frame after frame; it says how a frame is to be searched. That search and
     ``encode`` run in the workers, several frames at a time, and may depend on nothing else. ``plan`` runs in the
     iterating thread, frame after frame; it says what of a frame is to be encoded. So what comes out does not depend on
-    the number of workers. An error in any thread is raised where it is iterated, once the frames
-    before it are finished.
+    the number of workers. An error in any thread is raised where it is iterated, once the frames before it are
+    finished.
     """
 
     def __init__(
@@ -42,8 +42,7 @@ class Ahead(Generic[_Plan]):
     ) -> None:
         """``frames`` is given an event that tells it to end; ``stopping`` is the user's wish to.
 
-        ``search``: what finds the faces of a frame; None: it has the faces of the last frame that was searched.
-
+        ``search`` returns what finds the faces of a frame, or None: it has those of the last one that was searched.
         ``depth``: how many frames may wait for a result at each stage; 0 for live sources, where the newest counts.
         ``idle``: called in the iterating thread ten times a second while no frame comes.
         """

@@ -31,7 +31,7 @@ class Rule:
     clear: float  # two ``heavy`` clusters are joined only below this; up to ``limit`` the user decides
     ordinary: float  # how far apart the nearest strangers of an uncrowded gallery are
     slope: float  # how much of the crowding a limit follows, 0 to 1
-    track: float  # a face farther than this from its track is not certainly one person with it
+    track: float  # the threshold face by face, whatever the crowding: a face farther from its track may be another's
     unclear: float  # how far beyond ``limit`` a pair is still worth asking about
     spread: float = 0.5  # how much of a scatter counts where a mean has averaged the rest of it away
     cohort: int = 2  # how many of the nearest other people say how crowded it is ...

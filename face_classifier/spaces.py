@@ -54,7 +54,7 @@ _ALL = (
     Space(
         DLIB_SPACE,
         "dlib",
-        threshold=0.46,
+        threshold=cluster.DLIB.track,
         spread=0.5,
         gathered=0.53,
         anew=0.60,
@@ -66,7 +66,7 @@ _ALL = (
     Space(
         SFaceEncoder.space,
         "sface",
-        threshold=1.03,
+        threshold=cluster.SFACE.track,
         spread=0.5,
         gathered=1.03,
         anew=1.1,
