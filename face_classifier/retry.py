@@ -1,4 +1,4 @@
-"""A disk that is full or fails: what it refuses is told, and tried again or held in memory."""
+"""A disk that is full or fails: reading is tried again, and what it refuses to write is told, tried again or held."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Generic, NamedTuple, TypeVar
 
 from face_classifier.errors import UserError
@@ -18,6 +18,13 @@ _AGAIN = 1.0  # seconds between two trials
 _SHARE = 4  # times as long as a trial takes is waited at least before the next one
 _TELL = 60.0  # seconds between two sentences
 _MOST = 64 << 20  # bytes that are held in memory
+
+# Errors of reading that may be gone a moment later: a disk or network that stumbles, a lack of descriptors or memory.
+_PASSING = {
+    *(errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ETIMEDOUT, errno.ESTALE),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+}
+_PAUSES = (0.05, 0.2, 0.5)  # seconds before reading is tried again
 
 ROOM, ALLOW, CHECK = "make room on that disk", "allow it", "check that disk"
 _CURES = {
@@ -43,6 +50,23 @@ _CURES = {
         CHECK,
     ),
 }
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether what failed may succeed a moment later."""
+    return isinstance(error, OSError) and error.errno in _PASSING
+
+
+def retried(read: Callable[[], _T], passes: Callable[[Exception], bool] = may_pass) -> _T:
+    """What ``read`` returns; it is tried again, a moment later, after an error of which ``passes`` is true."""
+    for pause in _PAUSES:
+        try:
+            return read()
+        except Exception as error:
+            if not passes(error):
+                raise
+        sleep(pause)
+    return read()
 
 
 class DiskError(UserError):

@@ -12,29 +12,20 @@ import shutil
 import stat
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from face_classifier.errors import UserError
+from face_classifier.retry import retried
 
 PART = ".face-classifier-part-"  # how the names of files begin that a killed process may have left half written
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 # How file systems say that they have no such call: SMB and vboxsf of a folder's fsync, NFS without its daemon of flock.
 UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK)
-
-# Errors of reading that may be gone a moment later: a disk or network that stumbles, a lack of descriptors or memory.
-_PASSING = {
-    *(errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ETIMEDOUT, errno.ESTALE),
-    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
-}
-_PAUSES = (0.05, 0.2, 0.5)  # seconds before reading is tried again
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -47,23 +38,6 @@ class Modes:
 
 PRIVATE, GROUP, USUAL = Modes(0o700, 0o600), Modes(0o770, 0o660), Modes(None, None)
 MODES = {"private": PRIVATE, "group": GROUP}  # by the word of the settings
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether what failed may succeed a moment later."""
-    return isinstance(error, OSError) and error.errno in _PASSING
-
-
-def retried(read: Callable[[], _T], passes: Callable[[Exception], bool] = may_pass) -> _T:
-    """What ``read`` returns; it is tried again, a moment later, after an error of which ``passes`` is true."""
-    for pause in _PAUSES:
-        try:
-            return read()
-        except Exception as error:
-            if not passes(error):
-                raise
-        time.sleep(pause)
-    return read()
 
 
 class FolderGoneError(UserError):

@@ -17,8 +17,8 @@ from face_classifier.errors import UserError
 from face_classifier.faces import PICTURE_SUFFIXES
 from face_classifier.files import LOCK
 from face_classifier.markers import is_litter, kind_of
-from face_classifier.retry import asking_the_disk
-from face_classifier.rooted import PART, Root, retried
+from face_classifier.retry import asking_the_disk, retried
+from face_classifier.rooted import PART, Root
 from face_classifier.rows import ASIDE, DELETED, KEPT, MISSING, REJECTED, TABLE, Row
 
 UNKNOWNS = "unknowns"

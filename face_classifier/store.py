@@ -30,8 +30,8 @@ from face_classifier.files import FolderLock, content_hash, is_locked, png_bytes
 from face_classifier.markers import RESULT, mark, refuse_place
 from face_classifier.montages import Portrait
 from face_classifier.picture import check_bytes
-from face_classifier.retry import DiskError, asking_the_disk
-from face_classifier.rooted import PRIVATE, Modes, Root, retried
+from face_classifier.retry import DiskError, asking_the_disk, retried
+from face_classifier.rooted import PRIVATE, Modes, Root
 from face_classifier.rows import ASIDE, DELETED, KEPT, MISSING, REJECTED, TABLE, DamagedTableError, Row, Rows, may_pass
 from face_classifier.stock import (
     UNKNOWNS,

@@ -14,7 +14,8 @@ FLOORS = [
     line.split()
     for line in """
         errors names
-        options faces supervise rooted retry configfile
+        options faces supervise retry configfile
+        rooted
         settings files database dlib_dat inference remote
         source
         containers
