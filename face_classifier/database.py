@@ -50,7 +50,7 @@ def _opened(root: Root, name: str, mode: str, timeout: float = 5.0) -> sqlite3.C
     look = root.check_own if mode == "mode=rw" else root.refuse_link  # to read is no harm to the other names of a file
     before = _check(root, name, look)
     address = f"{(root.real / name).as_uri()}?{mode}"
-    database = sqlite3.connect(address, timeout, uri=True, isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect(address, timeout=timeout, uri=True, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA trusted_schema = OFF")
         database.execute("PRAGMA user_version").fetchone()  # the file is opened only when it is read
