@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from face_classifier.cluster import Constraints, Rule, second_thoughts, template
 from face_classifier.faces import Image, Sighting
 from face_classifier.people import Matrix, natural
 from face_classifier.rethink import is_named
-from face_classifier.tracks import parts
+from face_classifier.tracks import pairs_apart, parts
 
 Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.bool_]
@@ -212,12 +211,7 @@ def _split(
 ) -> Iterator[Split]:
     keys = parts(faces, rule.track)
     track = np.array([part for _, part in keys])
-    of_track: dict[int, set[int]] = {}
-    for whole, part in keys:
-        of_track.setdefault(whole, set()).add(part)
-    pairs = [
-        pair for one, other in apart for pair in product(sorted(of_track.get(one, ())), sorted(of_track.get(other, ())))
-    ]
+    pairs = pairs_apart(keys, apart)
     summed = templates(encodings, np.ones(len(faces)), track)
     label = second_thoughts(summed, Constraints(np.array(pairs, np.int64).reshape(-1, 2)), rule)[track]
     groups = [np.flatnonzero(label == number) for number in range(label.max() + 1)]

@@ -17,7 +17,7 @@ import numpy as np
 
 from face_classifier.cluster import DLIB, UNKNOWN, Constraints, Rule, near_misses, second_thoughts, templates
 from face_classifier.faces import Sighting
-from face_classifier.tracks import parts
+from face_classifier.tracks import pairs_apart, parts
 
 _NUMBERED = re.compile(r"person_\d+")
 _NEW = "person_0000000000"  # and a number: a new person whom the store has not numbered yet; its numbers are shorter
@@ -121,15 +121,7 @@ class _Gallery:
         apart: Sequence[tuple[int, int]],
         refused: Sequence[tuple[int, int]],
     ) -> Constraints:
-        of_track: dict[int, list[int]] = {}
-        for (key, *_), number in numbers.items():
-            of_track.setdefault(key, []).append(number)
-        pairs = [
-            (first, second)
-            for one, other in apart
-            for first in of_track.get(one, ())
-            for second in of_track.get(other, ())
-        ]
+        pairs = pairs_apart(((track, number) for (track, *_), number in numbers.items()), apart)
         of_face = {face.id: int(track) for face, track in zip(self.faces, self.track_of, strict=True)}
         pairs += [(of_face[one], of_face[other]) for one, other in refused if one in of_face and other in of_face]
         names = sorted({name for name in self.anchor if name is not None})

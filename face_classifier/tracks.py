@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 
@@ -88,3 +90,14 @@ def parts(faces: Sequence[Sighting], limit: float) -> list[tuple[int, int]]:
     )
     part = dict(zip(order, numbers, strict=True))
     return [(track, part[place]) for place, track in enumerate(tracks)]
+
+
+def pairs_apart(parts_of: Iterable[tuple[int, int]], apart: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Pairs of parts that are two people, since their tracks are (``apart``).
+
+    ``parts_of``: a track and the number of a part of it each, as often as you like.
+    """
+    numbers: dict[int, list[int]] = defaultdict(list)
+    for track, part in dict.fromkeys(parts_of):
+        numbers[track].append(part)
+    return [pair for one, other in apart for pair in product(numbers.get(one, ()), numbers.get(other, ()))]
