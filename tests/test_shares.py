@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import shutil
-import sqlite3
 import stat
 import subprocess
 import threading
@@ -110,7 +109,6 @@ def test_what_is_deleted_leaves_no_trace_in_any_table(tmp_path: Path) -> None:
         index.forget(["content"])
     for file in ("faces.sqlite", "index"):
         assert b"Secret Name" not in (tmp_path / file).read_bytes()
-        sqlite3.connect(tmp_path / file).close()
 
 
 # Disks

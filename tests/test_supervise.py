@@ -113,7 +113,7 @@ def test_similar_and_recommend_go_on_without_photos_that_fail(album: Path, comma
     ended = command("similar", album / "odd.png", album / "biden.png", "--gallery", album, "--json")
     assert ended.code == 1  # one that was named
     assert f"{album}/odd.png {WHY}" in ended.err
-    assert "1 of 5 photos could not be read" in ended.err or "could not be read" in ended.err
+    assert "1 of 8 photos could not be read" in ended.err
     (ranking,) = json.loads(ended.out)
     assert ranking["results"]
     picked = command("recommend", "--gallery", album, "--picks", "obama", "--json")
@@ -177,5 +177,5 @@ def test_a_model_that_cannot_be_had_is_no_photos_fault(
     monkeypatch.setattr(models, "graph", none)
     ended = command("group", album, "-o", tmp_path / "out")
     assert ended.code == 1
-    assert len([line for line in ended.err.splitlines() if "cannot be had" in line]) <= 2
+    assert [line.count("cannot be had") for line in ended.err.splitlines()] == [1]
     assert os.fspath(album) not in ended.err

@@ -363,8 +363,7 @@ class TestFacesThatWentAtOnce:
             assert command("reencode", "--encoder", encoder, "--result", many.folder).code == 0
         assert encodings_of(many)[:MOST] == before
 
-    @pytest.mark.parametrize("left", [11, 12])
-    def test_fewer_are_deleted(self, many: Gallery, left: int) -> None:
+    def test_fewer_are_deleted(self, many: Gallery) -> None:
         """A third of thirty are ten; but twenty it has to be."""
         for picture in sorted((many.folder / "Barack").iterdir())[: MOST - 1]:
             picture.unlink()
