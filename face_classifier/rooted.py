@@ -353,7 +353,11 @@ class Root:
         try:
             yield
         except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path / place)) from error
+            # The error itself: where another is raised instead, Python 3.12 and later keep the two, all their callers
+            # and what those hold, such as pictures, until they look for cycles.
+            error.filename = str(self.path / place)
+            del error.filename2
+            raise
 
     def _is_link(self, place: str) -> UserError:
         return UserError(
