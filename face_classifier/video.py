@@ -117,6 +117,7 @@ class _Bytes(io.BufferedIOBase):
     def __init__(self, path: str, hidden: Sequence[VideoStream] = ()) -> None:
         """``hidden``: the streams that it is to pass over."""
         self.error: OSError | None = None
+        self.is_too_long = False  # reading up to the next frame; then the file ends here
         self.bytes_read = 0
         self.be_patient()
         self._hidden = hidden
@@ -128,7 +129,7 @@ class _Bytes(io.BufferedIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if time.thread_time() > self._until:
-            self.error = TimeoutError()
+            self.is_too_long = True
             return b""
         try:
             begin = self._file.tell() if self._hidden else 0
@@ -248,7 +249,7 @@ class _Capture:
         self._bytes.close()
 
     def _check(self) -> None:
-        if isinstance(self._bytes.error, TimeoutError):
+        if self._bytes.is_too_long:
             raise UserError(f"{self._path} takes too long to read; convert it to MP4 if it plays elsewhere")
         if self._bytes.error:
             raise unreadable(self._path, self._bytes.error)

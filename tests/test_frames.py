@@ -493,18 +493,21 @@ class TestOtherFiles:
         assert len(run(other)) == 25
         assert "OPENCV_FFMPEG_CAPTURE_OPTIONS" not in os.environ
 
-    def test_an_error_while_a_video_is_read_is_told(self, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("number", [errno.EIO, errno.ETIMEDOUT])  # of a disk, and of one on another machine
+    def test_an_error_while_a_video_is_read_is_told(
+        self, other: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
         reads = itertools.count()
 
         class Failing(io.BufferedReader):
             def read(self, size: int | None = -1, /) -> bytes:
                 if next(reads) == 5:
-                    raise OSError(errno.EIO, "Input/output error")
+                    raise OSError(number, os.strerror(number))
                 return super().read(size)
 
         source = open_source(str(write_clip(Path("long.avi"), 450, codec="MJPG")))
         monkeypatch.setattr(video, "open", lambda path, mode: Failing(io.FileIO(path)), raising=False)
-        with pytest.raises(UserError, match=r"long\.avi cannot be read \(Input/output error\)"):
+        with pytest.raises(UserError, match=rf"long\.avi cannot be read \({os.strerror(number)}\)"):
             list(source.frames(EVERY_FRAME, START, threading.Event()))
 
 
