@@ -43,6 +43,7 @@ _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")  # the GUID of its head
 _MPEG_PS = b"\0\0\1\xba"  # the start code of a pack
 _HEAD = 1024  # bytes: the kind of a file shows in them
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b")) + b"\x7f"  # what no text has, in whatever encoding
+_MOST_BLOCKS = 2_000_000  # of up to 255 bytes, of a picture in a GIF
 _MOST_PARTS = 10_000  # of one level: bounds the time that a file of tiny parts can take
 _DAMAGE = OSError, IndexError, ValueError, OverflowError, struct.error  # what reading by wrong sizes and places raises
 _PACKET, _SYNC = 188, 0x47  # bytes of a packet of MPEG-TS, and its first
@@ -150,9 +151,6 @@ def is_animated_gif(path: str) -> bool:
 def _skip_colours(file: BinaryIO, flags: int) -> None:
     if flags & 0x80:
         file.seek(3 << ((flags & 7) + 1), os.SEEK_CUR)
-
-
-_MOST_BLOCKS = 2_000_000  # of up to 255 bytes, of a picture in a GIF
 
 
 def _is_mp4(head: bytes) -> bool:

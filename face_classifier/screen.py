@@ -20,10 +20,13 @@ from face_classifier.faces import Frame, Sighting
 from face_classifier.frames import Source
 from face_classifier.galleries import FEWEST_PEOPLE
 from face_classifier.models import Weights
+from face_classifier.options import say
 from face_classifier.people import PersonDB, PersonSummary, by_person, statistics, summaries
 from face_classifier.source import Sampling
 
 _MOST_PROBLEMS = 20
+_MOST_PEOPLE = 20  # whose distances a run prints at its end
+_NARROWEST = 8  # columns of a cell
 _T = TypeVar("_T")
 
 
@@ -201,9 +204,6 @@ def _fitted(widths: Sequence[int], room: int) -> list[int]:
     return fitted
 
 
-_NARROWEST = 8  # columns of a cell
-
-
 def _cell(text: str, width: int) -> str:
     return set_cell_size(text, width) if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"
 
@@ -223,8 +223,7 @@ def print_json(value: object) -> None:
 
 def print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        sys.stdout.write(names.shown(line) + "\n")
-    sys.stdout.flush()
+        say(line)
 
 
 def calibration_record(calibration: Calibration, rate: float, threshold: float) -> dict[str, Any]:
@@ -269,6 +268,3 @@ def print_statistics(sightings: Sequence[Sighting], result: str) -> None:
         print_lines([counts_line(sightings), f"`face-classifier people --result {result}` lists them"])
     else:
         print_lines(statistics_lines(sightings))
-
-
-_MOST_PEOPLE = 20
