@@ -397,7 +397,10 @@ class TestFormats:
         Pillow.fromarray(grey).save(tmp_path / "a.tif")
         self.is_like(tmp_path / "a.tif", np.repeat(portraits[OBAMA][:, :, 1:2], 3, axis=2))
 
-    @pytest.mark.parametrize("file", ["IMG_0001", "PXL_MP.jpg", "cmyk.jpg", "man.jxl", "stereo.mpo", "still.avif"])
+    @pytest.mark.parametrize(
+        "file",
+        ["IMG_0001", "PXL_MP.jpg", "cmyk.jpg", pytest.param("man.jxl", marks=needs_jxl), "stereo.mpo", "still.avif"],
+    )
     def test_a_face_is_found_in_formats_that_were_reported(self, data: Path, engine: Engine, file: str) -> None:
         assert len(engine.detect(read_picture(data / "reports" / "formats" / file))) == 1
 
