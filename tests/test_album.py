@@ -428,7 +428,7 @@ def test_sidecars_tell_names_and_the_photos_stay_as_they_are(sort, out: Path, ph
 
 
 def test_a_folder_that_takes_no_sidecars_is_told_once(sort, photos: Path, capsys, monkeypatch):
-    def refuse(path: Path, _content: bytes) -> None:
+    def refuse(path: Path, _content: bytes, _mode: int) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(sidecars, "write_durably", refuse)
