@@ -370,6 +370,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code. What the user can mend is told in one sentence on stderr."""
     if arguments is None:
         _take_names_for_utf8()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the program
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for names with signs that its encoding lacks

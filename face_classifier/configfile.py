@@ -44,12 +44,13 @@ def read(path: Path) -> list[Entry]:
             )
         return list(_entries(path, content.decode("utf-8-sig")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise UserError(f"the configuration file {path} cannot be read ({reason}); give a YAML file") from error
 
 
 def _entries(path: Path, text: str) -> Iterator[Entry]:
     loader: Any = yaml.SafeLoader(text)
+    lines: dict[str, int] = {}  # on which each key stands
     try:
         loader.get_event()  # the stream begins
         if loader.check_event(yaml.StreamEndEvent):
@@ -66,6 +67,10 @@ def _entries(path: Path, text: str) -> Iterator[Entry]:
             line = event.start_mark.line + 1
             if not isinstance(event, yaml.ScalarEvent):
                 raise UserError(f"{path}, line {line}, has a key that is no word; give lines of `key: value`")
+            if event.value in lines:
+                where = f"lines {lines[event.value]} and {line}"
+                raise UserError(f"{told(event.value)} stands twice in {path}, on {where}; leave one out")
+            lines[event.value] = line
             yield Entry(event.value, _value(loader, event.value, path), line)
         loader.get_event()
         if not (loader.check_event(yaml.DocumentEndEvent) and loader.get_event()) or not loader.check_event(

@@ -65,7 +65,7 @@ def find_sources(given: str, skip: Collection[Path]) -> Found:
     if _is_camera(given) or os.path.isfile(given):
         return Found(given, [given])
     if not os.path.isdir(given):
-        raise missing(given)
+        raise _of_no_kind(given) if os.path.exists(given) else missing(given)
     found = look_through(given, skip)
     if not found.paths:
         raise UserError(f"{given} has no picture or video in it{found.but()}; give another folder or a file")
@@ -92,6 +92,8 @@ def _walk(found: Found, skipped: Collection[Path]) -> Iterator[str]:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [path for name in folders if os.path.islink(path := os.path.join(here, name))]
+        found.unknown += [path for path in links if Path(path).resolve() not in skipped]
         for name in files:
             path = os.path.join(here, name)
             if name.startswith(".") or is_litter(name):
@@ -136,6 +138,8 @@ def _by_kind(paths: Iterable[str]) -> str:
 def _kind(path: str) -> str:
     if os.path.islink(path) and not os.path.exists(path):
         return "leading nowhere"
+    if os.path.isdir(path):
+        return "links to folders"
     if not os.path.isfile(path):
         return "of no ordinary kind"
     return Path(path).suffix.lower() or "without extension"
@@ -153,8 +157,10 @@ def open_source(path: str) -> Source:
     if os.path.isdir(path):
         raise UserError(f"{path} is a folder that cannot be opened; check that you may read it")
     if not os.path.isfile(path):
-        raise UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
+        raise _of_no_kind(path)
     head = head_of(path)
+    if not head:
+        raise UserError(f"{path} is empty; copy it anew from where it came")
     if is_moving(path, head):
         with suppress(UserError):  # OpenCV's ffmpeg reads animated WebP from 5.1 on; before, its first picture counts
             return VideoFile(path)
@@ -162,6 +168,10 @@ def open_source(path: str) -> Source:
         return Picture(path)
     # Pillow takes a tenth of a second to make ready, which a plain video need not wait for.
     return VideoFile(path) if is_seekable(head) or not is_single_picture(path) else Picture(path)
+
+
+def _of_no_kind(path: str) -> UserError:
+    return UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
 
 
 def _is_camera(given: str) -> bool:

@@ -117,7 +117,7 @@ def tell_problems(store: Store, observer: Teller) -> None:
 
 def gallery(settings: Settings, observer: Teller) -> list[Sighting]:
     """Every face of a result folder as it is labelled now; changes nothing, and works while another process runs."""
-    with Store(Path(settings.result), writing=False) as store:
+    with open_existing(settings, writing=False) as store:
         sightings = store.look(photo_reader(as_gallery(settings, store), observer.problem))
         tell_problems(store, observer)
     return sightings
@@ -199,7 +199,7 @@ def people_of(whole: Gallery) -> PersonDB:
 
 def whole_gallery(settings: Settings, observer: Teller) -> Gallery:
     """A result folder with all that goes with it; changes nothing, and works while another process runs."""
-    with Store(Path(settings.result), writing=False) as store:
+    with open_existing(settings, writing=False) as store:
         return _whole(settings, store, observer)
 
 
@@ -405,8 +405,7 @@ def _refuse_overlap(result: Path, captures: Path) -> None:
 
 def open_existing(settings: Settings, *, writing: bool) -> Store:
     """A result folder that is there; one that is not is told by UserError, and not made."""
-    if writing:
-        check_result_folder(Path(settings.result))
+    check_result_folder(Path(settings.result))
     return Store(Path(settings.result), writing=writing, modes=MODES[settings.mode])
 
 

@@ -143,6 +143,8 @@ def _listed(file: str) -> list[Any]:
         raise UserError(f"{file} nests more than {_DEEPEST} levels deep; give a list of {{id, url}}")
     if not isinstance(records, list):
         raise UserError(f"{file} holds a {type(records).__name__}; give a list of {{id, url}}")
+    if not records:
+        raise UserError(f"{file} lists no photo; give a list of {{id, url}}")
     return records
 
 

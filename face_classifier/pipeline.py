@@ -216,11 +216,16 @@ class _Run:
                 idle=self._catch_up,
             )
             self._observer.opened(source, sampling)
+            before = self.analysed
             try:
                 with ahead:
                     self._show(ahead, frames, live=source.live)
             finally:
                 self._observer.closed(source)
+            if self.analysed == before and sampling.skip and not self._stopping.is_set():
+                self._observer.problem(
+                    f"{path} has no frame to analyse from second {sampling.skip:g} on; give a smaller --skip"
+                )
             if failure := frames.failure():
                 self._observer.problem(failure)
 

@@ -68,12 +68,14 @@ class Screen:
         if not self._console.is_terminal or len(steps) < 2:
             yield from steps
             return
-        with self._bars(bar=True) as self._progress:
-            task = self._progress.add_task(name, total=len(steps), counts=f"0 of {len(steps)}")
-            for number, step in enumerate(steps, 1):
-                yield step
-                self._progress.update(task, completed=number, counts=f"{number} of {len(steps)}")
-        self._progress = None
+        try:
+            with self._bars(bar=True) as self._progress:
+                task = self._progress.add_task(name, total=len(steps), counts=f"0 of {len(steps)}")
+                for number, step in enumerate(steps, 1):
+                    yield step
+                    self._progress.update(task, completed=number, counts=f"{number} of {len(steps)}")
+        finally:
+            self._progress = None
 
     def _bars(self, *, bar: bool) -> Progress:
         name = TextColumn("{task.description}", markup=False)
@@ -99,8 +101,8 @@ class Screen:
             return
         rate = self._frames / max(1e-6, time.monotonic() - self._started)
         counts = (
-            f"{_clock(frame.position)}  {rate:.1f} frames/s  {people.persons} people  "
-            f"{people.known_faces} known  {people.unknown_faces} unknown faces"
+            f"{_clock(frame.position)}  {rate:.0f}/s  people {people.persons}  faces {people.known_faces} known  "
+            f"{people.unknown_faces} unknown"
         )
         self._progress.update(self._task, completed=frame.position, counts=counts)
 
@@ -148,7 +150,7 @@ def print_people(sightings: Sequence[Sighting]) -> None:
         print_table(_PEOPLE, map(_person_row, people))
 
 
-_PEOPLE = ("person", "faces", "first seen", "last seen", "spread", "nearest other", "distance")
+_PEOPLE = ("person", "faces", "first seen", "last seen", "spread", "nearest", "apart")
 
 
 def _person_row(person: PersonSummary) -> tuple[str, ...]:

@@ -154,7 +154,7 @@ def test_people_is_a_table_in_natural_order_with_who_is_nearest(run, clip: Path)
     code, out, err = run("people")
     counts, header, *rows = out.splitlines()
     assert (code, err, counts) == (0, "", "2 persons, 4 known faces, 0 unknown faces")
-    assert header.split() == "person faces first seen last seen spread nearest other distance".split()
+    assert header.split() == "person faces first seen last seen spread nearest apart".split()
     assert [row.split()[0] for row in rows] == ["person_9", "person_11"]
     assert [row.split()[-2] for row in rows] == ["person_11", "person_9"]
     local = datetime.fromtimestamp(clip.stat().st_mtime).strftime("%Y-%m-%d")
@@ -370,3 +370,37 @@ def test_a_misspelt_command_is_told_unless_it_is_a_file(run):
     assert "did you mean recognize?" in err
     Path("recogniz").write_text("no video")
     assert "recogniz is a text" in run("recogniz")[2]
+
+
+def test_a_skip_beyond_the_end_is_told(run, clip: Path):
+    code, out, err = run(clip, "-k", "100")
+    assert (code, out) == (0, "0 persons, 0 known faces, 0 unknown faces\n")
+    assert err == f"face-classifier: {clip} has no frame to analyse from second 100 on; give a smaller --skip\n"
+
+
+@pytest.mark.parametrize("command", ["people", "export", "audit", "suggest", "calibrate", "replay"])
+def test_a_folder_of_something_else_is_not_taken_for_a_result_folder(run, tmp_path: Path, command: str):
+    (tmp_path / "pictures" / "Anna").mkdir(parents=True)
+    code, out, err = run(command, "--result", tmp_path / "pictures")
+    assert (code, out) == (1, "")
+    assert "is no result folder; name one with --result" in err
+
+
+def test_without_an_output_nothing_is_raised(tmp_path: Path):
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *COMMAND, "models"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_stop_while_it_is_loaded_leaves_no_traceback(tmp_path: Path):
+    (tmp_path / "click.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
+    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])
+    with subprocess.Popen(
+        [*COMMAND, "models"], env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == b"loading\n"
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate()
+    assert (started.returncode, err) == (-signal.SIGINT, b"")

@@ -126,6 +126,26 @@ class TestFindSources:
         with pytest.raises(UserError, match="no picture or video"):
             find_sources(str(tmp_path / "result" / "bob"), skip)
 
+    def test_links_to_folders_are_counted(self, tmp_path: Path) -> None:
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "disk" / "b.jpg").touch()
+        (tmp_path / "photos").mkdir()
+        (tmp_path / "photos" / "album").symlink_to(tmp_path / "disk")
+        with pytest.raises(UserError, match=r"1 links to folders \(album\)"):
+            find_sources(str(tmp_path / "photos"), [])
+        (tmp_path / "photos" / "a.jpg").touch()
+        found = find_sources(str(tmp_path / "photos"), [])
+        assert found.paths == [str(tmp_path / "photos" / "a.jpg")]
+        assert "1 links to folders (album)" in next(found.passed_over())
+
+    def test_an_empty_file_and_a_pipe_are_told_as_that(self, tmp_path: Path) -> None:
+        (tmp_path / "empty.jpg").touch()
+        os.mkfifo(tmp_path / "pipe.jpg")
+        with pytest.raises(UserError, match=r"empty\.jpg is empty; copy it anew"):
+            open_source(str(tmp_path / "empty.jpg"))
+        with pytest.raises(UserError, match=r"pipe\.jpg is no ordinary file"):
+            find_sources(str(tmp_path / "pipe.jpg"), [])
+
     def test_files_of_no_known_format_are_counted_by_kind_with_the_first_names(self, tmp_path: Path) -> None:
         texts = [f"{number}.txt" for number in range(5)]
         for name in ("a.jpg", *texts, "deep/b.PDF", "README", ".hidden", "Thumbs.db", "a.jpg.xmp", "clip.thm", "BMW"):
@@ -404,7 +424,7 @@ class TestVideoFile:
         assert 10 < len(found) < 40
         assert [number_of(frame.image) for frame in found] == list(range(len(found)))
 
-    @pytest.mark.parametrize("content", [b"", b"\0\0\0\x18moovmp42\0\0\0\0", bytes(range(256)) * 9])
+    @pytest.mark.parametrize("content", [b"\0", b"\0\0\0\x18moovmp42\0\0\0\0", bytes(range(256)) * 9])
     @pytest.mark.parametrize("name", ["notes.mp4", "notes", "notes.mkv", "notes.mpg"])
     def test_what_is_no_video_is_told_in_one_sentence_and_nothing_else(
         self, tmp_path: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]

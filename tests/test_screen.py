@@ -103,7 +103,7 @@ def test_a_table_fits_the_terminal(tmp_path: Path, short_clip: Path):
     shown = printed_on_a_terminal(80, "people", cwd=tmp_path).splitlines()
     assert all(screen.cell_len(line) <= 80 for line in shown)
     assert any("…" in line for line in shown)
-    assert shown[1].split() == "person faces first seen last seen spread nearest other distance".split()
+    assert shown[1].split() == "person faces first seen last seen spread nearest apart".split()
 
 
 def test_a_run_over_many_photos_says_how_many_are_done_and_the_time_left(

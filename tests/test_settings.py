@@ -13,6 +13,13 @@ from face_classifier.settings import Settings
 DEFAULTS = Path(__file__).parent.parent / "configs" / "default.yaml"
 
 
+def test_a_key_that_stands_twice_is_told(tmp_path: Path):
+    path = tmp_path / "c.yaml"
+    path.write_text("threshold: 0.5\nseconds: 2\nthreshold: 0.6\n")
+    with pytest.raises(UserError, match=r"'threshold' stands twice in .*c\.yaml, on lines 1 and 3; leave one out"):
+        settings.load({}, str(path))
+
+
 def test_the_default_configuration_lists_every_key_at_its_default():
     assert yaml.safe_load(DEFAULTS.read_text()) == dataclasses.asdict(Settings())
 
