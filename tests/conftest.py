@@ -131,8 +131,11 @@ def wide_view(closeups: dict[str, Image]) -> Image:
 
 
 @pytest.fixture(scope="session")
-def short_clip(closeups: dict[str, Image], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four seconds at one frame a second: one president, the other, the first again, the second again."""
+def short_clip(closeups: dict[str, Image], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Four seconds at one frame a second: one president, the other, the first again, the second again.
+
+    It stays alone in its folder, which some tests give to a command.
+    """
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 1, (240, 240))
     larger = cv2.resize(closeups["biden.jpg"], (300, 300))[30:270, 30:270]
@@ -140,7 +143,8 @@ def short_clip(closeups: dict[str, Image], tmp_path_factory: pytest.TempPathFact
         writer.write(image)
     writer.release()
     os.utime(path, (1_700_000_000, 1_700_000_000))
-    return path
+    yield path
+    assert list(path.parent.iterdir()) == [path], "a test left files beside the clip"
 
 
 @pytest.fixture(scope="session")

@@ -382,11 +382,13 @@ def test_faces_of_two_streams_are_kept_once_however_often_it_runs(
     assert sorted(places) == [(False, 0), (False, 1), (False, 2), (False, 3), (True, 0), (True, 1), (True, 2)]
 
 
-def test_what_a_source_passes_over_is_told_at_its_end(command: Callable[..., Ended], short_clip: Path) -> None:
+def test_what_a_source_passes_over_is_told_at_its_end(
+    command: Callable[..., Ended], short_clip: Path, tmp_path: Path
+) -> None:
     data = short_clip.read_bytes()
-    cut_off = short_clip.with_name("cut off.mkv")
+    cut_off = tmp_path / "cut off.mkv"
     ffmpeg("-i", short_clip, "-c", "copy", cut_off)
     cut_off.write_bytes(cut_off.read_bytes()[: len(data) * 3 // 4])
     for line in ([cut_off], ["recognize", cut_off], ["enroll", "Ada", cut_off]):
-        ended = command(*line, "--result", short_clip.with_name("result"))
+        ended = command(*line, "--result", tmp_path / "result")
         assert "cut off.mkv is cut off: its end is missing" in ended.err, line
