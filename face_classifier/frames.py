@@ -139,7 +139,7 @@ def _kind(path: str) -> str:
     if os.path.islink(path) and not os.path.exists(path):
         return "leading nowhere"
     if os.path.isdir(path):
-        return "links to folders"
+        return "leading to folders"
     if not os.path.isfile(path):
         return "of no ordinary kind"
     return Path(path).suffix.lower() or "without extension"

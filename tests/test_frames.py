@@ -131,12 +131,12 @@ class TestFindSources:
         (tmp_path / "disk" / "b.jpg").touch()
         (tmp_path / "photos").mkdir()
         (tmp_path / "photos" / "album").symlink_to(tmp_path / "disk")
-        with pytest.raises(UserError, match=r"1 links to folders \(album\)"):
+        with pytest.raises(UserError, match=r"1 leading to folders \(album\)"):
             find_sources(str(tmp_path / "photos"), [])
         (tmp_path / "photos" / "a.jpg").touch()
         found = find_sources(str(tmp_path / "photos"), [])
         assert found.paths == [str(tmp_path / "photos" / "a.jpg")]
-        assert "1 links to folders (album)" in next(found.passed_over())
+        assert "1 leading to folders (album)" in next(found.passed_over())
 
     def test_an_empty_file_and_a_pipe_are_told_as_that(self, tmp_path: Path) -> None:
         (tmp_path / "empty.jpg").touch()
