@@ -32,10 +32,12 @@ from emotion import wilson
 from identity import NOBODY, Ints, Numbers, tell
 from speed import machine, spread, table
 
-from face_classifier import group, portraits, similar
-from face_classifier.cluster import UNKNOWN
-from face_classifier.photos import UNSURE, Photo, PhotoIndex
-from face_classifier.spaces import BY_ENCODER
+from face_classifier.identity.cluster import UNKNOWN
+from face_classifier.identity.profiles import BY_ENCODER
+from face_classifier.photos.albums import groups as group
+from face_classifier.photos.index import UNSURE, Photo, PhotoIndex
+from face_classifier.photos.lookalike import people as portraits
+from face_classifier.photos.lookalike import similar
 
 ROOT = Path(__file__).parent.parent
 

@@ -24,11 +24,12 @@ import numpy as np
 import numpy.typing as npt
 import testdata
 
-from face_classifier import pipeline, settings
-from face_classifier.engine import Engine, make_engine
-from face_classifier.galleries import rule_of
-from face_classifier.rethink import rethink
-from face_classifier.store import Store
+from face_classifier.core import settings
+from face_classifier.gallery.snapshot import rule_of
+from face_classifier.gallery.store import Store
+from face_classifier.identity.rethink import rethink
+from face_classifier.pipeline import run as pipeline
+from face_classifier.vision.engine import Engine, make_engine
 
 Image = npt.NDArray[np.uint8]
 

@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import testdata
 
-from face_classifier.emotion import EmotionEngine, make_emotions
-from face_classifier.engine import make_engine
-from face_classifier.errors import UserError
-from face_classifier.faces import EMOTIONS, Detection, Image
-from face_classifier.picture import read_picture
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import EMOTIONS, Detection, Image
+from face_classifier.sources.picture import read_picture
+from face_classifier.vision.emotion import EmotionEngine, make_emotions
+from face_classifier.vision.engine import make_engine
 
 _JAFFE = {"disgust": "disgusted", "fear": "fearful", "surprise": "surprised"}  # where its words are others than ours
 _NORMAL = 1.96  # standard deviations of the normal distribution that hold 95 %

@@ -26,17 +26,17 @@ import numpy as np
 import numpy.typing as npt
 import testdata
 
-from face_classifier.calibrate import Calibration, calibrate
-from face_classifier.cluster import UNKNOWN, Constraints, Rule, second_thoughts, shared_frames, templates
-from face_classifier.engine import Engine, make_engine
-from face_classifier.faces import Frame, Sighting
-from face_classifier.follow import Follower
-from face_classifier.people import PersonDB
-from face_classifier.picture import read_picture
-from face_classifier.source import Sampling
-from face_classifier.spaces import BY_ENCODER, SPACES, Space
-from face_classifier.tracks import TrackNumbers
-from face_classifier.video import VideoFile
+from face_classifier.core.types import Frame, Sighting
+from face_classifier.identity.calibrate import Calibration, calibrate
+from face_classifier.identity.cluster import UNKNOWN, Constraints, Rule, second_thoughts, shared_frames, templates
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.profiles import BY_ENCODER, SPACES, Space
+from face_classifier.identity.tracks import TrackNumbers
+from face_classifier.pipeline.tracker import Follower
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.picture import read_picture
+from face_classifier.sources.video import VideoFile
+from face_classifier.vision.engine import Engine, make_engine
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

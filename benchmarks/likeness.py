@@ -22,9 +22,9 @@ import testdata
 from sklearn.linear_model import LogisticRegression
 from speed import table
 
-from face_classifier.portraits import Person, open_gallery
-from face_classifier.screen import Screen
-from face_classifier.spaces import BY_ENCODER, Space
+from face_classifier.cli.console import Screen
+from face_classifier.identity.profiles import BY_ENCODER, Space
+from face_classifier.photos.lookalike.people import Person, open_gallery
 
 FITTED_ON = {"dlib": ("lfw",), "sface": ("lfw", "asian_kpop15")}
 SETS = ("lfw", "asian_kpop15", "celeb13_photos", "tv_bbt_crops", "emotion_jaffe")

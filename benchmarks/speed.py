@@ -71,8 +71,9 @@ class Watch:
 
 def measure_run(source: str, settings: Numbers, begin: float = 0.0) -> Numbers:
     """One source through the pipeline, from opening to closing it. ``begin``: wait for this wall-clock time."""
-    from face_classifier import classify, pipeline
-    from face_classifier import settings as room
+    from face_classifier.core import settings as room
+    from face_classifier.pipeline import classify
+    from face_classifier.pipeline import run as pipeline
 
     found = 0
     place = classify.Classifier.place
@@ -106,7 +107,12 @@ def measure_run(source: str, settings: Numbers, begin: float = 0.0) -> Numbers:
 
 def measure_stages(source: str, settings: Numbers) -> Numbers:
     """CPU and wall milliseconds of each stage a frame, with one worker, so that stages hardly wait for each other."""
-    from face_classifier import classify, detect, encode, engine, follow, people, store
+    from face_classifier.gallery import store
+    from face_classifier.identity import person_db as people
+    from face_classifier.pipeline import classify
+    from face_classifier.pipeline import tracker as follow
+    from face_classifier.vision import detect, engine
+    from face_classifier.vision import dlib_resnet as encode
 
     spent: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     stages: list[tuple[str, Any, str]] = [
@@ -153,8 +159,8 @@ def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., An
 
 def _decode_floor(source: str, every: float) -> Numbers:
     """What it costs to decode alone, a sampled frame."""
-    from face_classifier.frames import open_source
-    from face_classifier.source import Sampling
+    from face_classifier.sources.base import Sampling
+    from face_classifier.sources.discover import open_source
 
     with open_source(source) as opened:
         _ = opened.fingerprint  # reads the whole file once
@@ -168,9 +174,9 @@ def _decode_floor(source: str, every: float) -> Numbers:
 
 def measure_detector(detector: str, folder: str, every: float) -> Numbers:
     """The boxes, [top, right, bottom, left], in every picture and every ``every``-th second of every clip."""
-    from face_classifier.engine import make_engine
-    from face_classifier.frames import find_sources, open_source
-    from face_classifier.source import Sampling
+    from face_classifier.sources.base import Sampling
+    from face_classifier.sources.discover import find_sources, open_source
+    from face_classifier.vision.engine import make_engine
 
     engine = make_engine("fast" if detector == "yunet" else "original", detector, 1.0, print)
     boxes = {}
@@ -190,7 +196,7 @@ def measure_small(folder: str, grid: int) -> Numbers:
     import cv2
     import numpy as np
 
-    from face_classifier.engine import make_engine
+    from face_classifier.vision.engine import make_engine
 
     engine = make_engine("fast", None, 1.0, print)
     photos = [cv2.imread(str(path)) for path in sorted(Path(folder).iterdir()) if path.suffix != ".xml"]
@@ -228,9 +234,9 @@ def measure_close(folder: str) -> Numbers:
     """
     import cv2
 
-    from face_classifier import models
-    from face_classifier.detect import YuNet
-    from face_classifier.engine import make_engine
+    from face_classifier.vision.detect import YuNet
+    from face_classifier.vision.engine import make_engine
+    from face_classifier.vision.models import registry as models
 
     engine, usual = make_engine("fast", None, 1.0, print), YuNet(models.graph("yunet"))
     parts: dict[str, Numbers] = {}
@@ -252,7 +258,8 @@ def measure_close(folder: str) -> Numbers:
 
 def measure_start(source: str, began: float) -> Numbers:
     """Seconds from before the process was made until its first frame was analysed, as a user starts it."""
-    from face_classifier import cli, screen
+    from face_classifier.cli import console as screen
+    from face_classifier.cli import main as cli
 
     first: list[float] = []
     screen.Screen.analysed = lambda *_: first.append(time.time() - began)  # type: ignore[method-assign]
@@ -268,8 +275,8 @@ def make_gallery(folder: str, people: int) -> Numbers:
     import cv2
     import numpy as np
 
-    from face_classifier.rooted import Root
-    from face_classifier.rows import Row, Rows
+    from face_classifier.core.disk.rooted import Root
+    from face_classifier.gallery.table import Row, Rows
 
     rng = np.random.default_rng(1)
     root = Path(folder)
@@ -300,8 +307,8 @@ def measure_gallery(folder: str) -> Numbers:
     """Start-up over a large gallery, then how long single faces take to be matched."""
     import numpy as np
 
-    from face_classifier.people import PersonDB
-    from face_classifier.store import Store
+    from face_classifier.gallery.store import Store
+    from face_classifier.identity.person_db import PersonDB
 
     def unread(path: Path, own_cut: bool) -> Any:
         raise AssertionError(f"{path} has its numbers already")
@@ -331,7 +338,7 @@ def measure_gallery(folder: str) -> Numbers:
 
 def make_clips(folder: str, seconds: float) -> Numbers:
     """The demo's clip at 720p, and one that shows three faces all the time."""
-    from face_classifier import demo
+    from face_classifier.cli import demo
 
     one, three = Path(folder) / "demo.mp4", Path(folder) / "three_faces.mp4"
     demo.write_clip(one, SIZE)
@@ -348,7 +355,7 @@ def _write_three_faces(path: Path, seconds: float) -> None:
     import cv2
     import numpy as np
 
-    from face_classifier import demo
+    from face_classifier.cli import demo
 
     images = {name: cv2.imread(str(file)) for name, file in demo.photographs().items()}
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE)

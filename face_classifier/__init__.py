@@ -16,7 +16,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 def __getattr__(name: str) -> Any:
     """`run_face_recog`, whose imports wait until somebody asks for it."""
     if name == "run_face_recog":
-        from face_classifier.album import run_face_recog
+        from face_classifier.photos.albums.album import run_face_recog
 
         return run_face_recog
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,7 @@ import sys
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # while it is being loaded there is nothing to save
 
-from face_classifier.cli import main  # noqa: E402
+from face_classifier.cli.main import main  # noqa: E402
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main())

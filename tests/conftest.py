@@ -21,17 +21,19 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import cli, demo, models
-from face_classifier.camera import Camera
-from face_classifier.classify import Classifier
-from face_classifier.engine import Engine, make_engine
-from face_classifier.faces import Face, Frame, Image, Sighting, cut
-from face_classifier.people import PersonDB
-from face_classifier.photos import FaceFinder
-from face_classifier.picture import read_picture
-from face_classifier.rooted import Root
-from face_classifier.rows import Row, Rows
-from face_classifier.store import Store
+from face_classifier.cli import demo
+from face_classifier.cli import main as cli
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.types import Face, Frame, Image, Sighting, cut
+from face_classifier.gallery.store import Store
+from face_classifier.gallery.table import Row, Rows
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.photos.index import FaceFinder
+from face_classifier.pipeline.classify import Classifier
+from face_classifier.sources.camera import Camera
+from face_classifier.sources.picture import read_picture
+from face_classifier.vision.engine import Engine, make_engine
+from face_classifier.vision.models import registry as models
 
 ROOT = Path(__file__).parent.parent
 
@@ -375,7 +377,7 @@ def rows_of(gallery: Gallery) -> list[Row]:
 HOLD = """
 import sys
 from pathlib import Path
-from face_classifier.store import Store
+from face_classifier.gallery.store import Store
 with Store(Path(sys.argv[1]), writing=True):
     print("held", flush=True)
     sys.stdin.read()

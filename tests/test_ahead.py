@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from face_classifier.ahead import Ahead, Search
-from face_classifier.camera import Camera
-from face_classifier.engine import Engine
-from face_classifier.faces import Box, Detection, Face, Frame, Image
-from face_classifier.source import Sampling
+from face_classifier.core.types import Box, Detection, Face, Frame, Image
+from face_classifier.pipeline.workers import Ahead, Search
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.camera import Camera
+from face_classifier.vision.engine import Engine
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
 THREADS = "analysis", "decoding", "camera"

@@ -24,14 +24,17 @@ import pytest
 from conftest import killed_at_every_line
 
 import face_classifier
-from face_classifier import album as albums
-from face_classifier import draw, manifest, rooted, shelf, sidecars
-from face_classifier.album import Album, Wishes, group_album, run_face_recog
-from face_classifier.errors import UserError
-from face_classifier.faces import Image
-from face_classifier.photos import FaceFinder, PhotoIndex
-from face_classifier.rooted import PART
-from face_classifier.screen import Screen
+from face_classifier.cli.console import Screen
+from face_classifier.core.disk import rooted
+from face_classifier.core.disk.rooted import PART
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Image
+from face_classifier.display import overlay as draw
+from face_classifier.photos.albums import album as albums
+from face_classifier.photos.albums import folder as shelf
+from face_classifier.photos.albums import manifest, sidecars
+from face_classifier.photos.albums.album import Album, Wishes, group_album, run_face_recog
+from face_classifier.photos.index import FaceFinder, PhotoIndex
 
 GROUP_KEYS = {
     *("original_images_idx_list", "crop_path_list", "face_list"),

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.audit import Audit, audit, difference_hash
-from face_classifier.cluster import DLIB
-from face_classifier.faces import Face, Image, Sighting
-from face_classifier.store import Store
+from face_classifier.core.types import Face, Image, Sighting
+from face_classifier.curate.audit import Audit, audit, difference_hash
+from face_classifier.gallery.store import Store
+from face_classifier.identity.cluster import DLIB
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.calibrate import Calibration, calibrate
-from face_classifier.engine import Engine
+from face_classifier.identity.calibrate import Calibration, calibrate
+from face_classifier.vision.engine import Engine
 
 NONE_APART = np.zeros((0, 2), np.int64)
 SPREAD = 0.5

@@ -10,8 +10,11 @@ from pathlib import Path
 import cv2
 import pytest
 
-from face_classifier import galleries, pipeline, screen, settings
-from face_classifier.store import Store
+from face_classifier.cli import console as screen
+from face_classifier.core import settings
+from face_classifier.gallery import snapshot as galleries
+from face_classifier.gallery.store import Store
+from face_classifier.pipeline import run as pipeline
 
 PEOPLE, EACH = 5, 8
 

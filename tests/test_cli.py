@@ -21,7 +21,9 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import album_commands, cli, demo
+from face_classifier.cli import demo
+from face_classifier.cli import main as cli
+from face_classifier.cli import photos as album_commands
 
 COMMAND = [sys.executable, "-m", "face_classifier"]
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.cluster import (
+from face_classifier.core.types import Face
+from face_classifier.identity.cluster import (
     DLIB,
     UNKNOWN,
     Constraints,
@@ -19,8 +20,7 @@ from face_classifier.cluster import (
     shared_frames,
     templates,
 )
-from face_classifier.engine import Engine
-from face_classifier.faces import Face
+from face_classifier.vision.engine import Engine
 
 PLAIN = replace(DLIB, slope=0.0, start=DLIB.limit, clear=DLIB.limit, ratio=np.inf)  # nothing but average linkage
 

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from face_classifier import pipeline
-from face_classifier.settings import load
+from face_classifier.core.settings import load
+from face_classifier.pipeline import run as pipeline
 
 ROOT = Path(__file__).parent.parent
 BOTH = pytest.mark.parametrize("encoder", ["dlib", "sface"])

@@ -7,9 +7,9 @@ import dlib
 import numpy as np
 import pytest
 
-from face_classifier.detect import YuNet
-from face_classifier.faces import Box
-from face_classifier.mmod import Mmod
+from face_classifier.core.types import Box
+from face_classifier.vision.detect import YuNet
+from face_classifier.vision.mmod import Mmod
 
 
 @pytest.fixture(scope="module")

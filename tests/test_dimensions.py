@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from conftest import Ended
 
-from face_classifier import dimensions
-from face_classifier.errors import UserError
-from face_classifier.portraits import Gallery, Person, Portrait
+from face_classifier.core.errors import UserError
+from face_classifier.photos.lookalike import dimensions
+from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
 
 Command = Callable[..., Ended]
 

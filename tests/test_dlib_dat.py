@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_classifier.dlib_dat import read_detector, read_encoder
+from face_classifier.vision.models.dlib_dat import read_detector, read_encoder
 
 
 def test_encoder_has_29_convolutions_and_the_mean_of_its_pixels(encoder_dat: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from face_classifier import cli
-from face_classifier.settings import Settings
+from face_classifier.cli import main as cli
+from face_classifier.core.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

@@ -12,9 +12,9 @@ import pytest
 from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
-from face_classifier import draw
-from face_classifier.draw import KNOWN, SHADE, UNKNOWN, Fonts, annotate, machine_fonts, paste, text
-from face_classifier.faces import Box, Image, Seen
+from face_classifier.core.types import Box, Image, Seen
+from face_classifier.display import overlay as draw
+from face_classifier.display.overlay import KNOWN, SHADE, UNKNOWN, Fonts, annotate, machine_fonts, paste, text
 
 INK = (255, 255, 255)
 FACE = Box(top=60, right=200, bottom=140, left=120)

@@ -18,16 +18,17 @@ import numpy as np
 import pytest
 from conftest import Gallery
 
-from face_classifier import graphs, models
-from face_classifier.draw import annotate
-from face_classifier.emotion import DeepFace, EmotionEngine, make_emotions, upright
-from face_classifier.engine import Engine, make_engine
-from face_classifier.errors import UserError
-from face_classifier.faces import EMOTIONS, Box, Detection, Emotion, Face, Frame, Image, Seen, Sighting
-from face_classifier.inference import open_session
-from face_classifier.picture import read_picture
-from face_classifier.sinks import record, write_csv
-from face_classifier.store import Store
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import EMOTIONS, Box, Detection, Emotion, Face, Frame, Image, Seen, Sighting
+from face_classifier.display.overlay import annotate
+from face_classifier.display.window import record, write_csv
+from face_classifier.gallery.store import Store
+from face_classifier.sources.picture import read_picture
+from face_classifier.vision.emotion import DeepFace, EmotionEngine, make_emotions, upright
+from face_classifier.vision.engine import Engine, make_engine
+from face_classifier.vision.models import graphs
+from face_classifier.vision.models import registry as models
+from face_classifier.vision.models.session import open_session
 
 HAPPY = Emotion((0.0, 0.0, 0.0, 0.875, 0.0, 0.0, 0.125), "fer")
 

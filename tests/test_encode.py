@@ -7,9 +7,9 @@ import dlib
 import numpy as np
 import pytest
 
-from face_classifier.detect import YuNet
-from face_classifier.encode import ResNetEncoder, face_chip
-from face_classifier.faces import Box, Detection, check_encoding
+from face_classifier.core.types import Box, Detection, check_encoding
+from face_classifier.vision.detect import YuNet
+from face_classifier.vision.dlib_resnet import ResNetEncoder, face_chip
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import face_recognition
 import numpy as np
 import pytest
 
-from face_classifier.detect import HogDetector
-from face_classifier.encode import DlibEncoder
-from face_classifier.engine import Detector, Engine, make_engine
-from face_classifier.faces import Box, Detection, Face, Frame, Image, as_rgb
-from face_classifier.frames import Source, open_source
-from face_classifier.source import Sampling
-from face_classifier.spaces import SPACES
+from face_classifier.core.types import Box, Detection, Face, Frame, Image, as_rgb
+from face_classifier.identity.profiles import SPACES
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source, open_source
+from face_classifier.vision.detect import HogDetector
+from face_classifier.vision.dlib_resnet import DlibEncoder
+from face_classifier.vision.engine import Detector, Engine, make_engine
 
 ENGINES = [
     ("fast", None, "dlib"),

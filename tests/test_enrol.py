@@ -15,17 +15,29 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import enrol
-from face_classifier.engine import Engine
-from face_classifier.enrol import AWAY, BLURRED, BRIGHT, CROWD, CUT_OFF, DARK, HINTS, NO_FACE, TINY, Enrolment, judge
-from face_classifier.errors import UserError
-from face_classifier.faces import Face, Image
-from face_classifier.frames import open_source
-from face_classifier.galleries import gallery as faces_of
-from face_classifier.quality import turn
-from face_classifier.screen import Screen
-from face_classifier.settings import Settings
-from face_classifier.source import Sampling
+from face_classifier.cli.console import Screen
+from face_classifier.core.errors import UserError
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import Face, Image
+from face_classifier.gallery.snapshot import gallery as faces_of
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import open_source
+from face_classifier.teach import enrol
+from face_classifier.teach.enrol import (
+    AWAY,
+    BLURRED,
+    BRIGHT,
+    CROWD,
+    CUT_OFF,
+    DARK,
+    HINTS,
+    NO_FACE,
+    TINY,
+    Enrolment,
+    judge,
+)
+from face_classifier.vision.engine import Engine
+from face_classifier.vision.quality import turn
 
 
 @pytest.fixture

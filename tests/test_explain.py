@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.calibrate import calibrate
-from face_classifier.explain import posterior
-from face_classifier.faces import Face
-from face_classifier.store import Store
+from face_classifier.core.types import Face
+from face_classifier.curate.explain import posterior
+from face_classifier.gallery.store import Store
+from face_classifier.identity.calibrate import calibrate
 
 CLIP = ("obama.jpg", "biden.jpg", "obama2.jpg", "obama3.jpg")
 

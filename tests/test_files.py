@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.errors import UserError
-from face_classifier.files import FolderLock, content_hash, png_bytes
-from face_classifier.rooted import Root, write_durably
+from face_classifier.core.disk.files import FolderLock, content_hash, png_bytes
+from face_classifier.core.disk.rooted import Root, write_durably
+from face_classifier.core.errors import UserError
 
 
 def test_a_file_is_written_whole_and_alone(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_a_picture_as_png_is_the_same_picture() -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from face_classifier.files import FolderLock
-from face_classifier.rooted import Root
+from face_classifier.core.disk.files import FolderLock
+from face_classifier.core.disk.rooted import Root
 lock = FolderLock(Root(Path(sys.argv[1])))
 print("held", flush=True)
 sys.stdin.read()

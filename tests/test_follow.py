@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.ahead import Ahead
-from face_classifier.engine import Engine
-from face_classifier.faces import Box, Detection, Face, Frame, Image, Search, cut
-from face_classifier.follow import Followed, Follower, Searches, StillScene
-from face_classifier.frames import open_source
-from face_classifier.source import Sampling
+from face_classifier.core.types import Box, Detection, Face, Frame, Image, Search, cut
+from face_classifier.pipeline.tracker import Followed, Follower, Searches, StillScene
+from face_classifier.pipeline.workers import Ahead
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import open_source
+from face_classifier.vision.engine import Engine
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
 

@@ -25,14 +25,14 @@ from conftest import need_tool
 from PIL import Image as Pillow
 from PIL import ImageFile
 
-from face_classifier import containers, video
-from face_classifier.camera import Camera
-from face_classifier.errors import UserError
-from face_classifier.faces import Frame
-from face_classifier.frames import Source, find_sources, open_source
-from face_classifier.picture import Picture, read_picture
-from face_classifier.source import Sampling, frame_duration
-from face_classifier.video import VideoFile
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Frame
+from face_classifier.sources import containers, video
+from face_classifier.sources.base import Sampling, frame_duration
+from face_classifier.sources.camera import Camera
+from face_classifier.sources.discover import Source, find_sources, open_source
+from face_classifier.sources.picture import Picture, read_picture
+from face_classifier.sources.video import VideoFile
 
 START = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 EVERY_FRAME = Sampling(every=0)
@@ -755,7 +755,7 @@ class TestCamera:
         assert frame.tolerance == 0.02
 
     def test_an_unplugged_camera_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("face_classifier.camera._CAMERA_PATIENCE", 0.2)
+        monkeypatch.setattr("face_classifier.sources.camera._CAMERA_PATIENCE", 0.2)
         with Camera(0, lambda number: FakeDevice(count=5)) as camera:
             stream = camera.frames(EVERY_FRAME, START, threading.Event())
             with pytest.raises(UserError, match="camera 0 sends no pictures any more; check"):

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from face_classifier.errors import UserError
-from face_classifier.faces import PICTURE_SUFFIXES
-from face_classifier.frames import open_source
-from face_classifier.picture import decode
-from face_classifier.source import Sampling
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import PICTURE_SUFFIXES
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import open_source
+from face_classifier.sources.picture import decode
 
 SECONDS = 10  # of a processor for a file
 MEGABYTES = 1000  # that a process may grow by

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from face_classifier import graphs
-from face_classifier.inference import open_session
+from face_classifier.vision.models import graphs
+from face_classifier.vision.models.session import open_session
 
 
 def test_encodings_are_dlibs_on_real_faces(

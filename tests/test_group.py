@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_classifier.cluster import SFACE
-from face_classifier.faces import Image
-from face_classifier.group import Faces, Group, Known, group
-from face_classifier.photos import FaceFinder
+from face_classifier.core.types import Image
+from face_classifier.identity.cluster import SFACE
+from face_classifier.photos.albums.groups import Faces, Group, Known, group
+from face_classifier.photos.index import FaceFinder
 
 NOISE = 0.03  # of each of 128 numbers: faces of one person are half as far apart as the rule's limit
 
@@ -136,7 +136,7 @@ def test_real_faces_of_two_presidents_are_two_groups(closeups: dict[str, Image],
 
 
 def test_singers_who_look_alike_are_told_apart(data: Path, photo_finder: FaceFinder):
-    from face_classifier.picture import read_picture
+    from face_classifier.sources.picture import read_picture
 
     folders = [data / "asian_kpop15" / name for name in ("Arin", "Yuju", "Dahyun")]
     photos = [path for folder in folders for path in sorted(folder.iterdir())[:6]]

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from conftest import Ended
 
-from face_classifier.errors import UserError
-from face_classifier.faces import Box, Face, Frame, Image, Match, Seen
-from face_classifier.manifest import MANIFEST
-from face_classifier.photos import INDEX, PhotoIndex
-from face_classifier.rooted import Root
-from face_classifier.rows import Rows
-from face_classifier.sinks import Captures
-from face_classifier.store import Store
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Box, Face, Frame, Image, Match, Seen
+from face_classifier.display.window import Captures
+from face_classifier.gallery.store import Store
+from face_classifier.gallery.table import Rows
+from face_classifier.photos.albums.manifest import MANIFEST
+from face_classifier.photos.index import INDEX, PhotoIndex
 
 OBAMA, BIDEN = "obama.jpg", "biden.jpg"
 Command = Callable[..., Ended]
@@ -245,7 +245,7 @@ ALBUMS = {
 
 @pytest.fixture(scope="module")
 def sorted_album(tmp_path_factory: pytest.TempPathFactory, photographs: dict[str, Path]) -> Path:
-    from face_classifier import cli
+    from face_classifier.cli import main as cli
 
     top = tmp_path_factory.mktemp("album")
     (top / "pictures").mkdir()

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import Ended
 
-from face_classifier.markers import ALBUM, CAPTURES, MARKER, RESULT, kind_of, mark
-from face_classifier.rooted import Root
+from face_classifier.core.disk.markers import ALBUM, CAPTURES, MARKER, RESULT, kind_of, mark
+from face_classifier.core.disk.rooted import Root
 
 Command = Callable[..., Ended]
 

@@ -16,13 +16,13 @@ from typing import Any
 import platformdirs
 import pytest
 
-from face_classifier import models
-from face_classifier.detect import YuNet
-from face_classifier.engine import make_engine
-from face_classifier.errors import UserError
-from face_classifier.faces import Image
-from face_classifier.fetch import Package, download
-from face_classifier.models import FOLDER, MODELS, Weights
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Image
+from face_classifier.vision.detect import YuNet
+from face_classifier.vision.engine import make_engine
+from face_classifier.vision.models import registry as models
+from face_classifier.vision.models.packages import Package, download
+from face_classifier.vision.models.registry import FOLDER, MODELS, Weights
 
 YUNET = MODELS["yunet"].weights
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from conftest import Gallery
 
-from face_classifier import draw
-from face_classifier.faces import Image, cut
-from face_classifier.stock import UNKNOWNS
+from face_classifier.core.types import Image, cut
+from face_classifier.display import overlay as draw
+from face_classifier.gallery.scan import UNKNOWNS
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
 

@@ -17,8 +17,8 @@ import cv2
 import pytest
 from conftest import ROOT, Ended, Gallery
 
-from face_classifier.faces import Image
-from face_classifier.names import in_utf8, is_path, json_text, restored, shown, stored
+from face_classifier.core.names import in_utf8, is_path, json_text, restored, shown, stored
+from face_classifier.core.types import Image
 
 Command = Callable[..., Ended]
 CAFE = os.fsdecode(b"caf\xe9")  # Latin-1, which is no UTF-8
@@ -143,7 +143,7 @@ def test_what_is_printed_never_reaches_the_terminal_raw(sources: Path, tmp_path:
 NAME = "홍길동 José 😀"
 EACH = """
 import sys
-from face_classifier import cli
+from face_classifier.cli import main as cli
 for line in ("people", "export", "verify", "export --format csv"):
     assert cli.main([*line.split(), "--result", sys.argv[1]]) == 0
     print("--")

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import page
-from face_classifier.errors import UserError
-from face_classifier.faces import Image
-from face_classifier.portraits import Gallery, Person, Portrait
-from face_classifier.recommend import Recommendation, Rounds, recommend
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Image
+from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
+from face_classifier.photos.lookalike.recommend import Recommendation, Rounds, recommend
+from face_classifier.web import picker as page
 
 TILE = cv2.imencode(".jpg", np.full((160, 160, 3), 90, np.uint8))[1].tobytes()
 EVIL = '<script>alert("1")</script>'
@@ -275,7 +275,7 @@ def test_the_command_opens_the_page_and_prints_the_table(
 
     if flags:
         monkeypatch.setattr("webbrowser.open", pytest.fail)
-        told = "face_classifier.album_commands.say"
+        told = "face_classifier.cli.photos.say"
         monkeypatch.setattr(told, lambda line, stream: pick_the_first(re.findall(r"http\S+", line)[0]))
     else:
         monkeypatch.setattr("webbrowser.open", pick_the_first)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from face_classifier.faces import Encoding, Face, Match, Sighting
-from face_classifier.people import PersonDB, by_person, statistics
+from face_classifier.core.types import Encoding, Face, Match, Sighting
+from face_classifier.identity.person_db import PersonDB, by_person, statistics
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 

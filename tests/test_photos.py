@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from face_classifier.engine import Engine
-from face_classifier.errors import UserError
-from face_classifier.faces import Box, Face, Image, cut
-from face_classifier.photos import (
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Box, Face, Image, cut
+from face_classifier.photos.index import (
     LARGER,
     PLAIN,
     TILE,
@@ -28,7 +27,8 @@ from face_classifier.photos import (
     find_pictures,
     tile_image,
 )
-from face_classifier.picture import MOST_BYTES
+from face_classifier.sources.picture import MOST_BYTES
+from face_classifier.vision.engine import Engine
 
 PhotoFolder = Callable[..., Path]
 OBAMA, AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
@@ -372,8 +372,8 @@ def test_an_index_in_a_folder_that_is_not_there_is_told(tmp_path: Path):
 def test_while_photos_are_read_another_command_waits_and_then_tells(
     photo_folder: PhotoFolder, finder: FaceFinder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("face_classifier.photos._DURABLE_AFTER", 1)
-    monkeypatch.setattr("face_classifier.photos._PATIENCE", 0.2)
+    monkeypatch.setattr("face_classifier.photos.index._DURABLE_AFTER", 1)
+    monkeypatch.setattr("face_classifier.photos.index._PATIENCE", 0.2)
     folder = photo_folder({"a.jpg": OBAMA, "b.jpg": BIDEN})
     told: list[str] = []
 

@@ -21,16 +21,16 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms
 
-from face_classifier import picture, video
-from face_classifier.engine import Engine
-from face_classifier.errors import UserError
-from face_classifier.faces import PICTURE_SUFFIXES, RAW_SUFFIXES, Box, Detection, Image, Match
-from face_classifier.frames import open_source
-from face_classifier.galleries import photo_reader_of
-from face_classifier.photos import FaceFinder
-from face_classifier.picture import Decoded, decode, read_picture
-from face_classifier.source import Sampling
-from face_classifier.store import Store
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import PICTURE_SUFFIXES, RAW_SUFFIXES, Box, Detection, Image, Match
+from face_classifier.gallery.snapshot import photo_reader_of
+from face_classifier.gallery.store import Store
+from face_classifier.photos.index import FaceFinder
+from face_classifier.sources import picture, video
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import open_source
+from face_classifier.sources.picture import Decoded, decode, read_picture
+from face_classifier.vision.engine import Engine
 
 OBAMA = "obama.jpg"
 needs_jxl = pytest.mark.skipif(sys.version_info < (3, 11), reason="the reader of JPEG XL needs Python 3.11")
@@ -38,9 +38,9 @@ needs_jxl = pytest.mark.skipif(sys.version_info < (3, 11), reason="the reader of
 _CHILD = """
 import resource, sys
 from pathlib import Path
-from face_classifier.errors import UserError
-from face_classifier.frames import open_source
-from face_classifier.picture import _formats, decode
+from face_classifier.core.errors import UserError
+from face_classifier.sources.discover import open_source
+from face_classifier.sources.picture import _formats, decode
 _formats()
 before = resource.getrusage(resource.RUSAGE_SELF)
 try:

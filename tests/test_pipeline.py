@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 from conftest import Watcher
 
-from face_classifier import pipeline
-from face_classifier.camera import Camera
-from face_classifier.engine import Engine
-from face_classifier.errors import UserError
-from face_classifier.faces import Detection, Face, Image
-from face_classifier.pipeline import RunResult
-from face_classifier.settings import load
+from face_classifier.core.errors import UserError
+from face_classifier.core.settings import load
+from face_classifier.core.types import Detection, Face, Image
+from face_classifier.pipeline import run as pipeline
+from face_classifier.pipeline.run import RunResult
+from face_classifier.sources.camera import Camera
+from face_classifier.vision.engine import Engine
 
 
 def run(folder: Path, *sources: Path | str, observer: Watcher | None = None, **settings: Any) -> RunResult:

@@ -7,9 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from face_classifier import draw, plane
-from face_classifier.errors import UserError
-from face_classifier.faces import Image
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Image
+from face_classifier.display import face_map as plane
+from face_classifier.display import overlay as draw
 
 pytest.importorskip("sklearn", reason="the extra `plots` is not installed")
 PEOPLE, EACH = 4, 6

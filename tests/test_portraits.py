@@ -14,12 +14,13 @@ import pytest
 from conftest import Ended, Listener
 from conftest import Gallery as ResultFolder
 
-from face_classifier import models, portraits
-from face_classifier.errors import UserError
-from face_classifier.faces import Image
-from face_classifier.photos import INDEX, TILE, PhotoIndex
-from face_classifier.portraits import Gallery, Person, Portrait
-from face_classifier.spaces import BY_ENCODER
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Image
+from face_classifier.identity.profiles import BY_ENCODER
+from face_classifier.photos.index import INDEX, TILE, PhotoIndex
+from face_classifier.photos.lookalike import people as portraits
+from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
+from face_classifier.vision.models import registry as models
 
 PhotoFolder = Callable[..., Path]
 OBAMA, AGAIN, OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import need_tool
 
-from face_classifier.faces import Image
-from face_classifier.fetch import cache_folder
+from face_classifier.core.types import Image
+from face_classifier.vision.models.packages import cache_folder
 
 # A connection to a socket file goes to a program on this machine, such as the name service cache.
 _OUTWARD = re.compile(r"(connect|sendto|sendmsg|sendmmsg)\(.*AF_INET")

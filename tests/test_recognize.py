@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import enrol, recognize
-from face_classifier.engine import Engine
-from face_classifier.faces import EMOTIONS, Emotion, Face, Image
-from face_classifier.galleries import whole_gallery
-from face_classifier.recognize import Answer, Tracks, View, decide
-from face_classifier.screen import Screen
-from face_classifier.settings import Settings
-from face_classifier.store import Store
+from face_classifier.cli.console import Screen
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import EMOTIONS, Emotion, Face, Image
+from face_classifier.gallery.snapshot import whole_gallery
+from face_classifier.gallery.store import Store
+from face_classifier.teach import enrol, recognize
+from face_classifier.teach.recognize import Answer, Tracks, View, decide
+from face_classifier.vision.engine import Engine
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
 

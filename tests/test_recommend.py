@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.errors import UserError
-from face_classifier.faces import Image
-from face_classifier.portraits import Gallery, Person, Portrait
-from face_classifier.recommend import Pick, Rounds, caution, centre, find_picks, picture, recommend
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Image
+from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
+from face_classifier.photos.lookalike.recommend import Pick, Rounds, caution, centre, find_picks, picture, recommend
 
 TILE = cv2.imencode(".jpg", np.full((160, 160, 3), 90, np.uint8))[1].tobytes()
 NEVER = pytest.fail  # in place of what finds faces, where there is none to find

@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 from conftest import Ended, Gallery
 
-from face_classifier import settings, spaces
-from face_classifier.encode import DLIB_SPACE
-from face_classifier.errors import UserError
-from face_classifier.faces import Encoding, Face, Image, Sighting
-from face_classifier.files import FolderLock
-from face_classifier.picture import Decoded, decode
-from face_classifier.reencode import Agreement, agreement, reencode
-from face_classifier.rooted import Root
-from face_classifier.sface import SFaceEncoder
-from face_classifier.store import Store
-from face_classifier.views import read_pickle
+from face_classifier.core import settings
+from face_classifier.core.disk.files import FolderLock
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Encoding, Face, Image, Sighting
+from face_classifier.curate.reencode import Agreement, agreement, reencode
+from face_classifier.gallery.pickled import read_pickle
+from face_classifier.gallery.store import Store
+from face_classifier.identity import profiles as spaces
+from face_classifier.sources.picture import Decoded, decode
+from face_classifier.vision.dlib_resnet import DLIB_SPACE
+from face_classifier.vision.sface import SFaceEncoder
 
 Command = Callable[..., Ended]
 Step = Callable[[], None]
@@ -229,7 +230,7 @@ def test_a_picture_that_cannot_be_read_now_is_told_and_never_compared_with_the_o
 
     labels = state(presidents)
     with monkeypatch.context() as patch:
-        patch.setattr("face_classifier.galleries.decode", fail)
+        patch.setattr("face_classifier.gallery.snapshot.decode", fail)
         watcher = Watcher()
         go_over(presidents, "sface", watcher)
     assert any("my own.jpg cannot be read; it is left alone" in problem for problem in watcher.problems)

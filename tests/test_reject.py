@@ -14,14 +14,20 @@ import numpy as np
 import pytest
 from conftest import Ended, Gallery, killed_at_every_line
 
-from face_classifier import files, galleries, rows, settings, stock, store, views
-from face_classifier.classify import Classifier
-from face_classifier.faces import Face, Frame, Image, Sighting
-from face_classifier.files import content_hash
-from face_classifier.people import PersonDB
-from face_classifier.rethink import rethink
-from face_classifier.rows import ASIDE
-from face_classifier.store import Store
+from face_classifier.core import settings
+from face_classifier.core.disk import files
+from face_classifier.core.disk.files import content_hash
+from face_classifier.core.types import Face, Frame, Image, Sighting
+from face_classifier.gallery import pickled as views
+from face_classifier.gallery import scan as stock
+from face_classifier.gallery import snapshot as galleries
+from face_classifier.gallery import store
+from face_classifier.gallery import table as rows
+from face_classifier.gallery.store import Store
+from face_classifier.gallery.table import ASIDE
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.rethink import rethink
+from face_classifier.pipeline.classify import Classifier
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 AGAIN = "20240506_070809.000-0"  # the face of the first frame, in UTC

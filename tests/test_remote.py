@@ -16,8 +16,8 @@ from urllib.parse import unquote
 import pytest
 import trustme
 
-from face_classifier import remote
-from face_classifier.errors import UserError
+from face_classifier.core.errors import UserError
+from face_classifier.photos import download as remote
 
 CONTENT = bytes(range(256)) * 1000
 PUBLIC = "93.184.215.14"

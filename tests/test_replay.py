@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from face_classifier.cluster import DLIB
-from face_classifier.faces import Face, Sighting
-from face_classifier.people import PersonDB
-from face_classifier.replay import Change, Replayed, lines, replay
+from face_classifier.core.types import Face, Sighting
+from face_classifier.curate.replay import Change, Replayed, lines, replay
+from face_classifier.identity.cluster import DLIB
+from face_classifier.identity.person_db import PersonDB
 
 CLIP = ("obama.jpg", "biden.jpg", "obama2.jpg", "obama3.jpg")
 

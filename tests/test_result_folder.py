@@ -21,12 +21,18 @@ import cv2
 import pytest
 from conftest import HOLD, Ended, Gallery, Watcher, held, killed_at_every_line
 
-from face_classifier import files, pipeline, rooted, rows, settings, stock, store, views
-from face_classifier.engine import Engine
-from face_classifier.faces import Frame, Image
-from face_classifier.files import content_hash
-from face_classifier.rooted import PART
-from face_classifier.store import Store
+from face_classifier.core import settings
+from face_classifier.core.disk import files, rooted
+from face_classifier.core.disk.files import content_hash
+from face_classifier.core.disk.rooted import PART
+from face_classifier.core.types import Frame, Image
+from face_classifier.gallery import pickled as views
+from face_classifier.gallery import scan as stock
+from face_classifier.gallery import store
+from face_classifier.gallery import table as rows
+from face_classifier.gallery.store import Store
+from face_classifier.pipeline import run as pipeline
+from face_classifier.vision.engine import Engine
 
 Command = Callable[..., Ended]
 

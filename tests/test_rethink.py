@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.engine import Engine
-from face_classifier.faces import Encoding, Face, Sighting
-from face_classifier.people import PersonDB
-from face_classifier.rethink import Move, Rethought, is_named, rethink
+from face_classifier.core.types import Encoding, Face, Sighting
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.rethink import Move, Rethought, is_named, rethink
+from face_classifier.vision.engine import Engine
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 HALF, OTHER_HALF = "obama_partial_face.jpg", "obama_partial_face2.jpg"

@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 from conftest import Watcher, small_file_system
 
-from face_classifier import pipeline
-from face_classifier.faces import Face, Frame, Image, Match, Sighting
-from face_classifier.retry import DiskError, Held, Patience
-from face_classifier.settings import load
-from face_classifier.sinks import JsonLines
-from face_classifier.store import Store
+from face_classifier.core.disk.retry import DiskError, Held, Patience
+from face_classifier.core.settings import load
+from face_classifier.core.types import Face, Frame, Image, Match, Sighting
+from face_classifier.display.window import JsonLines
+from face_classifier.gallery.store import Store
+from face_classifier.pipeline import run as pipeline
 
 OBAMA, BIDEN = "obama.jpg", "biden.jpg"
 LIMITS = {resource.RLIMIT_NOFILE: 3, resource.RLIMIT_FSIZE: 1000}  # no more files, or only small ones
@@ -400,7 +400,7 @@ def test_patience_tells_once_a_minute_and_ends(monkeypatch: pytest.MonkeyPatch) 
             clock[0] += timeout or 0
             return False
 
-    monkeypatch.setattr("face_classifier.retry.monotonic", lambda: clock[0])
+    monkeypatch.setattr("face_classifier.core.disk.retry.monotonic", lambda: clock[0])
     problems: list[str] = []
     patience = Patience(150, Stopping(), problems.append)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from face_classifier.errors import UserError
-from face_classifier.rooted import GROUP, PRIVATE, FolderGoneError, Root, is_component, write_durably
+from face_classifier.core.disk.rooted import GROUP, PRIVATE, FolderGoneError, Root, is_component, write_durably
+from face_classifier.core.errors import UserError
 
 CHANGES: dict[str, Callable[[Root, str], object]] = {
     "write": lambda root, place: root.write(place, b"new"),

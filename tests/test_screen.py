@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_classifier import screen
-from face_classifier.faces import Face, Sighting
-from face_classifier.people import natural
+from face_classifier.cli import console as screen
+from face_classifier.core.types import Face, Sighting
+from face_classifier.identity.person_db import natural
 
 
 def printed_on_a_terminal(columns: int, *line: object, cwd: Path) -> str:

@@ -13,9 +13,10 @@ import cv2
 import pytest
 from conftest import ROOT, Ended, Gallery, small_file_system
 
-from face_classifier import fetch, models
-from face_classifier.errors import SetUpError
-from face_classifier.faces import Image
+from face_classifier.core.errors import SetUpError
+from face_classifier.core.types import Image
+from face_classifier.vision.models import packages as fetch
+from face_classifier.vision.models import registry as models
 
 Command = Callable[..., Ended]
 

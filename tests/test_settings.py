@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from face_classifier import settings
-from face_classifier.errors import UserError
-from face_classifier.settings import Settings
+from face_classifier.core import settings
+from face_classifier.core.errors import UserError
+from face_classifier.core.settings import Settings
 
 DEFAULTS = Path(__file__).parent.parent / "configs" / "default.yaml"
 

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import models
-from face_classifier.detect import YuNet
-from face_classifier.faces import Box, Detection, Image, check_encoding
-from face_classifier.sface import SFaceEncoder, face_chip
+from face_classifier.core.types import Box, Detection, Image, check_encoding
+from face_classifier.vision.detect import YuNet
+from face_classifier.vision.models import registry as models
+from face_classifier.vision.sface import SFaceEncoder, face_chip
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier import draw, sheets
-from face_classifier.errors import UserError
-from face_classifier.faces import Image
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Image
+from face_classifier.display import contact_sheet as sheets
+from face_classifier.display import overlay as draw
 
 RED, BLUE = (0, 0, 255), (255, 0, 0)
 

@@ -15,11 +15,11 @@ import pytest
 from conftest import need_tool
 from PIL import ExifTags
 
-from face_classifier.engine import Engine
-from face_classifier.errors import UserError
-from face_classifier.faces import Box, Face
-from face_classifier.picture import read_picture
-from face_classifier.sidecars import Region, write_csv, write_sidecar
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Box, Face
+from face_classifier.photos.albums.sidecars import Region, write_csv, write_sidecar
+from face_classifier.sources.picture import read_picture
+from face_classifier.vision.engine import Engine
 
 NS = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",

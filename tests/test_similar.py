@@ -15,11 +15,12 @@ import pytest
 from conftest import Ended, Listener
 from conftest import Gallery as ResultFolder
 
-from face_classifier import portraits, similar
-from face_classifier.faces import Box, Image
-from face_classifier.photos import Photo, PhotoFace
-from face_classifier.portraits import Gallery, Person, Portrait
-from face_classifier.spaces import BY_ENCODER
+from face_classifier.core.types import Box, Image
+from face_classifier.identity.profiles import BY_ENCODER
+from face_classifier.photos.index import Photo, PhotoFace
+from face_classifier.photos.lookalike import people as portraits
+from face_classifier.photos.lookalike import similar
+from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
 
 Command = Callable[..., Ended]
 PhotoFolder = Callable[..., Path]
@@ -283,7 +284,8 @@ def test_the_map_has_a_photo_once_that_is_of_the_gallery_too(monkeypatch: pytest
     gallery = Gallery(people, "sface", 3)
     labels: list[str] = []
     monkeypatch.setattr(
-        "face_classifier.plane.draw_plane", lambda _encodings, _tiles, _colors, names, _marked: labels.extend(names)
+        "face_classifier.display.face_map.draw_plane",
+        lambda *args: labels.extend(args[3]),
     )
     similar.map_picture(gallery, similar.search(gallery, [query(1.0, content="a1")], 9))
     assert labels == ["me.jpg", "a", "b"]

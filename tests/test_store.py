@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from conftest import Gallery, rows_of
 
-from face_classifier.errors import UserError
-from face_classifier.faces import Box, Face, Frame, Image, Match, cut
-from face_classifier.files import content_hash
-from face_classifier.names import shown
-from face_classifier.picture import read_picture
-from face_classifier.rooted import PART
-from face_classifier.stock import UNKNOWNS
-from face_classifier.store import FoldersChangedError, Store
+from face_classifier.core.disk.files import content_hash
+from face_classifier.core.disk.rooted import PART
+from face_classifier.core.errors import UserError
+from face_classifier.core.names import shown
+from face_classifier.core.types import Box, Face, Frame, Image, Match, cut
+from face_classifier.gallery.scan import UNKNOWNS
+from face_classifier.gallery.store import FoldersChangedError, Store
+from face_classifier.sources.picture import read_picture
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 
@@ -789,7 +789,7 @@ def test_a_folder_renamed_meanwhile_is_not_brought_back(
 def test_a_folder_renamed_between_look_and_write_is_not_brought_back(
     stocked: Gallery, frame: Callable[..., Frame], faces: dict[str, Face], monkeypatch, step: str
 ) -> None:
-    from face_classifier import rooted
+    from face_classifier.core.disk import rooted
 
     person, named = stocked.folder / "person_01", stocked.folder / "Barack"
     done = {"open": os.getpid, "replace": os.fstat, "sync": rooted.sync}[step]

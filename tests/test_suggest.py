@@ -9,8 +9,8 @@ import cv2
 import pytest
 from conftest import Ended, Gallery
 
-from face_classifier.faces import Image
-from face_classifier.store import Store
+from face_classifier.core.types import Image
+from face_classifier.gallery.store import Store
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 HALF, OTHER_HALF = "obama_partial_face.jpg", "obama_partial_face2.jpg"

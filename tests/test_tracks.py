@@ -14,14 +14,14 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.classify import Classifier
-from face_classifier.cluster import DLIB
-from face_classifier.engine import Engine
-from face_classifier.faces import Encoding, Face, Frame, Image, Sighting
-from face_classifier.people import PersonDB
-from face_classifier.rethink import Move, rethink
-from face_classifier.store import Store
-from face_classifier.tracks import Track, TrackNumbers, parted
+from face_classifier.core.types import Encoding, Face, Frame, Image, Sighting
+from face_classifier.gallery.store import Store
+from face_classifier.identity.cluster import DLIB
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.rethink import Move, rethink
+from face_classifier.identity.tracks import Track, TrackNumbers, parted
+from face_classifier.pipeline.classify import Classifier
+from face_classifier.vision.engine import Engine
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
 NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)

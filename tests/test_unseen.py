@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from conftest import Ended, Gallery, need_tool, rows_of
 
-from face_classifier import rows as rows_room
-from face_classifier import store as store_room
-from face_classifier.classify import Classifier
-from face_classifier.engine import Engine
-from face_classifier.errors import UserError
-from face_classifier.faces import Emotion, Face, Frame, Image, Match
-from face_classifier.store import Store
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Emotion, Face, Frame, Image, Match
+from face_classifier.gallery import store as store_room
+from face_classifier.gallery import table as rows_room
+from face_classifier.gallery.store import Store
+from face_classifier.pipeline.classify import Classifier
+from face_classifier.vision.engine import Engine
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
 HAPPY = Emotion((0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0), "fer")

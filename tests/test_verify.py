@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from conftest import Ended, Gallery, held
 
-from face_classifier import galleries
-from face_classifier.engine import Engine
-from face_classifier.faces import Frame, Image
-from face_classifier.manifest import Manifest
-from face_classifier.rooted import PART, Root
-from face_classifier.rows import ASIDE
-from face_classifier.stock import Stock
-from face_classifier.store import Store
+from face_classifier.core.disk.rooted import PART, Root
+from face_classifier.core.types import Frame, Image
+from face_classifier.gallery import snapshot as galleries
+from face_classifier.gallery.scan import Stock
+from face_classifier.gallery.store import Store
+from face_classifier.gallery.table import ASIDE
+from face_classifier.photos.albums.manifest import Manifest
+from face_classifier.vision.engine import Engine
 
 Command = Callable[..., Ended]
 

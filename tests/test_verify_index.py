@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Ended
 
-from face_classifier.photos import INDEX
+from face_classifier.photos.index import INDEX
 
 Command = Callable[..., Ended]
 OBAMA, AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"

@@ -24,13 +24,13 @@ from conftest import Ended, need_tool
 from PIL import Image as Pillow
 from test_frames import BITS, EVERY_FRAME, START, boxes, number_of, numbered, run, write_clip
 
-from face_classifier import containers, video
-from face_classifier.errors import UserError
-from face_classifier.faces import Frame
-from face_classifier.frames import open_source
-from face_classifier.picture import Picture
-from face_classifier.source import Sampling
-from face_classifier.store import Store
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Frame
+from face_classifier.gallery.store import Store
+from face_classifier.sources import containers, video
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import open_source
+from face_classifier.sources.picture import Picture
 
 
 def ffmpeg(*arguments: object) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from conftest import Gallery
 
-from face_classifier import views
-from face_classifier.faces import Face, Image
-from face_classifier.stock import UNKNOWNS
+from face_classifier.core.types import Face, Image
+from face_classifier.gallery import pickled as views
+from face_classifier.gallery.scan import UNKNOWNS
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
 

@@ -13,7 +13,7 @@ import cv2
 import pytest
 from conftest import need_tool
 
-from face_classifier import draw
+from face_classifier.display import overlay as draw
 
 COMMAND = [sys.executable, "-m", "face_classifier"]
 

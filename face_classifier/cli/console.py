@@ -1,0 +1,272 @@
+"""What the person at the terminal sees of a run: a progress bar, problems, statistics."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from face_classifier.cli.options import say
+from face_classifier.core import names
+from face_classifier.core.types import Frame, Sighting
+from face_classifier.gallery.snapshot import FEWEST_PEOPLE
+from face_classifier.identity.calibrate import Calibration
+from face_classifier.identity.person_db import PersonDB, PersonSummary, by_person, statistics, summaries
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source
+from face_classifier.vision.models.registry import Weights
+
+_MOST_PROBLEMS = 20
+_MOST_PEOPLE = 20  # whose distances a run prints at its end
+_NARROWEST = 8  # columns of a cell
+_T = TypeVar("_T")
+
+
+class Screen:
+    """Watches a run and tells it on stderr: a bar for files, a status line for cameras; on a terminal only."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress: Progress | None = None  # what is on the screen:
+        self._own: Progress | None = None  # of one source alone, not a step of `through`
+        self._task: TaskID | None = None  # the line of the source that is open
+        self._started = 0.0
+        self._frames = 0
+        self._problems = 0
+        self._last: list[str] = []
+
+    def problem(self, sentence: str) -> None:
+        self._problems += 1
+        if self._problems <= _MOST_PROBLEMS:
+            self._console.print(f"face-classifier: {names.shown(sentence)}", markup=False, soft_wrap=True)
+
+    def at_end(self, sentence: str) -> None:
+        self._last.append(sentence)
+
+    def told(self, sentence: str, about: Iterable[str] = ()) -> None:
+        """A sentence and all that it is about, a line each, however many."""
+        for line in (f"face-classifier: {sentence}", *(f"    {one}" for one in about)):
+            self._console.print(names.shown(line), markup=False, soft_wrap=True)
+
+    def finish(self) -> None:
+        """Tell how many problems were not told, and what was passed over."""
+        if self._problems > _MOST_PROBLEMS:
+            self._console.print(f"face-classifier: and {self._problems - _MOST_PROBLEMS} more of these")
+        for sentence in self._last:
+            self.told(sentence)
+
+    def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
+        """The same steps one by one, with a bar that tells how many are done, and the time left."""
+        if not self._console.is_terminal or len(steps) < 2:
+            yield from steps
+            return
+        try:
+            with self._bars(bar=True) as self._progress:
+                task = self._progress.add_task(name, total=len(steps), counts=f"0 of {len(steps)}")
+                for number, step in enumerate(steps, 1):
+                    yield step
+                    self._progress.update(task, completed=number, counts=f"{number} of {len(steps)}")
+        finally:
+            self._progress = None
+
+    def _bars(self, *, bar: bool) -> Progress:
+        name = TextColumn("{task.description}", markup=False)
+        counts = TextColumn("{task.fields[counts]}", markup=False)
+        rest = (BarColumn(None), TextColumn("ETA"), TimeRemainingColumn()) if bar else ()
+        return Progress(name, counts, *rest, console=self._console, transient=True, expand=True)
+
+    def opened(self, source: Source, sampling: Sampling) -> None:
+        self._started, self._frames = time.monotonic(), 0
+        end = min(filter(None, (source.duration, sampling.stop)), default=None)
+        is_photo = end is None and not source.live
+        if not self._console.is_terminal or (is_photo and self._progress):
+            return
+        if self._progress is None:
+            self._own = self._progress = self._bars(bar=end is not None)
+            self._progress.start()
+        self._task = self._progress.add_task(names.shown(source.name), total=end, counts="")
+        self._progress.update(self._task, completed=sampling.skip)
+
+    def analysed(self, frame: Frame, people: PersonDB) -> None:
+        self._frames += 1
+        if self._progress is None or self._task is None:
+            return
+        rate = self._frames / max(1e-6, time.monotonic() - self._started)
+        counts = (
+            f"{_clock(frame.position)}  {rate:.0f}/s  people {people.persons}  faces {people.known_faces} known  "
+            f"{people.unknown_faces} unknown"
+        )
+        self._progress.update(self._task, completed=frame.position, counts=counts)
+
+    def closed(self, source: Source) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.remove_task(self._task)
+        if self._own is not None:
+            self._own.stop()
+            self._own = self._progress = None
+        self._task = None
+        for note in source.notes():
+            self.problem(note)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def counts_line(sightings: Sequence[Sighting]) -> str:
+    """How many people and faces there are, in the original program's words."""
+    known = sum(sighting.person is not None and sighting.encoding is not None for sighting in sightings)
+    people = {sighting.person for sighting in sightings if sighting.encoding is not None} - {None}
+    return f"{len(people)} persons, {known} known faces, {len(sightings) - known} unknown faces"
+
+
+def statistics_lines(sightings: Sequence[Sighting]) -> Iterator[str]:
+    """The statistics of a gallery in the original program's form."""
+    yield counts_line(sightings)
+    for person in statistics(by_person(sightings)):
+        name = names.shown(person.name)
+        padding = " " * (10 - cell_len(name))
+        distances = " ".join(f"{distance:5.3f}" for distance in person.to_averages)
+        yield (
+            f"{name}{padding} [ {distances} ] "
+            f"{person.nearest:.3f}, {person.mean:.3f}, {person.furthest:.3f}, {person.faces} faces"
+        )
+
+
+def print_people(sightings: Sequence[Sighting]) -> None:
+    """A table of the people."""
+    print_lines([counts_line(sightings)])
+    people = summaries(sightings)
+    if people:
+        print_table(_PEOPLE, map(_person_row, people))
+
+
+_PEOPLE = ("person", "faces", "first seen", "last seen", "spread", "nearest", "apart")
+
+
+def _person_row(person: PersonSummary) -> tuple[str, ...]:
+    return (
+        person.person,
+        str(person.faces),
+        _local(person.first),
+        _local(person.last),
+        f"{person.spread:.3f}",
+        person.nearest or "",
+        "" if person.distance is None else f"{person.distance:.3f}",
+    )
+
+
+def _local(time: datetime | None) -> str:
+    return f"{time.astimezone():%Y-%m-%d %H:%M}" if time else ""
+
+
+def people_record(sightings: Sequence[Sighting]) -> dict[str, Any]:
+    """The people as JSON."""
+    people = [person.record() for person in summaries(sightings)]
+    return {"people": people, "unknown_faces": sum(sighting.person is None for sighting in sightings)}
+
+
+def print_models(files: Sequence[tuple[str, Weights, str, Path | None]], as_json: bool) -> None:
+    """Each model file: name, licence, state, path."""
+    told = [(name, weights.licence, state, str(path or weights.file)) for name, weights, state, path in files]
+    header = "model", "licence", "state", "path"
+    if as_json:
+        print_json([dict(zip(header, one, strict=True)) for one in told])
+    else:
+        print_table(header, told)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell; on a terminal the widest ones are cut to fit it.
+
+    A wide character counts for the two columns that it takes.
+    """
+    table = [[names.shown(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(cell_len(line[column]) for line in table) for column in range(len(header))]
+    if sys.stdout.isatty():
+        widths = _fitted(widths, shutil.get_terminal_size().columns)
+    print_lines(
+        "  ".join(_cell(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table
+    )
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    fitted = list(widths)
+    while sum(fitted) + 2 * (len(fitted) - 1) > room and max(fitted) > _NARROWEST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _cell(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"
+
+
+def print_answer(as_json: bool, record: object, lines: Iterable[str]) -> None:
+    """What a command found, as JSON or in words."""
+    if as_json:
+        print_json(record)
+    else:
+        print_lines(lines)
+
+
+def print_json(value: object) -> None:
+    sys.stdout.write(names.json_text(value, encoding=sys.stdout.encoding or "utf-8", indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(line)
+
+
+def calibration_record(calibration: Calibration, rate: float, threshold: float) -> dict[str, Any]:
+    """The same as JSON; estimates with the ends of their 90 % intervals."""
+    return {
+        "people": calibration.people,
+        "faces": len(calibration.same),
+        "pairs": len(calibration.different),
+        "rate": rate,
+        "threshold": calibration.threshold(rate)._asdict(),
+        "balanced": calibration.balanced()._asdict(),
+        "present": {
+            "threshold": threshold,
+            "false_match_rate": calibration.false_match_rate(threshold)._asdict(),
+            "false_non_match_rate": calibration.false_non_match_rate(threshold),
+        },
+    }
+
+
+def calibration_lines(calibration: Calibration, rate: float, threshold: float) -> Iterator[str]:
+    """What a gallery tells about thresholds, in words; ``rate``: the wished one; ``threshold``: the one at present."""
+    pairs = len(calibration.different)
+    yield f"{calibration.people} people, {len(calibration.same)} faces, {pairs} pairs of a face and another person"
+    wished, matched = calibration.threshold(rate), calibration.false_match_rate(threshold)
+    balanced = calibration.balanced()
+    yield f"for a false match rate of {rate:g}: {wished.value:.3f} (90 % from {wished.low:.3f} to {wished.high:.3f})"
+    if rate * pairs < 1:
+        yield f"that is the least distance to another person, since {pairs} pairs tell no rate below {1 / pairs:.2g}"
+    yield (
+        f"at the present threshold {threshold:g}: false match rate {matched.value:.2g} "
+        f"(90 % from {matched.low:.2g} to {matched.high:.2g}), "
+        f"false non-match rate {calibration.false_non_match_rate(threshold):.2g}"
+    )
+    if calibration.people < FEWEST_PEOPLE:
+        yield f"too few people for --threshold auto, which takes the default below {FEWEST_PEOPLE}"
+    yield f"balanced (--threshold auto): {balanced.value:.3f} (90 % from {balanced.low:.3f} to {balanced.high:.3f})"
+
+
+def print_statistics(sightings: Sequence[Sighting], result: str) -> None:
+    """What a run prints at its end: statistics in the original program's form, of many people only their number."""
+    if len({sighting.person for sighting in sightings} - {None}) > _MOST_PEOPLE:
+        print_lines([counts_line(sightings), f"`face-classifier people --result {result}` lists them"])
+    else:
+        print_lines(statistics_lines(sightings))

@@ -1,0 +1,35 @@
+"""Options that several commands share, and how a command is stopped."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import TextIO
+
+import click
+
+from face_classifier.core import names
+
+result_option = click.option("--result", metavar="PATH", help="The result folder. [default: result]")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line, by default on stdout."""
+    stream = stream or sys.stdout
+    stream.write(names.shown(line) + "\n")
+    stream.flush()
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that ^C and SIGTERM set; a second one ends the program at once."""
+    stopping = threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return stopping

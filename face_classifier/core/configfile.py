@@ -1,0 +1,107 @@
+"""A configuration file: YAML of one level, ``key: value``, read event by event, so that no bomb ever goes off.
+
+What nests, refers to something else or is no plain value is refused where it begins, before anything is built of it.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from face_classifier.core.errors import UserError
+
+_MOST_BYTES = 1_000_000
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60  # characters
+
+
+class Entry(NamedTuple):
+    key: str
+    value: Any  # a str, int, float, bool or None
+    line: int  # from 1
+
+
+def told(value: object) -> str:
+    """A value as a sentence has it, however long or deep it is."""
+    try:
+        return _SHORT.repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        return f"a {type(value).__name__} that is too long to be shown"
+
+
+def read(path: Path) -> list[Entry]:
+    """The keys and values of a file. Raises UserError, which names file, line and key as far as they are known."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise UserError(
+                f"the configuration file {path} is larger than {_MOST_BYTES // 1_000_000} MB; give a YAML file"
+            )
+        return list(_entries(path, content.decode("utf-8-sig")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise UserError(f"the configuration file {path} cannot be read ({reason}); give a YAML file") from error
+
+
+def _entries(path: Path, text: str) -> Iterator[Entry]:
+    loader: Any = yaml.SafeLoader(text)
+    lines: dict[str, int] = {}  # on which each key stands
+    try:
+        loader.get_event()  # the stream begins
+        if loader.check_event(yaml.StreamEndEvent):
+            return
+        loader.get_event()  # and the document
+        first = loader.get_event()
+        if isinstance(first, yaml.ScalarEvent) and _tag(loader, first).endswith(":null"):
+            return
+        if not isinstance(first, yaml.MappingStartEvent):
+            kind = "list" if isinstance(first, yaml.SequenceStartEvent) else "text"
+            raise UserError(f"the configuration file {path} holds a {kind}; give lines of `key: value`")
+        while not loader.check_event(yaml.MappingEndEvent):
+            event = loader.get_event()
+            line = event.start_mark.line + 1
+            if not isinstance(event, yaml.ScalarEvent):
+                raise UserError(f"{path}, line {line}, has a key that is no word; give lines of `key: value`")
+            if event.value in lines:
+                where = f"lines {lines[event.value]} and {line}"
+                raise UserError(f"{told(event.value)} stands twice in {path}, on {where}; leave one out")
+            lines[event.value] = line
+            yield Entry(event.value, _value(loader, event.value, path), line)
+        loader.get_event()
+        if not (loader.check_event(yaml.DocumentEndEvent) and loader.get_event()) or not loader.check_event(
+            yaml.StreamEndEvent
+        ):
+            line = loader.peek_event().start_mark.line + 1
+            raise UserError(f"{path}, line {line}, begins a second document; give lines of `key: value`")
+    finally:
+        loader.dispose()
+
+
+def _value(loader: Any, key: str, path: Path) -> Any:
+    event = loader.get_event()
+    where = f"{told(key)} in {path}, line {event.start_mark.line + 1},"
+    if not isinstance(event, yaml.ScalarEvent):
+        kind = {yaml.SequenceStartEvent: "a list", yaml.MappingStartEvent: "a mapping"}.get(type(event), "an alias")
+        raise UserError(f"{where} is {kind}, but must be one value")
+    tag = _tag(loader, event)
+    node = yaml.ScalarNode(tag, event.value)
+    try:
+        return loader.construct_object(node)
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        # What looks like a date or a number, but is none: PyYAML raises whatever comes of it.
+        kind = tag.rpartition(":")[2]
+        raise UserError(
+            f"{where} is {told(event.value)}, which is no {kind} that can be; put it into quotes"
+        ) from error
+
+
+def _tag(loader: Any, event: yaml.ScalarEvent) -> str:
+    """What kind of value it is, as told or as it looks."""
+    return str(
+        event.tag if event.tag not in (None, "!") else loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+    )

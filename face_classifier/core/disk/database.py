@@ -1,0 +1,76 @@
+"""SQLite files in folders that anybody may have made: looked at before they are opened, and compared after."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+
+from face_classifier.core.disk.rooted import Root, identity
+from face_classifier.core.errors import UserError
+
+SIDES = "-wal", "-shm", "-journal"  # how the names of the files end that SQLite makes beside
+_SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")  # at the end of a journal that names another file; SQLite removes it
+
+
+def open_database(root: Root, name: str, *, timeout: float = 5.0) -> sqlite3.Connection:
+    """Open a file in ``root`` to read and write; it is made if it is missing. What is deleted leaves no trace in it.
+
+    ``timeout``: seconds for which another process that writes is waited for. Raises sqlite3.Error, OSError, and
+    UserError where it or one of its ``SIDES`` is a link, has another name elsewhere, or was made by somebody to have
+    SQLite remove another file.
+    """
+    if root.check_own(name) is None:
+        os.close(root.open_own(name))
+    database = _opened(root, name, "mode=rw", timeout)
+    try:
+        database.execute("PRAGMA secure_delete = ON")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def open_to_read(root: Root, name: str) -> sqlite3.Connection | None:
+    """Open a file in ``root`` without changing anything on disk; None where there is none. Raises as `open_database`.
+
+    A reader of a WAL file makes `-wal` and `-shm` beside it and cannot remove them. So without a `-wal`, when nobody
+    writes, and in a folder where they cannot be made, the file is read as it stands.
+    """
+    if not root.has(name):
+        return None
+    if root.has(f"{name}-wal"):
+        with suppress(sqlite3.OperationalError):
+            return _opened(root, name, "mode=ro")
+    return _opened(root, name, "immutable=1")
+
+
+def _opened(root: Root, name: str, mode: str, timeout: float = 5.0) -> sqlite3.Connection:
+    look = root.check_own if mode == "mode=rw" else root.refuse_link  # to read is no harm to the other names of a file
+    before = _check(root, name, look)
+    address = f"{(root.real / name).as_uri()}?{mode}"
+    database = sqlite3.connect(address, timeout=timeout, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.execute("PRAGMA user_version").fetchone()  # the file is opened only when it is read
+        if _check(root, name, look) != before:
+            raise UserError(f"{root.path / name} was replaced while it was being opened; run it again")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _check(root: Root, name: str, look: Callable[[str], os.stat_result | None]) -> tuple[int, int] | None:
+    """Device and inode of the file, once it and those beside it are no one else's. Raises UserError, OSError."""
+    state = look(name)
+    for side in SIDES:
+        look(f"{name}{side}")
+    journal = f"{name}-journal"
+    with suppress(FileNotFoundError):
+        if root.has(journal) and root.read(journal).endswith(_SUPER_JOURNAL):
+            raise UserError(
+                f"{root.path / journal} is not of this program's making and would have another file removed; remove it"
+            )
+    return identity(state) if state else None

@@ -1,0 +1,86 @@
+"""Folders that the program wrote: how they are marked and known, so that nothing in them is ever taken for input."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
+from face_classifier.gallery.pickled import PICKLE
+from face_classifier.gallery.table import TABLE
+from face_classifier.photos.albums.manifest import MANIFEST
+
+RESULT, CAPTURES, ALBUM = "result folder", "captures folder", "sorted album"
+MARKER = ".face-classifier-folder.json"  # in result and captures folders, from this version on; an album has a manifest
+_VERSION = 1
+_ABOUT = "Face Classifier wrote this folder, and never takes what is in it for input."
+# By these the folders of earlier versions, and of the original program, are known. Their captures have nothing.
+_KNOWN_BY = {MANIFEST: ALBUM, TABLE: RESULT, PICKLE: RESULT}
+_LONGEST = 4096  # bytes of a marker that are read
+_LITTER = {"thumbs.db", "desktop.ini"}  # file managers leave them in every folder
+_SIDECARS = (".xmp", ".aae")  # notes about the photo beside them, which we write, too
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file is one of those that programs leave in folders of photos, beside hidden ones."""
+    return name.lower() in _LITTER or name.lower().endswith(_SIDECARS)
+
+
+def kind_of(folder: str | Path) -> str | None:
+    """RESULT, CAPTURES or ALBUM if it is a folder of ours, else None. What cannot be read says nothing."""
+    marker = os.path.join(folder, MARKER)
+    if os.path.isfile(marker):
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError), open(marker, "rb") as file:
+            kind = json.loads(file.read(_LONGEST))["kind"]
+            if kind in (RESULT, CAPTURES):
+                return str(kind)
+    return next((kind for name, kind in _KNOWN_BY.items() if os.path.isfile(os.path.join(folder, name))), None)
+
+
+def home_of(path: str | Path) -> tuple[Path, str] | None:
+    """The innermost folder of ours that ``path`` is or lies in, and its kind; links are resolved."""
+    place = Path(os.path.realpath(path))
+    return next(((folder, kind) for folder in (place, *place.parents) if (kind := kind_of(folder))), None)
+
+
+def mark(root: Root, kind: str) -> None:
+    """Mark a folder as ours, unless it is. Raises OSError; a link in the marker's place is not followed."""
+    if not (root.has_file(MARKER) and kind_of(root.path) == kind):  # else it was emptied and is used anew
+        text = json.dumps({"about": _ABOUT, "kind": kind, "version": _VERSION}, indent=1)
+        root.write(MARKER, f"{text}\n".encode())
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing is in a folder but hidden entries and litter, or it cannot be listed, such as a missing one."""
+    try:
+        return all(name.startswith(".") or is_litter(name) for name in os.listdir(folder))
+    except OSError:
+        return True
+
+
+def refuse_source(given: str) -> None:
+    """Raise UserError if what the user named as input is a folder of ours, or lies in one."""
+    if home := home_of(given):
+        folder, kind = home
+        is_it = Path(os.path.realpath(given)) == folder
+        raise UserError(
+            f"{given} {'is' if is_it else f'lies in {folder},'} a {kind}, which the program wrote and does not take "
+            "for input; give what it was made from"
+        )
+
+
+def refuse_place(folder: Path, kind: str, flag: str) -> None:
+    """Raise UserError unless a folder of a ``kind`` may be at this place, which the user named with ``flag``.
+
+    It may neither be a folder of ours of another kind nor lie in any, of which its pictures would become a part.
+    """
+    own = kind_of(folder)
+    if own == kind:
+        return
+    if own is not None and not (own == CAPTURES and is_empty(folder)):  # nothing but the marker is left of that
+        raise UserError(f"{folder} is a {own} and no {kind}; name another one with {flag}")
+    if inside := home_of(Path(os.path.realpath(folder)).parent):
+        raise UserError(f"{folder} lies in the {inside[1]} {inside[0]}; give a place outside of it to {flag}")

@@ -1,0 +1,244 @@
+"""One frozen Settings for a run: defaults, then a YAML file, then the environment, then flags."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from face_classifier.core import configfile
+from face_classifier.core.configfile import told
+from face_classifier.core.errors import UserError
+from face_classifier.core.names import is_path
+
+ENVIRONMENT = "FACE_CLASSIFIER_"
+_OTHER_VARIABLES = ("MODELS", "TEST_DATA")  # of `models`, and of the tests
+_LONGEST_WORD = 100  # characters
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+
+
+def _setting(
+    default: Any,
+    flags: str,
+    text: str,
+    low: float = 0.0,
+    high: float = math.inf,
+    *,
+    above: bool = False,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field with its flags (``-t --threshold``) and its help.
+
+    Numbers have a range (``above``: low excluded), words their ``choices``; with both it is a number or such a word.
+    """
+    metadata = {"flags": flags.split(), "text": text, "low": low, "high": high, "above": above, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user wants of a run. The help of each field tells its unit."""
+
+    threshold: float | str | None = _setting(
+        None,
+        "-t --threshold",
+        "Similarity threshold: L2 distance between 128-d encodings; auto = as this gallery tells. "
+        "[default: 0.46, original engine 0.44, SFace 1.03]",
+        high=2,
+        above=True,
+        choices=("auto",),
+    )
+    seconds: float = _setting(1.0, "-S --seconds", "Seconds of the source between analysed frames; 0 = every frame.")
+    stop: float = _setting(0.0, "-s --stop", "Stop at this second of the source; 0 = never.")
+    skip: float = _setting(0.0, "-k --skip", "Skip so many seconds from the start of the source.")
+    display: bool = _setting(False, "-d --display", "Show the frames live with boxes and names; q stops.")
+    capture: str | None = _setting(None, "-c --capture", "Save every analysed frame with a face in it to this folder.")
+    resize_ratio: float = _setting(
+        1.0, "-r --resize-ratio", "Detect on a frame this many times as large (0.5 = half).", high=1, above=True
+    )
+    engine: str = _setting(
+        "fast",
+        "--engine",
+        "fast, or original: the calls of face_recognition, every face in every analysed frame.",
+        choices=("fast", "original"),
+    )
+    encoder: str = _setting(
+        "dlib",
+        "--encoder",
+        "dlib, or sface, which tells East-Asian faces apart far better; a result folder belongs to one of them.",
+        choices=("dlib", "sface"),
+    )
+    detector: str | None = _setting(
+        None,
+        "--detector",
+        "Another detector than the engine's: hog, cnn (dlib's MMOD) or yunet.",
+        choices=("hog", "cnn", "yunet"),
+    )
+    workers: float = _setting(2.0, "--workers", "Threads that analyse frames; the result does not depend on it.", 1, 64)
+    emotion: bool = _setting(False, "--emotion", "Read what each face seems to express; mind where the law forbids it.")
+    emotion_engine: str = _setting(
+        "fer", "--emotion-engine", "fer, or deepface if you have installed it.", choices=("fer", "deepface")
+    )
+    refresh: float = _setting(
+        1.0, "--refresh", "Encode and keep a followed face anew after so many seconds; 0 = in every analysed frame."
+    )
+    founding: float = _setting(
+        3.0, "--founding", "Faces of one track that found a person; two tracks always do. 2 = any two faces.", 2, 1000
+    )
+    online_only: bool = _setting(
+        False, "--online-only", "Do not think again about all faces together, at the end and every --rethink seconds."
+    )
+    rethink: float = _setting(300.0, "--rethink", "Seconds after which a live run thinks again about all its faces.", 1)
+    search_still: bool = _setting(False, "--search-still", "Search every frame, also where nothing has moved.")
+    quality: float = _setting(
+        0.02, "--quality", "Keep no face of a lower quality (size, sharpness, light, wholeness, pose, score).", high=1
+    )
+    mode: str = _setting(
+        "private",
+        "--mode",
+        "Who may read what is made: private, or group, which may write it, too; what exists keeps its mode.",
+        choices=("private", "group"),
+    )
+    patience: float = _setting(
+        60.0, "--patience", "Seconds for which files wait for a disk that is full or fails; then the run ends."
+    )
+    result: str = _setting("result", "--result", "The result folder.")
+    adopt: bool = _setting(False, "--adopt", "Make a result folder of one that is none yet: its subfolders are people.")
+    jsonl: str | None = _setting(None, "--jsonl", "Write a JSON line to this file for each face that is kept.")
+
+    @property
+    def threshold_number(self) -> float | None:
+        """The threshold if it is a number; None = the default, or what the gallery tells."""
+        return None if isinstance(self.threshold, str) else self.threshold
+
+    @property
+    def emotion_reader(self) -> str | None:
+        """The engine that reads emotions; None = they are not asked for."""
+        return self.emotion_engine if self.emotion else None
+
+    def __post_init__(self) -> None:
+        if self.stop and self.stop <= self.skip:
+            raise UserError(
+                f"stop is {self.stop:g} s and skip is {self.skip:g} s, so nothing is left between them; "
+                "give a stop after the skip"
+            )
+        if self.engine == "original" and self.encoder != "dlib":
+            raise UserError(
+                f"the encoder is {self.encoder}, but the original engine has dlib's only; leave out --engine original"
+            )
+
+
+def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from a YAML file, the environment and flags, the last one winning.
+
+    ``flags`` maps field names to what the user typed, None = not given. Raises UserError naming key, rule and value.
+    """
+    _check_variables(environ)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(Settings):
+        variable = ENVIRONMENT + field.name.upper()
+        for given, origin in (
+            (flags.get(field.name), field.metadata["flags"][-1]),
+            (environ.get(variable), variable),
+        ):
+            if given is not None:
+                values[field.name] = _parse(field, given, origin)
+                break
+    for key, given, line in configfile.read(Path(config)) if config else []:
+        field = _field(key, f"{config}, line {line},")
+        if key not in values and given is not None:
+            values[key] = _parse(field, given, f"{key} in {config}, line {line},")
+    return Settings(**values)
+
+
+def metavar(field: dataclasses.Field[Any]) -> str:
+    """What kind of value a setting takes, in a word."""
+    number = ("NUMBER",) if str(field.type).startswith("float") else ()
+    return "|".join((*number, *field.metadata["choices"])) or "PATH"
+
+
+def _field(key: str, where: str) -> dataclasses.Field[Any]:
+    fields = {field.name: field for field in dataclasses.fields(Settings)}
+    if key not in fields:
+        raise UserError(f"{where} has the unknown key {told(key)}; {_meant(key, list(fields))}")
+    return fields[key]
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Raise UserError for a variable that looks like one of the program's and is none: most likely it is misspelt."""
+    known = [*(field.name.upper() for field in dataclasses.fields(Settings)), *_OTHER_VARIABLES]
+    for name in environ:
+        word = name.removeprefix(ENVIRONMENT)
+        if word not in (name, *known):
+            raise UserError(f"there is the unknown variable {told(name)}; {_meant(word, known, ENVIRONMENT)}")
+
+
+def _meant(word: str, known: Sequence[str], prefix: str = "") -> str:
+    """What to do about a word that is not known. ``prefix``: of all these words, with which they are told."""
+    near = difflib.get_close_matches(word[:_LONGEST_WORD], known, 1)
+    return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + one for one in known)}"
+
+
+def _parse(field: dataclasses.Field[Any], given: Any, origin: str) -> Any:
+    kind = str(field.type)
+    choices = field.metadata["choices"]
+    if kind.startswith("float"):
+        return given if given in choices else _number(field, given, origin)
+    if kind == "bool":
+        return _truth(given, origin)
+    if choices and given not in choices:
+        raise UserError(f"{origin} is {told(given)}, but must be one of {', '.join(choices)}")
+    if not isinstance(given, str) or not is_path(given):
+        raise UserError(f"{origin} is {told(given)}, which is no path; give the path of a file or folder")
+    return given
+
+
+def _number(field: dataclasses.Field[Any], given: Any, origin: str) -> float:
+    low, high, above = (field.metadata[key] for key in ("low", "high", "above"))
+    rule = f"a number {'above' if above else 'of at least'} {low:g}" + (
+        f" and at most {high:g}" if high < math.inf else ""
+    )
+    example = 0.44 if field.default is None else field.default
+    words = "".join(f", or {word}" for word in field.metadata["choices"])
+    sentence = f"{origin} is {told(given)}, but must be {rule}, such as {example:g}{words}"
+    try:
+        number = math.nan if isinstance(given, bool) else float(given)
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(sentence) from None
+    if not math.isfinite(number) or not low <= number <= high or (above and number == low):
+        raise UserError(sentence)
+    return number
+
+
+def fraction(given: str, origin: str) -> float:
+    """A number between 0 and 1, both excluded. Raises UserError."""
+    try:
+        number = float(given)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < 1:
+        raise UserError(f"{origin} is {told(given)}, but must be a number above 0 and below 1, such as 0.001")
+    return number
+
+
+def count(given: str, origin: str) -> int:
+    """A whole number from 1 up. Raises UserError."""
+    if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) > 0):
+        raise UserError(f"{origin} is {told(given)}, but must be a whole number of at least 1, such as 8")
+    return int(given)
+
+
+def _truth(given: Any, origin: str) -> bool:
+    if isinstance(given, bool):
+        return given
+    word = given.lower() if isinstance(given, str) else told(given)
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise UserError(f"{origin} is {told(given)}, but must be true or false")

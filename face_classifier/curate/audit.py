@@ -1,0 +1,278 @@
+"""Poison audit: faces that do not fit their person, near-duplicates, people that may be two. Pure numpy, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from face_classifier.core.types import Image, Sighting
+from face_classifier.identity.cluster import Constraints, Rule, second_thoughts, templates
+from face_classifier.identity.person_db import Matrix, natural
+from face_classifier.identity.rethink import is_named
+from face_classifier.identity.tracks import pairs_apart, parts
+
+Floats = npt.NDArray[np.float64]
+Bits = npt.NDArray[np.bool_]
+
+_FEWEST = 4  # faces from which a person has an ordinary distance that one can be far beyond
+_OUTLIER = 3.5  # modified z-score: Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993)
+_TO_SIGMA = 0.6745  # the median absolute deviation of a normal distribution with a standard deviation of 1
+# In limits of second thoughts, since each encoder has distances of its own:
+_SMOOTHEST = 0.04  # distances of a person are never taken to vary less, or three alike would accuse a fourth
+_ALIKE = 0.2  # between near-identical encodings; two frames a second apart are mostly farther
+_CLOSE = 2.0  # seconds of one source
+_SAME_LOOK = 10  # of 64 bits of a difference hash: Krawetz's limit for the same picture
+
+# The picture of the n-th face, (height, width, 3) uint8; None if it cannot be read
+PictureOf = Callable[[int], Image | None]
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A face without which its person would be clearly tighter."""
+
+    face: Sighting
+    distance: float  # L2 to the average of its person's other faces
+    score: float  # modified z-score of its distance to the middle of its person
+    tighter: float  # the share of its person's scatter (mean squared distance to the average) that goes with it
+    nearest: str | None  # the other person whose average is nearest,
+    nearest_distance: float | None  # and how far it is, L2
+    kept_by: str | None  # why the program must not move it; None = it may
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Faces of one person that are nearly the same picture: the one to keep, and the others."""
+
+    kept: Sighting
+    others: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A person that may be two."""
+
+    person: str
+    groups: tuple[tuple[Sighting, ...], tuple[Sighting, ...]]  # the two largest
+    distance: float  # L2 between their averages
+    certain: bool  # two of its tracks shared a frame
+
+
+@dataclass(frozen=True)
+class Audit:
+    outliers: list[Outlier]  # the farthest first
+    duplicates: list[Duplicates]
+    splits: list[Split]
+
+    @property
+    def movable(self) -> list[int]:
+        """Ids of the outliers that may go to the unknown faces."""
+        return [outlier.face.id for outlier in self.outliers if outlier.kept_by is None]
+
+
+def audit(
+    sightings: Iterable[Sighting],
+    picture_of: PictureOf,
+    apart: Sequence[tuple[int, int]],
+    rule: Rule,
+) -> Audit:
+    """Look for what does not fit.
+
+    ``apart``: pairs of tracks that shared a frame; ``rule``: of second thoughts.
+
+    An outlier is a face whose distance to the component-wise median of its person has a modified z-score above 3.5, and
+    that is nearer to another person's average, or farther from that of the others than second thoughts would take in.
+    People may be two if second thoughts about their faces alone make two people of them, or if two of their tracks
+    shared a frame. Near-duplicates have near-identical encodings, and either lie close in one source or have nearly
+    the same difference hash.
+    """
+    faces = list(sightings)
+    of_person: dict[str, list[int]] = {}
+    for number, face in enumerate(faces):
+        if face.person is not None and face.encoding is not None:
+            of_person.setdefault(face.person, []).append(number)
+    people = {name: (numbers, _encodings(faces, numbers)) for name, numbers in of_person.items()}
+    averages = {name: encodings.mean(axis=0) for name, (_, encodings) in people.items()}
+    found = Audit([], [], [])
+    for name, (numbers, encodings) in sorted(people.items(), key=lambda one: natural(one[0])):
+        own = [faces[number] for number in numbers]
+        found.outliers.extend(_outliers(own, encodings, averages, rule))
+        found.duplicates.extend(_duplicates(own, numbers, encodings, picture_of, _ALIKE * rule.limit))
+        found.splits.extend(_split(name, own, encodings, apart, rule))
+    found.outliers.sort(key=lambda outlier: (-outlier.distance, outlier.face.id))
+    return found
+
+
+def _encodings(faces: Sequence[Sighting], numbers: Sequence[int]) -> Matrix:
+    return np.array([faces[number].encoding for number in numbers])
+
+
+def _outliers(
+    faces: Sequence[Sighting], encodings: Matrix, averages: dict[str, Matrix], rule: Rule
+) -> Iterator[Outlier]:
+    count = len(faces)
+    if count < _FEWEST:
+        return
+    score = _scores(np.linalg.norm(encodings - np.median(encodings, axis=0), axis=1), _SMOOTHEST * rule.limit)
+    total, squares = encodings.sum(axis=0), float((encodings * encodings).sum())
+    scatter = squares / count - float(total @ total) / count**2
+    for number in np.flatnonzero(score > _OUTLIER).tolist():
+        face, encoding = faces[number], encodings[number]
+        rest = (total - encoding) / (count - 1)
+        scatter_without = (squares - float(encoding @ encoding)) / (count - 1) - float(rest @ rest)
+        distance = float(np.linalg.norm(encoding - rest))
+        others = [(float(np.linalg.norm(encoding - averages[name])), name) for name in averages if name != face.person]
+        near, nearest = min(others, default=(None, None))
+        is_far = distance**2 + rule.spread * scatter_without >= rule.limit**2
+        if not is_far and (near is None or near > distance):
+            continue
+        yield Outlier(
+            face, distance, float(score[number]), 1 - scatter_without / scatter, nearest, near, _keeper(face, faces)
+        )
+
+
+def _scores(distances: Floats, smoothest: float) -> Floats:
+    middle = np.median(distances)
+    deviation = max(float(np.median(np.abs(distances - middle))), smoothest * _TO_SIGMA)
+    return np.asarray(_TO_SIGMA * (distances - middle) / deviation)
+
+
+def _keeper(face: Sighting, faces: Sequence[Sighting]) -> str | None:
+    if face.corrected:
+        return "you placed it"
+    if is_named(face.person):
+        return "you named the folder"
+    if any(other.corrected for other in faces):
+        return "you put faces into the folder"
+    if face.track is not None and sum(other.track == face.track for other in faces) > 1:
+        return "the rest of its track is there"  # second thoughts would bring it back
+    return None
+
+
+def _duplicates(
+    faces: Sequence[Sighting],
+    numbers: Sequence[int],
+    encodings: Matrix,
+    picture_of: PictureOf,
+    limit: float,
+) -> Iterator[Duplicates]:
+    """Each face is a duplicate of the best one that it is like."""
+    looks: dict[int, Bits | None] = {}
+
+    def look_of(place: int) -> Bits | None:
+        if place not in looks:
+            image = picture_of(numbers[place])
+            looks[place] = None if image is None else difference_hash(image)
+        return looks[place]
+
+    def is_same(one: int, other: int) -> bool:
+        if _are_close(faces[one], faces[other]):
+            return True
+        here, there = look_of(one), look_of(other)
+        return here is not None and there is not None and int((here != there).sum()) <= _SAME_LOOK
+
+    squares = (encodings * encodings).sum(axis=1)
+    free = np.ones(len(faces), bool)
+    for best in sorted(range(len(faces)), key=lambda place: (-(faces[place].quality or 0.0), faces[place].id)):
+        if not free[best]:
+            continue
+        free[best] = False
+        square = squares + squares[best] - 2 * (encodings @ encodings[best])
+        same = [place for place in np.flatnonzero(free & (square < limit**2)).tolist() if is_same(best, place)]
+        free[same] = False
+        if same:
+            yield Duplicates(faces[best], tuple(faces[place] for place in same))
+
+
+def _are_close(one: Sighting, other: Sighting) -> bool:
+    if one.source is None or one.source != other.source or one.position is None or other.position is None:
+        return False
+    return abs(one.position - other.position) <= _CLOSE
+
+
+def difference_hash(image: Image) -> Bits:
+    """(8, 8): whether each of 9 x 8 parts of a picture is brighter than the one to its right (Krawetz's dHash)."""
+    grey = image.mean(axis=2)
+    rows, columns = (
+        np.linspace(0, size, parts, endpoint=False).astype(int) for size, parts in zip(grey.shape, (8, 9), strict=True)
+    )
+    tiles = np.add.reduceat(np.add.reduceat(grey, rows, axis=0), columns, axis=1)
+    areas = np.diff(np.append(rows, grey.shape[0]))[:, None] * np.diff(np.append(columns, grey.shape[1]))
+    brightness = tiles / areas
+    return np.asarray(brightness[:, :-1] > brightness[:, 1:])
+
+
+def _split(
+    name: str, faces: Sequence[Sighting], encodings: Matrix, apart: Sequence[tuple[int, int]], rule: Rule
+) -> Iterator[Split]:
+    keys = parts(faces, rule.track)
+    track = np.array([part for _, part in keys])
+    pairs = pairs_apart(keys, apart)
+    summed = templates(encodings, np.ones(len(faces)), track)
+    label = second_thoughts(summed, Constraints(np.array(pairs, np.int64).reshape(-1, 2)), rule)[track]
+    groups = [np.flatnonzero(label == number) for number in range(label.max() + 1)]
+    certain = bool(pairs)
+    if certain and len(groups) < 2:  # too few faces to be people, and two for certain
+        one, other = pairs[0]
+        groups = [np.flatnonzero(track == one), np.flatnonzero(track == other)]
+    if len(groups) >= 2:
+        one_part, other_part = sorted(groups, key=lambda part: (-len(part), int(part[0])))[:2]
+        off = encodings[one_part].mean(axis=0) - encodings[other_part].mean(axis=0)
+        both = tuple(faces[place] for place in one_part.tolist()), tuple(faces[place] for place in other_part.tolist())
+        yield Split(name, both, float(np.linalg.norm(off)), certain)
+
+
+def record(found: Audit) -> dict[str, Any]:
+    """As JSON. Distances: L2."""
+    return {
+        "outliers": [
+            {
+                "face": one.face.face,
+                "person": one.face.person,
+                "distance": one.distance,
+                "score": one.score,
+                "tighter": one.tighter,
+                "nearest": {"person": one.nearest, "distance": one.nearest_distance} if one.nearest else None,
+                "kept_by": one.kept_by,
+            }
+            for one in found.outliers
+        ],
+        "duplicates": [
+            {"person": same.kept.person, "face": same.kept.face, "others": [one.face for one in same.others]}
+            for same in found.duplicates
+        ],
+        "splits": [
+            {
+                "person": split.person,
+                "groups": [[one.face for one in group] for group in split.groups],
+                "distance": split.distance,
+                "certain": split.certain,
+            }
+            for split in found.splits
+        ],
+    }
+
+
+def lines(found: Audit) -> Iterator[str]:
+    """What an audit found, in words."""
+    for outlier in found.outliers:
+        near = f", {outlier.nearest} is {outlier.nearest_distance:.3f} away" if outlier.nearest else ""
+        kept = f"; left, since {outlier.kept_by}" if outlier.kept_by else ""
+        yield (
+            f"outlier: {outlier.face.face} of {outlier.face.person} is {outlier.distance:.3f} from the others "
+            f"(score {outlier.score:.1f}; scatter {outlier.tighter:.0%} less without it{near}){kept}"
+        )
+    for same in found.duplicates:
+        yield f"near-duplicates: {same.kept.face} of {same.kept.person} = {', '.join(one.face for one in same.others)}"
+    for split in found.splits:
+        sizes = " and ".join(f"{len(group)} faces from {group[0].face}" for group in split.groups)
+        why = ", and were seen in one frame" if split.certain else ""
+        yield f"may be two: {split.person}, {sizes}, are {split.distance:.3f} apart{why}"
+    yield (
+        f"{len(found.outliers)} outliers, {sum(len(same.others) for same in found.duplicates)} near-duplicates, "
+        f"{len(found.splits)} people that may be two"
+    )

@@ -1,0 +1,241 @@
+"""Say why: what speaks for a face's person and against it, and the rule that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from face_classifier.core.types import Encoding, Image, Sighting
+from face_classifier.display import contact_sheet as sheets
+from face_classifier.display import overlay as draw
+from face_classifier.identity.calibrate import Calibration
+from face_classifier.identity.person_db import PersonDB, by_person
+from face_classifier.identity.rethink import is_named
+
+_EXEMPLARS = 3
+_TILE = 200  # pixels
+
+
+@dataclass(frozen=True)
+class Near:
+    """Something a face was compared with."""
+
+    name: str  # of a face, or of a person
+    person: str | None
+    distance: float  # L2
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is known about a face. All distances are L2; its own encoding takes no part in any average."""
+
+    face: Sighting
+    quality: float | None  # 0 to 1; None = never assessed
+    placed: str  # who put it where it lies, in words
+    exemplars: list[tuple[int, Near]]  # the nearest faces of its person, or for an unknown face of anybody: their ids
+    average: float | None  # to its person's other faces; None where there are none
+    runner_up: Near | None  # the nearest other person's average
+    about: str | None  # whose the probability is: its person, or the runner-up for an unknown face
+    rule: str  # what the program would decide now, and why, in words
+    probability: float | None  # that it is ``about``; None where nothing tells
+    why_not: str  # why there is no probability, in words
+
+    @property
+    def margin(self) -> float | None:
+        """How much farther the runner-up is than its own person."""
+        if self.average is None or self.runner_up is None:
+            return None
+        return self.runner_up.distance - self.average
+
+
+def explain(
+    number: int,
+    sightings: Sequence[Sighting],
+    apart: Sequence[tuple[int, int]],
+    refused: Sequence[tuple[int, int]],
+    people: PersonDB,
+    threshold: float,
+    spread: float,
+    calibration: Calibration | None,
+) -> Explanation:
+    """Explain the face ``sightings[number]``.
+
+    ``sightings``: each with an id of its own and an encoding; ``apart``: pairs of tracks that shared a frame;
+    ``refused``: pairs of a track and the id of a face whose person the user said it is not;
+    ``people``: nobody yet, with the rule of ``threshold`` and ``spread``; ``calibration``: of this gallery, None where
+    it is too small.
+    """
+    face = sightings[number]
+    if face.encoding is None:
+        raise ValueError(f"the face {face.face} has no encoding")
+    others = [other for other in sightings if other.id != face.id and other.encoding is not None]
+    averages = to_averages(face.encoding, others)
+    average = next((near.distance for near in averages if near.name == face.person), None)
+    runner_up = next((near for near in averages if near.name != face.person), None)
+    about = face.person or (runner_up.name if runner_up else None)
+    own = np.array([other.encoding for other in others if other.person == about]).reshape(-1, len(face.encoding))
+    probability, why_not = _probability(face.encoding, own, spread, calibration)
+    return Explanation(
+        face=face,
+        quality=sightings[number].quality,
+        placed=_placed(face),
+        exemplars=_nearest(face.encoding, [one for one in others if face.person is None or one.person == face.person]),
+        average=average,
+        runner_up=runner_up,
+        about=about,
+        rule=_rule(face, face.encoding, others, apart, refused, people, threshold),
+        probability=probability,
+        why_not=why_not,
+    )
+
+
+def to_averages(encoding: Encoding, others: Sequence[Sighting]) -> list[Near]:
+    """How far a face is from the average of each person among ``others``, the nearest first."""
+    found = [
+        Near(name, name, float(np.linalg.norm(encodings.mean(axis=0) - encoding)))
+        for name, encodings in by_person(others)
+    ]
+    return sorted(found, key=lambda near: (near.distance, near.name))
+
+
+def _nearest(encoding: Encoding, others: Sequence[Sighting]) -> list[tuple[int, Near]]:
+    found = [
+        (one.id, Near(one.face, one.person, float(np.linalg.norm(one.encoding - encoding))))
+        for one in others
+        if one.encoding is not None
+    ]
+    return sorted(found, key=lambda one: (one[1].distance, one[0]))[:_EXEMPLARS]
+
+
+def _placed(face: Sighting) -> str:
+    if face.corrected or face.pinned:
+        return "you"
+    return "the program; you named the folder" if is_named(face.person) else "the program"
+
+
+def _rule(
+    face: Sighting,
+    encoding: Encoding,
+    others: Sequence[Sighting],
+    apart: Sequence[tuple[int, int]],
+    refused: Sequence[tuple[int, int]],
+    people: PersonDB,
+    threshold: float,
+) -> str:
+    """What PersonDB would decide if the face came now, as the last of all."""
+    if face.corrected:
+        return f"you put it into {face.person}, so it stays there"
+    if face.pinned:
+        return "you put it into unknowns, so it stays there"
+    for one, other in apart:
+        people.apart(one, other)
+    for known in others:
+        people.add(known)
+    person_of = {known.id: known.person for known in others}
+    for track, other in refused:
+        if person := person_of.get(other):
+            people.refuse(track, person)
+    match = people.decide(encoding, face.track)
+    mates = [one for one in others if face.track is not None and one.track == face.track]
+    if match.person and any(mate.person == match.person for mate in mates):
+        return f"it goes to {match.person}, whose face it was in the frames before and after (its track)"
+    if match.person:
+        return f"it goes to {match.person}, whose average is the nearest, nearer than the threshold {threshold:g}"
+    if match.partners:
+        names = ", ".join(one.face for one in others if one.id in match.partners)
+        return f"no average is nearer than the threshold {threshold:g}, but it founds a person with {names}"
+    return f"it is unknown, since nobody is nearer than the threshold {threshold:g}"
+
+
+def _probability(
+    encoding: Encoding, own: npt.NDArray[np.float64], spread: float, calibration: Calibration | None
+) -> tuple[float | None, str]:
+    if not len(own):
+        return None, "there is no other face of a person to compare with"
+    if calibration is None:
+        return None, "the gallery is too small to tell"
+    average = own.mean(axis=0)
+    scatter = float(((own - average) ** 2).sum(axis=1).mean())
+    return posterior(float(np.sqrt(((encoding - average) ** 2).sum() + spread * scatter)), calibration), ""
+
+
+def posterior(distance: float, calibration: Calibration) -> float:
+    """The probability that a face at a ``distance`` from a person, as ``calibrate`` measures it, is that person's, if
+    that was as likely as not before.
+
+    By Bayes from the densities of both distributions (Gaussian kernels of Silverman's width, 1986, eq. 3.31). Nearer
+    than the middle of the one and farther than the middle of the other the tails tell nothing: there it is as at it.
+    """
+    low, high = sorted((float(np.median(calibration.same)), float(np.median(calibration.different))))
+    place = min(max(distance, low), high)
+    same, different = _density(place, calibration.same), _density(place, calibration.different)
+    least = 1 / (len(calibration.same) + len(calibration.different))  # no gallery makes sure
+    return min(max(same / (same + different), least), 1 - least) if same + different > 0 else 0.5
+
+
+def _density(place: float, values: npt.NDArray[np.float64]) -> float:
+    low, high = np.quantile(values, (0.25, 0.75))
+    spread = min(float(values.std()), float(high - low) / 1.34) or float(values.std())
+    width = max(0.9 * spread * len(values) ** -0.2, 1e-3)
+    return float(np.exp(-0.5 * ((values - place) / width) ** 2).mean() / width)
+
+
+def record(explanation: Explanation) -> dict[str, Any]:
+    """The explanation as JSON. Distances: L2."""
+    runner_up = explanation.runner_up
+    return {
+        "face": explanation.face.face,
+        "person": explanation.face.person,
+        "placed": explanation.placed,
+        "quality": explanation.quality,
+        "exemplars": [
+            {"face": near.name, "person": near.person, "distance": near.distance} for _, near in explanation.exemplars
+        ],
+        "distance": explanation.average,
+        "nearest": {"person": runner_up.name, "distance": runner_up.distance} if runner_up else None,
+        "margin": explanation.margin,
+        "about": explanation.about,
+        "probability": explanation.probability,
+        "rule": explanation.rule,
+    }
+
+
+def lines(explanation: Explanation) -> Iterator[str]:
+    """The explanation in words, a fact a line."""
+    face = explanation.face
+    yield f"face: {face.face}"
+    yield f"person: {face.person or draw.UNKNOWN_NAME}"
+    yield f"placed by: {explanation.placed}"
+    if explanation.quality is not None:
+        yield f"quality: {explanation.quality:.2f}"
+    for _, near in explanation.exemplars:
+        yield f"nearest face: {near.name} of {near.person or draw.UNKNOWN_NAME}, {near.distance:.3f}"
+    if explanation.average is not None:
+        yield f"to the average of its person's other faces: {explanation.average:.3f}"
+    runner_up = explanation.runner_up
+    if runner_up:
+        margin = "" if explanation.margin is None else f", margin {explanation.margin:+.3f}"
+        other = "other " if face.person else ""
+        yield f"nearest {other}person: {runner_up.name}, {runner_up.distance:.3f}{margin}"
+    if explanation.probability is None:
+        yield f"probability: left out, since {explanation.why_not}"
+    else:
+        yield f"probability that it is {explanation.about}: {explanation.probability:.3f}"
+    yield f"rule: {explanation.rule}"
+
+
+def picture(face: Image, exemplars: Sequence[tuple[Image, Near]], name: str | None) -> Image:
+    """The face and its exemplars side by side, each with its name and distance: (height, width, 3) uint8 BGR.
+
+    Pictures: (height, width, 3) uint8 BGR, of any size.
+    """
+    tiles = [_tile(face, name, "")] + [_tile(image, near.person, f"{near.distance:.3f}") for image, near in exemplars]
+    return sheets.grid(tiles, len(tiles))
+
+
+def _tile(image: Image, name: str | None, distance: str) -> Image:
+    return sheets.captioned(sheets.whole(image, _TILE), name or draw.UNKNOWN_NAME, distance)

@@ -1,0 +1,138 @@
+"""Two people who may be one, with what speaks for it: for the user to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Image, Sighting
+from face_classifier.display import contact_sheet as sheets
+from face_classifier.display import overlay as draw
+from face_classifier.identity.rethink import Suggestion, is_named
+
+_PAIRS = 4  # of faces a suggestion
+_TILE = 112  # pixels
+_NOTHING = np.full((_TILE, _TILE, 3), draw.SHADE, np.uint8)
+_MOST_DRAWN = 50  # suggestions in one picture
+_BLOCK = 1024
+
+
+class Pair(NamedTuple):
+    """Two faces of two people."""
+
+    one: Sighting
+    other: Sighting
+    distance: float  # L2
+
+
+class Evidence(NamedTuple):
+    """What speaks for a suggestion."""
+
+    suggestion: Suggestion
+    faces: tuple[int, int]  # how many the one and the other have
+    pairs: list[Pair]  # the nearest first; no face twice
+
+
+def evidence(suggestions: Iterable[Suggestion], sightings: Sequence[Sighting]) -> list[Evidence]:
+    """The evidence for each suggestion whose people have faces today, in the same order."""
+    faces: dict[str, list[Sighting]] = {}
+    for sighting in sightings:
+        if sighting.person is not None and sighting.encoding is not None:
+            faces.setdefault(sighting.person, []).append(sighting)
+    return [
+        Evidence(
+            asked, (len(faces[asked.one]), len(faces[asked.other])), _nearest(faces[asked.one], faces[asked.other])
+        )
+        for asked in suggestions
+        if asked.one in faces and asked.other in faces
+    ]
+
+
+def _nearest(ones: Sequence[Sighting], others: Sequence[Sighting]) -> list[Pair]:
+    targets = np.array([face.encoding for face in others])
+    squares = (targets**2).sum(axis=1)
+    found: list[tuple[float, int, int]] = []
+    for start in range(0, len(ones), _BLOCK):
+        probes = np.array([face.encoding for face in ones[start : start + _BLOCK]])
+        # without |probe|^2, which is the same for all others
+        order = np.argsort(squares - 2 * probes @ targets.T, axis=1, kind="stable")[:, :_PAIRS]
+        for row, columns in enumerate(order):
+            found += [
+                (float(np.linalg.norm(probes[row] - targets[column])), start + row, int(column)) for column in columns
+            ]
+    pairs: list[Pair] = []
+    used: tuple[set[int], set[int]] = set(), set()
+    for distance, row, column in sorted(found):
+        if row not in used[0] and column not in used[1] and len(pairs) < _PAIRS:
+            used[0].add(row)
+            used[1].add(column)
+            pairs.append(Pair(ones[row], others[column], distance))
+    return pairs
+
+
+def record(found: Iterable[Evidence]) -> list[dict[str, Any]]:
+    """As JSON. Distances: L2; ``margin``: how far below the limit."""
+    return [
+        {
+            "people": [one.suggestion.one, one.suggestion.other],
+            "faces": list(one.faces),
+            "distance": one.suggestion.distance,
+            "margin": one.suggestion.margin,
+            "pairs": [{"faces": [pair.one.face, pair.other.face], "distance": pair.distance} for pair in one.pairs],
+        }
+        for one in found
+    ]
+
+
+def lines(found: Iterable[Evidence]) -> Iterator[str]:
+    """What to print, a line for each suggestion and each pair of faces below it."""
+    for one in found:
+        asked, (first, second) = one.suggestion, one.faces
+        side = "below" if asked.margin >= 0 else "above"
+        yield (
+            f"{asked.one} ({first} faces) and {asked.other} ({second} faces) may be one: "
+            f"distance {asked.distance:.3f}, {abs(asked.margin):.3f} {side} the limit"
+        )
+        for pair in one.pairs:
+            yield f"    {pair.one.face} and {pair.other.face}: {pair.distance:.3f}"
+
+
+def picture(found: Sequence[Evidence], read: Callable[[Sighting], Image]) -> Image:
+    """The faces of each suggestion side by side under the two names: (height, width, 3) uint8 BGR.
+
+    At most the first 50. ``read``: gives a face's picture.
+    """
+    rows = [_row(one, read) for one in found[:_MOST_DRAWN]]
+    return np.concatenate(rows) if rows else _NOTHING
+
+
+def _row(found: Evidence, read: Callable[[Sighting], Image]) -> Image:
+    names = found.suggestion.one, found.suggestion.other
+    halves = []
+    for side, name in enumerate(names):
+        tiles = [sheets.square(read(pair.other if side else pair.one), _TILE) for pair in found.pairs]
+        faces = sheets.grid([*tiles, *[_NOTHING] * (_PAIRS - len(tiles))], _PAIRS)
+        halves.append(np.concatenate([sheets.heading(name, faces.shape[1]), faces]))
+    return np.hstack(halves)
+
+
+def faces_of_two(one: str, other: str, sightings: Iterable[Sighting]) -> dict[str, list[int]]:
+    """The ids of two people's faces, by name. Raises UserError unless these are two people who have faces."""
+    if one == other:
+        raise UserError(f"both names are {one!r}; give the names of two people")
+    faces: dict[str, list[int]] = {one: [], other: []}
+    for sighting in sightings:
+        if sighting.person in faces:
+            faces[sighting.person].append(sighting.id)
+    for name, found in faces.items():
+        if not found:
+            raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")
+    return faces
+
+
+def name_kept(one: str, other: str) -> tuple[str, str]:
+    """(the name that stays, the one that goes) when two people are one: the first, unless the other alone is named."""
+    return (other, one) if is_named(other) and not is_named(one) else (one, other)

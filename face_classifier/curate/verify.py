@@ -1,0 +1,429 @@
+"""Checks that the pictures, the table, the views and the logs of a result folder agree, and repairs what can be.
+
+First everything is only read, so that a sound folder stays as it is to the byte. Repairing is doubting: what is wrong
+in the table is forgotten, and the next look at the pictures makes it anew, as for any picture that came by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from face_classifier.core.disk.files import content_hash
+from face_classifier.core.disk.rooted import MODES, Root
+from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.core.settings import Settings
+from face_classifier.core.supervise import supervised
+from face_classifier.core.types import Box, Image
+from face_classifier.gallery.scan import UNKNOWNS, Lying, Stock, is_aside, missing_told
+from face_classifier.gallery.snapshot import Observer, check_result_folder, open_existing, photo_reader, tell_problems
+from face_classifier.gallery.store import ReadPhoto, Store
+from face_classifier.gallery.table import KEPT, Row
+from face_classifier.identity.profiles import BY_ENCODER, SPACES, Space
+from face_classifier.photos.index import INDEX, PhotoIndex
+from face_classifier.sources.picture import read_picture
+
+TABLE, ROWS, PICTURES, REJECTED = "table", "rows", "pictures", "rejected"
+ENCODINGS, ANEW, VIEWS, UNFINISHED, LOGS = "encodings", "encoded anew", "views", "unfinished", "logs"
+PHOTOS = "photos"
+
+_SAME_BOX = 0.5  # overlap from which a face found in one of our cuts is the one that it was cut for
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not agree."""
+
+    check: str
+    where: str  # a path in the result folder, the name of a face, or the path of a log
+    sentence: str  # what is wrong with it
+    repaired: bool | None = None  # None = it was not tried
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was checked, and what was found."""
+
+    checked: dict[str, int]  # how many things each check looked at; one that was left out is not among them
+    findings: list[Finding]
+    notes: list[str]  # sentences about what is no error
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong any more."""
+        return all(finding.repaired for finding in self.findings)
+
+
+@dataclass
+class _Inspection:
+    """A way through a result folder that changes nothing."""
+
+    checked: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    contents: set[int] = field(default_factory=set)  # ids of faces whose picture is to be read again,
+    encodings: set[int] = field(default_factory=set)  # to be encoded anew,
+    montages: set[str] = field(default_factory=set)  # and files to be drawn again
+    missing: int = 0  # faces that went at once, which may be no wish of the user's
+
+    def find(self, check: str, where: object, sentence: str) -> None:
+        self.findings.append(Finding(check, str(where), sentence))
+
+
+def verify(
+    settings: Settings,
+    observer: Observer,
+    *,
+    logs: Sequence[str] = (),
+    encodings: bool = False,
+    dry_run: bool = False,
+    confirmed: bool = False,
+) -> Verified:
+    """Check the result folder of ``settings``, and repair what is wrong.
+
+    ``confirmed``: the user deleted the faces that are missing, and those that went at once.
+    ``logs``: files of ``--jsonl``, which are never changed. ``encodings``: encode every picture anew to compare.
+    ``dry_run``: change nothing, and work while another process runs. Raises UserError where there is no such folder, or
+    it has to be repaired while another process writes to it.
+    """
+    check_result_folder(Path(settings.result))
+    observer = _Once(observer)
+    found = _inspect(settings, observer, logs, encodings)
+    first, all_found = found, {_key(finding): finding for finding in found.findings}
+    while not dry_run and (any(one.check != LOGS for one in found.findings) or (confirmed and found.missing)):
+        before = found
+        _repair(settings, observer, found, confirmed=confirmed)
+        found = _inspect(settings, observer, logs, encodings)
+        all_found |= {_key(finding): finding for finding in found.findings if _key(finding) not in all_found}
+        if (found.findings, found.missing) == (before.findings, before.missing):
+            break
+    if first.missing > found.missing:
+        found.notes.append(f"{first.missing - found.missing} faces that were missing are deleted now")
+    left = {_key(finding) for finding in found.findings}
+    return Verified(
+        found.checked | first.checked,
+        [replace(one, repaired=None if dry_run else key not in left) for key, one in all_found.items()],
+        found.notes,
+    )
+
+
+class _Once:
+    """Tells an observer each sentence once: a folder is looked through several times."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._problem, self._told = observer.problem, set[str]()
+        self.through, self.at_end = observer.through, observer.at_end
+
+    def problem(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._problem(sentence)
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
+    return finding.check, finding.where, finding.sentence
+
+
+def _repair(settings: Settings, observer: Observer, found: _Inspection, *, confirmed: bool) -> None:
+    with Store(Path(settings.result), writing=True, modes=MODES[settings.mode]) as store:
+        store.mend()
+        store.doubt(found.contents, found.encodings, found.montages)
+        read_photo = _reader(settings, _space_of(store.stock().rows, settings), observer)
+        store.write_views(store.look(read_photo, confirmed=confirmed))
+        tell_problems(store, observer)
+
+
+def _inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodings: bool) -> _Inspection:
+    found = _Inspection()
+    folder = Path(settings.result)
+    found.checked[TABLE] = 1
+    try:
+        store = open_existing(settings, writing=False)
+    except UserError as error:
+        found.find(TABLE, folder, str(error).partition(";")[0])
+        return found
+    with store:
+        for where, reason in store.faults():
+            found.find(TABLE, where, f"the table cannot be right here: {reason}")
+        if found.findings:
+            return found  # what else it says is not to be trusted
+        busy = store.is_written()
+        stock = _at_rest(store) if busy else store.stock()
+        for sentence in stock.problems:
+            observer.problem(sentence)
+        _check_rows(stock, folder, found)
+        _check_pictures(stock, folder, observer, found)
+        space = _space_of(stock.rows, settings)
+        _check_encodings(stock, space, folder, found)
+        if encodings:
+            _check_anew(stock, _reader(settings, space, observer), space, folder, observer, found)
+        if busy:
+            found.notes.append(f"another process writes to {folder}, so its views and unfinished files were left out")
+        else:
+            _check_views(store, stock, found)
+            found.checked[UNFINISHED] = len(stock.unfinished)
+            for where in stock.unfinished:
+                found.find(UNFINISHED, where, "a process that was killed left it half done")
+    for log in logs:
+        _check_log(Path(log), stock, found)
+    return found
+
+
+def _at_rest(store: Store) -> Stock:
+    """The stock without what another process is just about to make agree."""
+    before, stock = store.stock(), store.stock()
+    new, gone = set(before.new), {row.id for row in before.gone}
+    return replace(
+        stock,
+        new=[one for one in stock.new if one in new],
+        gone=[row for row in stock.gone if row.id in gone],
+    )
+
+
+def _space_of(rows: Iterable[Row], settings: Settings) -> Space:
+    """The encoder that most encodings are of, if it is known."""
+    spaces = Counter(row.space for row in rows if row.encoding is not None and row.space in SPACES)
+    return next((SPACES[name] for name, _ in spaces.most_common(1) if name), BY_ENCODER[settings.encoder])
+
+
+def _reader(settings: Settings, space: Space, observer: Observer) -> ReadPhoto:
+    return photo_reader(replace(settings, encoder=space.encoder), observer.problem)
+
+
+def _check_rows(stock: Stock, folder: Path, found: _Inspection) -> None:
+    """Every row has its picture, every picture its row."""
+    lying = Counter(REJECTED if one.rejected else ROWS for one in stock.lying)
+    found.checked |= {ROWS: lying[ROWS], PICTURES: len(stock.lying), REJECTED: lying[REJECTED]}
+    for row in stock.gone:
+        if row.state == KEPT:
+            found.checked[ROWS] += 1
+            found.find(ROWS, f"{row.folder}/{row.file}", "its picture is gone, so the face counts no more")
+        else:
+            found.checked[REJECTED] += 1
+            found.find(REJECTED, f"{row.folder}/{row.file}", "its picture is gone, so it keeps nothing away any more")
+    found.missing = len(stock.missing)
+    if stock.missing:
+        found.notes.append(missing_told(stock.missing, folder))
+    for of, path in stock.new:
+        check = REJECTED if is_aside(of) else PICTURES
+        found.checked[check] += 1
+        found.find(check, path.relative_to(folder), "it has no row in the table")
+
+
+def _check_pictures(stock: Stock, folder: Path, observer: Observer, found: _Inspection) -> None:
+    """Every picture can be read, and is still the one that was encoded."""
+    for one in observer.through(stock.lying, "pictures"):
+        where = one.path.relative_to(folder)
+        try:
+            with supervised(one.path):
+                read_picture(one.path)
+            if content_hash(one.path) != one.row.hash:
+                found.find(PICTURES, where, "it is not the picture that was encoded")
+                found.contents.add(one.row.id)
+        except (UserError, OSError):
+            found.find(PICTURES, where, "it cannot be read; put back a copy of it, or remove it")
+
+
+def _check_encodings(stock: Stock, space: Space, folder: Path, found: _Inspection) -> None:
+    """Every encoding is of the gallery's encoder, as long as its encodings are, and of its picture alone."""
+    found.checked[ENCODINGS] = len(stock.lying)
+    alike: dict[bytes, list[Lying]] = defaultdict(list)
+    for one in stock.lying:
+        if reason := _encoding_fault(one.row, space):
+            found.find(ENCODINGS, one.path.relative_to(folder), reason)
+            found.encodings.add(one.row.id)
+        elif one.row.encoding is not None:
+            alike[one.row.encoding.tobytes()].append(one)
+    for first, *others in alike.values():
+        for other in others:
+            if other.row.hash != first.row.hash and not _show_one_face(first, other):
+                where, known = (one.path.relative_to(folder) for one in (other, first))
+                found.find(ENCODINGS, where, f"it has the very encoding of {known}, which shows something else")
+                found.encodings |= {first.row.id, other.row.id}
+
+
+def _encoding_fault(row: Row, space: Space) -> str | None:
+    if row.encoding is None:
+        return "it has no encoding"
+    if row.space != space.name:
+        return f"it has an encoding of {row.space}, the others have some of {space.name}"
+    return space.fault(float(np.linalg.norm(row.encoding)))
+
+
+def _show_one_face(one: Lying, other: Lying) -> bool:
+    """Whether the middles of two pictures are the same: frames differ elsewhere while a face is at rest."""
+    try:
+        with supervised(one.path):
+            return np.array_equal(_middle_of(one), _middle_of(other))
+    except UserError:
+        return True  # which is told already
+
+
+def _middle_of(one: Lying) -> Image:
+    image = read_picture(one.path)
+    box = _middle(image)
+    return image[box.top : box.bottom, box.left : box.right]
+
+
+def _middle(image: Image) -> Box:
+    """Where the face is in one of our cuts, which are three times as wide and high."""
+    top, left = (side // 3 for side in image.shape[:2])
+    bottom, right = (side - side // 3 for side in image.shape[:2])
+    return Box(top, right, bottom, left)
+
+
+def _check_anew(
+    stock: Stock, read_photo: ReadPhoto, space: Space, folder: Path, observer: Observer, found: _Inspection
+) -> None:
+    """Encoded from its picture, every face is the one that it was when it was encoded from its frame.
+
+    The box that is found in a cut differs a little: 460 faces of photos and films came to lie up to .41 (dlib)
+    and 1.04 (SFace) from themselves, strangers lie around .7 and 1.3.
+    """
+    found.checked[ANEW] = 0
+    doubtful = {finding.where for finding in found.findings}
+    for one in observer.through(stock.lying, "encodings"):
+        where = one.path.relative_to(folder)
+        if one.row.encoding is None or str(where) in doubtful:
+            continue
+        try:
+            with supervised(where):
+                face, is_there = read_photo(one.path, one.own_cut)
+        except SetUpError:
+            raise
+        except UserError as error:
+            found.find(ANEW, where, str(error))
+            continue
+        if not is_there or (one.own_cut and face.box.overlap(_middle(read_picture(one.path))) < _SAME_BOX):
+            continue  # nothing to compare with
+        found.checked[ANEW] += 1
+        distance = float(np.linalg.norm(face.encoding - one.row.encoding))
+        if distance > space.anew:
+            limit = space.anew
+            found.find(ANEW, where, f"its encoding is {distance:.2f} from that of its picture (limit {limit:g})")
+            found.encodings.add(one.row.id)
+
+
+def _check_views(store: Store, stock: Stock, found: _Inspection) -> None:
+    wrong = dict(store.wrong_views(stock))
+    found.checked[VIEWS] = len(store.views() | wrong.keys())
+    for file, reason in wrong.items():
+        found.find(VIEWS, file, f"it {reason}")
+        found.montages.add(file)
+
+
+def _check_log(path: Path, stock: Stock, found: _Inspection) -> None:
+    """Every line is of a face that the table knows; whose it is by now may be another matter."""
+    rows = {row.face: row for row in stock.rows}
+    folder_of = {one.row.face: one.folder for one in stock.lying if not one.rejected}
+    persons: dict[str, str | None] = {}
+    found.checked.setdefault(LOGS, 0)
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        found.find(LOGS, path, f"it cannot be read ({error})")
+        return
+    for number, line in enumerate(lines, 1):
+        found.checked[LOGS] += 1
+        try:
+            told = json.loads(line)
+            face, person, kept = str(told["face"]), told["person"], told.get("kept", True)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            found.find(LOGS, f"{path}:{number}", "it is no line about a face")
+            continue
+        if face in rows:
+            persons[face] = person
+        elif kept:
+            found.find(LOGS, f"{path}:{number}", f"there is no face {face}")
+    gone = sum(face not in folder_of for face in persons)
+    moved = sum(face in folder_of and folder_of[face] != (person or UNKNOWNS) for face, person in persons.items())
+    found.notes.append(f"{path}: of {len(persons)} faces {moved} have another person by now, {gone} are gone")
+
+
+def verify_index(file: str, observer: Observer, *, dry_run: bool = False) -> Verified:
+    """Check an index of photos, a file or the folder that it is in; what is wrong is forgotten, and so encoded anew.
+
+    Photos that are gone or were changed are no fault: an index stands for photos that are away, and whoever reads the
+    others reads them anew. ``dry_run``: change nothing.
+    """
+    path = Path(file) / INDEX if Path(file).is_dir() else Path(file)
+    found = _Inspection(checked={PHOTOS: 0})
+    try:
+        if not (path.is_file() and path.stat().st_size):
+            raise UserError(f"there is no index {path}; name a gallery, the folder of a group, or their index")
+        with supervised(path), PhotoIndex(path, "") as index:
+            wrong = _check_index(index, path, observer, found)
+            repaired = not dry_run and wrong is not None
+            if repaired and wrong:
+                index.forget(wrong)
+    except UserError as error:
+        found.find(PHOTOS, path, str(error))
+        return Verified(found.checked, found.findings, [])
+    if wrong is None and not dry_run:
+        with Root(path.parent) as root:
+            aside = root.free(f"{path.name}.damaged")
+            root.rename(path.name, aside)
+        found.notes.append(f"{path} was set aside as {aside}; it is made anew when its photos are read")
+        repaired = True
+    return Verified(
+        found.checked, [replace(one, repaired=None if dry_run else repaired) for one in found.findings], found.notes
+    )
+
+
+def _check_index(index: PhotoIndex, path: Path, observer: Observer, found: _Inspection) -> set[str] | None:
+    """The contents of the photos of which something is wrong; None where it is the file as a whole."""
+    if damage := index.damage():
+        found.find(PHOTOS, path, f"the file is damaged ({damage})")
+        return None
+    stamps = index.stamps()
+    found.checked[PHOTOS] = len(stamps)
+    name_of = {stamp.content: name for name, stamp in stamps.items()}
+    wrong = dict(index.faults())
+    changed = gone = 0
+    for name, stamp in observer.through(list(stamps.items()), "photos"):
+        # Names are paths in the folder of the gallery, or as they were given to `group`.
+        photo = next((one for one in (path.parent / name, Path(name)) if one.is_file()), None)
+        if photo is None:
+            gone += 1
+        elif not stamp.fits(photo.stat()):
+            changed += 1
+        elif content_hash(photo) != stamp.content:
+            wrong.setdefault(stamp.content, "its content is another, though size and time are as they were")
+    for content, reason in wrong.items():
+        found.find(PHOTOS, name_of.get(content, content), reason)
+    if gone or changed:
+        found.notes.append(f"{path}: of {len(stamps)} photos {changed} were changed since, and {gone} are not there")
+    return set(wrong)
+
+
+def joined(parts: Sequence[Verified]) -> Verified:
+    """Everything that was checked and found."""
+    checked: Counter[str] = Counter()
+    for part in parts:
+        checked.update(part.checked)
+    return Verified(
+        dict(checked),
+        [finding for part in parts for finding in part.findings],
+        [note for part in parts for note in part.notes],
+    )
+
+
+def table(verified: Verified) -> Iterator[tuple[str, str, str, str]]:
+    """Of each check: its name, how many things were fine, how many findings there are and how many are repaired."""
+    for check, checked in verified.checked.items():
+        findings = [finding for finding in verified.findings if finding.check == check]
+        wrong = len({finding.where for finding in findings})
+        yield check, str(max(0, checked - wrong)), str(len(findings)), str(sum(bool(one.repaired) for one in findings))
+
+
+def lines(verified: Verified) -> Iterator[str]:
+    """What was found, in words."""
+    for one in verified.findings:
+        state = "" if one.repaired is None else " (repaired)" if one.repaired else " (NOT repaired)"
+        yield f"{one.check}: {one.where}: {one.sentence}{state}"
+    yield from verified.notes

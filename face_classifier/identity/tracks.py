@@ -1,0 +1,103 @@
+"""A face over consecutive frames, as far as its encodings agree. Pure numpy, no files."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from face_classifier.core.types import ENCODING_SIZE, Encoding, Sighting, check_encoding
+
+
+@dataclass
+class Track:
+    """The encodings of one face over consecutive frames, none to begin with."""
+
+    number: int
+    total: Encoding = field(default_factory=lambda: np.zeros(ENCODING_SIZE))  # the sum of them, (128,) float64
+    last: Encoding = field(default_factory=lambda: np.zeros(ENCODING_SIZE))  # (128,) float64
+    faces: int = 0
+
+    def takes(self, encoding: Encoding, limit: float, *, sure: bool = True) -> bool:
+        """Whether a face is nearer than ``limit`` (L2) to the mean, or, ``sure`` of place and look, to the last one.
+
+        ``limit``: the threshold in force, so that a track never ties faces that their encodings alone would not.
+        """
+        if not self.faces or np.linalg.norm(self.total / self.faces - encoding) < limit:
+            return True
+        return sure and bool(np.linalg.norm(self.last - encoding) < limit)
+
+    def add(self, encoding: Encoding) -> None:
+        self.total = self.total + encoding
+        self.last = encoding
+        self.faces += 1
+
+
+class TrackNumbers:
+    """The tracks of a follower, which knows faces by place and look, parted where encodings do not agree."""
+
+    def __init__(self, limit: float) -> None:
+        """``limit``: see ``Track.takes``."""
+        self._limit = limit
+        self._count = 0
+        self._current: dict[int, Track] = {}  # by the follower's number
+
+    def of(self, followed: int, encoding: Encoding, *, sure: bool) -> int:
+        """The number, from 0, of the track that goes on or begins with the next face of the follower's track."""
+        track = self._current.get(followed)
+        if track is None or not track.takes(encoding, self._limit, sure=sure):
+            track = self._current[followed] = Track(self._count)
+            self._count += 1
+        track.add(encoding)
+        return track.number
+
+
+def parted(encodings: Iterable[Encoding], tracks: Iterable[int], limit: float) -> list[int]:
+    """Numbers from 0 of the tracks of faces, in the order in which they were seen, each parted where it must be.
+
+    A face farther than ``limit`` (L2) from the mean and from the last face of its track, and of all parts of it so far,
+    begins another part: at a cut somebody else may have taken the place.
+    """
+    parts: dict[int, list[Track]] = {}
+    numbers: list[int] = []
+    count = 0
+    for encoding, number in zip(encodings, tracks, strict=True):
+        known = parts.setdefault(number, [])
+        part = next((one for one in reversed(known) if one.takes(encoding, limit)), None)
+        if part is None:
+            part = Track(count)
+            count += 1
+        else:
+            known.remove(part)
+        part.add(encoding)
+        known.append(part)  # the latest comes last
+        numbers.append(part.number)
+    return numbers
+
+
+def parts(faces: Sequence[Sighting], limit: float) -> list[tuple[int, int]]:
+    """The track of each face, or minus its id where it has none, and the number of the part of it: see ``parted``.
+
+    ``faces``: with encodings, in any order.
+    """
+    tracks = [-face.id if face.track is None else face.track for face in faces]
+    order = sorted(range(len(faces)), key=lambda place: (faces[place].position or 0.0, faces[place].id))
+    numbers = parted(
+        (check_encoding(faces[place].encoding) for place in order), (tracks[place] for place in order), limit
+    )
+    part = dict(zip(order, numbers, strict=True))
+    return [(track, part[place]) for place, track in enumerate(tracks)]
+
+
+def pairs_apart(parts_of: Iterable[tuple[int, int]], apart: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Pairs of parts that are two people, since their tracks are (``apart``).
+
+    ``parts_of``: a track and the number of a part of it each, as often as you like.
+    """
+    numbers: dict[int, list[int]] = defaultdict(list)
+    for track, part in dict.fromkeys(parts_of):
+        numbers[track].append(part)
+    return [pair for one, other in apart for pair in product(numbers.get(one, ()), numbers.get(other, ()))]

@@ -1,0 +1,110 @@
+"""What the numbers of an encoding seem to mean: whose faces have the least and the greatest of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import ENCODING_SIZE, Image
+from face_classifier.display import contact_sheet as sheets
+from face_classifier.display import overlay as draw
+from face_classifier.photos.lookalike.people import Gallery, Portrait
+
+HEADER = ("dimension", "lowest", "of", "highest", "of")
+_TILE = 96  # pixels
+_LETTERS = 12  # pixels
+
+
+class Extreme(NamedTuple):
+    """A face with a low or a high value."""
+
+    name: str
+    portrait: Portrait
+    value: float
+
+    def record(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"name": self.name, "photo": self.portrait.photo, "value": self.value}
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One of the numbers of an encoding, and the faces at its two ends."""
+
+    number: int  # from 0
+    lowest: tuple[Extreme, ...]  # rising
+    highest: tuple[Extreme, ...]  # rising
+
+    def record(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "dimension": self.number,
+            "lowest": [one.record() for one in self.lowest],
+            "highest": [one.record() for one in self.highest],
+        }
+
+
+def chosen(given: Iterable[str]) -> list[int]:
+    """The numbers of dimensions that a user names; none named = all. Raises UserError."""
+    numbers = []
+    for one in dict.fromkeys(given):
+        if not (one.isascii() and one.isdecimal() and int(one) < ENCODING_SIZE):
+            raise UserError(f"--dimension is {one!r}, but must be a whole number from 0 to {ENCODING_SIZE - 1}")
+        numbers.append(int(one))
+    return numbers or list(range(ENCODING_SIZE))
+
+
+def extremes(gallery: Gallery, numbers: Iterable[int], k: int) -> list[Dimension]:
+    """For each number of an encoding (from 0) the ``k`` photos with the lowest and the ``k`` with the highest value.
+
+    Fewer where the gallery has too few to show none of them on both sides.
+    """
+    portraits = [(person.name, portrait) for person in gallery.people for portrait in person.portraits]
+    values = np.array([portrait.encoding for _, portrait in portraits])
+    k = max(1, min(k, len(portraits) // 2))
+
+    def extreme(place: int, number: int) -> Extreme:
+        name, portrait = portraits[place]
+        return Extreme(name, portrait, float(values[place, number]))
+
+    def dimension(number: int) -> Dimension:
+        order = np.argsort(values[:, number], kind="stable")
+        least, greatest = (tuple(extreme(place, number) for place in places) for places in (order[:k], order[-k:]))
+        return Dimension(number, least, greatest)
+
+    return [dimension(number) for number in numbers]
+
+
+def rows(dimensions: Iterable[Dimension]) -> Iterator[Sequence[str]]:
+    """A line for each dimension, as ``HEADER`` has it."""
+    for one in dimensions:
+        least, greatest = one.lowest[0], one.highest[-1]
+        yield str(one.number), f"{least.value:.3f}", least.name, f"{greatest.value:.3f}", greatest.name
+
+
+def picture(dimensions: Sequence[Dimension]) -> Image:
+    """A row of faces for each dimension, the lowest on the left: (height, width, 3) uint8 BGR.
+
+    Many rows are laid out in columns, about as wide as high together.
+    """
+    rows = [_row(one) for one in dimensions]
+    height, width = rows[0].shape[:2]
+    return sheets.grid(rows, max(1, round((len(rows) * height / width) ** 0.5)))
+
+
+def _row(dimension: Dimension) -> Image:
+    sides = [
+        sheets.grid([_tile(one, color) for one in side], len(side))
+        for side, color in ((dimension.lowest, draw.UNKNOWN), (dimension.highest, draw.KNOWN))
+    ]
+    faces = np.hstack(sides)
+    return np.concatenate([sheets.heading(f"dimension {dimension.number}", faces.shape[1]), faces])
+
+
+def _tile(one: Extreme, color: draw.Color) -> Image:
+    tile = sheets.square(one.portrait.image(), _TILE)
+    return sheets.captioned(tile, one.name, f"{one.value:.3f}", color=color, letters=_LETTERS)

@@ -1,0 +1,133 @@
+"""Frames analysed ahead of their turn: one thread decodes, workers detect and encode, results come in frame order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from face_classifier.core.types import Detection, Face, Frame
+
+_Plan = TypeVar("_Plan")
+_PATIENCE = 0.1  # seconds between two looks at whether to stop
+
+Search = Callable[[], list[Detection]]
+
+
+class Ahead(Generic[_Plan]):
+    """Analyses the frames of one source with ``workers`` threads; iterate inside a ``with``.
+
+    ``search`` runs in the decoding thread, frame after frame; it says how a frame is to be searched. That search and
+    ``encode`` run in the workers, several frames at a time, and may depend on nothing else. ``plan`` runs in the
+    iterating thread, frame after frame; it says what of a frame is to be encoded. So what comes out does not depend on
+    the number of workers. An error in any thread is raised where it is iterated, once the frames before it are
+    finished.
+    """
+
+    def __init__(
+        self,
+        frames: Callable[[threading.Event], Iterator[Frame]],
+        stopping: threading.Event,
+        search: Callable[[Frame], Search | None],
+        plan: Callable[[Frame, list[Detection]], _Plan],
+        encode: Callable[[_Plan], list[Face]],
+        *,
+        workers: int,
+        depth: int,
+        idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``frames`` is given an event that tells it to end; ``stopping`` is the user's wish to.
+
+        ``search`` returns what finds the faces of a frame, or None: it has those of the last one that was searched.
+        ``depth``: how many frames may wait for a result at each stage; 0 for live sources, where the newest counts.
+        ``idle``: called in the iterating thread ten times a second while no frame comes.
+        """
+        self._idle = idle
+        self._frames, self._search, self._plan, self._encode = frames, search, plan, encode
+        self._stopping, self._depth = stopping, depth
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
+        self._queue: queue.Queue[tuple[Frame, Future[list[Detection]] | None] | BaseException | None]
+        self._queue = queue.Queue(max(1, depth))
+        self._closing = threading.Event()
+        self._reader = threading.Thread(target=self._read, name="decoding")
+
+    def __enter__(self) -> Ahead[_Plan]:
+        self._reader.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._closing.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._reader.join()
+
+    def _read(self) -> None:
+        try:
+            self._submit_all()
+        except BaseException as error:
+            self._put(error)
+        else:
+            self._put(None)
+
+    def _submit_all(self) -> None:
+        found: Future[list[Detection]] | None = None
+        for frame in self._frames(self._closing):
+            if frame.due and (search := self._search(frame)):
+                found = self._pool.submit(search)
+            if not self._put((frame, found if frame.due else None)):
+                return
+
+    def _put(self, item: tuple[Frame, Future[list[Detection]] | None] | BaseException | None) -> bool:
+        """Wait for room in the queue; False when nobody will ask for it any more."""
+        while not self._closing.is_set():
+            try:
+                self._queue.put(item, timeout=_PATIENCE)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _detected(self) -> Iterator[tuple[Frame, list[Detection]]]:
+        while not self._stopping.is_set():
+            try:
+                item = self._queue.get(timeout=_PATIENCE)
+            except queue.Empty:
+                self._idle()
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            frame, found = item
+            yield frame, found.result() if found else []
+
+    def __iter__(self) -> Iterator[tuple[_Plan, list[Face]]]:
+        """What ``plan`` made of each frame, with the faces that it wanted encoded, in frame order."""
+        waiting: deque[tuple[_Plan, Future[list[Face]]]] = deque()
+        planned, error = self._planned(), None
+        while error is None:
+            try:
+                waiting.append(next(planned))
+            except StopIteration:
+                break
+            except BaseException as raised:
+                error = raised
+            if len(waiting) > self._depth:
+                yield _finished(waiting.popleft())
+        while waiting:
+            yield _finished(waiting.popleft())
+        if error is not None:
+            raise error
+
+    def _planned(self) -> Iterator[tuple[_Plan, Future[list[Face]]]]:
+        for frame, detections in self._detected():
+            plan = self._plan(frame, detections)
+            yield plan, self._pool.submit(self._encode, plan)
+
+
+def _finished(pair: tuple[_Plan, Future[list[Face]]]) -> tuple[_Plan, list[Face]]:
+    plan, faces = pair
+    return plan, faces.result()

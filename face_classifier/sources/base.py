@@ -1,0 +1,132 @@
+"""What all sources of pictures share: sampling by the source's own time, and what a file on disk tells."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from face_classifier.core.errors import UserError
+
+_LARGEST = 36_000_000  # pixels of a frame: 8K; of larger ones decoders keep more than fit into 1 GB
+SAME_TIME = 0.0005  # seconds: containers round their times to a millisecond
+USUAL_FPS = 25.0  # frames a second, where a source does not tell
+
+AnyFile = TypeVar("AnyFile", bound="File")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames are analysed. Every field in seconds of the source's own time.
+
+    The first analysed frame is the first at or after ``skip``, then the first at or after ``skip + every``,
+    ``skip + 2 * every`` ... Half a millisecond early counts as in time. Raises ValueError.
+    """
+
+    every: float = 1.0  # 0 = every frame
+    skip: float = 0.0  # nothing before this position
+    stop: float = 0.0  # nothing after this position; 0 = until the end
+    bridged: bool = True  # a jump of the source's clock takes no time; False: as sources were read that are long known
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} is a number of seconds from 0 up, not {value}")
+
+    def ends_before(self, position: float) -> bool:
+        return self.stop > 0 and position > self.stop + SAME_TIME
+
+
+class Grid:
+    """Which positions of one run are due."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self._next = sampling.skip
+
+    def due(self, position: float) -> bool:
+        return position >= self._next - SAME_TIME
+
+    def advance(self, position: float) -> None:
+        """The frame at ``position`` was taken; it also stands for the grid times that it came too late for."""
+        every, skip = self._sampling.every, self._sampling.skip
+        if every > 0:
+            self._next = skip + every * (math.floor((position + SAME_TIME - skip) / every) + 1)
+
+
+class File:
+    """What video files and pictures have in common.
+
+    ``name`` is the path as given; ``duration`` in seconds, None where the file does not tell.
+    """
+
+    live = False
+    duration: float | None = None
+
+    def __init__(self, path: str) -> None:
+        self.name = path
+        self._path = Path(path)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Who this content is, wherever it lies: ``<size in bytes>-<SHA-256 in hex>`` of the file. Reads it once."""
+        digest = hashlib.sha256()
+        size = 0
+        try:
+            with self._path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+                    size += len(block)
+        except OSError as error:
+            raise unreadable(self.name, error) from error
+        return f"{size}-{digest.hexdigest()}"
+
+    def notes(self) -> list[str]:
+        """Sentences about what was passed over in it, once its frames were taken."""
+        return []
+
+    def close(self) -> None:
+        """Nothing to do: the file is open only while its frames are read."""
+
+    def __enter__(self: AnyFile) -> AnyFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _modified(self) -> datetime:
+        try:
+            return datetime.fromtimestamp(self._path.stat().st_mtime, timezone.utc)
+        except OSError as error:
+            raise unreadable(self.name, error) from error
+
+
+def frame_duration(fps: float) -> float:
+    """Seconds; of 25 frames a second where the source tells nothing that can be true."""
+    return 1 / (fps if 0 < fps <= 1000 else USUAL_FPS)
+
+
+def check_size(path: str, width: float, height: float) -> None:
+    """Raise UserError if the frames of a video are larger than any that is read."""
+    if width * height > _LARGEST:
+        raise too_large(path, width, height, _LARGEST, "video")
+
+
+def too_large(path: str, width: float, height: float, most: int, kind: str) -> UserError:
+    """``most``: pixels of that ``kind``."""
+    return UserError(
+        f"{path} has {width:.0f} x {height:.0f} pixels, and no {kind} of more than {most / 1e6:.0f} megapixels is "
+        "read; make it smaller first"
+    )
+
+
+def missing(path: str) -> UserError:
+    return UserError(f"{path!r} does not exist; give a video, a picture, a folder or a camera's number")
+
+
+def unreadable(path: str, error: OSError) -> UserError:
+    return UserError(f"{path} cannot be read ({error.strerror}); check that it is there and that you may read it")

@@ -1,0 +1,178 @@
+"""Pictures enter: what the user names becomes sources, each a stream of Frames."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from face_classifier.core.disk.markers import is_litter, kind_of
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import PICTURE_SUFFIXES
+from face_classifier.sources.base import missing
+from face_classifier.sources.camera import Camera
+from face_classifier.sources.containers import head_of, is_moving, is_seekable, is_still, shows_picture, shows_video
+from face_classifier.sources.picture import Picture, is_single_picture
+from face_classifier.sources.video import VIDEO_SUFFIXES, VideoFile
+
+Source: TypeAlias = VideoFile | Camera | Picture
+
+_COMPANIONS = frozenset({".thm", ".lrv"})  # small copies that cameras write beside their videos
+_NAMED, _KINDS = 3, 6  # so many names a kind, and kinds, are told
+
+
+@dataclass
+class Found:
+    """What one argument of the command line stands for."""
+
+    given: str
+    paths: list[str] = field(default_factory=list)  # what `open_source` opens, in order
+    odd_pictures: set[str] = field(default_factory=set)  # those of them that only their content shows to be pictures
+    unknown: list[str] = field(default_factory=list)  # files of no known format, which are passed over
+    ours: list[str] = field(default_factory=list)  # folders in it that the program wrote, which are passed over
+
+    def but(self) -> str:
+        """What is there instead, for a sentence that says that nothing of use is."""
+        found = [f"files of no known format: {_by_kind(self.unknown)}"] if self.unknown else []
+        found += [self._ours()] if self.ours else []
+        return f", but {' and '.join(found)}" if found else ""
+
+    def passed_over(self) -> Iterator[str]:
+        """Sentences about what was passed over."""
+        if self.unknown:
+            files = "1 file" if len(self.unknown) == 1 else f"{len(self.unknown)} files"
+            yield f"{files} in {self.given} of no known format: passed over, {_by_kind(self.unknown)}"
+        if self.ours:
+            yield f"{self._ours()} in {self.given}: passed over, such as {self.ours[0]}"
+
+    def _ours(self) -> str:
+        return f"{len(self.ours)} {'folder' if len(self.ours) == 1 else 'folders'} that the program wrote"
+
+
+def find_sources(given: str, skip: Collection[Path]) -> Found:
+    """Turn one argument of the command line into what ``open_source`` opens, in order.
+
+    Digits are a camera, always. A file is itself. A folder stands for every picture and video in it and below, sorted,
+    known by file extension, or by content where that is none or an odd one; hidden entries, the folders in ``skip``,
+    those below it that the program wrote (`markers`) and symbolic links to folders are left out. Its paths begin with
+    the folder as given. A folder that cannot be looked into stands for itself, so that opening it tells the user why.
+    Raises UserError.
+    """
+    if _is_camera(given) or os.path.isfile(given):
+        return Found(given, [given])
+    if not os.path.isdir(given):
+        raise _of_no_kind(given) if os.path.exists(given) else missing(given)
+    found = look_through(given, skip)
+    if not found.paths:
+        raise UserError(f"{given} has no picture or video in it{found.but()}; give another folder or a file")
+    return found
+
+
+def look_through(folder: str, skip: Collection[Path]) -> Found:
+    """What is in a folder and below, as `find_sources` finds it; maybe nothing."""
+    found = Found(folder)
+    found.paths = sorted(_walk(found, {path.resolve() for path in skip}), key=lambda path: Path(path).parts)
+    found.unknown.sort(key=lambda path: Path(path).parts)
+    return found
+
+
+def _walk(found: Found, skipped: Collection[Path]) -> Iterator[str]:
+    locked: list[str] = []
+    for here, folders, files in os.walk(found.given, onerror=lambda error: locked.append(error.filename)):
+        place = Path(here).resolve()
+        if any(place.is_relative_to(path) for path in skipped):
+            folders.clear()
+            continue
+        if here != found.given and kind_of(here):
+            found.ours.append(here)
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [path for name in folders if os.path.islink(path := os.path.join(here, name))]
+        found.unknown += [path for path in links if Path(path).resolve() not in skipped]
+        for name in files:
+            path = os.path.join(here, name)
+            if name.startswith(".") or is_litter(name):
+                continue
+            if _is_known(path, found):
+                yield path
+            else:
+                found.unknown.append(path)
+    yield from locked
+
+
+def _is_known(path: str, found: Found) -> bool:
+    suffix = Path(path).suffix.lower()
+    if not os.path.isfile(path) or suffix in _COMPANIONS:
+        return False
+    if suffix in PICTURE_SUFFIXES | VIDEO_SUFFIXES:
+        return True
+    try:
+        head = head_of(path)
+    except UserError:
+        return False
+    if shows_picture(head):
+        found.odd_pictures.add(path)
+        return True
+    return shows_video(path, head)
+
+
+def _by_kind(paths: Iterable[str]) -> str:
+    """The files of each kind, the most first: how many, and the first names."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        kinds[_kind(path)].append(os.path.basename(path))
+    told = []
+    most_first = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    for kind, names in most_first[:_KINDS]:
+        more = ", …" if len(names) > _NAMED else ""
+        told.append(f"{len(names)} {kind} ({', '.join(names[:_NAMED])}{more})")
+    others = sum(len(names) for _, names in most_first[_KINDS:])
+    return ", ".join([*told, *([f"{others} of other kinds"] if others else [])])
+
+
+def _kind(path: str) -> str:
+    if os.path.islink(path) and not os.path.exists(path):
+        return "leading nowhere"
+    if os.path.isdir(path):
+        return "leading to folders"
+    if not os.path.isfile(path):
+        return "of no ordinary kind"
+    return Path(path).suffix.lower() or "without extension"
+
+
+def open_source(path: str) -> Source:
+    """Open a camera (digits) or a file; its content, not its name, tells whether it is a picture or a video.
+
+    An animated GIF, PNG or WebP and raw Motion JPEG are videos; of other pictures the first counts. Raises UserError.
+    """
+    if _is_camera(path):
+        return Camera(int(path))
+    if not os.path.exists(path):
+        raise missing(path)
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder that cannot be opened; check that you may read it")
+    if not os.path.isfile(path):
+        raise _of_no_kind(path)
+    head = head_of(path)
+    if not head:
+        raise UserError(f"{path} is empty; copy it anew from where it came")
+    if is_moving(path, head):
+        with suppress(UserError):  # OpenCV's ffmpeg reads animated WebP from 5.1 on; before, its first picture counts
+            return VideoFile(path)
+    if is_still(head):
+        return Picture(path)
+    # Pillow takes a tenth of a second to make ready, which a plain video need not wait for.
+    return VideoFile(path) if is_seekable(head) or not is_single_picture(path) else Picture(path)
+
+
+def _of_no_kind(path: str) -> UserError:
+    return UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
+
+
+def _is_camera(given: str) -> bool:
+    return given.isascii() and given.isdecimal()

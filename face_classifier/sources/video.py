@@ -1,0 +1,412 @@
+"""A video file, decoded by OpenCV's ffmpeg, becomes a stream of Frames."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+# -8 is ffmpeg's AV_LOG_QUIET. OpenCV reads it when it opens its first video, so it works although cv2 may be loaded.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+import cv2
+import numpy as np
+
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Frame, Image
+from face_classifier.sources.base import SAME_TIME, File, Grid, Sampling, check_size, frame_duration, unreadable
+from face_classifier.sources.containers import (
+    VideoStream,
+    creation_time,
+    head_of,
+    is_cut_off,
+    is_seekable,
+    is_text,
+    lacks_index,
+    may_jump,
+    video_streams,
+)
+
+if "OPENCV_LOG_LEVEL" not in os.environ:  # its own complaints would stand between the user and our sentence
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+VIDEO_SUFFIXES = frozenset(
+    ".264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv "
+    ".mov .mp4 .mpe .mpeg .mpg .mts .mxf .ogv .rm .rmvb .ts .vob .webm .wmv .wtv .y4m".split()
+)
+
+_LONGEST = 10 * 365 * 86400.0  # seconds: a position beyond ten years is noise
+_SEEK_FROM = 10.0  # seconds: below, decoding costs little and keeps the frames' numbers
+_JUMP = 10.0  # seconds: a larger step of a clock that may jump is a jump, as for ffmpeg's -dts_delta_threshold
+# Bits a second: what would be less was measured with a clock that jumped. 25 h for 12 s of video are 110.
+_FEWEST_BITS = 1000.0
+# Times that OpenCV may fail to grab a frame, none of them reading on, before the file is at its end: behind a damaged
+# frame it goes on when asked again, and of what it reads at once (some kilobytes) several frames may be damaged.
+_FAILURES = 50
+_CONSTANT = 0.9  # of the steps from frame to frame must be one frame long for a constant rate
+_SEEK_AHEAD = 2.0  # seconds before the wanted time: leaves room for landing late, and for the decoder to settle
+
+
+class Clock:
+    """Positions of successive frames, always rising, in seconds, from the times a container tells.
+
+    A time that does not rise is not a time (raw streams say 0 for ever, some AVIs for the last frame): such a frame
+    comes one frame's duration after the one before. So does one after a jump, and the following ones go on from there.
+    """
+
+    def __init__(self, step: float, jump: float = math.inf) -> None:
+        """``step``: seconds a frame; ``jump``: seconds from which a step of the clock, either way, is none of time."""
+        self._step, self._jump = step, jump
+        self._last: float | None = None
+        self._behind = 0.0  # seconds that the container's clock is ahead of the position
+
+    def position(self, told: float) -> float:
+        last = -self._step if self._last is None else self._last
+        now = told - self._behind
+        if self._last is not None and abs(now - last) > self._jump and abs(told) < _LONGEST:
+            now = last + self._step
+            self._behind = told - now
+        usable = max(last, -SAME_TIME) < now < _LONGEST  # False for NaN
+        self._last = max(now, 0.0) if usable else last + self._step
+        return self._last
+
+
+class _Lack:
+    """Counts the frames that a container lacks which drops damaged ones: transport streams.
+
+    It shows in the positions of the others, as far as the frame rate is constant.
+    """
+
+    def __init__(self, step: float) -> None:
+        """``step``: seconds a frame."""
+        self._step = step
+        self._first = self._last = 0.0
+        self._frames = self._regular = 0
+
+    def add(self, position: float) -> None:
+        """The position of the next frame in seconds."""
+        if not self._frames:
+            self._first = self._last = position
+        self._regular += abs((position - self._last) / self._step - 1) < 0.25
+        self._last = position
+        self._frames += 1
+
+    def missing(self) -> int:
+        if self._regular < _CONSTANT * (self._frames - 1):
+            return 0
+        return max(0, round((self._last - self._first) / self._step) + 1 - self._frames)
+
+
+_PATIENCE = 8.0  # seconds of a processor for reading up to the next frame
+
+
+class _Bytes(io.BufferedIOBase):
+    """The content of a file, which ffmpeg reads through here: it never learns a name.
+
+    An error must not leave `read` and `seek`, which OpenCV calls: it would end the process. It is kept in ``error``.
+    """
+
+    def __init__(self, path: str, hidden: Sequence[VideoStream] = ()) -> None:
+        """``hidden``: the streams that it is to pass over."""
+        self.error: OSError | None = None
+        self.is_too_long = False  # reading up to the next frame; then the file ends here
+        self.bytes_read = 0
+        self.be_patient()
+        self._hidden = hidden
+        self._file = open(path, "rb")  # noqa: SIM115
+
+    def be_patient(self) -> None:
+        """From now on, this thread may read for a while. Some of ffmpeg's readers can be led around in circles."""
+        self._until = time.thread_time() + _PATIENCE
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.thread_time() > self._until:
+            self.is_too_long = True
+            return b""
+        try:
+            begin = self._file.tell() if self._hidden else 0
+            data = self._file.read(size)
+        except OSError as error:
+            self.error = error
+            return b""
+        self.bytes_read += len(data)
+        for stream in self._hidden:
+            data = _overlaid(data, stream.at - begin, stream.hidden)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):  # before the beginning, where a damaged container may lead
+            return -1
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _overlaid(data: bytes, at: int, other: bytes) -> bytes:
+    """The data with other bytes from a place on, which may lie outside, wholly or in part."""
+    begin, end = max(at, 0), min(at + len(other), len(data))
+    return data[:begin] + other[begin - at : end - at] + data[end:] if begin < end else data
+
+
+_ENVIRONMENT = threading.Lock()
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+
+
+@contextmanager
+def _by_itself() -> Iterator[None]:
+    """Within, what OpenCV opens leads to no other file or address: ffmpeg has no protocol to reach it by.
+
+    ffmpeg's demuxers of playlists, of lists of pictures, and of containers with references open what they name. OpenCV
+    takes options from the environment alone; those of the program that we may be part of come back afterwards.
+    """
+    with _ENVIRONMENT:
+        before = os.environ.get(_OPTIONS)
+        os.environ[_OPTIONS] = "protocol_whitelist;none"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_OPTIONS]
+            else:
+                os.environ[_OPTIONS] = before
+
+
+class _Capture:
+    """OpenCV's capture of a file's content. Raises UserError where it is no video, and where it cannot be read."""
+
+    def __init__(self, path: str, hidden: Sequence[VideoStream] = (), *, decoding: bool = True) -> None:
+        """``decoding``: else it grabs frames without looking into them, in the order in which they are stored."""
+        self._path, self._bytes = path, _Bytes(path, hidden)
+        self.lost = 0  # frames that could not be decoded
+        try:
+            content: Any = self._bytes  # OpenCV's stubs do not know that it takes Python's streams
+            with _by_itself():
+                parameters = [] if decoding else [cv2.CAP_PROP_FORMAT, -1]
+                self._capture = cv2.VideoCapture(content, cv2.CAP_FFMPEG, parameters)
+            self._check()
+            if not self._capture.isOpened():
+                raise _not_a_video(path)
+        except cv2.error as error:
+            self._bytes.close()
+            raise _not_a_video(path) from error
+        except BaseException:
+            self._bytes.close()
+            raise
+
+    def get(self, what: int) -> float:
+        return self._capture.get(what)
+
+    def set(self, what: int, value: float) -> bool:
+        self._bytes.be_patient()
+        return self._capture.set(what, value)
+
+    def grab(self, stopping: threading.Event | None = None) -> bool:
+        """Go on to the next frame that can be decoded. False at the end, and when ``stopping`` is set."""
+        failed, idle, read = 0, 0, self._bytes.bytes_read
+        while not (stopping and stopping.is_set()):
+            self._bytes.be_patient()
+            grabbed = self._capture.grab()
+            self._check()
+            if grabbed:
+                self.lost += failed
+                return True
+            failed, idle = failed + 1, idle + 1
+            if self._bytes.bytes_read > read:
+                self.lost += failed - 1
+                failed, idle, read = 1, 0, self._bytes.bytes_read
+            elif idle >= _FAILURES:
+                return False
+        return False
+
+    def position(self) -> float:
+        """Seconds, by the container's clock."""
+        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+
+    def retrieve(self) -> Image | None:
+        """Decode the grabbed frame; None if it cannot be."""
+        try:
+            good, image = self._capture.retrieve()
+        except cv2.error:
+            good, image = False, None
+        if not good or image is None:
+            self.lost += 1
+            return None
+        return np.ascontiguousarray(image, np.uint8)
+
+    def close(self) -> None:
+        self._capture.release()
+        self._bytes.close()
+
+    def _check(self) -> None:
+        if self._bytes.is_too_long:
+            raise UserError(f"{self._path} takes too long to read; convert it to MP4 if it plays elsewhere")
+        if self._bytes.error:
+            raise unreadable(self._path, self._bytes.error)
+
+
+class VideoFile(File):
+    """A video file, decoded by OpenCV's ffmpeg; an animated GIF is one too.
+
+    Of several video streams each gives its frames after those of the one before, from position 0 on; the fingerprint of
+    the second one's ends with ``#2``, and so on. Raises UserError when not one frame of the first can be decoded.
+    ``frames`` begins anew at every call.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._head = head_of(path)
+        if is_text(self._head):
+            raise UserError(f"{path} is a text or a playlist and no video; give the videos or pictures themselves")
+        self._streams = video_streams(path, self._head)
+        self._notes: list[str] = []
+        try:
+            capture = self._open()
+        except UserError as error:
+            raise (_incomplete(path) if lacks_index(path, self._head) else error) from error
+        try:
+            width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+            check_size(path, width, height)
+            if not capture.grab() or capture.retrieve() is None:
+                raise _not_a_video(path)
+            fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        finally:
+            capture.close()
+        self._step = frame_duration(fps)
+        if math.isfinite(count) and 0 < count * self._step < _LONGEST:
+            self.duration = self._if_possible(count * self._step)
+
+    def _if_possible(self, duration: float) -> float | None:
+        return duration if self._path.stat().st_size * 8 >= _FEWEST_BITS * duration else None
+
+    @cached_property
+    def start(self) -> datetime:
+        """When the clip begins, UTC: the creation time in its container, else its modification less its duration.
+
+        A recorder writes last when it ends.
+        """
+        return creation_time(self._path) or self._modified() - timedelta(seconds=self._length())
+
+    def _length(self) -> float:
+        """Seconds; what the container tells, but not where its clock may jump or it tells nothing."""
+        if self.duration is not None and not may_jump(self._head):
+            return self.duration
+        clock, last = Clock(self._step, self._jump), 0.0
+        with suppress(UserError), closing(_Capture(self.name, decoding=False)) as capture:
+            while capture.grab():
+                last = max(last, clock.position(capture.position()))
+        return last
+
+    @property
+    def _jump(self) -> float:
+        return _JUMP if may_jump(self._head) else math.inf
+
+    def notes(self) -> list[str]:
+        """What to tell about the frames so far: streams and frames that were not read, a missing end."""
+        notes = list(self._notes)
+        unread = sum(not stream.hidden for stream in self._streams[:-1])
+        if unread:
+            notes.append(
+                f"{self.name} has {unread + 1} video streams, of which only the first is read; save the others as "
+                "videos of their own"
+            )
+        if is_cut_off(self.name, self._head):
+            notes.append(f"{self.name} is cut off: its end is missing; copy it anew if there is a whole one")
+        return notes
+
+    def frames(
+        self, sampling: Sampling, start: datetime, stopping: threading.Event, between: bool = False
+    ) -> Iterator[Frame]:
+        """Yield the sampled frames in order; ``Frame.time`` = ``start`` (aware, UTC) + position.
+
+        A position is the presentation time in the container, so a variable frame rate is right; where the container
+        tells none, index / fps (25 where that is missing too). ``Frame.index`` is None after a seek. A damaged file
+        gives the frames that it has. ``stopping`` ends it within one frame; ``between`` is for cameras.
+        """
+        self._notes = []
+        yield from self._frames_of(0, sampling, start, stopping)
+        for number, stream in enumerate(self._streams[1:], 1):
+            if stream.hidden and not stopping.is_set():
+                try:
+                    yield from self._frames_of(number, sampling, start, stopping)
+                except UserError:
+                    self._notes.append(
+                        f"video stream {number + 1} of {self.name} cannot be read; save it as a video of its own if it "
+                        "plays elsewhere"
+                    )
+
+    def _frames_of(
+        self, number: int, sampling: Sampling, start: datetime, stopping: threading.Event
+    ) -> Iterator[Frame]:
+        grid, clock = Grid(sampling), Clock(self._step, self._jump if sampling.bridged else math.inf)
+        lack = _Lack(self._step)
+        fingerprint = f"{self.fingerprint}#{number + 1}" if number else self.fingerprint
+        capture, index = self._open_near(sampling.skip, number)
+        try:
+            while not stopping.is_set() and capture.grab(stopping):
+                position = clock.position(capture.position())
+                lack.add(position)
+                if sampling.ends_before(position):
+                    return
+                if grid.due(position) and (image := capture.retrieve()) is not None:
+                    grid.advance(position)
+                    when = start + timedelta(seconds=position)
+                    yield Frame(image, self.name, fingerprint, index, position, self._step / 2, when)
+                index = None if index is None else index + 1
+            if number and index == 0 and not stopping.is_set():
+                raise _not_a_video(self.name)
+        finally:
+            capture.close()
+            if lost := capture.lost + (lack.missing() if may_jump(self._head) else 0):
+                frames = "1 frame" if lost == 1 else f"{lost} frames"
+                self._notes.append(
+                    f"{frames} of {self.name} could not be decoded; copy it anew if there is a whole one"
+                )
+
+    def _open(self, number: int = 0) -> _Capture:
+        """A video stream, by hiding all others from OpenCV, which takes the first that it meets."""
+        others = [stream for place, stream in enumerate(self._streams) if place != number] if number else []
+        capture = _Capture(self.name, others)
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        return capture
+
+    def _open_near(self, skip: float, number: int) -> tuple[_Capture, int | None]:
+        """Return the video before or at ``skip`` seconds and the index of the next frame, None if not known.
+
+        Only MP4, QuickTime and Matroska are sought. Of 135 seeks in 27 such clips (B-frames, open GOPs, intra refresh,
+        variable rates, edit lists, fragments) every one landed on the picture of the time that it told, one of them
+        late. In GIF, AVI, MPEG and transport streams OpenCV lands late, by a frame up to many seconds. The landing is
+        checked none the less, and a late one is undone.
+        """
+        capture = self._open(number)
+        if skip < _SEEK_FROM or not is_seekable(self._head):
+            return capture, 0
+        if capture.set(cv2.CAP_PROP_POS_MSEC, (skip - _SEEK_AHEAD) * 1000) and capture.grab():
+            landed = capture.position()
+            if 0 < landed < skip - SAME_TIME:
+                return capture, None
+        capture.close()
+        return self._open(number), 0
+
+
+def _not_a_video(path: str) -> UserError:
+    return UserError(
+        f"{path} is not a video that can be read; give a video or picture, or convert it to MP4 if it plays elsewhere"
+    )
+
+
+def _incomplete(path: str) -> UserError:
+    return UserError(
+        f"{path} is incomplete: the recording was cut off before its index (moov) was written, without which no "
+        "frame can be found; copy it anew, or repair it with a tool for that"
+    )

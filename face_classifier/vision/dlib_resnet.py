@@ -1,0 +1,172 @@
+"""What a face is as numbers: a picture and detections in, 128-d encodings out."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+import numpy.typing as npt
+
+from face_classifier.core.types import Detection, Encoding, Image, as_rgb
+from face_classifier.vision.models.session import open_session
+
+Points = npt.NDArray[np.float64]  # shape (5, 2), x and y in pixels of a picture
+
+CHIP_SIZE = 150
+DLIB_SPACE = "dlib-resnet-v1"
+
+
+class DlibEncoder:
+    """dlib's ResNet on 5-point landmarks, as ``face_recognition.face_encodings`` calls it by default."""
+
+    space = DLIB_SPACE
+    chip = "dlib"
+    precision = "fp32"
+
+    _one_at_a_time = threading.Lock()  # dlib's network keeps state: two threads at once would mix their faces up
+
+    def __init__(self) -> None:
+        import face_recognition  # here, because it loads 130 MB of models that the other encoder does not need
+
+        self._encodings = face_recognition.face_encodings
+
+    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Encoding]:
+        """The encodings, (128,) float64 each, of faces in a BGR picture (height, width, 3), in the given order.
+
+        dlib's network wants RGB: with BGR encodings shift by half a threshold.
+        """
+        if not detections:
+            return []
+        boxes = [detection.box.css for detection in detections]
+        with self._one_at_a_time:
+            return [encoding.astype(float) for encoding in self._encodings(as_rgb(image), boxes)]
+
+
+class ResNetEncoder:
+    """dlib's face encoder, over ``graphs.encoder``: the same numbers as dlib's own, from nearly the same chips.
+
+    Several threads may share one: it keeps no state.
+    """
+
+    space = DLIB_SPACE
+    chip = "cv2+mirror"
+    precision = "fp32"
+
+    def __init__(self, model: Path, predictor: Path) -> None:
+        """``predictor``: dlib's ``shape_predictor_5_face_landmarks.dat``."""
+        self._session = open_session(model)
+        self._predictor = dlib.shape_predictor(str(predictor))
+
+    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Encoding]:
+        """An encoding, float64 (128,), for each face: the mean of its chip's and of the chip's mirror image's.
+
+        The mean of the two is nearer to the person's other faces. ``image``: (height, width, 3) uint8, BGR.
+        """
+        chips = [face_chip(image, self.landmarks(image, detection)) for detection in detections]
+        both = self.encode_chips([*chips, *(chip[:, ::-1] for chip in chips)])
+        return [(one + mirrored) / 2 for one, mirrored in zip(both, both[len(chips) :], strict=False)]
+
+    def landmarks(self, image: Image, detection: Detection) -> Points:
+        """(5, 2) in pixels: outer and inner corner of the person's left eye, of the right eye, base of the nose.
+
+        The predictor averages the three colours, so their order does not matter.
+        """
+        contiguous = np.ascontiguousarray(image)  # dlib takes any other array for something else, without a word
+        shape = self._predictor(contiguous, _square(detection))
+        return np.array([(point.x, point.y) for point in shape.parts()], np.float64)
+
+    def encode_chips(self, chips: Sequence[Image]) -> list[Encoding]:
+        """An encoding for each chip, (150, 150, 3) uint8, BGR."""
+        encodings: list[Encoding] = []
+        for start in range(0, len(chips), _BATCH):
+            faces = np.stack([cv2.cvtColor(face, cv2.COLOR_BGR2RGB) for face in chips[start : start + _BATCH]])
+            encodings += list(self._session.run(None, {"faces": faces})[0].astype(np.float64))
+        return encodings
+
+
+_BATCH = 8  # faces in one run: a fifth faster than one by one, and memory stays bounded
+
+
+def _square(detection: Detection) -> dlib.rectangle:
+    """The square that the predictor was trained on, dlib's kind of box.
+
+    A box with landmarks is YuNet's, which is higher than wide; the factors were fitted on its and HOG's boxes of the
+    same faces.
+    """
+    box = detection.box
+    left, top, right, bottom = float(box.left), float(box.top), float(box.right), float(box.bottom)
+    if detection.landmarks is not None:
+        unit = (box.width * box.height) ** 0.5
+        x, y, half = (left + right) / 2 - 0.018 * unit, (top + bottom) / 2 + 0.038 * unit, 0.93 * unit / 2
+        left, top, right, bottom = x - half, y - half, x + half - 1, y + half - 1  # dlib includes the last pixel
+    return dlib.rectangle(round(left), round(top), round(right), round(bottom))
+
+
+# Where the five landmarks of the mean face lie, in a square around it: ``get_face_chip_details`` in dlib's
+# ``interpolation.h``. The chip is that square with a quarter of its side added all around.
+_MEAN_FACE = np.array(
+    [
+        (0.8595674595992, 0.2134981538014),
+        (0.6460604764104, 0.2289674387677),
+        (0.1205750620789, 0.2137274526848),
+        (0.3340850613712, 0.2290642403242),
+        (0.4901123135679, 0.6277975316475),
+    ]
+)
+_TEMPLATE = (0.25 + _MEAN_FACE) / 1.5 * CHIP_SIZE
+
+
+def face_chip(image: Image, landmarks: Points) -> Image:
+    """The upright face, (150, 150, 3) uint8, in the colours of ``image``; black where it reaches outside.
+
+    ``landmarks``: as ``ResNetEncoder.landmarks`` gives them.
+    """
+    matrix = _chip_to_image(landmarks)
+    # Where it shrinks by more than two, bilinear interpolation would skip pixels; dlib halves the picture then, too.
+    halvings = max(0, math.ceil(math.log2(np.hypot(*matrix[:, 0]))) - 1)
+    matrix, part = _cropped(matrix, image, margin=4 * 2**halvings)
+    for _ in range(halvings):
+        part = np.asarray(cv2.pyrDown(part), np.uint8)
+        matrix = (matrix - _HALVING_ERROR) / 2
+    # In floats, because dlib drops what is behind the point.
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = CHIP_SIZE, CHIP_SIZE
+    face = cv2.warpAffine(part.astype(np.float32), matrix, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    return face.astype(np.uint8)
+
+
+# dlib looks for the pixel (x, y) at (x / 2 - 1.25, y / 2 - 0.75) of its halved picture; it is at x / 2 - 1, y / 2 - 1.
+# Its encoder learnt from such chips; drawn right, large faces are .039 from dlib's encodings instead of .015.
+_HALVING_ERROR = np.array([[0, 0, 0.5], [0, 0, -0.5]])
+
+
+def _chip_to_image(landmarks: Points) -> Points:
+    """The similarity, (2, 3), from pixels of the chip to those of the picture, that lays the template on the landmarks.
+
+    Least squares in closed form (Umeyama 1991; in two dimensions, with points as complex numbers). dlib draws a
+    rectangle of 150 scale x 150 scale pixels around what the point (75, 75) becomes, and lays the centres of its corner
+    pixels on those of the chip's.
+    """
+    source, target = _TEMPLATE @ (1, 1j), landmarks @ (1, 1j)
+    centred = source - source.mean()
+    turn = np.vdot(centred, target) / np.vdot(centred, centred)  # scale * exp(i angle)
+    if abs(turn) < 2 / CHIP_SIZE:  # landmarks in one place; dlib draws no chip of less than two pixels either
+        turn = 2 / CHIP_SIZE + 0j
+    middle = target.mean() + turn * (CHIP_SIZE / 2 * (1 + 1j) - source.mean())
+    factor = turn * (CHIP_SIZE - 1 / abs(turn)) / (CHIP_SIZE - 1)
+    offset = middle - factor * (CHIP_SIZE - 1) / 2 * (1 + 1j)
+    return np.array([[factor.real, -factor.imag, offset.real], [factor.imag, factor.real, offset.imag]])
+
+
+def _cropped(matrix: Points, image: Image, margin: int) -> tuple[Points, Image]:
+    """The similarity into the part of the picture under the chip, ``margin`` pixels wider on each side; that part."""
+    corners = matrix @ np.array([[0, 0, 1], [CHIP_SIZE, 0, 1], [0, CHIP_SIZE, 1], [CHIP_SIZE, CHIP_SIZE, 1]]).T
+    height, width = image.shape[:2]
+    left, top = np.clip(corners.min(axis=1) - margin, 0, (width - 1, height - 1)).astype(int)
+    right, bottom = np.clip(corners.max(axis=1) + margin, (left + 1, top + 1), (width, height)).astype(int)
+    return matrix - [[0, 0, left], [0, 0, top]], image[top:bottom, left:right]

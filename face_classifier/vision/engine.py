@@ -1,0 +1,207 @@
+"""A detector and an encoder as one: pictures in, faces out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Provenance, Search
+from face_classifier.vision.detect import HogDetector, YuNet, search_around
+from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder
+from face_classifier.vision.emotion import EmotionEngine, make_emotions
+from face_classifier.vision.mmod import Mmod
+from face_classifier.vision.models import registry as models
+from face_classifier.vision.quality import assess, inside
+from face_classifier.vision.sface import SFaceEncoder
+
+_FILLING = 0.75  # share of the picture's height or width from which on a face may reach outside
+_WHOLE = 0.98  # share of a face's box from which on it is in the picture, as boxes are not exact
+_SAME = 0.3  # intersection over union from which two boxes are one face, as in the detector
+
+
+class Detector(Protocol):
+    name: str
+
+    def detect(self, image: Image, *, thorough: bool = False) -> list[Detection]:
+        """The faces in a BGR picture (height, width, 3) uint8, boxes in its pixels, in any order.
+
+        ``thorough``: the small ones too, whatever that costs.
+        """
+
+
+class Encoder(Protocol):
+    space: str
+    chip: str
+    precision: str
+
+    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Encoding]:
+        """The encodings, (128,) float64 each, of faces in a BGR picture, in the given order."""
+
+
+class Engine:
+    """Finds and encodes faces. Several threads may use one at a time."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        encoder: Encoder,
+        *,
+        resize_ratio: float = 1.0,
+        assesses: bool = True,
+        emotions: EmotionEngine | None = None,
+    ) -> None:
+        """``resize_ratio``: search frames at this size (0 to 1]; smaller is faster and misses more.
+
+        ``assesses``: give each detection a quality, and search once more, with room around the picture, where no face
+        is found; the original program does neither. ``emotions``: what gives each face its emotion.
+        """
+        self._detector, self._encoder = detector, encoder
+        self._ratio, self._assesses, self._emotions = resize_ratio, assesses, emotions
+        self.reads_emotion = emotions is not None
+        self.made_by = Provenance(encoder.space, detector.name, encoder.chip, encoder.precision)
+
+    def keener(self) -> Engine:
+        """The same encoder with a detector that also finds doubtful faces."""
+        detector = self._detector
+        if isinstance(detector, YuNet):
+            detector = YuNet(models.graph("yunet"), threshold=0.6)
+        return Engine(detector, self._encoder, assesses=self._assesses)
+
+    def detect(self, image: Image, *, thorough: bool = False) -> list[Detection]:
+        """The faces in a BGR picture (height, width, 3) uint8, from left to right.
+
+        ``thorough``: search for small faces, too, at up to ten times the cost; in pictures larger than full HD that is
+        always done.
+        """
+        if self._ratio == 1:
+            return self._search(image, image, thorough)
+        height, width = image.shape[:2]
+        size = max(1, round(width * self._ratio)), max(1, round(height * self._ratio))
+        smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return self._search(np.asarray(smaller, np.uint8), image, thorough)
+
+    def search(self, image: Image, how: Search) -> list[Detection]:
+        """The faces in a BGR picture as of ``detect``."""
+        found = [] if how is Search.NONE else self.detect(image, thorough=how is Search.THOROUGH)
+        return found or (self.detect(image, thorough=True) if how is Search.KEEN else [])
+
+    def _search(self, smaller: Image, image: Image, thorough: bool) -> list[Detection]:
+        found = self._detector.detect(smaller, thorough=thorough)
+        if self._assesses and (not found or any(_fills(detection.box, smaller) for detection in found)):
+            found = _with_outer(found, search_around(self._detector.detect, smaller), smaller)
+        if smaller is not image:
+            found = [detection.scaled(1 / self._ratio) for detection in found]
+        if self._assesses:
+            found = [replace(detection, quality=assess(image, detection).value) for detection in found]
+        return sorted(found, key=lambda detection: (detection.box.left, detection.box.top))
+
+    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Face]:
+        """The detected faces of the same picture as numbers, in the same order."""
+        encodings = self._encoder.encode(image, detections)
+        emotions = self._emotions.read(image, detections) if self._emotions else [None] * len(detections)
+        return [
+            Face(detection.box, encoding, self.made_by, detection.quality, emotion)
+            for detection, encoding, emotion in zip(detections, encodings, emotions, strict=True)
+        ]
+
+    def photo(self, image: Image, *, own_cut: bool) -> tuple[Face, bool]:
+        """The one face that a BGR photo is about, and whether it was found at all.
+
+        In a picture that the program cut itself (3 x 3 boxes) that is the most central face, in any other photo the
+        largest. If none is found, the middle third of the picture is taken for the box, which tells no emotion.
+        Photos are searched thoroughly, whatever the resize ratio: a face that is missed there is a wrong encoding.
+        """
+        detections = self._search(image, image, thorough=True)
+        if not detections:
+            return replace(self.encode(image, [Detection(_middle_third(image))])[0], emotion=None), False
+        chosen = min(detections, key=_off_centre(image)) if own_cut else max(detections, key=_area)
+        return self.encode(image, [chosen])[0], True
+
+
+def make_engine(
+    name: str,
+    detector: str | None,
+    resize_ratio: float,
+    tell: Callable[[str], None],
+    encoder: str = "dlib",
+    *,
+    emotion: str | None = None,
+) -> Engine:
+    """The engine "fast" or "original", with its own or another detector.
+
+    ``encoder``: "dlib" or "sface", which the fast engine alone has. ``emotion``: the engine that gives each face its
+    emotion, "fer" or "deepface"; None = no emotion.
+    Without YuNet's file and without a network HOG stands in, and ``tell`` is given a sentence about it. Raises
+    SetUpError where another model cannot be had.
+    """
+    chosen = detector or ("hog" if name == "original" else "yunet")
+    try:
+        of_faces = _encoder(name, encoder)  # first: nothing stands in for it
+        return Engine(
+            _detector(chosen, tell),
+            of_faces,
+            resize_ratio=resize_ratio,
+            assesses=name != "original",
+            emotions=make_emotions(emotion) if emotion else None,
+        )
+    except UserError as error:
+        raise SetUpError(str(error)) from error
+
+
+def _encoder(engine: str, name: str) -> Encoder:
+    if name == "sface":
+        return SFaceEncoder(models.graph("sface"))
+    if engine == "original":
+        return DlibEncoder()
+    return ResNetEncoder(models.graph("dlib-resnet"), models.find(models.LANDMARKS))
+
+
+def _detector(name: str, tell: Callable[[str], None]) -> Detector:
+    if name == "cnn":
+        return Mmod(models.graph("mmod"))
+    if name == "yunet":
+        try:
+            return YuNet(models.graph("yunet"))
+        except UserError as error:
+            tell(f"the slower detector hog stands in for yunet: {error} (or run `face-classifier models fetch` later)")
+    return HogDetector()
+
+
+def _fills(box: Box, image: Image) -> bool:
+    height, width = image.shape[:2]
+    return box.height > _FILLING * height or box.width > _FILLING * width
+
+
+def _with_outer(found: Sequence[Detection], around: Sequence[Detection], image: Image) -> list[Detection]:
+    """Faces in a picture, those that reach outside as they were found with room ``around`` it.
+
+    Where a detector finds such a face without that room, its box ends about where the picture does.
+    """
+    if not found:
+        return list(around)
+    outer = [detection for detection in around if inside(detection.box, image) < _WHOLE]
+    return outer + [one for one in found if not any(one.box.overlap(other.box) > _SAME for other in outer)]
+
+
+def _area(detection: Detection) -> int:
+    return detection.box.area
+
+
+def _off_centre(image: Image) -> Callable[[Detection], float]:
+    height, width = image.shape[:2]
+
+    def distance(detection: Detection) -> float:
+        box = detection.box
+        return float((box.left + box.right - width) ** 2 + (box.top + box.bottom - height) ** 2)
+
+    return distance
+
+
+def _middle_third(image: Image) -> Box:
+    height, width = image.shape[:2]
+    return Box(height // 3, max(width // 3 + 1, 2 * width // 3), max(height // 3 + 1, 2 * height // 3), width // 3)

