@@ -1,4 +1,4 @@
-"""Imports point one way: words <- rooms <- pipeline <- doors; and an outside library stays in its room."""
+"""Imports point one way through the folders; and an outside library stays in its folders."""
 
 from __future__ import annotations
 
@@ -7,94 +7,118 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "face_classifier"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "face_classifier"
 
-# A room may import the rooms on the lines above its own.
+# A folder may import itself and the folders on the lines above its own, with what lies in them.
 FLOORS = [
     line.split()
     for line in """
-        errors names
-        options faces supervise retry configfile
-        rooted
-        settings files database dlib_dat inference remote
-        source
-        containers
-        video camera picture
-        fetch rows views draw graphs cluster calibrate tracks sidecars lookthrough manifest
-        models sheets montages markers
-        stock
-        frames detect mmod encode sface quality emotion follow ahead people rethink store sinks demo plane
-        spaces engine
-        classify explain audit replay suggest photos group shelf
-        galleries
-        pipeline portraits
-        items
-        reencode verify screen enrol recognize similar dimensions album recommend
-        page
-        album_commands
+        core
+        sources vision
+        display
+        identity
+        gallery
+        curate events
+        pipeline
+        teach
+        photos
+        web
         cli
-        __main__
     """.strip().splitlines()
 ]
 LIBRARIES = {
-    library: rooms.split()
-    for library, rooms in {
-        "dlib": "encode",
-        "face_recognition": "detect encode",
-        "onnxruntime": "inference",
-        "onnx": "graphs models",
-        "h5py": "graphs models",
-        "deepface": "emotion",
-        "scipy": "plane",
-        "sklearn": "plane",
-        "threadpoolctl": "plane",
-        "pickle": "views",
-        "sqlite3": "database photos rows store",
-        "imutils": "montages",
-        "cv2": "camera demo detect draw emotion encode engine explain files follow mmod montages photos quality "
-        "recommend sface sheets sinks suggest video",
-        "PIL": "picture draw sidecars",
-        "pi_heif": "picture",
-        "pylibjxl": "picture",
-        "rawpy": "picture",
-        "fontTools": "draw",
-        "yaml": "configfile",
-        "click": "cli options album_commands",
-        "rich": "screen",
-        "platformdirs": "fetch",
+    library: folders.split()
+    for library, folders in {
+        "dlib": "vision",
+        "face_recognition": "vision",
+        "onnxruntime": "vision.models",
+        "onnx": "vision.models",
+        "h5py": "vision.models",
+        "deepface": "vision",
+        "scipy": "display",
+        "sklearn": "display",
+        "threadpoolctl": "display",
+        "pickle": "gallery",
+        "sqlite3": "core.disk gallery photos",
+        "imutils": "display",
+        "cv2": "core.disk sources vision display pipeline curate photos photos.lookalike cli",
+        "PIL": "sources display photos.albums",
+        "pi_heif": "sources",
+        "pylibjxl": "sources",
+        "rawpy": "sources",
+        "fontTools": "display",
+        "yaml": "core",
+        "click": "cli",
+        "rich": "cli",
+        "platformdirs": "vision.models",
     }.items()
 }
-ROOMS = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 
-def imported(room: str) -> set[str]:
-    """Dotted names of everything that a room imports, at its top or inside functions."""
+def module_of(path: Path) -> str:
+    """The dotted name of a file below the package, without the package's."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE}
+MODULES = sorted(module for module, path in FILES.items() if path.name != "__init__.py")
+FOLDERS = sorted(module for module, path in FILES.items() if path.name == "__init__.py")
+
+
+def imported(module: str, *, inside: bool = True) -> set[str]:
+    """Dotted names of everything that a module imports, at its top and (``inside``) inside functions."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{room}.py").read_text("utf-8"))):
+    tree = ast.parse(FILES[module].read_text("utf-8"))
+    for node in ast.walk(tree) if inside else tree.body:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{room} imports relatively"
+            assert node.level == 0, f"{module} imports relatively"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-def floor_of(room: str) -> int:
-    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+def ours(module: str) -> set[str]:
+    """The modules of the package that a module imports."""
+    names = [name.removeprefix("face_classifier.") for name in imported(module) if name.startswith("face_classifier.")]
+    return {found for name in names for found in (name, name.rpartition(".")[0]) if found in MODULES}
 
 
-def test_every_room_has_a_floor():
-    assert sorted(room for rooms in FLOORS for room in rooms) == ROOMS
+def floor_of(module: str) -> int:
+    return next(number for number, folders in enumerate(FLOORS) if module.partition(".")[0] in folders)
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_from_the_floors_below_only(room: str):
-    ours = {name.split(".")[1] for name in imported(room) if name.startswith("face_classifier.")}
-    for other in ours & set(ROOMS):
-        assert floor_of(other) < floor_of(room), f"{room} must not import {other}"
+def test_every_folder_has_a_floor():
+    assert {folder.partition(".")[0] for folder in FOLDERS} == {folder for floor in FLOORS for folder in floor}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_an_outside_library_appears_in_its_rooms_only(room: str):
-    for library in {name.split(".")[0] for name in imported(room)} & set(LIBRARIES):
-        assert room in LIBRARIES[library], f"{library} belongs to {', '.join(LIBRARIES[library])}, not to {room}"
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_from_its_folder_and_the_floors_below_only(module: str):
+    folder = module.partition(".")[0]
+    for other in ours(module):
+        is_own = other.partition(".")[0] == folder
+        assert is_own or floor_of(other) < floor_of(module), f"{module} must not import {other}"
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    left = {module: ours(module) for module in MODULES}
+    while free := [module for module, others in left.items() if not others & left.keys()]:
+        for module in free:
+            del left[module]
+    assert not left, f"a circle is among {', '.join(sorted(left))}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_hands_names_on_and_nothing_else(folder: str):
+    tree = ast.parse(FILES[folder].read_text("utf-8"))
+    assert all(isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign) for node in tree.body)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_outside_library_appears_in_its_folders_only(module: str):
+    folder = module.rpartition(".")[0]
+    for library in {name.split(".")[0] for name in imported(module)} & set(LIBRARIES):
+        allowed = LIBRARIES[library]
+        assert folder in allowed, f"{library} belongs to {', '.join(allowed)}, not to {module}"

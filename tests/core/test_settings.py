@@ -10,7 +10,7 @@ from face_classifier.core import settings
 from face_classifier.core.errors import UserError
 from face_classifier.core.settings import Settings
 
-DEFAULTS = Path(__file__).parent.parent / "configs" / "default.yaml"
+DEFAULTS = Path(__file__).parents[2] / "configs" / "default.yaml"
 
 
 def test_a_key_that_stands_twice_is_told(tmp_path: Path):

@@ -397,7 +397,7 @@ def test_without_an_output_nothing_is_raised(tmp_path: Path):
 
 def test_a_stop_while_it_is_loaded_leaves_no_traceback(tmp_path: Path):
     (tmp_path / "click.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
-    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])
+    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[2])])
     with subprocess.Popen(
         [*COMMAND, "models"], env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as started:

@@ -13,7 +13,7 @@ import pytest
 from face_classifier.core.settings import load
 from face_classifier.pipeline import run as pipeline
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BOTH = pytest.mark.parametrize("encoder", ["dlib", "sface"])
 
 
