@@ -133,9 +133,9 @@ def classified(clip: Path, cuts: Sequence[float], every: float, encoder: str) ->
         )
         faces = pipeline.run(chosen, [str(clip)], threading.Event(), Quiet()).sightings or []
         with Store(Path(chosen.result), writing=False) as store:
-            apart = store.apart()
+            cannot_links = store.cannot_links()
     later = {face.id: face.person for face in faces}
-    for number, move in enumerate(rethink(faces, apart, (), rule_of(chosen)).moves):
+    for number, move in enumerate(rethink(faces, cannot_links, (), rule_of(chosen)).moves):
         later |= dict.fromkeys(move.faces, f"new {number}" if move.found else move.person)
 
     def mixed(group_of: dict[int, str | int | None]) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from face_classifier.core.types import Frame, Sighting
 from face_classifier.identity.calibrate import Calibration, calibrate
 from face_classifier.identity.cluster import UNKNOWN, Constraints, Rule, second_thoughts, shared_frames, templates
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.identity.profiles import BY_ENCODER, SPACES, Space
+from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.identity.tracks import TrackNumbers
 from face_classifier.pipeline.tracker import Follower
 from face_classifier.sources.base import Sampling
@@ -55,7 +55,7 @@ class Thresholds:
     whispers: float
     dbscan: float
     average: float
-    ours: Space  # what the project itself uses
+    ours: EncoderProfile  # what the project itself uses
 
 
 THRESHOLDS = {
@@ -156,13 +156,13 @@ def rules(limits: Thresholds) -> dict[str, Callable[[Faces, Ints], Ints]]:
     }
 
 
-def online(faces: Faces, order: Ints, space: Space) -> Ints:
+def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
     """The project's own PersonDB, face after face."""
     people = PersonDB(space.threshold, spread=space.spread, founding=3)
     placed: dict[int, Sighting] = {}
     for group in np.split(order, np.flatnonzero(np.diff(faces.frame[order])) + 1):
         for one, other in combinations(sorted({int(faces.track[face]) for face in group}), 2):
-            people.apart(one, other)
+            people.cannot_link(one, other)
         for face in group.tolist():
             match = people.decide(faces.encoding[face], int(faces.track[face]))
             person = match.person or (f"person {len(placed)}" if match.partners else None)
@@ -251,8 +251,8 @@ def distances(faces: Faces, limits: Thresholds) -> Numbers:
         "different": np.histogram(distance[upper & ~same], bins)[0].tolist(),
     }
     label = thought_again(faces, limits.ours.rule)
-    apart, spread = shared_frames(faces.frame, faces.track), limits.ours.spread
-    known = calibrate(faces.encoding, faces.track, label, apart, spread=spread)
+    cannot_links, spread = shared_frames(faces.frame, faces.track), limits.ours.spread
+    known = calibrate(faces.encoding, faces.track, label, cannot_links, spread=spread)
     return {**found, **thresholds(faces, limits, known)}
 
 
@@ -334,7 +334,7 @@ def one_person_clips(engine: Engine, clips: Sequence[Path]) -> Iterator[Numbers]
 
 
 def followed(engine: Engine, clip: Path) -> Iterator[tuple[Frame, list[Any], list[int]]]:
-    follower, tracks = Follower(0.0), TrackNumbers(SPACES[engine.made_by.space].threshold)
+    follower, tracks = Follower(0.0), TrackNumbers(PROFILES[engine.made_by.space].threshold)
     video = VideoFile(str(clip))
     for frame in video.frames(Sampling(every=0.2), video.start, threading.Event()):
         detections = engine.detect(frame.image)

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from speed import table
 
 from face_classifier.cli.console import Screen
-from face_classifier.identity.profiles import BY_ENCODER, Space
+from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
 from face_classifier.photos.lookalike.people import Person, open_gallery
 
 FITTED_ON = {"dlib": ("lfw",), "sface": ("lfw", "asian_kpop15")}
@@ -71,22 +71,22 @@ def photo_pairs(people: Sequence[Person]) -> Pairs:
 
 
 def person_pairs(people: Sequence[Person], photos: int, chance: np.random.Generator) -> Pairs:
-    """As `Person.apart` has it: of each photo and ``photos`` others of the same person, and of five strangers."""
+    """As `Person.distance_to` has it: of each photo and ``photos`` others of the same person, and of five strangers."""
     apart: list[tuple[float, bool]] = []
     for person in people:
         own = person.portraits
         for number in range(len(own) if len(own) > photos else 0):
             others = [other for other in range(len(own)) if other != number]
             known = Person(person.name, tuple(own[one] for one in chance.choice(others, photos, replace=False)))
-            apart.append((known.apart(own[number].encoding), True))
+            apart.append((known.distance_to(own[number].encoding), True))
             strangers = [people[one] for one in chance.choice(len(people), 5) if people[one] is not person]
             photo_of = [one.portraits[chance.integers(len(one.portraits))] for one in strangers]
-            apart += [(known.apart(portrait.encoding), False) for portrait in photo_of]
+            apart += [(known.distance_to(portrait.encoding), False) for portrait in photo_of]
     distances, same = zip(*apart, strict=True) if apart else ((), ())
     return Pairs(np.array(distances), np.array(same, bool))
 
 
-def reliability_row(name: str, photos: int, pairs: Pairs, space: Space) -> list[str]:
+def reliability_row(name: str, photos: int, pairs: Pairs, space: EncoderProfile) -> list[str]:
     """Of a set: expected calibration error in ten equal bins, log loss, and what was so where likeness told what."""
     told = 1 / (1 + np.exp(np.minimum(space.steepness * (pairs.distance - space.as_likely), 700)))
     weight, same = pairs.weight, pairs.same
@@ -105,7 +105,7 @@ def reliability_row(name: str, photos: int, pairs: Pairs, space: Space) -> list[
     return [name, str(photos), f"{off:.3f}", f"{loss:.3f}", *cells]
 
 
-def report(people: dict[str, list[Person]], space: Space) -> str:
+def report(people: dict[str, list[Person]], space: EncoderProfile) -> str:
     """The fits and the reliability of one encoder's likeness, as Markdown."""
     chance = np.random.default_rng(0)
     of_photos = {name: photo_pairs(one) for name, one in people.items()}

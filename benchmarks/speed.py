@@ -116,7 +116,7 @@ def measure_stages(source: str, settings: Numbers) -> Numbers:
 
     spent: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     stages: list[tuple[str, Any, str]] = [
-        ("anything moved?", follow.StillScene, "moved"),
+        ("anything moved?", follow.MotionGate, "moved"),
         ("detect", detect.YuNet, "detect"),
         ("detect", detect.HogDetector, "detect"),
         ("quality", engine, "assess"),

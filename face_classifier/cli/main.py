@@ -292,7 +292,7 @@ def _reject(of_group: str | None, one: str, other: str, result: str | None, as_j
     from face_classifier.cli import console as screen
     from face_classifier.gallery import snapshot as galleries
 
-    galleries.reject(settings.load({"result": result or of_group}), observer := screen.Screen(), one, other)
+    galleries.keep_apart(settings.load({"result": result or of_group}), observer := screen.Screen(), one, other)
     observer.finish()
     screen.print_answer(as_json, {"apart": [one, other]}, [f"{one} and {other} stay two people"])
 

@@ -32,12 +32,12 @@ def _reject(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
     if not faces:
         raise UserError("no face is given; name one, or the path of its picture")
     chosen = settings.load({"result": result})
-    rejected, failed = galleries.reject_faces(chosen, observer := screen.Screen(), faces)
+    rejected, failed = galleries.exclude_faces(chosen, observer := screen.Screen(), faces)
     observer.finish()
     if as_json:
         screen.print_json([one._asdict() for one in rejected])
     else:
-        screen.print_lines(galleries.rejected_lines(rejected))
+        screen.print_lines(galleries.excluded_lines(rejected))
     if failed:
         raise SystemExit(1)
 

@@ -13,7 +13,7 @@ from face_classifier.core.types import Image, Sighting
 from face_classifier.identity.cluster import Constraints, Rule, second_thoughts, templates
 from face_classifier.identity.person_db import Matrix, natural
 from face_classifier.identity.rethink import is_named
-from face_classifier.identity.tracks import pairs_apart, parts
+from face_classifier.identity.tracks import cannot_link_pairs, parts
 
 Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.bool_]
@@ -77,12 +77,12 @@ class Audit:
 def audit(
     sightings: Iterable[Sighting],
     picture_of: PictureOf,
-    apart: Sequence[tuple[int, int]],
+    cannot_links: Sequence[tuple[int, int]],
     rule: Rule,
 ) -> Audit:
     """Look for what does not fit.
 
-    ``apart``: pairs of tracks that shared a frame; ``rule``: of second thoughts.
+    ``cannot_links``: pairs of tracks that shared a frame; ``rule``: of second thoughts.
 
     An outlier is a face whose distance to the component-wise median of its person has a modified z-score above 3.5, and
     that is nearer to another person's average, or farther from that of the others than second thoughts would take in.
@@ -102,7 +102,7 @@ def audit(
         own = [faces[number] for number in numbers]
         found.outliers.extend(_outliers(own, encodings, averages, rule))
         found.duplicates.extend(_duplicates(own, numbers, encodings, picture_of, _ALIKE * rule.limit))
-        found.splits.extend(_split(name, own, encodings, apart, rule))
+        found.splits.extend(_split(name, own, encodings, cannot_links, rule))
     found.outliers.sort(key=lambda outlier: (-outlier.distance, outlier.face.id))
     return found
 
@@ -207,11 +207,11 @@ def difference_hash(image: Image) -> Bits:
 
 
 def _split(
-    name: str, faces: Sequence[Sighting], encodings: Matrix, apart: Sequence[tuple[int, int]], rule: Rule
+    name: str, faces: Sequence[Sighting], encodings: Matrix, cannot_links: Sequence[tuple[int, int]], rule: Rule
 ) -> Iterator[Split]:
     keys = parts(faces, rule.track)
     track = np.array([part for _, part in keys])
-    pairs = pairs_apart(keys, apart)
+    pairs = cannot_link_pairs(keys, cannot_links)
     summed = templates(encodings, np.ones(len(faces)), track)
     label = second_thoughts(summed, Constraints(np.array(pairs, np.int64).reshape(-1, 2)), rule)[track]
     groups = [np.flatnonzero(label == number) for number in range(label.max() + 1)]

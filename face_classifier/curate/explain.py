@@ -55,8 +55,8 @@ class Explanation:
 def explain(
     number: int,
     sightings: Sequence[Sighting],
-    apart: Sequence[tuple[int, int]],
-    refused: Sequence[tuple[int, int]],
+    cannot_links: Sequence[tuple[int, int]],
+    kept_apart: Sequence[tuple[int, int]],
     people: PersonDB,
     threshold: float,
     spread: float,
@@ -64,8 +64,8 @@ def explain(
 ) -> Explanation:
     """Explain the face ``sightings[number]``.
 
-    ``sightings``: each with an id of its own and an encoding; ``apart``: pairs of tracks that shared a frame;
-    ``refused``: pairs of a track and the id of a face whose person the user said it is not;
+    ``sightings``: each with an id of its own and an encoding; ``cannot_links``: pairs of tracks that shared a frame;
+    ``kept_apart``: pairs of a track and the id of a face whose person the user said it is not;
     ``people``: nobody yet, with the rule of ``threshold`` and ``spread``; ``calibration``: of this gallery, None where
     it is too small.
     """
@@ -87,7 +87,7 @@ def explain(
         average=average,
         runner_up=runner_up,
         about=about,
-        rule=_rule(face, face.encoding, others, apart, refused, people, threshold),
+        rule=_rule(face, face.encoding, others, cannot_links, kept_apart, people, threshold),
         probability=probability,
         why_not=why_not,
     )
@@ -121,8 +121,8 @@ def _rule(
     face: Sighting,
     encoding: Encoding,
     others: Sequence[Sighting],
-    apart: Sequence[tuple[int, int]],
-    refused: Sequence[tuple[int, int]],
+    cannot_links: Sequence[tuple[int, int]],
+    kept_apart: Sequence[tuple[int, int]],
     people: PersonDB,
     threshold: float,
 ) -> str:
@@ -131,14 +131,14 @@ def _rule(
         return f"you put it into {face.person}, so it stays there"
     if face.pinned:
         return "you put it into unknowns, so it stays there"
-    for one, other in apart:
-        people.apart(one, other)
+    for one, other in cannot_links:
+        people.cannot_link(one, other)
     for known in others:
         people.add(known)
     person_of = {known.id: known.person for known in others}
-    for track, other in refused:
+    for track, other in kept_apart:
         if person := person_of.get(other):
-            people.refuse(track, person)
+            people.keep_apart(track, person)
     match = people.decide(encoding, face.track)
     mates = [one for one in others if face.track is not None and one.track == face.track]
     if match.person and any(mate.person == match.person for mate in mates):

@@ -34,25 +34,25 @@ class Replayed:
 
 def replay(
     sightings: Iterable[Sighting],
-    apart: Sequence[tuple[int, int]],
-    refused: Sequence[tuple[int, int]],
+    cannot_links: Sequence[tuple[int, int]],
+    kept_apart: Sequence[tuple[int, int]],
     people: PersonDB,
     rule: Rule | None,
 ) -> Replayed:
     """Decide all faces anew in the order in which they came: one after another, then all together.
 
-    ``sightings``: in that order, each with an id of its own; ``apart``: pairs of tracks that shared a frame, all of
-    them known from the start; ``refused``: pairs of faces (ids) of which the user said that they are two people, which
-    second thoughts obey; ``people``: nobody yet; ``rule``: of second thoughts, None = there are none. A face that
+    ``sightings``: in that order, each with an id of its own; ``cannot_links``: pairs of tracks that shared a frame, all
+    of them known from the start; ``kept_apart``: pairs of faces (ids) of which the user said that they are two people,
+    which second thoughts obey; ``people``: nobody yet; ``rule``: of second thoughts, None = there are none. A face that
     the user placed stays where it is. Raises ValueError for a face without an encoding.
     """
     faces = list(sightings)
-    for one, other in apart:
-        people.apart(one, other)
+    for one, other in cannot_links:
+        people.cannot_link(one, other)
     names = _Names(faces)
     decided = _one_by_one(faces, people, names)
     if rule is not None:
-        decided = _all_together(decided, apart, refused, rule, names)
+        decided = _all_together(decided, cannot_links, kept_apart, rule, names)
     called = _called(faces, decided)
     return Replayed(
         len(faces),
@@ -96,13 +96,13 @@ def _one_by_one(faces: Sequence[Sighting], people: PersonDB, names: _Names) -> l
 
 def _all_together(
     faces: Sequence[Sighting],
-    apart: Sequence[tuple[int, int]],
-    refused: Sequence[tuple[int, int]],
+    cannot_links: Sequence[tuple[int, int]],
+    kept_apart: Sequence[tuple[int, int]],
     rule: Rule,
     names: _Names,
 ) -> list[Sighting]:
     decided = {face.id: face for face in faces}
-    for move in rethink(faces, apart, refused, rule).moves:
+    for move in rethink(faces, cannot_links, kept_apart, rule).moves:
         person = names.new() if move.found else move.person
         decided |= {number: replace(decided[number], person=person) for number in move.faces}
     return [decided[face.id] for face in faces]

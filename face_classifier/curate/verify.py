@@ -20,15 +20,15 @@ from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Image
-from face_classifier.gallery.scan import UNKNOWNS, Lying, Stock, is_aside, missing_told
+from face_classifier.gallery.scan import UNKNOWNS, Lying, Stock, is_excluded, missing_told
 from face_classifier.gallery.snapshot import Observer, check_result_folder, open_existing, photo_reader, tell_problems
 from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.gallery.table import KEPT, Row
-from face_classifier.identity.profiles import BY_ENCODER, SPACES, Space
+from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.photos.index import INDEX, PhotoIndex
 from face_classifier.sources.picture import read_picture
 
-TABLE, ROWS, PICTURES, REJECTED = "table", "rows", "pictures", "rejected"
+TABLE, ROWS, PICTURES, EXCLUDED = "table", "rows", "pictures", "rejected"
 ENCODINGS, ANEW, VIEWS, UNFINISHED, LOGS = "encodings", "encoded anew", "views", "unfinished", "logs"
 PHOTOS = "photos"
 
@@ -185,32 +185,32 @@ def _at_rest(store: Store) -> Stock:
     )
 
 
-def _space_of(rows: Iterable[Row], settings: Settings) -> Space:
+def _space_of(rows: Iterable[Row], settings: Settings) -> EncoderProfile:
     """The encoder that most encodings are of, if it is known."""
-    spaces = Counter(row.space for row in rows if row.encoding is not None and row.space in SPACES)
-    return next((SPACES[name] for name, _ in spaces.most_common(1) if name), BY_ENCODER[settings.encoder])
+    spaces = Counter(row.space for row in rows if row.encoding is not None and row.space in PROFILES)
+    return next((PROFILES[name] for name, _ in spaces.most_common(1) if name), BY_ENCODER[settings.encoder])
 
 
-def _reader(settings: Settings, space: Space, observer: Observer) -> ReadPhoto:
+def _reader(settings: Settings, space: EncoderProfile, observer: Observer) -> ReadPhoto:
     return photo_reader(replace(settings, encoder=space.encoder), observer.problem)
 
 
 def _check_rows(stock: Stock, folder: Path, found: _Inspection) -> None:
     """Every row has its picture, every picture its row."""
-    lying = Counter(REJECTED if one.rejected else ROWS for one in stock.lying)
-    found.checked |= {ROWS: lying[ROWS], PICTURES: len(stock.lying), REJECTED: lying[REJECTED]}
+    lying = Counter(EXCLUDED if one.excluded else ROWS for one in stock.lying)
+    found.checked |= {ROWS: lying[ROWS], PICTURES: len(stock.lying), EXCLUDED: lying[EXCLUDED]}
     for row in stock.gone:
         if row.state == KEPT:
             found.checked[ROWS] += 1
             found.find(ROWS, f"{row.folder}/{row.file}", "its picture is gone, so the face counts no more")
         else:
-            found.checked[REJECTED] += 1
-            found.find(REJECTED, f"{row.folder}/{row.file}", "its picture is gone, so it keeps nothing away any more")
+            found.checked[EXCLUDED] += 1
+            found.find(EXCLUDED, f"{row.folder}/{row.file}", "its picture is gone, so it keeps nothing away any more")
     found.missing = len(stock.missing)
     if stock.missing:
         found.notes.append(missing_told(stock.missing, folder))
     for of, path in stock.new:
-        check = REJECTED if is_aside(of) else PICTURES
+        check = EXCLUDED if is_excluded(of) else PICTURES
         found.checked[check] += 1
         found.find(check, path.relative_to(folder), "it has no row in the table")
 
@@ -229,7 +229,7 @@ def _check_pictures(stock: Stock, folder: Path, observer: Observer, found: _Insp
             found.find(PICTURES, where, "it cannot be read; put back a copy of it, or remove it")
 
 
-def _check_encodings(stock: Stock, space: Space, folder: Path, found: _Inspection) -> None:
+def _check_encodings(stock: Stock, space: EncoderProfile, folder: Path, found: _Inspection) -> None:
     """Every encoding is of the gallery's encoder, as long as its encodings are, and of its picture alone."""
     found.checked[ENCODINGS] = len(stock.lying)
     alike: dict[bytes, list[Lying]] = defaultdict(list)
@@ -247,7 +247,7 @@ def _check_encodings(stock: Stock, space: Space, folder: Path, found: _Inspectio
                 found.encodings |= {first.row.id, other.row.id}
 
 
-def _encoding_fault(row: Row, space: Space) -> str | None:
+def _encoding_fault(row: Row, space: EncoderProfile) -> str | None:
     if row.encoding is None:
         return "it has no encoding"
     if row.space != space.name:
@@ -278,7 +278,7 @@ def _middle(image: Image) -> Box:
 
 
 def _check_anew(
-    stock: Stock, read_photo: ReadPhoto, space: Space, folder: Path, observer: Observer, found: _Inspection
+    stock: Stock, read_photo: ReadPhoto, space: EncoderProfile, folder: Path, observer: Observer, found: _Inspection
 ) -> None:
     """Encoded from its picture, every face is the one that it was when it was encoded from its frame.
 
@@ -320,7 +320,7 @@ def _check_views(store: Store, stock: Stock, found: _Inspection) -> None:
 def _check_log(path: Path, stock: Stock, found: _Inspection) -> None:
     """Every line is of a face that the table knows; whose it is by now may be another matter."""
     rows = {row.face: row for row in stock.rows}
-    folder_of = {one.row.face: one.folder for one in stock.lying if not one.rejected}
+    folder_of = {one.row.face: one.folder for one in stock.lying if not one.excluded}
     persons: dict[str, str | None] = {}
     found.checked.setdefault(LOGS, 0)
     try:

@@ -20,7 +20,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.display import montages
 from face_classifier.gallery import pickled as views
-from face_classifier.gallery.table import ASIDE, DELETED, KEPT, MISSING, REJECTED, TABLE, Row
+from face_classifier.gallery.table import DELETED, DISCARDED, EXCLUDED, KEPT, MISSING, TABLE, Row
 
 UNKNOWNS = "unknowns"
 _PICTURES = PICTURE_SUFFIXES | {".gif"}  # one that moves counts by its first picture
@@ -93,9 +93,9 @@ class Lying(NamedTuple):
     own_cut: bool  # the program cut it from a frame, the face in its middle
 
     @property
-    def rejected(self) -> bool:
+    def excluded(self) -> bool:
         """Whether it lies aside."""
-        return is_aside(self.folder)
+        return is_excluded(self.folder)
 
 
 @dataclass(frozen=True)
@@ -114,18 +114,18 @@ class Stock:
 def refuse_links(root: Root) -> None:
     """Raise UserError where something that the program itself makes in a result folder is a link."""
     for name in sorted(root.names()):
-        if name in (*_OURS, LOCK, UNKNOWNS, ASIDE) or montages.MONTAGE.fullmatch(name):
+        if name in (*_OURS, LOCK, UNKNOWNS, EXCLUDED) or montages.MONTAGE.fullmatch(name):
             root.refuse_link(name)
 
 
-def is_aside(folder: str) -> bool:
+def is_excluded(folder: str) -> bool:
     """Whether it is a folder of rejected pictures."""
-    return folder.startswith(f"{ASIDE}/")
+    return folder.startswith(f"{EXCLUDED}/")
 
 
 def person_of(folder: str) -> str:
     """The person whose folder it is, or who the rejected pictures in it are not."""
-    return folder.removeprefix(f"{ASIDE}/")
+    return folder.removeprefix(f"{EXCLUDED}/")
 
 
 def check_name(name: str) -> None:
@@ -181,11 +181,11 @@ def scan_folder(root: Path) -> Scan:
         raise UserError(
             f"the result folder {root} cannot be read ({error.strerror}); put it back, or allow it"
         ) from error
-    aside = root / ASIDE
+    aside = root / EXCLUDED
     try:
         if aside.is_symlink():
             raise NotADirectoryError(errno.ENOTDIR, "it is a link")
-        _scan_people(aside, f"{ASIDE}/", scan)
+        _scan_people(aside, f"{EXCLUDED}/", scan)
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -267,7 +267,7 @@ def settle(scan: Scan, rows: list[Row], hash_of: Callable[[Entry], str | None]) 
     others are read. Of several pictures with one content, the one where the row last was is it, the others are copies.
     """
     settled = Settled()
-    rows = [row for row in rows if row.state != REJECTED]
+    rows = [row for row in rows if row.state != DISCARDED]
     free = {row.id: row for row in rows}
     place: dict[int, Entry] = {}
 
@@ -317,7 +317,7 @@ def settle(scan: Scan, rows: list[Row], hash_of: Callable[[Entry], str | None]) 
 
 def _lay(row: Row) -> bool:
     """Whether the picture of a row lay in some folder at the latest look."""
-    return row.state == KEPT or (row.state == DELETED and is_aside(row.folder))
+    return row.state == KEPT or (row.state == DELETED and is_excluded(row.folder))
 
 
 def went_at_once(gone: Sequence[Row], rows: Iterable[Row]) -> bool:
@@ -404,10 +404,10 @@ def follow_moves(settled: Settled, folders: set[str]) -> list[tuple[int, str, st
     }
     moves = [(row.id, row.folder, "", "delete") for row in settled.gone]
     for row, entry in settled.pairs:
-        if is_aside(entry.folder):
-            if row.state != DELETED and not is_aside(row.folder):
+        if is_excluded(entry.folder):
+            if row.state != DELETED and not is_excluded(row.folder):
                 moves.append((row.id, row.folder, entry.folder, "delete"))
-        elif row.state == DELETED or is_aside(row.folder):
+        elif row.state == DELETED or is_excluded(row.folder):
             moves.append((row.id, row.folder, entry.folder, "revive"))
         elif row.folder != entry.folder and entry.folder != row.intent:
             moves.append((row.id, row.folder, entry.folder, "rename" if row.folder in renamed else "move"))
@@ -420,7 +420,7 @@ def _targets(settled: Settled) -> dict[str, set[str]]:
     """Into which folders the pictures of each folder went, itself among them; but for rejected ones."""
     targets: dict[str, set[str]] = defaultdict(set)
     for row, entry in settled.pairs:
-        if row.state != DELETED and not is_aside(row.folder) and not is_aside(entry.folder):
+        if row.state != DELETED and not is_excluded(row.folder) and not is_excluded(entry.folder):
             targets[row.folder].add(entry.folder)
     return targets
 
@@ -435,8 +435,8 @@ def successors_in(settled: Settled) -> dict[str, str]:
     }
 
 
-def refused_after(
-    moves: Sequence[tuple[int, str, str, str]], rows: Sequence[Row], refused: set[tuple[int, int]]
+def kept_apart_after(
+    moves: Sequence[tuple[int, str, str, str]], rows: Sequence[Row], kept_apart: set[tuple[int, int]]
 ) -> set[tuple[int, int]]:
     """Who is not whom, by face ids, after what the user did to the folders; ``rows``: the kept ones, up to date.
 
@@ -444,7 +444,7 @@ def refused_after(
     but all faces of a folder going to another together say that the two are the same.
     """
     if not moves:
-        return refused
+        return kept_apart
     folder_of = {row.id: row.folder for row in rows}
     members: dict[str, list[int]] = defaultdict(list)
     for row in rows:
@@ -452,14 +452,16 @@ def refused_after(
     moved = {
         face: person_of(origin)
         for face, origin, _, kind in moves
-        if kind == "move" or (kind == "revive" and is_aside(origin))
+        if kind == "move" or (kind == "revive" and is_excluded(origin))
     }
     targets: dict[str, set[str]] = defaultdict(set)
     for face, origin in moved.items():
         targets[origin].add(folder_of[face])
     taken = {face: origin for face, origin in moved.items() if origin in members or len(targets[origin]) > 1}
     after = {
-        (one, other) for one, other in refused if other not in taken and not (one in taken and (other, one) in refused)
+        (one, other)
+        for one, other in kept_apart
+        if other not in taken and not (one in taken and (other, one) in kept_apart)
     }
     for face, origin in taken.items():
         if UNKNOWNS not in (origin, folder_of[face]):

@@ -141,16 +141,16 @@ class Gallery:
     settings: Settings  # as the gallery needs them: with its encoder, and no "auto"
     faces: list[Sighting]  # in the order in which they came
     pictures: list[Path]  # of each face
-    apart: list[tuple[int, int]]  # pairs of tracks that shared a frame
-    refused: list[tuple[int, int]]  # pairs of face ids that are two people by the user's word
-    refused_tracks: list[tuple[int, int]]  # those that the user said, as pairs of a track and a face id
-    disowned: list[tuple[str, Encoding]]  # of each rejected picture the person that it is not, and its encoding
+    cannot_links: list[tuple[int, int]]  # pairs of tracks that shared a frame
+    kept_apart: list[tuple[int, int]]  # pairs of face ids that are two people by the user's word
+    kept_apart_tracks: list[tuple[int, int]]  # those that the user said, as pairs of a track and a face id
+    excluded: list[tuple[str, Encoding]]  # of each rejected picture the person that it is not, and its encoding
 
     def nobody(self) -> PersonDB:
         """An empty gallery with the rule of this one, and what the user rejected."""
         people = empty_gallery(self.settings)
-        for person, encoding in self.disowned:
-            people.disown(person, encoding)
+        for person, encoding in self.excluded:
+            people.exclude(person, encoding)
         return people
 
     @property
@@ -163,31 +163,31 @@ def _whole(settings: Settings, store: Store, observer: Teller) -> Gallery:
     settings = as_gallery(settings, store)
     faces = store.look(photo_reader(settings, observer.problem))
     tell_problems(store, observer)
-    apart = store.apart()
-    settings = with_threshold(settings, faces, apart, observer)
+    cannot_links = store.cannot_links()
+    settings = with_threshold(settings, faces, cannot_links, observer)
     return Gallery(
         settings,
         faces,
         store.pictures(),
-        apart,
-        refused_pairs(settings, store, faces),
-        store.refused_tracks(),
-        store.disowned(),
+        cannot_links,
+        kept_apart_pairs(settings, store, faces),
+        store.kept_apart_tracks(),
+        store.excluded(),
     )
 
 
-def refused_pairs(settings: Settings, store: Store, faces: Sequence[Sighting]) -> list[tuple[int, int]]:
+def kept_apart_pairs(settings: Settings, store: Store, faces: Sequence[Sighting]) -> list[tuple[int, int]]:
     """Pairs of ids of the ``faces``, the outcome of the latest look, that are two people by the user's word: said so,
     or like a picture that the user rejected.
     """
-    if not store.disowned():
-        return store.refused()
+    if not store.excluded():
+        return store.kept_apart()
     people = empty_gallery(settings)
     for face in faces:
         people.add(face)
-    for person, encoding in store.disowned():
-        people.disown(person, encoding)
-    return [*store.refused(), *people.disowned_pairs(faces)]
+    for person, encoding in store.excluded():
+        people.exclude(person, encoding)
+    return [*store.kept_apart(), *people.excluded_pairs(faces)]
 
 
 def people_of(whole: Gallery) -> PersonDB:
@@ -198,13 +198,13 @@ def people_of(whole: Gallery) -> PersonDB:
     return people
 
 
-def whole_gallery(settings: Settings, observer: Teller) -> Gallery:
+def take_snapshot(settings: Settings, observer: Teller) -> Gallery:
     """A result folder with all that goes with it; changes nothing, and works while another process runs."""
     with open_existing(settings, writing=False) as store:
         return _whole(settings, store, observer)
 
 
-def calibrated(faces: Sequence[Sighting], apart: Iterable[tuple[int, int]], spread: float) -> Calibration | None:
+def calibrated(faces: Sequence[Sighting], cannot_links: Iterable[tuple[int, int]], spread: float) -> Calibration | None:
     """What a gallery tells about distances, with its people as the folders have them; None where it is too small.
 
     ``spread``: how much of a person's scatter counts in the distance to it.
@@ -216,7 +216,7 @@ def calibrated(faces: Sequence[Sighting], apart: Iterable[tuple[int, int]], spre
     track = [tracks.setdefault(-face.id if face.track is None else face.track, len(tracks)) for face in known]
     people = {name: number for number, name in enumerate(sorted({face.person for face in known if face.person}))}
     person = [people[face.person] if face.person else -1 for face in known]
-    pairs = [(tracks[one], tracks[other]) for one, other in apart if one in tracks and other in tracks]
+    pairs = [(tracks[one], tracks[other]) for one, other in cannot_links if one in tracks and other in tracks]
     return calibrate(
         np.array([face.encoding for face in known]),
         np.array(track, np.int64),
@@ -227,12 +227,12 @@ def calibrated(faces: Sequence[Sighting], apart: Iterable[tuple[int, int]], spre
 
 
 def with_threshold(
-    settings: Settings, faces: Sequence[Sighting], apart: Iterable[tuple[int, int]], observer: Teller
+    settings: Settings, faces: Sequence[Sighting], cannot_links: Iterable[tuple[int, int]], observer: Teller
 ) -> Settings:
     """The same settings with a number instead of the threshold "auto"."""
     if settings.threshold != "auto":
         return settings
-    calibration = calibrated(faces, apart, spread_of(settings))
+    calibration = calibrated(faces, cannot_links, spread_of(settings))
     if calibration and calibration.people >= FEWEST_PEOPLE:
         return replace(settings, threshold=calibration.balanced().value)
     default = threshold_of(settings)
@@ -245,8 +245,8 @@ def with_threshold(
 
 def calibrate_gallery(settings: Settings, observer: Teller) -> tuple[Calibration, float]:
     """What the gallery tells about distances, and the threshold at present. Raises UserError where it is too small."""
-    whole = whole_gallery(settings, observer)
-    calibration = calibrated(whole.faces, whole.apart, spread_of(whole.settings))
+    whole = take_snapshot(settings, observer)
+    calibration = calibrated(whole.faces, whole.cannot_links, spread_of(whole.settings))
     if calibration is None:
         raise UserError(
             f"the gallery {settings.result} is too small to tell a threshold; classify more faces of several people, "
@@ -260,17 +260,17 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
 
     Raises UserError.
     """
-    whole = whole_gallery(settings, observer)
+    whole = take_snapshot(settings, observer)
     number = _number_of(name, whole)
     explanation = explain(
         number,
         whole.faces,
-        whole.apart,
-        whole.refused_tracks,
+        whole.cannot_links,
+        whole.kept_apart_tracks,
         whole.nobody(),
         threshold_of(whole.settings),
         spread_of(whole.settings),
-        calibrated(whole.faces, whole.apart, spread_of(whole.settings)),
+        calibrated(whole.faces, whole.cannot_links, spread_of(whole.settings)),
     )
     if file is not None:
         path_of = whole.path_of
@@ -298,7 +298,7 @@ def _number_of(name: str, whole: Gallery) -> int:
     return found[0]
 
 
-class RejectedFace(NamedTuple):
+class ExcludedFace(NamedTuple):
     """A face that the user rejected."""
 
     face: str
@@ -306,26 +306,26 @@ class RejectedFace(NamedTuple):
     picture: str  # the path where it is kept now
 
 
-def reject_faces(settings: Settings, observer: Teller, names: Sequence[str]) -> tuple[list[RejectedFace], int]:
+def exclude_faces(settings: Settings, observer: Teller, names: Sequence[str]) -> tuple[list[ExcludedFace], int]:
     """Put faces, given by name or the path of a picture, aside for good, by the user's word; and how many could not be.
 
     None of them counts any more, and neither it nor what is nearer to it than to its person is ever that person.
     """
-    rejected: dict[int, RejectedFace] = {}
+    excluded: dict[int, ExcludedFace] = {}
     failed = 0
     with opened(settings, observer, writing=True) as (store, whole):
         for name in names:
             try:
                 face = whole.faces[_number_of(name, whole)]
-                if face.id not in rejected:
-                    rejected[face.id] = RejectedFace(face.face, face.person, str(store.disown(face.id)))
+                if face.id not in excluded:
+                    excluded[face.id] = ExcludedFace(face.face, face.person, str(store.exclude(face.id)))
             except UserError as error:
                 failed += 1
                 observer.problem(str(error))
-    return list(rejected.values()), failed
+    return list(excluded.values()), failed
 
 
-def rejected_lines(faces: Iterable[RejectedFace]) -> Iterator[str]:
+def excluded_lines(faces: Iterable[ExcludedFace]) -> Iterator[str]:
     """What was rejected, in words, a line a face."""
     for face in faces:
         never = f"is not {face.person}" if face.person else "is no face to be known"
@@ -344,17 +344,17 @@ def audit_gallery(settings: Settings, observer: Teller, *, apply: bool) -> tuple
                 observer.problem(str(error))
                 return None
 
-        found = audit(whole.faces, picture_of, whole.apart, rule_of(whole.settings))
+        found = audit(whole.faces, picture_of, whole.cannot_links, rule_of(whole.settings))
         moved = carry_out([Move((face_id,), None) for face_id in found.movable], store) if apply else []
     return found, len(moved)
 
 
 def replay_gallery(settings: Settings, observer: Teller) -> tuple[Replayed, float]:
     """What would be decided otherwise with these settings, and the threshold that they mean."""
-    whole = whole_gallery(settings, observer)
+    whole = take_snapshot(settings, observer)
     thinks = settings.engine != "original" and not settings.online_only
     rule = rule_of(whole.settings) if thinks else None
-    replayed = replay(whole.faces, whole.apart, whole.refused, whole.nobody(), rule)
+    replayed = replay(whole.faces, whole.cannot_links, whole.kept_apart, whole.nobody(), rule)
     return replayed, threshold_of(whole.settings)
 
 
@@ -434,7 +434,7 @@ def opened(
 def think_again(settings: Settings, observer: Teller, *, dry_run: bool) -> list[Change]:
     """Second thoughts on a result folder. ``dry_run``: change nothing, and work while another process runs."""
     with opened(settings, observer, writing=not dry_run) as (store, whole):
-        moves = rethink(whole.faces, whole.apart, whole.refused, rule_of(whole.settings)).moves
+        moves = rethink(whole.faces, whole.cannot_links, whole.kept_apart, rule_of(whole.settings)).moves
         before = {face.id: face for face in whole.faces}
         if dry_run:
             return [Change(before[face], move.person, move.found) for move in moves for face in move.faces]
@@ -447,7 +447,7 @@ def suggestions(settings: Settings, observer: Teller, file: str | None = None) -
     ``file``: where to draw their faces as PNG. Raises UserError where that cannot be written.
     """
     with opened(settings, observer, writing=False) as (_, whole):
-        found = rethink(whole.faces, whole.apart, whole.refused, rule_of(whole.settings)).suggestions
+        found = rethink(whole.faces, whole.cannot_links, whole.kept_apart, rule_of(whole.settings)).suggestions
         evidence = suggest.evidence(found, whole.faces)
         if file is not None:
             path_of = whole.path_of
@@ -464,8 +464,8 @@ def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[
     return stays, goes, len(faces[goes])
 
 
-def reject(settings: Settings, observer: Teller, one: str, other: str) -> None:
+def keep_apart(settings: Settings, observer: Teller, one: str, other: str) -> None:
     """Two people are two, by the user's word, whatever their names will be."""
     with opened(settings, observer, writing=True) as (store, whole):
         faces = suggest.faces_of_two(one, other, whole.faces)
-        store.refuse(faces[one], faces[other])
+        store.keep_apart(faces[one], faces[other])

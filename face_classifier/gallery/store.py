@@ -42,13 +42,13 @@ from face_classifier.gallery.scan import (
     Stock,
     copy_told,
     follow_moves,
-    is_aside,
     is_cut,
+    is_excluded,
     is_own_cut,
+    kept_apart_after,
     missing_told,
     person_of,
     refuse_links,
-    refused_after,
     scan_folder,
     settle,
     speakers,
@@ -56,11 +56,11 @@ from face_classifier.gallery.scan import (
     went_at_once,
 )
 from face_classifier.gallery.table import (
-    ASIDE,
     DELETED,
+    DISCARDED,
+    EXCLUDED,
     KEPT,
     MISSING,
-    REJECTED,
     TABLE,
     DamagedTableError,
     Row,
@@ -148,8 +148,8 @@ class Store:
         self._told: set[str] = set()
         self._folders: set[str] = set()
         self._pictures: list[tuple[str, str]] = []  # folder and file, of the latest look
-        self._refused: set[tuple[int, int]] = set()  # as of the latest look
-        self._disowned: list[tuple[str, Encoding]] = []  # as of the latest look
+        self._kept_apart: set[tuple[int, int]] = set()  # as of the latest look
+        self._excluded: list[tuple[str, Encoding]] = []  # as of the latest look
         self._unseen: set[int] = set()  # ids of rows whose pictures the latest look could not see
         self._damaged: str | None = None  # the table that was set aside
         self._opened = datetime.now(timezone.utc)
@@ -248,7 +248,7 @@ class Store:
         """
         scan, rows, settled = self._take_stock()
         successors = successors_in(settled)
-        if self._writing and {f"{ASIDE}/{person}" for person in successors} & scan.folders:
+        if self._writing and {f"{EXCLUDED}/{person}" for person in successors} & scan.folders:
             for person, successor in successors.items():
                 self._follow(person, successor)
             scan, rows, settled = self._take_stock()
@@ -266,12 +266,12 @@ class Store:
         for row in settled.gone:
             row.folder = person_of(row.folder)
             row.state, row.encoding, row.emotion, row.intent, row.missing = DELETED, None, None, None, None
-        put = {face for face, origin, _, kind in moves if kind == "move" or is_aside(origin)}
+        put = {face for face, origin, _, kind in moves if kind == "move" or is_excluded(origin)}
         for row, _ in settled.pairs:
             if row.id in put and row.placed == row.folder != UNKNOWNS:
                 row.placed = None  # where the program once had it, but now it is the user who says so
         lying = [row for row, _ in settled.pairs if row.state == KEPT]
-        self._refused = refused_after(moves, lying, set(self._rows.refusals()))
+        self._kept_apart = kept_apart_after(moves, lying, set(self._rows.pairs_kept_apart()))
         if self._writing:
             self._write_look([row for row in rows if before[row.id] != _changeable(row)], moves)
             self._tidy(scan.parts, intents)
@@ -280,7 +280,7 @@ class Store:
             for number, row in enumerate(new, max((row.id for row in rows), default=0) + 1):
                 row.id = number  # as it would be
         encoded = [row for row in (*(row for row, _ in settled.pairs), *new) if row.encoding is not None]
-        self._disowned = _disowned(encoded, successors)
+        self._excluded = _excluded(encoded, successors)
         kept = [row for row in encoded if row.state == KEPT]
         kept.sort(key=lambda row: row.id)
         self._pictures = [(row.folder, row.file) for row in kept]
@@ -335,7 +335,7 @@ class Store:
                     self._rows.forget_encodings(row.id)
             if moves:
                 self._rows.log_moves(moves, datetime.now(timezone.utc))
-                self._rows.set_refusals(sorted(self._refused))
+                self._rows.set_pairs_kept_apart(sorted(self._kept_apart))
             self._rows.set_mark(_NUMBER_MARK, max([self._rows.mark(_NUMBER_MARK), *numbers]))
 
     def _tidy(self, parts: list[str], intents: list[str]) -> None:
@@ -426,7 +426,7 @@ class Store:
         sheets, encodings = self._views_of(
             (self._portrait(one.folder, one.path.name, one.row.hash, one.row), one.row.encoding)
             for one in stock.lying
-            if one.row.encoding is not None and not one.rejected
+            if one.row.encoding is not None and not one.excluded
         )
         if fault := self._pickle_fault(encodings):
             yield views.PICKLE, fault
@@ -563,7 +563,7 @@ class Store:
         pixels of the frame's image.
         Raises FoldersChangedError if a picture is no longer where it was.
         """
-        rows = [row for row in self._rows_at(frame) if row.state != REJECTED]
+        rows = [row for row in self._rows_at(frame) if row.state != DISCARDED]
         overlaps = [
             (box.overlap(row.box), number, index)
             for number, row in enumerate(rows)
@@ -583,13 +583,13 @@ class Store:
         return self._rows.of_source(frame.fingerprint, frame.position - reach, frame.position + reach)
 
     @_until_done
-    def reject(self, frame: Frame, detection: Detection) -> None:
+    def discard(self, frame: Frame, detection: Detection) -> None:
         """Remember a face that is too poor to keep a picture of. Live sources never show it again: nothing to know."""
-        known = (row.box for row in self._rows_at(frame) if row.state == REJECTED and row.box)
+        known = (row.box for row in self._rows_at(frame) if row.state == DISCARDED and row.box)
         place = frame.original(detection.box)
         if frame.fingerprint is None or any(box.overlap(place) >= _SAME for box in known):
             return
-        row = Row(face="", folder="", file="", size=0, mtime=0, hash="", state=REJECTED)
+        row = Row(face="", folder="", file="", size=0, mtime=0, hash="", state=DISCARDED)
         _take_origin(row, frame)
         row.box, row.quality = place, detection.quality
         self._rows.add(row)
@@ -799,7 +799,7 @@ class Store:
                 self._carry(rows, folder, undo)
             left = {row.folder for row in rows if _NUMBERED.fullmatch(row.folder)} - {folder}
             for emptied in left if folder != UNKNOWNS else ():
-                if self._root.has(f"{ASIDE}/{emptied}") and not self._root.names(emptied):
+                if self._root.has(f"{EXCLUDED}/{emptied}") and not self._root.names(emptied):
                     undo.pop_all()  # with what was rejected moved, too, only the next look can complete it
                     self._follow(emptied, folder)
             with self._rows.together():
@@ -813,12 +813,12 @@ class Store:
         return self._rows.last_track() + 1
 
     @_until_done
-    def set_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
+    def add_cannot_links(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Remember pairs of tracks that shared a frame: two faces in one frame are two people."""
         with self._rows.together():
             self._rows.add_pairs(pairs)
 
-    def apart(self) -> list[tuple[int, int]]:
+    def cannot_links(self) -> list[tuple[int, int]]:
         """Every pair of tracks that shared a frame."""
         return self._rows.pairs()
 
@@ -844,32 +844,32 @@ class Store:
                 self._rows.update(row)
         self._tidy([], left)
 
-    def disown(self, face: int) -> Path:
+    def exclude(self, face: int) -> Path:
         """The user says of a face (id) that it is not the person in whose folder it lies, nor anybody; then look.
 
         Returns where its picture is now. Raises FoldersChangedError if it is no longer where it was.
         """
         row = self._rows.with_id(face)
         with self._as_last_seen():
-            self._folder_of(Match(ASIDE))
-            folder = self._folder_of(Match(f"{ASIDE}/{row.folder}"))
+            self._folder_of(Match(EXCLUDED))
+            folder = self._folder_of(Match(f"{EXCLUDED}/{row.folder}"))
             # The move is all: the next look takes it for what the user did, as it would be by the file manager.
             file = self._carry_file(row, folder)
             for changed in (folder, row.folder):
                 self._root.sync(changed)
         return self.folder / folder / file
 
-    def disowned(self) -> list[tuple[str, Encoding]]:
+    def excluded(self) -> list[tuple[str, Encoding]]:
         """(person, encoding) of each picture of which the user said that it is not this person, as of the latest look.
 
         The person's name is that of today.
         """
-        return self._disowned
+        return self._excluded
 
     def _follow(self, person: str, successor: str) -> None:
         """Who is not a person is not the one either whom that person is now."""
-        root, origin, target = self._root, f"{ASIDE}/{person}", f"{ASIDE}/{successor}"
-        if not (root.has_folder(ASIDE) and root.has_folder(origin)):
+        root, origin, target = self._root, f"{EXCLUDED}/{person}", f"{EXCLUDED}/{successor}"
+        if not (root.has_folder(EXCLUDED) and root.has_folder(origin)):
             return
         with suppress(OSError):
             if not root.has_folder(target):
@@ -878,23 +878,23 @@ class Store:
                 root.rename(f"{origin}/{name}", root.free(f"{target}/{name}"))
             root.sync(target)
             root.remove_folder(origin)
-            root.sync(ASIDE)
+            root.sync(EXCLUDED)
 
-    def refuse(self, ones: Sequence[int], others: Sequence[int]) -> None:
+    def keep_apart(self, ones: Sequence[int], others: Sequence[int]) -> None:
         """The user says of two people, by the ids of their faces, that they are two; it holds whatever their names."""
         pairs = {(one, other) for one in speakers(ones) for other in speakers(others)}
-        self._refused |= pairs | {(other, one) for one, other in pairs}
+        self._kept_apart |= pairs | {(other, one) for one, other in pairs}
         with self._rows.together():
-            self._rows.set_refusals(sorted(self._refused))
+            self._rows.set_pairs_kept_apart(sorted(self._kept_apart))
 
-    def refused(self) -> list[tuple[int, int]]:
+    def kept_apart(self) -> list[tuple[int, int]]:
         """Pairs of face ids: the user said that the first is not the person of the second. As of the latest look."""
-        return sorted(self._refused)
+        return sorted(self._kept_apart)
 
-    def refused_tracks(self) -> list[tuple[int, int]]:
+    def kept_apart_tracks(self) -> list[tuple[int, int]]:
         """Pairs of a track and a face id: the user said of a face of that track that it is not that face's person."""
-        tracks = {one: self._rows.with_id(one).track for one, _ in self._refused}
-        found = {(track, other) for one, other in self._refused if (track := tracks[one]) is not None}
+        tracks = {one: self._rows.with_id(one).track for one, _ in self._kept_apart}
+        found = {(track, other) for one, other in self._kept_apart if (track := tracks[one]) is not None}
         return sorted(found)
 
     def _free_file(self, folder: str, stem: str) -> str:
@@ -1035,11 +1035,11 @@ def face_picture(frame: Frame, face: Face) -> bytes:
 
 def _state_in(folder: str) -> str:
     """A rejected picture counts as little as a deleted one; its row differs in having an encoding and a place."""
-    return DELETED if is_aside(folder) else KEPT
+    return DELETED if is_excluded(folder) else KEPT
 
 
-def _disowned(rows: Iterable[Row], successors: dict[str, str]) -> list[tuple[str, Encoding]]:
-    named = [(person_of(row.folder), row.encoding) for row in rows if is_aside(row.folder)]
+def _excluded(rows: Iterable[Row], successors: dict[str, str]) -> list[tuple[str, Encoding]]:
+    named = [(person_of(row.folder), row.encoding) for row in rows if is_excluded(row.folder)]
     return [
         (successors.get(person, person), encoding)
         for person, encoding in named

@@ -23,8 +23,10 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Emotion, Encoding, Face, check_encoding
 
 TABLE = "faces.sqlite"  # in the result folder
-KEPT, REJECTED, DELETED, MISSING = "kept", "rejected", "deleted", "missing"
-ASIDE = ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person
+KEPT, DISCARDED, DELETED, MISSING = "kept", "rejected", "deleted", "missing"
+EXCLUDED = (
+    ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person
+)
 
 _VERSION = 2  # 1 knows no `missing` faces, and would take them for deleted
 _FACES = """(
@@ -458,11 +460,11 @@ class Rows:
     def pairs(self) -> list[tuple[int, int]]:
         return [(one, other) for one, other in self._execute("SELECT one, other FROM apart")]
 
-    def refusals(self) -> list[tuple[int, int]]:
+    def pairs_kept_apart(self) -> list[tuple[int, int]]:
         """Pairs of face ids: the user said that the first is not the person of the second."""
         return [(one, other) for one, other in self._execute("SELECT one, other FROM refused ORDER BY one, other")]
 
-    def set_refusals(self, pairs: Iterable[tuple[int, int]]) -> None:
+    def set_pairs_kept_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Record these pairs in place of all others."""
         self._execute("DELETE FROM refused")
         for pair in pairs:
@@ -530,9 +532,9 @@ def _check_places(row: Row) -> None:
     """Raise ValueError where a name in a row leads out of the result folder: somebody else has written it."""
     folders = [name for name in (row.folder, row.placed, row.intent) if name is not None]
     files = [row.file]
-    if row.state == REJECTED:  # no picture was kept
+    if row.state == DISCARDED:  # no picture was kept
         folders, files = [name for name in folders if name], [name for name in files if name]
-    for place in (*(folder.removeprefix(f"{ASIDE}/") for folder in folders), *files):
+    for place in (*(folder.removeprefix(f"{EXCLUDED}/") for folder in folders), *files):
         if not is_component(place):
             raise ValueError(f"it names {place!r}, which is no name of a file or folder in it")
 

@@ -76,22 +76,22 @@ class Calibration:
 
 
 def calibrate(
-    encodings: Floats, tracks: Ints, people: Ints, apart: Ints, *, spread: float, most: int = 3000
+    encodings: Floats, tracks: Ints, people: Ints, cannot_links: Ints, *, spread: float, most: int = 3000
 ) -> Calibration | None:
     """What is certain about a gallery, or nearly so, as two distributions; None where that is too little.
 
     ``encodings``: (faces, d); ``tracks``: (faces,) from 0; ``people``: (faces,) the person of each face, by the user or
-    by second thoughts, from 0, or -1; ``apart``: (pairs, 2) tracks of different people; ``spread``: of the rule that
-    the threshold is for. A face is compared with the faces of its person in other tracks, failing that with the rest
-    of its track; and with other people if both are settled or have tracks that are apart. ``most`` faces are looked
-    at, of all people as evenly as can be.
+    by second thoughts, from 0, or -1; ``cannot_links``: (pairs, 2) tracks of different people; ``spread``: of the rule
+    that the threshold is for. A face is compared with the faces of its person in other tracks, failing that with the
+    rest of its track; and with other people if both are settled or have tracks that are apart. ``most`` faces are
+    looked at, of all people as evenly as can be.
     """
     chosen = _evenly(people, most)
     person, track, faces = people[chosen], tracks[chosen], encodings[chosen]
     # A track of nobody is somebody, too.
     group = np.unique(np.where(person >= 0, person, people.max(initial=-1) + 1 + track), return_inverse=True)[1]
     same = _to_own(faces, track, group, spread)
-    strangers = _strangers(tracks, people, person, group) | _apart(track, group, apart)
+    strangers = _strangers(tracks, people, person, group) | _cannot_linked(track, group, cannot_links)
     rows, columns = np.nonzero(strangers[group])
     if len(same) < _FEWEST or len(rows) < _FEWEST:
         return None
@@ -155,11 +155,11 @@ def _strangers(tracks: Ints, people: Ints, person: Ints, group: Ints) -> Flags:
     return np.asarray(sure[:, None] & sure & ~np.eye(len(sure), dtype=bool))
 
 
-def _apart(track: Ints, group: Ints, apart: Ints) -> Flags:
+def _cannot_linked(track: Ints, group: Ints, cannot_links: Ints) -> Flags:
     """(groups, groups): whether they have tracks that are apart."""
     of_track = dict(zip(track.tolist(), group.tolist(), strict=True))
     table = np.zeros((int(group.max(initial=-1)) + 1,) * 2, bool)
-    for one, other in apart.tolist():
+    for one, other in cannot_links.tolist():
         if one in of_track and other in of_track and of_track[one] != of_track[other]:
             table[of_track[one], of_track[other]] = table[of_track[other], of_track[one]] = True
     return table

@@ -66,20 +66,25 @@ class Templates(NamedTuple):
 class Constraints:
     """What is certain about tracks and overrules their distances. Raises ValueError where arrays do not fit."""
 
-    apart: Ints | None = None  # (pairs, 2) numbers of tracks that are different people
-    together: Ints | None = None  # (tracks,): tracks with the same number >= 0 are one person; it outweighs ``apart``
+    cannot_links: Ints | None = None  # (pairs, 2) numbers of tracks that are different people
+    # (tracks,): tracks with the same number >= 0 are one person; it outweighs ``cannot_links``
+    together: Ints | None = None
     named: Flags | None = None  # (tracks,): its person has a name by the user; two such people are never joined
 
     def __post_init__(self) -> None:
-        if self.apart is not None and (self.apart.ndim != 2 or self.apart.shape[1] != 2):
-            raise ValueError(f"pairs of tracks that are apart have the shape (pairs, 2), not {self.apart.shape}")
+        if self.cannot_links is not None and (self.cannot_links.ndim != 2 or self.cannot_links.shape[1] != 2):
+            raise ValueError(f"pairs of tracks that are apart have the shape (pairs, 2), not {self.cannot_links.shape}")
 
     def check(self, tracks: int) -> None:
         """Raise ValueError unless this is about so many tracks."""
         for name, values in (("together", self.together), ("named", self.named)):
             if values is not None and values.shape != (tracks,):
                 raise ValueError(f"{name} has a value for each of {tracks} tracks, not the shape {values.shape}")
-        if self.apart is not None and self.apart.size and not 0 <= self.apart.min() <= self.apart.max() < tracks:
+        if (
+            self.cannot_links is not None
+            and self.cannot_links.size
+            and not 0 <= self.cannot_links.min() <= self.cannot_links.max() < tracks
+        ):
             raise ValueError(f"pairs of tracks that are apart are numbers from 0 to {tracks - 1}")
 
 
@@ -148,7 +153,7 @@ def near_misses(
         return []
     place = np.full(len(labels), -1)
     place[known] = np.arange(len(known))
-    pairs = np.zeros((0, 2), np.int64) if constraints.apart is None else place[constraints.apart]
+    pairs = np.zeros((0, 2), np.int64) if constraints.cannot_links is None else place[constraints.cannot_links]
     pairs = pairs[(pairs >= 0).all(axis=1)]
     alone = _begin(Templates(*(part[known] for part in tracks)), Constraints(pairs), rule)
     people = alone.joined(into)
@@ -173,7 +178,7 @@ class _Clusters:
     tracks: Ints  # (k,)
     crowd: Floats  # (k,) see _crowding
     named: Flags  # (k,)
-    apart: Ints  # (pairs, 2) clusters that must not meet, each pair both ways round
+    cannot_links: Ints  # (pairs, 2) clusters that must not meet, each pair both ways round
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -189,7 +194,7 @@ class _Clusters:
             tracks=_totals(into, self.tracks, count).astype(np.int64),
             crowd=_totals(into, share * self.crowd, count),
             named=_totals(into, self.named, count) > 0,
-            apart=np.unique(into[self.apart], axis=0),
+            cannot_links=np.unique(into[self.cannot_links], axis=0),
         )
 
 
@@ -209,20 +214,20 @@ def _begin(tracks: Templates, constraints: Constraints, rule: Rule) -> _Clusters
     """
     count = len(tracks.mean)
     constraints.check(count)
-    apart = np.zeros((0, 2), np.int64) if constraints.apart is None else constraints.apart
+    cannot_links = np.zeros((0, 2), np.int64) if constraints.cannot_links is None else constraints.cannot_links
     clusters = _Clusters(
         of=np.arange(count),
         sums=tracks._replace(scatter=rule.spread * tracks.scatter),
         tracks=np.ones(count, np.int64),
         crowd=np.full(count, rule.ordinary),
         named=np.zeros(count, bool) if constraints.named is None else constraints.named,
-        apart=np.vstack([apart, apart[:, ::-1]]),
+        cannot_links=np.vstack([cannot_links, cannot_links[:, ::-1]]),
     )
     if constraints.together is not None:
         own = constraints.together.max(initial=-1) + 1 + np.arange(count)
         group = np.where(constraints.together < 0, own, constraints.together)
         clusters = clusters.joined(np.unique(group, return_inverse=True)[1])
-        clusters.apart = clusters.apart[clusters.apart[:, 0] != clusters.apart[:, 1]]
+        clusters.cannot_links = clusters.cannot_links[clusters.cannot_links[:, 0] != clusters.cannot_links[:, 1]]
     return clusters
 
 
@@ -300,8 +305,8 @@ def _forbid(matrix: npt.NDArray[np.float32], rows: Ints, clusters: _Clusters) ->
     place = np.full(len(clusters), -1)
     place[rows] = np.arange(len(rows))
     matrix[place[rows], rows] = np.inf
-    row = place[clusters.apart[:, 0]]
-    matrix[row[row >= 0], clusters.apart[row >= 0, 1]] = np.inf
+    row = place[clusters.cannot_links[:, 0]]
+    matrix[row[row >= 0], clusters.cannot_links[row >= 0, 1]] = np.inf
 
 
 def _take_in(clusters: _Clusters, rule: Rule) -> _Clusters:

@@ -134,8 +134,8 @@ class PersonDB:
         self._person_of: dict[int, str] = {}  # by track
         self._torn: set[int] = set()  # tracks of which an earlier run tied several people
         self._beside: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
-        self._refused: dict[int, set[str]] = {}  # track -> people whom it is not
-        self._disowned: dict[str, _Rows] = {}  # person -> pictures of which the user said that they are not
+        self._kept_apart: dict[int, set[str]] = {}  # track -> people whom it is not
+        self._excluded: dict[str, _Rows] = {}  # person -> pictures of which the user said that they are not
         self._known = self._unknown = self._pinned = 0
 
     @property
@@ -175,35 +175,35 @@ class PersonDB:
         elif track not in self._torn:
             self._person_of[track] = person
 
-    def apart(self, one: int, other: int) -> None:
+    def cannot_link(self, one: int, other: int) -> None:
         """Two tracks shared a frame: they are different people."""
         self._beside.setdefault(one, set()).add(other)
         self._beside.setdefault(other, set()).add(one)
 
-    def refuse(self, track: int, person: str) -> None:
+    def keep_apart(self, track: int, person: str) -> None:
         """The user said of a face of this track that it is not this person."""
-        self._refused.setdefault(track, set()).add(person)
+        self._kept_apart.setdefault(track, set()).add(person)
 
-    def disown(self, person: str, encoding: Encoding) -> None:
+    def exclude(self, person: str, encoding: Encoding) -> None:
         """The user rejected a face: neither it is this person, nor what is nearer to it than to the person."""
-        self._disowned.setdefault(person, _Rows()).append(encoding)
+        self._excluded.setdefault(person, _Rows()).append(encoding)
 
-    def disowns(self, person: str, encoding: Encoding) -> bool:
+    def excludes(self, person: str, encoding: Encoding) -> bool:
         """Whether a face is nearer to one that the user rejected than to the person, and nearer than the threshold.
 
         Both distances are L2; the person's has its handicap, as whenever people are compared.
         """
-        if person not in self._disowned or person not in self._row_of:
+        if person not in self._excluded or person not in self._row_of:
             return False
-        nearest = self._disowned[person].nearest(encoding)
+        nearest = self._excluded[person].nearest(encoding)
         to_person = self._averages.distance(self._row_of[person], encoding)
         return nearest is not None and nearest[1] < self._threshold and nearest[1] <= to_person
 
     def leaves(self, track: int, encoding: Encoding) -> bool:
         """Whether a face is not the person of its track, since it is like one that the user rejected."""
-        return track in self._person_of and self.disowns(self._person_of[track], encoding)
+        return track in self._person_of and self.excludes(self._person_of[track], encoding)
 
-    def disowned_pairs(self, faces: Iterable[Sighting]) -> list[tuple[int, int]]:
+    def excluded_pairs(self, faces: Iterable[Sighting]) -> list[tuple[int, int]]:
         """Pairs of ids of those of the ``faces`` that are not one person, by the pictures that the user rejected.
 
         The first is of a track that lies elsewhere, whose mean counts, the second of the person that it is not. What
@@ -218,11 +218,11 @@ class PersonDB:
         known = list(tracks.values())
         means = np.array([np.mean(encodings, axis=0) for _, _, encodings in known]).reshape(-1, ENCODING_SIZE)
         pairs = []
-        for person, rejected in self._disowned.items():
+        for person, rejected in self._excluded.items():
             of_person = [one for one, persons, _ in known if person in persons]
             for number in rejected.near_any(means, self._threshold):
                 one, persons, _ = known[number]
-                if person not in persons and self.disowns(person, means[number]):
+                if person not in persons and self.excludes(person, means[number]):
                     pairs += [(one, other) for other in of_person]
         return pairs
 
@@ -246,8 +246,8 @@ class PersonDB:
         """Whose face this is; changes nothing. ``encoding``: (128,) float64."""
         if track is not None and self.leaves(track, encoding):
             track = None
-        refused = self._refused.get(track, set()) if track is not None else set()
-        if track is not None and track in self._person_of and self._person_of[track] not in refused:
+        kept_apart = self._kept_apart.get(track, set()) if track is not None else set()
+        if track is not None and track in self._person_of and self._person_of[track] not in kept_apart:
             name = self._person_of[track]
             average = self._averages[self._row_of[name]]
             return Match(person=name, distance=float(np.linalg.norm(average - encoding)))
@@ -255,10 +255,10 @@ class PersonDB:
         probe = (own.total + encoding) / (len(own.ids) + 1) if own else encoding
         mates = tuple(own.ids) if own else ()
         others = self._beside.get(track, set()) if track is not None else set()
-        person = self._nearest_person(probe, others, refused)
-        while person and self.disowns(self._names[person[0]], probe):
-            refused = refused | {self._names[person[0]]}
-            person = self._nearest_person(probe, others, refused)
+        person = self._nearest_person(probe, others, kept_apart)
+        while person and self.excludes(self._names[person[0]], probe):
+            kept_apart = kept_apart | {self._names[person[0]]}
+            person = self._nearest_person(probe, others, kept_apart)
         if person and person[1] < self._threshold:
             return Match(self._names[person[0]], float(np.linalg.norm(self._averages[person[0]] - probe)), mates)
         mine = {self._place_of[key] for key in (*others, *([own.key] if own else [])) if key in self._place_of}
@@ -271,10 +271,10 @@ class PersonDB:
         return Match(distance=distance)
 
     def _nearest_person(
-        self, probe: Encoding, others: Collection[int], refused: Collection[str]
+        self, probe: Encoding, others: Collection[int], kept_apart: Collection[str]
     ) -> tuple[int, float] | None:
         forbidden = {self._row_of[self._person_of[track]] for track in others if track in self._person_of}
-        forbidden |= {self._row_of[name] for name in refused if name in self._row_of}
+        forbidden |= {self._row_of[name] for name in kept_apart if name in self._row_of}
         return self._averages.nearest(probe, forbidden)
 
     def _wait(self, key: int, face_id: int, encoding: Encoding) -> None:

@@ -13,7 +13,7 @@ from face_classifier.vision.sface import SFaceEncoder
 
 
 @dataclass(frozen=True)
-class Space:
+class EncoderProfile:
     """An encoder's space. All limits are L2 between its encodings; `benchmarks/identity.md` tells how they were found.
 
     Encodings of two spaces are never compared.
@@ -51,7 +51,7 @@ class Space:
 
 
 _ALL = (
-    Space(
+    EncoderProfile(
         DLIB_SPACE,
         "dlib",
         threshold=cluster.DLIB.track,
@@ -63,7 +63,7 @@ _ALL = (
         as_likely=0.603,
         steepness=50.1,
     ),
-    Space(
+    EncoderProfile(
         SFaceEncoder.space,
         "sface",
         threshold=cluster.SFACE.track,
@@ -76,18 +76,18 @@ _ALL = (
         steepness=25.1,
     ),
 )
-SPACES = {space.name: space for space in _ALL}
+PROFILES = {space.name: space for space in _ALL}
 BY_ENCODER = {space.encoder: space for space in _ALL}
 
 
-def of_gallery(names: Collection[str], encoder: str) -> Space:
+def of_gallery(names: Collection[str], encoder: str) -> EncoderProfile:
     """The space that a gallery belongs to; that of ``encoder`` if it has no encodings yet.
 
     ``names``: of the spaces of its encodings. Raises UserError if there are several, or one that is not known here.
     """
-    if len(names) > 1 or not SPACES.keys() >= set(names):
+    if len(names) > 1 or not PROFILES.keys() >= set(names):
         raise UserError(
             f"the result folder has encodings of {', '.join(sorted(names))}, which cannot be compared; "
             "run `face-classifier reencode --encoder dlib` on it"
         )
-    return next((SPACES[name] for name in names), BY_ENCODER[encoder])
+    return next((PROFILES[name] for name in names), BY_ENCODER[encoder])

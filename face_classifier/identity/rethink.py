@@ -17,7 +17,7 @@ import numpy as np
 
 from face_classifier.core.types import Sighting
 from face_classifier.identity.cluster import DLIB, UNKNOWN, Constraints, Rule, near_misses, second_thoughts, templates
-from face_classifier.identity.tracks import pairs_apart, parts
+from face_classifier.identity.tracks import cannot_link_pairs, parts
 
 _NUMBERED = re.compile(r"person_\d+")
 _NEW = "person_0000000000"  # and a number: a new person whom the store has not numbered yet; its numbers are shorter
@@ -55,21 +55,21 @@ def is_named(person: str | None) -> bool:
 
 def rethink(
     sightings: Iterable[Sighting],
-    apart: Sequence[tuple[int, int]],
-    refused: Sequence[tuple[int, int]] = (),
+    cannot_links: Sequence[tuple[int, int]],
+    kept_apart: Sequence[tuple[int, int]] = (),
     rule: Rule = DLIB,
 ) -> Rethought:
     """What should be moved, and what should be asked. Once the moves are carried out there are none any more.
 
-    ``apart``: pairs of tracks that shared a frame. ``refused``: pairs of faces (ids) of whose people the user said that
-    they are two.
+    ``cannot_links``: pairs of tracks that shared a frame. ``kept_apart``: pairs of faces (ids) of whose people the user
+    said that they are two.
     """
     faces = [face for face in sightings if face.encoding is not None and not face.pinned]
     if not faces:
         return Rethought([], [])
     after = faces
     for turn in count():
-        gallery = _Gallery(after, apart, refused, rule.track)
+        gallery = _Gallery(after, cannot_links, kept_apart, rule.track)
         labels = second_thoughts(gallery.templates, gallery.constraints, rule)
         before, after = after, _placed(gallery, labels, f"{_NEW}{turn:03}")
         # Who joins a person of the user's is certain from now on, and changes what is near to that person.
@@ -86,8 +86,8 @@ class _Gallery:
     def __init__(
         self,
         faces: Sequence[Sighting],
-        apart: Sequence[tuple[int, int]],
-        refused: Sequence[tuple[int, int]],
+        cannot_links: Sequence[tuple[int, int]],
+        kept_apart: Sequence[tuple[int, int]],
         limit: float,
     ) -> None:
         """``limit``: L2 up to which the faces of a track are one person."""
@@ -106,7 +106,7 @@ class _Gallery:
         encodings = np.array([face.encoding for face in faces])
         quality = np.array([1.0 if face.quality is None else face.quality for face in faces])
         self.templates = templates(encodings, quality, self.track_of)
-        self.constraints = self._constraints(numbers, apart, refused)
+        self.constraints = self._constraints(numbers, cannot_links, kept_apart)
 
     def is_anchored(self, face: Sighting) -> bool:
         """Whether the face is where it is by the user's will."""
@@ -118,12 +118,12 @@ class _Gallery:
     def _constraints(
         self,
         numbers: dict[tuple[int, int, str], int],
-        apart: Sequence[tuple[int, int]],
-        refused: Sequence[tuple[int, int]],
+        cannot_links: Sequence[tuple[int, int]],
+        kept_apart: Sequence[tuple[int, int]],
     ) -> Constraints:
-        pairs = pairs_apart(((track, number) for (track, *_), number in numbers.items()), apart)
+        pairs = cannot_link_pairs(((track, number) for (track, *_), number in numbers.items()), cannot_links)
         of_face = {face.id: int(track) for face, track in zip(self.faces, self.track_of, strict=True)}
-        pairs += [(of_face[one], of_face[other]) for one, other in refused if one in of_face and other in of_face]
+        pairs += [(of_face[one], of_face[other]) for one, other in kept_apart if one in of_face and other in of_face]
         names = sorted({name for name in self.anchor if name is not None})
         together = np.array([UNKNOWN if name is None else names.index(name) for name in self.anchor], np.int64)
         named = np.array([is_named(name) for name in self.anchor], bool)

@@ -92,12 +92,14 @@ def parts(faces: Sequence[Sighting], limit: float) -> list[tuple[int, int]]:
     return [(track, part[place]) for place, track in enumerate(tracks)]
 
 
-def pairs_apart(parts_of: Iterable[tuple[int, int]], apart: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Pairs of parts that are two people, since their tracks are (``apart``).
+def cannot_link_pairs(
+    parts_of: Iterable[tuple[int, int]], cannot_links: Iterable[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Pairs of parts that are two people, since their tracks are (``cannot_links``).
 
     ``parts_of``: a track and the number of a part of it each, as often as you like.
     """
     numbers: dict[int, list[int]] = defaultdict(list)
     for track, part in dict.fromkeys(parts_of):
         numbers[track].append(part)
-    return [pair for one, other in apart for pair in product(numbers.get(one, ()), numbers.get(other, ()))]
+    return [pair for one, other in cannot_links for pair in product(numbers.get(one, ()), numbers.get(other, ()))]

@@ -24,7 +24,7 @@ from face_classifier.core.disk.rooted import PRIVATE, Modes, Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import PICTURE_SUFFIXES, Box, Detection, Encoding, Image, check_encoding
-from face_classifier.identity.profiles import SPACES
+from face_classifier.identity.profiles import PROFILES
 from face_classifier.sources.base import unreadable
 from face_classifier.sources.discover import Found, look_through
 from face_classifier.sources.picture import check_bytes, decode
@@ -507,7 +507,7 @@ def _face_fault(space: str, box: Sequence[int], encoding: bytes, tile: bytes) ->
         length = float(np.linalg.norm(_encoding(encoding)))
     except (ValueError, TypeError) as error:
         return f"a face of it is damaged: {error}"
-    if space in SPACES and (reason := SPACES[space].fault(length)):
+    if space in PROFILES and (reason := PROFILES[space].fault(length)):
         return reason
     if not tile or cv2.imdecode(np.frombuffer(tile, np.uint8), cv2.IMREAD_COLOR) is None:
         return "a face of it has a picture that cannot be read"

@@ -31,7 +31,7 @@ class Plan:
     frame: Frame
     faces: list[Followed]  # from left to right
     encode: list[int]  # numbers of those to be encoded; then they are placed and kept
-    reject: list[int]  # numbers of those too poor to be kept
+    discard: list[int]  # numbers of those too poor to be kept
     met: bool  # some of them are in the store already
 
 
@@ -75,7 +75,7 @@ class Classifier:
         self._tracks: dict[int, Track] = {}  # the store's track, as far as its encodings agree
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
         self._met: dict[int, Track] = {}  # by the store's number: tracks of an earlier run
-        self._apart: set[tuple[int, int]] = set()  # tracks of this source that shared a frame
+        self._cannot_links: set[tuple[int, int]] = set()  # tracks of this source that shared a frame
         self._unsaved: set[tuple[int, int]] = set()  # those that the store does not know yet
         self._patience = patience
         self._next_track = 0
@@ -92,13 +92,13 @@ class Classifier:
         self.people = self._empty()
         for sighting in faces.values():
             self.people.add(sighting)
-        for track, other in self._store.refused_tracks():
+        for track, other in self._store.kept_apart_tracks():
             if other in faces and (person := faces[other].person):
-                self.people.refuse(track, person)
-        for name, encoding in self._store.disowned():
-            self.people.disown(name, encoding)
-        for one, other in self._apart:
-            self.people.apart(one, other)
+                self.people.keep_apart(track, person)
+        for name, encoding in self._store.excluded():
+            self.people.exclude(name, encoding)
+        for one, other in self._cannot_links:
+            self.people.cannot_link(one, other)
         self._known = {
             track: faces.get(old.id, old) for track, old in self._known.items() if old.id in faces or not old.kept
         }
@@ -115,7 +115,7 @@ class Classifier:
         self._next_track = max(self._next_track, self._store.first_track())
         self._tracks.clear()
         self._met.clear()
-        self._apart.clear()
+        self._cannot_links.clear()
         self._known.clear()
 
     def plan(self, frame: Frame, detections: Sequence[Detection]) -> Plan:
@@ -149,14 +149,14 @@ class Classifier:
         for number, face in zip(plan.encode, encoded, strict=True):
             self._join_track(plan.faces[number], face.encoding)
         decided = {*plan.encode, *(number for number, sighting in same.items() if sighting)}
-        self._set_apart([face for number, face in enumerate(plan.faces) if face.sure or number in decided])
+        self._add_cannot_links([face for number, face in enumerate(plan.faces) if face.sure or number in decided])
         for number, face in zip(plan.encode, encoded, strict=True):
             kept = self._keep_or_hold(plan, face, number)
             if kept:
                 self._known[plan.faces[number].track] = kept[0]
             changed += kept
-        for number in plan.reject:
-            self._store.reject(plan.frame, plan.faces[number].detection)
+        for number in plan.discard:
+            self._store.discard(plan.frame, plan.faces[number].detection)
         self._refresh_known({sighting.id: sighting for sighting in changed})
         return [self._seen(face) for face in plan.faces], changed
 
@@ -188,20 +188,20 @@ class Classifier:
         self._next_track += 1
         return self._next_track - 1
 
-    def _set_apart(self, faces: Sequence[Followed]) -> None:
+    def _add_cannot_links(self, faces: Sequence[Followed]) -> None:
         """Two faces in one frame are two people."""
         numbers = sorted({self._tracks[face.track].number for face in faces if face.track in self._tracks})
-        new = [pair for pair in combinations(numbers, 2) if pair not in self._apart]
-        self._apart.update(new)
+        new = [pair for pair in combinations(numbers, 2) if pair not in self._cannot_links]
+        self._cannot_links.update(new)
         self._unsaved.update(new)
         for one, other in new:
-            self.people.apart(one, other)
+            self.people.cannot_link(one, other)
         with suppress(*([DiskError] if self._holding else [])):
-            self._save_apart()
+            self._save_cannot_links()
 
-    def _save_apart(self) -> None:
+    def _save_cannot_links(self) -> None:
         if self._unsaved:
-            self._store.set_apart(sorted(self._unsaved))
+            self._store.add_cannot_links(sorted(self._unsaved))
             self._unsaved.clear()
 
     def _seen(self, face: Followed) -> Seen:
@@ -228,7 +228,7 @@ class Classifier:
 
     def keep_held(self) -> None:
         """Keep the faces that are held in memory, the oldest first. Raises DiskError where the disk refuses one."""
-        self._save_apart()
+        self._save_cannot_links()
         self._held.flush()
 
     def late(self) -> list[Sighting]:

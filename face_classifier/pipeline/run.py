@@ -27,8 +27,8 @@ from face_classifier.gallery.snapshot import (
     carry_out,
     check_place,
     empty_gallery,
+    kept_apart_pairs,
     photo_reader_of,
-    refused_pairs,
     rule_of,
     tell_problems,
     with_threshold,
@@ -92,7 +92,7 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
         )
         if settings.threshold == "auto":
             faces = store.look(photo_reader_of(lambda: engine))
-            settings = with_threshold(settings, faces, store.apart(), observer)
+            settings = with_threshold(settings, faces, store.cannot_links(), observer)
         run = _Run(settings, engine, store, viewers, log, stopping, observer, patience)
         try:
             for path in observer.through(paths, "sources"):
@@ -300,8 +300,8 @@ class _Run:
         """
         sightings = self._classifier.look()
         if not (self._as_ever or self._settings.online_only):
-            refused = refused_pairs(self._settings, self._store, sightings)
-            rethought = rethink(sightings, self._store.apart(), refused, rule_of(self._settings))
+            kept_apart = kept_apart_pairs(self._settings, self._store, sightings)
+            rethought = rethink(sightings, self._store.cannot_links(), kept_apart, rule_of(self._settings))
             try:
                 for move in rethought.moves:
                     self._tell(carry_out([move], self._store))

@@ -42,7 +42,7 @@ _OTHER_PLACES = 0.4, 1.5  # correlation in grey: at a cut it is less than the fi
 _SAME_PLACES = 0.9  # ... and than this: a picture that is 1.5 times as bright, with what is burnt out, keeps .92
 
 
-class StillScene:
+class MotionGate:
     """Tells whether anything moved since the last frame that was searched."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Searches:
 
     def __init__(self, *, still: bool) -> None:
         """``still``: search frames, too, in which nothing has moved."""
-        self._scene = None if still else StillScene()
+        self._scene = None if still else MotionGate()
         self._keen_at = self._thorough_at = -math.inf  # seconds, of the latest
         # Since the latest thorough one:
         self._moved = self._cut = False

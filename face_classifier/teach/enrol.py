@@ -75,7 +75,7 @@ NO_FACE, CROWD, TINY, BLURRED, DARK, BRIGHT, CUT_OFF, AWAY, UNSURE, OTHER, UNLIK
 }
 
 
-class Refused(NamedTuple):
+class Declined(NamedTuple):
     """Pictures that were of no use."""
 
     source: str  # path as given, or a camera's name
@@ -93,7 +93,7 @@ class Enrolment:
     new: int  # how many of these were not in the folder before
     taken_from: dict[str, int]  # how many of these were in `unknowns` or in a `person_##` before, by folder
     stay: dict[str, int]  # good views that lie with somebody else whom the user named, and so stay there, by folder
-    refused: list[Refused]
+    declined: list[Declined]
     alike: int  # good views that were not needed
     frames: int  # that show the person
     rival: int  # frames that show the person with most frames of the others
@@ -140,7 +140,7 @@ class Enrolment:
                 }
                 for face in self.kept
             ],
-            "refused": [{**one._asdict(), "hint": HINTS[one.reason]} for one in self.refused],
+            "refused": [{**one._asdict(), "hint": HINTS[one.reason]} for one in self.declined],
             "alike": self.alike,
             "looks_like": self.looks_like and {"person": self.looks_like.name, "distance": self.looks_like.distance},
             "warnings": list(self.warnings()),
@@ -256,12 +256,12 @@ class _Session:
         self._stopping, self._enough, self._observer, self._window = stopping, enough, observer, window
         self._photos: set[str] = set()
         self._pool: list[View] = []
-        self._refused: Counter[tuple[str, str]] = Counter()  # by source and reason
+        self._declined: Counter[tuple[str, str]] = Counter()  # by source and reason
 
     @property
     def has_seen(self) -> bool:
         """Whether any picture was looked at."""
-        return bool(self._pool or self._refused)
+        return bool(self._pool or self._declined)
 
     def watch(self, path: str) -> None:
         """Gather the views of a source. Raises UserError if it fails."""
@@ -297,7 +297,7 @@ class _Session:
         detections = self._engine.search(frame.image, how)
         number, reason = judge(frame.image, detections)
         if reason:
-            self._refuse(frame.source, reason)
+            self._decline(frame.source, reason)
             return [], HINTS[reason]
         detection = detections[number]
         (face,) = self._engine.encode(frame.image, [detection])
@@ -309,8 +309,8 @@ class _Session:
         words = f"{len(best)} of {self._views}: {_where_to_turn([view.turn for view in best])}"
         return [Seen(face.box, self._name)], words
 
-    def _refuse(self, source: str, reason: str, count: int = 1) -> None:
-        self._refused[source, reason] += count
+    def _decline(self, source: str, reason: str, count: int = 1) -> None:
+        self._declined[source, reason] += count
         if source in self._photos:
             self._observer.problem(f"{source} is refused ({reason}); {HINTS[reason]}")
 
@@ -333,7 +333,7 @@ class _Session:
         mine = majority(self._pool, self._gathered)
         others_views = [view for view in self._pool if view not in mine]
         for view in others_views:
-            self._refuse(view.frame.source, UNLIKE if view.frame.source in self._photos else OTHER, view.frames)
+            self._decline(view.frame.source, UNLIKE if view.frame.source in self._photos else OTHER, view.frames)
         # Views that are another's take their places, so that nothing like them is kept a second time.
         chosen = [view for view in choose(mine, self._views, self._threshold) if not self._stays(view)]
         stay = Counter(view.known.person for view in mine if view.known and view.known.person and self._stays(view))
@@ -356,9 +356,9 @@ class _Session:
                     view.known.person or UNKNOWNS for view in chosen if view.known if view.known.person != self._name
                 )
             ),
-            refused=[
-                Refused(source, reason, frames, source in self._photos)
-                for (source, reason), frames in self._refused.items()
+            declined=[
+                Declined(source, reason, frames, source in self._photos)
+                for (source, reason), frames in self._declined.items()
             ],
             stay=dict(stay),
             alike=sum(view.frames for view in mine if not self._stays(view)) - len(chosen),
@@ -375,7 +375,7 @@ class _Session:
         known = self._store.same(view.frame, [view.face.box])
         view.known = known.get(0)
         if known and view.known is None:
-            self._refuse(view.frame.source, REMOVED, view.frames)
+            self._decline(view.frame.source, REMOVED, view.frames)
             return False
         view.settled = view.known is not None and (view.known.person == self._name or self._stays(view))
         return True
@@ -408,12 +408,12 @@ class _Session:
     def _advice(self) -> str:
         """What was most often wrong, and what to do."""
         counts: Counter[str] = Counter()
-        for (_, reason), count in self._refused.items():
+        for (_, reason), count in self._declined.items():
             counts[reason] += count
         if not counts:
             return HINTS[NO_FACE]
         ((reason, count),) = counts.most_common(1)
-        what = "pictures" if all(source in self._photos for source, _ in self._refused) else "frames"
+        what = "pictures" if all(source in self._photos for source, _ in self._declined) else "frames"
         return f"most often ({count} of {counts.total()} {what}) it was {reason}: {HINTS[reason]}"
 
 
@@ -554,7 +554,7 @@ def rows(enrolment: Enrolment) -> list[list[str]]:
 
 def lines(enrolment: Enrolment) -> Iterator[str]:
     """What became of the pictures, in words; not the refused photos, of which each was told."""
-    for source, reason, frames, photo in enrolment.refused:
+    for source, reason, frames, photo in enrolment.declined:
         if not photo:
             yield f"{source}: {frames} refused, {reason}; {HINTS[reason]}"
     if enrolment.alike:

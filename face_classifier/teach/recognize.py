@@ -19,7 +19,7 @@ from face_classifier.core.types import ENCODING_SIZE, Box, Emotion, Encoding, Fa
 from face_classifier.curate.explain import Near, to_averages
 from face_classifier.display.overlay import UNKNOWN_NAME
 from face_classifier.display.window import emotion_record
-from face_classifier.gallery.snapshot import Gallery, people_of, threshold_of, whole_gallery
+from face_classifier.gallery.snapshot import Gallery, people_of, take_snapshot, threshold_of
 from face_classifier.identity.cluster import templates
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.tracks import TrackNumbers
@@ -102,7 +102,7 @@ def recognize(settings: Settings, sources: Sequence[str], stopping: threading.Ev
     Changes nothing, and works while another process runs. A source that fails, or shows no face, is told to
     ``observer`` and the others go on. Raises UserError if there is no result folder.
     """
-    whole = whole_gallery(settings, observer)
+    whole = take_snapshot(settings, observer)
     chosen = whole.settings
     engine = make_engine("fast", chosen.detector, 1.0, observer.problem, chosen.encoder, emotion=chosen.emotion_reader)
     people = people_of(whole)
@@ -176,7 +176,7 @@ def decide(source: str, tracks: Tracks, whole: Gallery) -> list[Answer]:
         person, support = _vote(views, people, first + number)
         if person:
             for other in beside:
-                people.refuse(first + other, person)
+                people.keep_apart(first + other, person)
         group = _group_of(person, views, beside, groups, threshold_of(whole.settings))
         group.add(number, views, support)
     answers = [_answer(source, group, whole, people) for group in groups]

@@ -212,7 +212,7 @@ class Database:
 def work(store: Store, frame: Callable[..., Frame], faces: dict[str, Face], read_photo: Any) -> None:
     """Everything that a run does to a store."""
     store.first_start("clip", frame(OBAMA).time)
-    store.set_apart([(1, 2)])
+    store.add_cannot_links([(1, 2)])
     one = store.keep(frame(OBAMA, 0), faces[OBAMA], Match(), 0, 1).sightings[0]
     two = store.keep(frame(BIDEN, 0), faces[BIDEN], Match(), 1, 2).sightings[0]
     store.keep(frame(OBAMA, 1), faces[OBAMA], Match(None, 0.1, (one.id,)), 0, 1)

@@ -32,8 +32,8 @@ def shots(faces: dict[str, Face]):
     return make
 
 
-def audited(faces: Sequence[Sighting], pictures: dict[int, Image] | None = None, apart=()) -> Audit:
-    return audit(faces, (pictures or {}).get, apart, DLIB)
+def audited(faces: Sequence[Sighting], pictures: dict[int, Image] | None = None, cannot_links=()) -> Audit:
+    return audit(faces, (pictures or {}).get, cannot_links, DLIB)
 
 
 def test_a_strangers_face_is_an_outlier_and_the_others_are_not(shots):
@@ -94,7 +94,7 @@ def test_two_people_in_one_folder_may_be_two(shots):
 def test_a_person_with_two_tracks_in_one_frame_is_two_for_certain(shots):
     faces = [*shots(2, "obama.jpg", "A", track=1), *shots(1, "obama.jpg", "A", 3, track=2)]
     assert audited(faces).splits == []
-    (split,) = audited(faces, apart=[(1, 2)]).splits
+    (split,) = audited(faces, cannot_links=[(1, 2)]).splits
     assert split.certain
 
 

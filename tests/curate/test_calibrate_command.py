@@ -83,8 +83,8 @@ def test_a_gallery_that_is_too_small_is_told_in_one_sentence(gallery, command):
 
 
 def test_auto_takes_the_balanced_threshold_of_the_gallery(sorted_people: Path, command):
-    whole = galleries.whole_gallery(_chosen(sorted_people, "auto"), screen.Screen())
-    calibration = galleries.calibrated(whole.faces, whole.apart, galleries.spread_of(whole.settings))
+    whole = galleries.take_snapshot(_chosen(sorted_people, "auto"), screen.Screen())
+    calibration = galleries.calibrated(whole.faces, whole.cannot_links, galleries.spread_of(whole.settings))
     assert calibration
     assert whole.settings.threshold == calibration.balanced().value
     ended = command("replay", "--result", sorted_people, "--threshold", "auto")
@@ -99,7 +99,7 @@ def test_a_run_takes_the_threshold_of_its_gallery(sorted_people: Path, portraits
     cv2.imwrite(str(tmp_path / "new.png"), portraits["obama.jpg"])
     folder = tmp_path / "result"
     shutil.copytree(sorted_people, folder)
-    expected = galleries.whole_gallery(_chosen(sorted_people, "auto"), screen.Screen()).settings.threshold
+    expected = galleries.take_snapshot(_chosen(sorted_people, "auto"), screen.Screen()).settings.threshold
     asked.clear()
     ended = command(tmp_path / "new.png", "--result", folder, "--threshold", "auto", "--online-only")
     assert (ended.code, ended.err) == (0, "")

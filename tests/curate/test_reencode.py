@@ -310,5 +310,5 @@ def test_the_original_engine_has_no_sface():
 def test_every_encoder_that_can_be_chosen_has_its_limits():
     for encoder in ("dlib", "sface"):
         space = spaces.BY_ENCODER[encoder]
-        assert spaces.SPACES[space.name] is space
+        assert spaces.PROFILES[space.name] is space
         assert 0 < space.rule.track == space.threshold < space.anew < 2

@@ -24,7 +24,7 @@ from face_classifier.gallery import snapshot as galleries
 from face_classifier.gallery import store
 from face_classifier.gallery import table as rows
 from face_classifier.gallery.store import Store
-from face_classifier.gallery.table import ASIDE
+from face_classifier.gallery.table import EXCLUDED
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
 from face_classifier.pipeline.classify import Classifier
@@ -82,7 +82,7 @@ def test_a_rejected_face_is_kept_aside_and_counts_nowhere(
     picture = first_of(named, "Barack")
     content = content_hash(picture)
     ended = reject(named, picture)
-    aside = named.folder / ASIDE / "Barack" / picture.name
+    aside = named.folder / EXCLUDED / "Barack" / picture.name
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"{picture.stem} is not Barack; {aside}\n"
     assert content_hash(aside) == content
@@ -101,7 +101,7 @@ def test_a_rejected_face_is_kept_aside_and_counts_nowhere(
 def test_a_face_is_rejected_by_name_and_told_as_json(named: Gallery, command: Command) -> None:
     picture = named.picture("unknowns")
     ended = command("reject", picture.stem, picture, "--json", "--result", named.folder)
-    aside = named.folder / ASIDE / "unknowns" / picture.name
+    aside = named.folder / EXCLUDED / "unknowns" / picture.name
     assert json.loads(ended.out) == [{"face": picture.stem, "person": None, "picture": str(aside)}]
     assert aside.exists()
     assert len(named.labels()) == 2
@@ -150,7 +150,7 @@ def test_it_goes_to_the_next_person(named: Gallery, reject: Callable[..., Ended]
     reject(named, first_of(named, "Barack"))
     with Store(named.folder, writing=True) as opened:
         sightings = opened.look(named.read_photo)
-        whole = galleries.Gallery(settings.load({}), sightings, [], [], [], [], opened.disowned())
+        whole = galleries.Gallery(settings.load({}), sightings, [], [], [], [], opened.excluded())
         database = whole.nobody()
     for sighting in sightings:
         database.add(sighting)
@@ -170,10 +170,10 @@ def test_it_follows_the_person(named: Gallery, reject: Callable[..., Ended], dar
         (named.folder / "Barack").rename(named.folder / name)
     with Store(named.folder, writing=False) as opened:
         opened.look(named.read_photo)
-        assert [person for person, _ in opened.disowned()] == [name]
+        assert [person for person, _ in opened.excluded()] == [name]
     assert seen(named, darker).person is None
-    assert [path.name for path in (named.folder / ASIDE).iterdir()] == [name]
-    assert (named.folder / ASIDE / name / picture.name).exists()
+    assert [path.name for path in (named.folder / EXCLUDED).iterdir()] == [name]
+    assert (named.folder / EXCLUDED / name / picture.name).exists()
     named.look()
     assert named.problems == []
 
@@ -189,8 +189,8 @@ def test_it_follows_a_person_whom_the_program_joins_with_another(named: Gallery,
         (joe,) = opened.move([joe], None, found=True)
         opened.move([barack], joe.person)
         opened.look(named.read_photo)
-        assert [person for person, _ in opened.disowned()] == [joe.person]
-    assert [path.name for path in (named.folder / ASIDE).iterdir()] == [joe.person]
+        assert [person for person, _ in opened.excluded()] == [joe.person]
+    assert [path.name for path in (named.folder / EXCLUDED).iterdir()] == [joe.person]
 
 
 def test_second_thoughts_do_not_take_in_what_is_like_it(
@@ -214,7 +214,7 @@ def test_a_run_does_not_take_it_in_at_its_end(
         reject(named, first_of(named, "Barack"))
         ended = command(tmp_path / "photo.png", "--result", named.folder, *online_only)
         assert ended.out.startswith("1 persons, 1 known faces, 2 unknown faces\n")
-        (back,) = (named.folder / ASIDE / "Barack").iterdir()
+        (back,) = (named.folder / EXCLUDED / "Barack").iterdir()
         named.move(back, "Barack")
         named.look()
 
@@ -233,33 +233,33 @@ def test_explain_and_replay_know_of_it(
 def test_moved_back_it_counts_as_the_users_word(named: Gallery, reject: Callable[..., Ended], darker: Frame) -> None:
     picture = first_of(named, "Barack")
     reject(named, picture)
-    named.move(named.folder / ASIDE / "Barack" / picture.name, "Barack")
+    named.move(named.folder / EXCLUDED / "Barack" / picture.name, "Barack")
     (back,) = (face for face in named.look() if face.face == picture.stem)
     assert (back.person, back.corrected) == ("Barack", True)
     assert seen(named, darker).person == "Barack"
     with Store(named.folder, writing=True) as opened:
         opened.look(named.read_photo)
-        assert (opened.disowned(), opened.refused()) == ([], [])
+        assert (opened.excluded(), opened.kept_apart()) == ([], [])
     assert named.problems == []
 
 
 def test_moved_to_another_person_it_still_is_not_the_one(named: Gallery, reject: Callable[..., Ended]) -> None:
     picture = first_of(named, "Barack")
     reject(named, picture)
-    named.move(named.folder / ASIDE / "Barack" / picture.name, "His brother")
+    named.move(named.folder / EXCLUDED / "Barack" / picture.name, "His brother")
     found = named.look()
     (back,) = (face for face in found if face.face == picture.stem)
     (barack,) = (face for face in found if face.person == "Barack")
     assert (back.person, back.corrected) == ("His brother", True)
     with Store(named.folder, writing=True) as opened:
         opened.look(named.read_photo)
-        assert opened.refused() == [(back.id, barack.id)]
+        assert opened.kept_apart() == [(back.id, barack.id)]
 
 
 def test_moved_to_the_unknown_it_is_pinned(named: Gallery, reject: Callable[..., Ended]) -> None:
     picture = first_of(named, "Barack")
     reject(named, picture)
-    named.move(named.folder / ASIDE / "Barack" / picture.name, "unknowns")
+    named.move(named.folder / EXCLUDED / "Barack" / picture.name, "unknowns")
     (back,) = (face for face in named.look() if face.face == picture.stem)
     assert (back.person, back.pinned) == (None, True)
 
@@ -267,7 +267,7 @@ def test_moved_to_the_unknown_it_is_pinned(named: Gallery, reject: Callable[...,
 def test_copied_back_it_is_told_and_not_counted(named: Gallery, reject: Callable[..., Ended]) -> None:
     picture = first_of(named, "Barack")
     reject(named, picture)
-    named.copy(named.folder / ASIDE / "Barack" / picture.name, "Barack")
+    named.copy(named.folder / EXCLUDED / "Barack" / picture.name, "Barack")
     assert picture.stem not in {face.face for face in named.look()}
     assert len(named.problems) == 1
     assert "is a copy of .rejected/Barack/" in named.problems[0]
@@ -278,7 +278,7 @@ def test_deleted_out_of_there_the_face_stays_gone_and_likeness_is_forgotten(
 ) -> None:
     picture = first_of(named, "Barack")
     reject(named, picture)
-    shutil.rmtree(named.folder / ASIDE)
+    shutil.rmtree(named.folder / EXCLUDED)
     named.see(OBAMA_AGAIN, OBAMA, BIDEN)
     assert picture.stem not in named.labels()
     assert seen(named, darker).person == "Barack"
@@ -290,8 +290,8 @@ def test_deleted_out_of_there_the_face_stays_gone_and_likeness_is_forgotten(
 
 
 def test_a_picture_put_there_with_the_file_manager_is_rejected(named: Gallery, darker: Frame) -> None:
-    (named.folder / ASIDE).mkdir()
-    named.move(first_of(named, "Barack"), f"{ASIDE}/Barack")
+    (named.folder / EXCLUDED).mkdir()
+    named.move(first_of(named, "Barack"), f"{EXCLUDED}/Barack")
     assert len(named.look()) == 2
     assert seen(named, darker).person is None
 
@@ -303,7 +303,7 @@ def test_without_the_table_the_folder_still_tells(named: Gallery, reject: Callab
     before = everything(named.folder)
     with Store(named.folder, writing=False) as opened:
         opened.look(named.read_photo)
-        assert [person for person, _ in opened.disowned()] == ["Barack"]
+        assert [person for person, _ in opened.excluded()] == ["Barack"]
     named.see(OBAMA_AGAIN, OBAMA, BIDEN)
     assert set(everything(named.folder)) - {"faces.sqlite"} == set(before)
     assert seen(named, darker).person is None
@@ -317,7 +317,7 @@ def test_it_goes_over_to_another_encoder_and_back(
     def told() -> tuple[set[str], float]:
         with Store(named.folder, writing=False) as opened:
             opened.look(pytest.fail)  # type: ignore[arg-type]
-            ((person, encoding),) = opened.disowned()
+            ((person, encoding),) = opened.excluded()
             assert person == "Barack"
             return opened.spaces(), float(np.linalg.norm(encoding))
 
@@ -366,7 +366,7 @@ def test_of_a_deleted_face_no_encoding_is_left(named: Gallery, reject: Callable[
     for encoder in ("sface", "dlib"):
         command("reencode", "--encoder", encoder, "--result", named.folder)
     named.picture("unknowns").unlink()
-    shutil.rmtree(named.folder / ASIDE)
+    shutil.rmtree(named.folder / EXCLUDED)
     named.look()
     database = sqlite3.connect(named.folder / "faces.sqlite")
     faces = "SELECT id FROM faces WHERE encoding IS NOT NULL UNION SELECT face FROM encodings"
@@ -386,7 +386,7 @@ def barack(faces: dict[str, Face]) -> Callable[..., PersonDB]:
         for number, name in enumerate(names, 1):
             encoding = faces[name].encoding
             database.add(Sighting(number, name, "Barack", None, encoding=encoding, track=track))
-        database.disown("Barack", faces[rejected].encoding)
+        database.exclude("Barack", faces[rejected].encoding)
         return database
 
     return make
@@ -407,11 +407,11 @@ def test_a_rejected_picture_beyond_the_threshold_says_nothing(
 ) -> None:
     probe = faces[OBAMA_OLD].encoding
     distance = float(np.linalg.norm(probe - faces[BIDEN].encoding))
-    for threshold, disowned in ((distance - 0.01, False), (distance + 0.01, True)):
+    for threshold, excluded in ((distance - 0.01, False), (distance + 0.01, True)):
         database = PersonDB(threshold)
         database.add(Sighting(1, "far", "Barack", None, encoding=probe + 0.2))
-        database.disown("Barack", faces[BIDEN].encoding)
-        assert database.disowns("Barack", probe) is disowned
+        database.exclude("Barack", faces[BIDEN].encoding)
+        assert database.excludes("Barack", probe) is excluded
 
 
 def test_a_face_that_is_like_it_is_no_part_of_the_persons_track(
@@ -427,8 +427,8 @@ def test_what_lies_with_the_person_stays(barack: Callable[..., PersonDB], faces:
     other = Sighting(2, "other", "Barack", None, encoding=faces[OBAMA].encoding)
     unknown = replace(like_it, id=3, person=None)
     database = barack(OBAMA, OBAMA_OLD, rejected=OBAMA_AGAIN)
-    assert database.disowned_pairs([like_it, other]) == []
-    assert database.disowned_pairs([other, unknown]) == [(3, 2)]
+    assert database.excluded_pairs([like_it, other]) == []
+    assert database.excluded_pairs([other, unknown]) == [(3, 2)]
     assert rethink([other, unknown], [], [(3, 2)]).moves == []
 
 
@@ -450,16 +450,16 @@ def test_reject_killed_at_any_line_neither_loses_the_picture_nor_counts_it(named
     picture = first_of(named, "Barack")
     content = content_hash(picture)
     chosen = settings.load({"result": str(named.folder)})
-    folders = killed(lambda: galleries.reject_faces(chosen, Silent(), [str(picture)]))
+    folders = killed(lambda: galleries.exclude_faces(chosen, Silent(), [str(picture)]))
     done = 0
     for left in folders:
         rejected = picture.stem not in {face.face for face in left.look()}
         kept = [path.parent for path in left.folder.rglob("*.png") if content_hash(path) == content]
-        assert kept == [left.folder / (f"{ASIDE}/Barack" if rejected else "Barack")]
+        assert kept == [left.folder / (f"{EXCLUDED}/Barack" if rejected else "Barack")]
         assert left.problems == [], left.folder
         with Store(left.folder, writing=False) as opened:
             assert len(opened.look(left.read_photo)) == (2 if rejected else 3), left.folder
-            assert len(opened.disowned()) == rejected, left.folder
+            assert len(opened.excluded()) == rejected, left.folder
         done += rejected
     assert 4 < done < len(folders)
 
@@ -476,11 +476,11 @@ def test_a_look_killed_while_it_follows_a_renamed_person_goes_on_the_next_time(
     for left in folders:
         assert {face.person for face in left.look()} == {"Barry", None}
         assert left.problems == [], left.folder
-        assert [path.name for path in (left.folder / ASIDE).iterdir()] == ["Barry"]
-        assert len(list((left.folder / ASIDE / "Barry").iterdir())) == 2
+        assert [path.name for path in (left.folder / EXCLUDED).iterdir()] == ["Barry"]
+        assert len(list((left.folder / EXCLUDED / "Barry").iterdir())) == 2
         with Store(left.folder, writing=True) as opened:
             opened.look(left.read_photo)
-            assert [person for person, _ in opened.disowned()] == ["Barry", "Barry"]
+            assert [person for person, _ in opened.excluded()] == ["Barry", "Barry"]
 
 
 class Silent:

@@ -26,8 +26,8 @@ def sighting(faces: dict[str, Face]):
     return make
 
 
-def replayed(*faces: Sighting, threshold: float = 0.46, rule=None, founding: int = 2, apart=()) -> Replayed:
-    return replay(faces, apart, (), PersonDB(threshold, spread=0.5, founding=founding), rule)
+def replayed(*faces: Sighting, threshold: float = 0.46, rule=None, founding: int = 2, cannot_links=()) -> Replayed:
+    return replay(faces, cannot_links, (), PersonDB(threshold, spread=0.5, founding=founding), rule)
 
 
 def test_the_same_settings_change_nothing(gallery, command):
@@ -106,7 +106,7 @@ def test_a_track_is_decided_as_one(sighting):
 def test_tracks_that_shared_a_frame_stay_apart(sighting):
     faces = [sighting(number, "obama.jpg", "person_01", track=number // 4) for number in range(1, 8)]
     assert replayed(*faces, founding=3, rule=DLIB).people_then == 1
-    assert replayed(*faces, founding=3, rule=DLIB, apart=[(0, 1)]).people_then == 2
+    assert replayed(*faces, founding=3, rule=DLIB, cannot_links=[(0, 1)]).people_then == 2
 
 
 def test_second_thoughts_have_the_last_word(sighting):

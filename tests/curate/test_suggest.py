@@ -165,7 +165,7 @@ def test_an_answer_can_be_changed(command: Command, two_named: Path):
     assert set(people(two_named)) == {"Barack", "Joe"}
     with Store(two_named, writing=False) as store:
         store.look(pytest.fail)
-        assert store.refused() == []
+        assert store.kept_apart() == []
 
 
 @pytest.mark.parametrize(
@@ -235,15 +235,15 @@ def parted(gallery: Gallery) -> Gallery:
     return gallery
 
 
-def refused(gallery: Gallery) -> set[tuple[str, str]]:
+def kept_apart(gallery: Gallery) -> set[tuple[str, str]]:
     """Pairs of people of whom the user said that they are two, as a reader sees them now."""
     with Store(gallery.folder, writing=False) as store:
         person = {face.id: face.person or "" for face in store.look(gallery.read_photo)}
-        return {(person[one], person[other]) for one, other in store.refused()}
+        return {(person[one], person[other]) for one, other in store.kept_apart()}
 
 
 def test_a_face_taken_out_of_a_person_is_not_that_person(command: Command, parted: Gallery):
-    assert refused(parted) == {("Double", "person_01")}
+    assert kept_apart(parted) == {("Double", "person_01")}
     assert command("rethink", "--result", parted.folder).out == "0 faces moved\n"
     assert command("suggest", "--result", parted.folder).out.startswith("no two people")
 
@@ -251,21 +251,21 @@ def test_a_face_taken_out_of_a_person_is_not_that_person(command: Command, parte
 def test_a_reader_knows_of_a_correction_that_no_run_has_seen_yet(gallery: Gallery):
     gallery.see(OBAMA, OBAMA_AGAIN, HALF)
     gallery.move(sorted((gallery.folder / "person_01").iterdir())[1], "Double")
-    assert refused(gallery) == {("Double", "person_01")}
+    assert kept_apart(gallery) == {("Double", "person_01")}
 
 
 def test_a_correction_follows_renames(command: Command, parted: Gallery):
     (parted.folder / "person_01").rename(parted.folder / "Barack")
     parted.look()
     (parted.folder / "Double").rename(parted.folder / "Keegan")
-    assert refused(parted) == {("Keegan", "Barack")}
+    assert kept_apart(parted) == {("Keegan", "Barack")}
     assert command("suggest", "--result", parted.folder).out.startswith("no two people")
 
 
 def test_a_face_put_back_is_that_person_again_by_the_users_word(parted: Gallery):
     back = parted.move(parted.picture("Double"), "person_01")
     assert [face.face for face in parted.look() if face.corrected] == [back.stem]
-    assert refused(parted) == set()
+    assert kept_apart(parted) == set()
     assert [face.face for face in parted.look() if face.corrected] == [back.stem]
 
 
@@ -273,7 +273,7 @@ def test_merging_folders_says_that_they_are_the_same(command: Command, parted: G
     for path in sorted((parted.folder / "person_01").iterdir()):
         parted.move(path, "Double")
     parted.look()
-    assert refused(parted) == set()
+    assert kept_apart(parted) == set()
     assert command("rethink", "--result", parted.folder).out == "0 faces moved\n"
     assert len(list((parted.folder / "Double").iterdir())) == 4
 
@@ -286,14 +286,14 @@ def test_who_is_not_a_person_is_not_whom_that_person_is_merged_into(parted: Gall
     for path in sorted((parted.folder / "person_02").iterdir()):
         parted.move(path, "Barack")
     parted.look()
-    assert refused(parted) == {("Double", "Barack")}
+    assert kept_apart(parted) == {("Double", "Barack")}
 
 
 def test_a_face_put_into_unknowns_is_pinned_and_says_nothing_else(command: Command, gallery: Gallery):
     gallery.see(OBAMA, OBAMA_AGAIN, HALF)
     gallery.move(sorted((gallery.folder / "person_01").iterdir())[1], "unknowns")
     gallery.look()
-    assert refused(gallery) == set()
+    assert kept_apart(gallery) == set()
     assert command("rethink", "--result", gallery.folder).out == "0 faces moved\n"
     assert len(list((gallery.folder / "unknowns").iterdir())) == 1
 
@@ -321,6 +321,6 @@ def test_the_track_of_a_corrected_face_is_known_not_to_be_that_person(
     first.rename(result / "Double" / first.name)
     with Store(result, writing=False) as store:
         (other,) = (face.id for face in store.look(pytest.fail) if face.face == second.stem)
-        ((track, face),) = store.refused_tracks()
+        ((track, face),) = store.kept_apart_tracks()
     assert track > 0
     assert face == other

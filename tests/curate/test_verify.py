@@ -22,7 +22,7 @@ from face_classifier.core.types import Frame, Image
 from face_classifier.gallery import snapshot as galleries
 from face_classifier.gallery.scan import Stock
 from face_classifier.gallery.store import Store
-from face_classifier.gallery.table import ASIDE
+from face_classifier.gallery.table import EXCLUDED
 from face_classifier.photos.albums.manifest import Manifest
 from face_classifier.vision.engine import Engine
 
@@ -59,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, halved: dict[str, Image], eng
     gallery.see("obama2.jpg", "obama.jpg", "obama3.jpg", "biden.jpg")
     (gallery.folder / "person_01").rename(gallery.folder / "Barack")
     with Store(gallery.folder, writing=True) as store:
-        store.disown(store.look(gallery.read_photo)[0].id)
+        store.exclude(store.look(gallery.read_photo)[0].id)
         store.write_views(store.look(gallery.read_photo))
     return gallery.folder
 
@@ -255,7 +255,7 @@ def rejected_without_row(gallery: Gallery) -> None:
 
 
 def rejected_without_picture(gallery: Gallery) -> None:
-    for path in (gallery.folder / ASIDE / "Barack").iterdir():
+    for path in (gallery.folder / EXCLUDED / "Barack").iterdir():
         path.unlink()
 
 
@@ -333,12 +333,12 @@ def test_what_the_user_said_of_a_row_that_is_no_use_goes_with_it(named: Gallery,
     with Store(named.folder, writing=True) as store:
         faces = store.look(named.read_photo)
         (joe,) = (face.id for face in faces if face.person is None)
-        store.refuse([face.id for face in faces if face.person], [joe])
+        store.keep_apart([face.id for face in faces if face.person], [joe])
     change(named, "UPDATE faces SET folder = CAST(x'ff' AS TEXT) WHERE id = ?", joe)
     assert verify(named)[0] == 0
     with Store(named.folder, writing=True) as store:
         store.look(named.read_photo)
-        assert (store.refused(), store.refused_tracks()) == ([], [])
+        assert (store.kept_apart(), store.kept_apart_tracks()) == ([], [])
 
 
 def test_a_wrong_index_is_made_anew_where_it_is(named: Gallery, verify: Verify) -> None:
@@ -537,4 +537,4 @@ def test_an_old_folder_without_a_table_gets_one(named: Gallery, verify: Verify) 
     assert len(named.labels()) == 3
     with Store(named.folder, writing=False) as store:
         store.look(named.read_photo)
-        assert [person for person, _ in store.disowned()] == ["Barack"]
+        assert [person for person, _ in store.excluded()] == ["Barack"]

@@ -40,10 +40,10 @@ def draw_plane(encodings: np.ndarray, *highlighted: int) -> Image:
 
 def test_the_faces_of_one_person_lie_together(encodings: np.ndarray):
     places = centres(draw_plane(encodings), len(encodings))
-    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
-    np.fill_diagonal(apart, np.inf)
+    cannot_links = np.linalg.norm(places[:, None] - places[None], axis=2)
+    np.fill_diagonal(cannot_links, np.inf)
     same = np.arange(len(encodings)) // EACH
-    assert (same[apart.argmin(axis=1)] == same).mean() > 0.9  # a grid is no place for perfection
+    assert (same[cannot_links.argmin(axis=1)] == same).mean() > 0.9  # a grid is no place for perfection
 
 
 def test_the_same_faces_give_the_same_map(encodings: np.ndarray):

@@ -1071,6 +1071,6 @@ def test_memory_does_not_grow_with_pictures(gallery: Gallery, frame: Callable[..
 def test_the_number_of_a_track_that_was_only_seen_beside_another_is_not_used_again(gallery: Gallery) -> None:
     with Store(gallery.folder, writing=True) as store:
         assert store.first_track() == 1
-        store.set_apart([(3, 7)])
+        store.add_cannot_links([(3, 7)])
         assert store.first_track() == 8
-        assert store.apart() == [(3, 7)]
+        assert store.cannot_links() == [(3, 7)]

@@ -227,7 +227,7 @@ class TestAnotherFolderInThePlaceOfTheOpenedOne:
             lambda: store.keep(frame(OBAMA, 99), faces[OBAMA], Match(), 0),
             lambda: store.move([1], None),
             lambda: store.join([1], "Joe"),
-            lambda: store.disown(1),
+            lambda: store.exclude(1),
             lambda: store.write_views([]),
         ):
             with pytest.raises(UserError, match="another one is in its place"):

@@ -9,7 +9,7 @@ import pytest
 from face_classifier.identity.calibrate import Calibration, calibrate
 from face_classifier.vision.engine import Engine
 
-NONE_APART = np.zeros((0, 2), np.int64)
+NO_CANNOT_LINKS = np.zeros((0, 2), np.int64)
 SPREAD = 0.5
 
 
@@ -22,7 +22,7 @@ def gallery(near: float, away: float, people: int = 12, faces: int = 8, seed: in
 
 
 def calibrated(encodings: np.ndarray, tracks: np.ndarray, people: np.ndarray) -> Calibration:
-    found = calibrate(encodings, tracks, people, NONE_APART, spread=SPREAD)
+    found = calibrate(encodings, tracks, people, NO_CANNOT_LINKS, spread=SPREAD)
     assert found is not None
     return found
 
@@ -92,7 +92,7 @@ def test_faces_in_one_frame_are_two_people_even_if_nobody_knows_them() -> None:
     encodings, _, people = gallery(0.3, 0.9, people=2, faces=20)
     tracks = people  # one long track a person
     unknown = np.full(len(people), -1)
-    assert calibrate(encodings, tracks, unknown, NONE_APART, spread=SPREAD) is None
+    assert calibrate(encodings, tracks, unknown, NO_CANNOT_LINKS, spread=SPREAD) is None
     found = calibrate(encodings, tracks, unknown, np.array([[0, 1]]), spread=SPREAD)
     assert found is not None
     assert len(found.different) == 20 + 20
@@ -101,7 +101,7 @@ def test_faces_in_one_frame_are_two_people_even_if_nobody_knows_them() -> None:
 
 def test_small_people_are_nobodys_strangers() -> None:
     encodings, tracks, people = gallery(0.3, 0.9, people=12, faces=3)
-    assert calibrate(encodings, tracks, people, NONE_APART, spread=SPREAD) is None
+    assert calibrate(encodings, tracks, people, NO_CANNOT_LINKS, spread=SPREAD) is None
 
 
 def test_a_face_is_not_compared_with_its_own_track_where_others_are_known() -> None:
@@ -116,7 +116,7 @@ def test_a_face_is_not_compared_with_its_own_track_where_others_are_known() -> N
 @pytest.mark.parametrize("spread", [0.0, 0.5, 1.0])
 def test_distances_are_those_of_the_rule(spread: float) -> None:
     encodings, tracks, people = gallery(0.5, 0.9, people=6, faces=8)
-    found = calibrate(encodings, tracks, people, NONE_APART, spread=spread)
+    found = calibrate(encodings, tracks, people, NO_CANNOT_LINKS, spread=spread)
     assert found is not None
 
     def distance(face: np.ndarray, others: np.ndarray) -> float:
@@ -135,7 +135,7 @@ def test_distances_are_those_of_the_rule(spread: float) -> None:
 
 def test_a_large_gallery_is_looked_at_in_part_and_evenly() -> None:
     encodings, tracks, people = gallery(0.3, 0.9, people=10, faces=20)
-    found = calibrate(encodings, tracks, people, NONE_APART, spread=SPREAD, most=50)
+    found = calibrate(encodings, tracks, people, NO_CANNOT_LINKS, spread=SPREAD, most=50)
     assert found is not None
     assert len(found.same) == 10 * 5
     assert len(found.different) == 10 * 5 * 9
@@ -143,4 +143,4 @@ def test_a_large_gallery_is_looked_at_in_part_and_evenly() -> None:
 
 def test_an_empty_gallery_says_nothing() -> None:
     nobody = np.zeros(0, np.int64)
-    assert calibrate(np.zeros((0, 128)), nobody, nobody, NONE_APART, spread=SPREAD) is None
+    assert calibrate(np.zeros((0, 128)), nobody, nobody, NO_CANNOT_LINKS, spread=SPREAD) is None

@@ -101,17 +101,17 @@ def test_a_photograph_of_somebody_else_founds_nobody(faces: dict[str, Face]) -> 
 def test_without_crowding_it_is_average_linkage(seed: int) -> None:
     dice = np.random.default_rng(seed)
     points = dice.normal(0, 0.08, (60, 16)) + np.repeat(dice.normal(0, 0.1, (12, 16)), 5, axis=0)
-    apart = dice.integers(0, 60, (30, 2))
-    apart = apart[apart[:, 0] != apart[:, 1]]
-    labels = second_thoughts(photos(points), Constraints(apart), PLAIN)
-    naive = {group for group in joined_pair_by_pair(points, apart, PLAIN.limit) if len(group) > 1}
+    cannot_links = dice.integers(0, 60, (30, 2))
+    cannot_links = cannot_links[cannot_links[:, 0] != cannot_links[:, 1]]
+    labels = second_thoughts(photos(points), Constraints(cannot_links), PLAIN)
+    naive = {group for group in joined_pair_by_pair(points, cannot_links, PLAIN.limit) if len(group) > 1}
     assert 3 < len(naive) < 25
     assert partition(labels) == naive
 
 
-def joined_pair_by_pair(points: np.ndarray, apart: np.ndarray, limit: float) -> set[frozenset[int]]:
+def joined_pair_by_pair(points: np.ndarray, cannot_links: np.ndarray, limit: float) -> set[frozenset[int]]:
     squares = ((points[:, None] - points) ** 2).sum(axis=2)
-    squares[apart[:, 0], apart[:, 1]] = squares[apart[:, 1], apart[:, 0]] = np.inf
+    squares[cannot_links[:, 0], cannot_links[:, 1]] = squares[cannot_links[:, 1], cannot_links[:, 0]] = np.inf
     groups = [frozenset([number]) for number in range(len(points))]
     while len(groups) > 1:
         distance, one, other = min(
@@ -129,10 +129,10 @@ def joined_pair_by_pair(points: np.ndarray, apart: np.ndarray, limit: float) -> 
 def test_tracks_that_are_apart_never_become_one_person(rule: Rule) -> None:
     points = people(places(0.0, 0.3), faces=30)
     dice = np.random.default_rng(1)
-    apart = np.array([pair for pair in dice.integers(0, 60, (80, 2)) if pair[0] != pair[1]])
-    labels = second_thoughts(photos(points), Constraints(apart), rule)
+    cannot_links = np.array([pair for pair in dice.integers(0, 60, (80, 2)) if pair[0] != pair[1]])
+    labels = second_thoughts(photos(points), Constraints(cannot_links), rule)
     assert (labels != UNKNOWN).any()
-    assert all(labels[one] != labels[other] or labels[one] == UNKNOWN for one, other in apart)
+    assert all(labels[one] != labels[other] or labels[one] == UNKNOWN for one, other in cannot_links)
 
 
 def test_the_users_word_outweighs_a_shared_frame_and_any_distance() -> None:
@@ -210,7 +210,7 @@ def test_near_misses_are_told_nearest_first_and_never_for_those_apart() -> None:
     misses = near_misses(photos(points), labels)
     assert [(miss.one, miss.other) for miss in misses] == [(3, 7), (3, 9)]
     assert misses[0].distance < misses[1].distance < DLIB.limit + DLIB.unclear
-    rejected = Constraints(apart=np.array([[0, 4]]))
+    rejected = Constraints(cannot_links=np.array([[0, 4]]))
     assert [(miss.one, miss.other) for miss in near_misses(photos(points), labels, rejected)] == [(3, 9)]
 
 

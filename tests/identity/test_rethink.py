@@ -197,8 +197,8 @@ def test_a_continued_track_does_not_go_to_whom_the_user_said_it_is_not(sighting,
     probe = faces[OBAMA_AGAIN].encoding
     assert people.decide(probe, 7).person == people.decide(probe, 9).person == "Barack"
     for track in (7, 9):
-        people.refuse(track, "Barack")
+        people.keep_apart(track, "Barack")
         assert people.decide(probe, track).person is None
     assert people.decide(probe, 8).person == "Barack"
-    people.refuse(7, "somebody who is gone")
+    people.keep_apart(7, "somebody who is gone")
     assert people.decide(np.asarray(faces[BIDEN].encoding), 7).person == "Joe"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Box, Detection, Face, Frame, Image, Search, cut
-from face_classifier.pipeline.tracker import Followed, Follower, Searches, StillScene
+from face_classifier.pipeline.tracker import Followed, Follower, MotionGate, Searches
 from face_classifier.pipeline.workers import Ahead
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
@@ -269,11 +269,11 @@ def small_face(portraits: dict[str, Image], faces: dict[str, Face], name: str, a
     )
 
 
-class TestStillScenes:
+class TestTheMotionGate:
     def test_the_first_frame_counts_as_moved_and_camera_noise_does_not(
         self, room: Image, camera: Callable[[Image, int], Image]
     ) -> None:
-        scene = StillScene()
+        scene = MotionGate()
         assert [scene.moved(camera(room, number)) for number in range(12)] == [True] + [False] * 11
 
     @pytest.mark.parametrize("name", ["obama.jpg", "biden.jpg"])
@@ -289,13 +289,13 @@ class TestStillScenes:
         assert face.shape[1] == 40
         places = [(0, 0), (3, 1237), (301, 645), (205, 207), (660, 911), (500, 100), (87, 1003)]
         for number, (top, left) in enumerate(places):
-            scene = StillScene()
+            scene = MotionGate()
             assert scene.moved(camera(room, number))
             assert scene.moved(camera(with_face(room, face, top, left), number + 1))
             assert scene.moved(camera(room, number + 2))
 
     def test_a_slow_change_adds_up(self, room: Image) -> None:
-        scene = StillScene()
+        scene = MotionGate()
         moved = [scene.moved(cv2.add(room, (level, level, level, 0))) for level in range(20)]
         assert moved[0]
         assert not any(moved[1:7])
@@ -303,7 +303,7 @@ class TestStillScenes:
 
     def test_a_small_or_odd_picture_is_compared_too(self) -> None:
         for shape in ((1, 1, 3), (37, 1001, 3), (1001, 37, 3), (1081, 1923, 3)):
-            scene = StillScene()
+            scene = MotionGate()
             image = np.full(shape, 90, np.uint8)
             assert [scene.moved(image), scene.moved(image), scene.moved(image + 30)] == [True, False, True]
 
@@ -324,7 +324,7 @@ class TestStillScenes:
             searched.append(frame.position)
             return engine.detect(frame.image)
 
-        scene = StillScene()
+        scene = MotionGate()
         ahead = Ahead(
             lambda closing: iter(frames),
             threading.Event(),

@@ -180,14 +180,14 @@ def test_a_view_that_the_user_removed_stays_away(album: Path, settings: Settings
     Path(settings.result, "Barack", f"{gone.face}.png").unlink()
     again = enroll("Barack", album / "obama.jpg", album / "obama2.jpg")
     assert again.new == 0
-    assert [(Path(one.source).name, one.reason) for one in again.refused] == [("obama.jpg", enrol.REMOVED)]
+    assert [(Path(one.source).name, one.reason) for one in again.declined] == [("obama.jpg", enrol.REMOVED)]
     assert len(names(settings)) == 1
 
 
 def test_of_two_people_the_one_with_most_frames_is_enrolled(album: Path, enroll):
     enrolled = enroll("Barack", album / "biden.jpg", album / "obama.jpg", album / "obama2.jpg")
     assert {Path(face.source).name for face in enrolled.kept} == {"obama.jpg", "obama2.jpg"}
-    assert [(Path(one.source).name, one.reason) for one in enrolled.refused] == [("biden.jpg", enrol.UNLIKE)]
+    assert [(Path(one.source).name, one.reason) for one in enrolled.declined] == [("biden.jpg", enrol.UNLIKE)]
     assert not list(enrolled.warnings())
 
 
@@ -209,7 +209,7 @@ def test_the_person_with_most_frames_wins_also_if_the_others_are_more_alike(face
 
 def test_photos_of_one_person_that_differ_a_lot_are_not_taken_for_two(data: Path, enroll):
     enrolled = enroll("Anna", data / "lfw" / "Anna_Kournikova")
-    assert enrolled.refused == []
+    assert enrolled.declined == []
     assert len(enrolled.kept) == enrol.VIEWS
 
 
@@ -294,8 +294,8 @@ def test_a_profile_is_refused(data: Path, engine: Engine):
 
 
 def test_portraits_pass(lfw_portraits: list[Image], engine: Engine):
-    refused = [reason for image in lfw_portraits if (reason := judge(image, engine.detect(image))[1])]
-    assert refused in ([], [CROWD], [CROWD, CROWD])
+    declined = [reason for image in lfw_portraits if (reason := judge(image, engine.detect(image))[1])]
+    assert declined in ([], [CROWD], [CROWD, CROWD])
 
 
 def test_each_refused_photo_is_told_with_a_hint(album: Path, tmp_path: Path, settings: Settings, command):

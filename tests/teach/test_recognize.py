@@ -16,7 +16,7 @@ import pytest
 from face_classifier.cli.console import Screen
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import EMOTIONS, Emotion, Face, Image
-from face_classifier.gallery.snapshot import whole_gallery
+from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.teach import enrol, recognize
 from face_classifier.teach.recognize import Answer, Tracks, View, decide
@@ -130,14 +130,14 @@ def test_it_changes_nothing_and_works_while_another_process_writes(photo, ask, k
 def test_most_frames_decide_and_not_the_one_nearest_to_anybody(faces: dict[str, Face], known: Settings):
     """A single odd frame of a stranger, alike to somebody by chance, names nobody."""
     seen = [faces["biden.jpg"], faces["biden.jpg"], faces["obama.jpg"]]
-    (answer,) = decide("clip", tracks_of([seen]), whole_gallery(known, Screen()))
+    (answer,) = decide("clip", tracks_of([seen]), take_snapshot(known, Screen()))
     assert answer.person is None
     assert (answer.support, answer.frames) == (2, 3)
 
 
 def test_a_stranger_is_not_named_because_a_mean_is_near_to_everybody(known: Settings, faces: dict[str, Face]):
     """The mean of encodings that scatter around a point beyond the threshold is nearer than each of them."""
-    whole = whole_gallery(known, Screen())
+    whole = take_snapshot(known, Screen())
     barack = next(face.encoding for face in whole.faces if face.person == "Barack")
     numbers = np.random.default_rng(0)
     centre = numbers.normal(size=128)
@@ -157,7 +157,7 @@ def test_the_emotion_is_the_mean_over_the_frames(faces: dict[str, Face], known: 
         replace(faces["obama.jpg"], emotion=Emotion(tuple(scores[EMOTIONS.index(name)]), "fer"))
         for name in ("happy", "happy", "happy", "sad")
     ]
-    (answer,) = decide("clip", tracks_of([seen]), whole_gallery(known, Screen()))
+    (answer,) = decide("clip", tracks_of([seen]), take_snapshot(known, Screen()))
     told = answer.record()["emotion"]
     assert told["label"] == "happy"
     assert told["scores"]["happy"] == 0.75
@@ -189,7 +189,7 @@ def test_a_person_whose_faces_vary_has_to_be_nearer_and_the_limit_tells(photo, a
     (answer,) = ask(photo("obama2"))
     assert answer.limit == pytest.approx(answer.threshold) == pytest.approx(0.46)  # of one face
     enrol.enrol(known, "Barack", [str(photo("obama2")), str(photo("obama3"))], threading.Event(), Screen())
-    whole = whole_gallery(known, Screen())
+    whole = take_snapshot(known, Screen())
     own = np.array([face.encoding for face in whole.faces if face.person == "Barack"])
     (answer,) = ask(photo("biden"))
     assert answer.person is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Box, Detection, Face, Frame, Image, as_rgb
-from face_classifier.identity.profiles import SPACES
+from face_classifier.identity.profiles import PROFILES
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.detect import HogDetector
@@ -64,7 +64,7 @@ class TestEveryEngine:
         one, same, other = (
             any_engine.photo(portraits[name], own_cut=False)[0] for name in ("obama.jpg", "obama2.jpg", "biden.jpg")
         )
-        threshold = SPACES[any_engine.made_by.space].threshold
+        threshold = PROFILES[any_engine.made_by.space].threshold
         assert distance(one, same) < threshold - 0.02
         assert distance(one, other) > threshold + 0.14
 

@@ -27,7 +27,7 @@ from face_classifier.display import overlay as draw
 from face_classifier.gallery import snapshot as galleries
 from face_classifier.gallery.snapshot import Observer
 from face_classifier.identity.cluster import Rule
-from face_classifier.identity.profiles import BY_ENCODER, Space
+from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
 from face_classifier.identity.rethink import is_named
 from face_classifier.photos.albums import html_page as lookthrough
 from face_classifier.photos.albums import sidecars
@@ -299,13 +299,13 @@ def group_album(
 # What comes in
 
 
-def _known(wishes: Wishes, observer: Observer) -> tuple[list[Known], Space]:
+def _known(wishes: Wishes, observer: Observer) -> tuple[list[Known], EncoderProfile]:
     """The people of the result folder, if there is one, and the space of all encodings."""
     if wishes.encoder not in (None, *BY_ENCODER):
         raise UserError(f"--encoder is {wishes.encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
     if wishes.result is None:
         return [], BY_ENCODER[wishes.encoder or ENCODER]
-    whole = galleries.whole_gallery(settings.load({"result": wishes.result}), observer)
+    whole = galleries.take_snapshot(settings.load({"result": wishes.result}), observer)
     own = whole.settings.encoder
     if wishes.encoder not in (None, own):
         raise UserError(
@@ -322,7 +322,7 @@ def _known(wishes: Wishes, observer: Observer) -> tuple[list[Known], Space]:
     return people, BY_ENCODER[own]
 
 
-def _threshold(wishes: Wishes, space: Space) -> float:
+def _threshold(wishes: Wishes, space: EncoderProfile) -> float:
     """The user's, or the encoder's. Raises UserError, also for "auto", which result folders alone know."""
     try:
         wished = settings.load({"threshold": wishes.threshold}).threshold
@@ -339,7 +339,7 @@ def _weight(quality: float | None) -> float:
 
 
 def _read(
-    items: Sequence[Item], space: Space, shelf: Shelf | None, observer: Observer, stopping: threading.Event
+    items: Sequence[Item], space: EncoderProfile, shelf: Shelf | None, observer: Observer, stopping: threading.Event
 ) -> dict[str, Photo]:
     """The photos by content; each item is told its own. What cannot be read is told."""
     paths = sorted({item.path for item in items if item.path is not None})
@@ -402,7 +402,7 @@ def _said(shelf: Shelf | None, items: Iterable[Item], faces: Iterable[AlbumFace]
 def _grouped(faces: Sequence[AlbumFace], rule: Rule, known: Iterable[Known], said: Said) -> list[Group]:
     contents = {content: number for number, content in enumerate(dict.fromkeys(face.photo.content for face in faces))}
     place = {face.key: number for number, face in enumerate(faces)}
-    apart = [(place[one], place[other]) for one, other in said.apart if one in place and other in place]
+    cannot_links = [(place[one], place[other]) for one, other in said.cannot_links if one in place and other in place]
     return group(
         Faces(
             np.array([face.face.encoding for face in faces], np.float64).reshape(len(faces), ENCODING_SIZE),
@@ -412,7 +412,7 @@ def _grouped(faces: Sequence[AlbumFace], rule: Rule, known: Iterable[Known], sai
         rule,
         known,
         [said.together.get(face.key) for face in faces],
-        np.array(apart, np.int64).reshape(-1, 2),
+        np.array(cannot_links, np.int64).reshape(-1, 2),
     )
 
 

@@ -42,7 +42,7 @@ class Said:
     """What the user said by moving, renaming and deleting links and folders."""
 
     together: dict[FaceKey, str]  # whose each of these faces is
-    apart: list[tuple[FaceKey, FaceKey]]  # faces of two people
+    cannot_links: list[tuple[FaceKey, FaceKey]]  # faces of two people
 
 
 class Shelf:
@@ -166,14 +166,14 @@ class Shelf:
             self._move(entry, old, new)
         for folder in manifest.users:
             manifest.together |= {entry.key: folder for entry in manifest.folders.get(folder, {}).values()}
-        manifest.apart -= {(*key, folder) for key, folder in manifest.together.items()}
-        apart = [
+        manifest.cannot_links -= {(*key, folder) for key, folder in manifest.together.items()}
+        cannot_links = [
             ((content, face), entry.key)
-            for content, face, folder in sorted(manifest.apart)
+            for content, face, folder in sorted(manifest.cannot_links)
             for entry in manifest.folders.get(folder, {}).values()
             if entry.key != (content, face)
         ]
-        return Said(dict(manifest.together), apart)
+        return Said(dict(manifest.together), cannot_links)
 
     def _folders(self) -> list[str]:
         with os.scandir(self.root) as entries:
@@ -231,7 +231,9 @@ class Shelf:
                 if entry.content in edited
             }
         manifest.together = {(edited.get(key[0], key[0]), key[1]): to for key, to in manifest.together.items()}
-        manifest.apart = {(edited.get(content, content), face, to) for content, face, to in manifest.apart}
+        manifest.cannot_links = {
+            (edited.get(content, content), face, to) for content, face, to in manifest.cannot_links
+        }
         linked = {entry.content for entries in manifest.folders.values() for entry in entries.values()}
         kept = {content: place for content, place in manifest.photos.items() if content in linked}
         found = {content: (os.path.relpath(path, root), faces[content]) for path, content in sorted(photos.items())}
@@ -250,9 +252,9 @@ class Shelf:
         manifest.together = {
             key: renamed.get(folder, folder) for key, folder in manifest.together.items() if folder not in replaced
         }
-        manifest.apart = {
+        manifest.cannot_links = {
             (content, face, renamed.get(folder, folder))
-            for content, face, folder in manifest.apart
+            for content, face, folder in manifest.cannot_links
             if folder not in replaced
         }
 
@@ -343,7 +345,7 @@ class Shelf:
             manifest.users.add(new[0])
             manifest.together[entry.key] = new[0]
         if old is not None and old[0] != new[0]:
-            manifest.apart.add((*entry.key, old[0]))
+            manifest.cannot_links.add((*entry.key, old[0]))
 
     def _tell_replaced(self, today: Mapping[str, _Contents], tell: Callable[[str], None]) -> None:
         """Links that are gone while another folder has that photo by that name for another of its faces.
@@ -379,7 +381,7 @@ class Shelf:
                 if self._is_there((folder, name), today):
                     continue
                 del manifest.folders[folder][name]
-                manifest.apart.add((*entry.key, folder))
+                manifest.cannot_links.add((*entry.key, folder))
                 if manifest.together.get(entry.key) == folder:
                     del manifest.together[entry.key]
 

@@ -79,19 +79,19 @@ def group(
     rule: Rule,
     known: Iterable[Known] = (),
     anchors: Sequence[str | None] | None = None,
-    apart: Ints | None = None,
+    cannot_links: Ints | None = None,
 ) -> list[Group]:
     """The groups of an album, the largest first; each face is in one of them.
 
     ``known``: people who give their names to the groups that they are in. ``anchors``: for each face the name of the
-    person that it is for certain, or None. ``apart``: (pairs, 2) faces that are two people for certain. People of two
-    names are never one. Groups of one size are in the order of the numbers of their faces, not of the input.
+    person that it is for certain, or None. ``cannot_links``: (pairs, 2) faces that are two people for certain. People
+    of two names are never one. Groups of one size are in the order of the numbers of their faces, not of the input.
     """
     order = np.lexsort(faces.encodings.T[::-1]) if len(faces) else np.zeros(0, np.int64)
     place = np.argsort(order)
     sorted_faces = Faces(faces.encodings[order], faces.quality[order], faces.photos[order])
     given = [None] * len(faces) if anchors is None else [anchors[face] for face in order]
-    pairs = np.zeros((0, 2), np.int64) if apart is None else np.sort(place[apart], axis=1)
+    pairs = np.zeros((0, 2), np.int64) if cannot_links is None else np.sort(place[cannot_links], axis=1)
     labels, names = _labelled(sorted_faces, rule, sorted(known, key=lambda one: one.name), given, pairs)
     groups = [
         _joined(names.get(label), order[members], faces.encodings)
@@ -102,7 +102,7 @@ def group(
 
 
 def _labelled(
-    faces: Faces, rule: Rule, known: Sequence[Known], anchors: Sequence[str | None], apart: Ints
+    faces: Faces, rule: Rule, known: Sequence[Known], anchors: Sequence[str | None], cannot_links: Ints
 ) -> tuple[Ints, dict[int, str]]:
     """(n,) the label of each face, none of them UNKNOWN, and which of the labels have a name."""
     count = len(faces)
@@ -113,7 +113,7 @@ def _labelled(
         [np.arange(count), np.repeat(count + np.arange(len(known)), [len(k.quality) for k in known])]
     )
     constraints = Constraints(
-        apart=np.unique(np.vstack([shared_frames(faces.photos, np.arange(count)), apart]), axis=0),
+        cannot_links=np.unique(np.vstack([shared_frames(faces.photos, np.arange(count)), cannot_links]), axis=0),
         together=together,
         named=together != UNKNOWN,
     )

@@ -41,7 +41,7 @@ class Manifest:
     users: set[str] = field(default_factory=set)  # folders that the user named or put a face into
     folders: dict[str, dict[str, Entry]] = field(default_factory=dict)  # the links in each, by name
     together: dict[FaceKey, str] = field(default_factory=dict)  # whose folder a face is in by the user's will
-    apart: set[tuple[str, int, str]] = field(default_factory=set)  # content, face, and whose folder it is not in
+    cannot_links: set[tuple[str, int, str]] = field(default_factory=set)  # content, face, and whose folder it is not in
     # `address_key` -> name of the file; an address itself may hold what is secret
     fetched: dict[str, str] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)  # everything else that was written: sheets, crops, the page
@@ -56,7 +56,7 @@ class Manifest:
             "users": sorted(self.users),
             "folders": self.folders,
             "together": sorted([*key, folder] for key, folder in self.together.items()),
-            "apart": sorted(self.apart),
+            "apart": sorted(self.cannot_links),
             "fetched": self.fetched,
             "files": sorted(self.files),
             "inodes": self.inodes,
@@ -87,7 +87,7 @@ class Manifest:
     def _check_names(self) -> None:
         """Raise ValueError where a name leads out of the folder: somebody else has written it."""
         places = [*self.users, *self.folders, *self.together.values(), *self.inodes, *self.fetched.values()]
-        places += [folder for *_, folder in self.apart]
+        places += [folder for *_, folder in self.cannot_links]
         places += [name for entries in self.folders.values() for name in entries]
         places += [part for name in self.files for part in name.split("/", 1)]  # in the folder, or one below
         for place in places:

@@ -19,7 +19,7 @@ from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import StoppedError, UserError
 from face_classifier.core.types import Encoding, Image
 from face_classifier.display import contact_sheet as sheets
-from face_classifier.gallery.snapshot import Observer, whole_gallery
+from face_classifier.gallery.snapshot import Observer, take_snapshot
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.albums.folder import CROPS, FETCHED
 from face_classifier.photos.albums.manifest import faces_meant
@@ -70,7 +70,7 @@ class Person:
         """(128,) float64: the mean of the encodings."""
         return np.asarray(np.mean([portrait.encoding for portrait in self.portraits], axis=0), np.float64)
 
-    def apart(self, probe: Encoding) -> float:
+    def distance_to(self, probe: Encoding) -> float:
         """Root mean square of the L2 distances from ``probe``, (128,), to the portraits.
 
         An average lies nearer than the photos that it was made of, the more so the more they are; this does not.
@@ -187,7 +187,7 @@ def open_gallery(
 
 
 def _of_result_folder(folder: str, encoder: str | None, observer: Observer) -> Gallery:
-    whole = whole_gallery(settings.load({"result": folder}), observer)
+    whole = take_snapshot(settings.load({"result": folder}), observer)
     own = whole.settings.encoder
     if encoder not in (None, own):
         raise UserError(

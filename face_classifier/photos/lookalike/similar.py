@@ -146,7 +146,7 @@ def _nearest(
             people[number].name,
             people[number].nearest(face.encoding),
             float(distances[number]),
-            100 * likeness(people[number].apart(face.encoding)),
+            100 * likeness(people[number].distance_to(face.encoding)),
         )
         for number in np.argsort(distances, kind="stable")[:k]  # people are sorted by name
     )

@@ -114,7 +114,7 @@ def test_what_the_user_said_of_a_face_outweighs_distances(people):
     encodings = people(1, 1, 2, 2)
     groups = group(faces_of(encodings), SFACE, anchors=["Ann", "Ann", "Ann", None])
     assert [one.name for one in groups if 2 in members([one])[0]] == ["Ann"]
-    groups = group(faces_of(encodings), SFACE, apart=np.array([[1, 0]]))
+    groups = group(faces_of(encodings), SFACE, cannot_links=np.array([[1, 0]]))
     assert [0, 1] not in members(groups)
 
 

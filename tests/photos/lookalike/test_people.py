@@ -104,9 +104,9 @@ def test_how_far_apart_somebody_is_from_photos_is_no_less_than_from_their_averag
     encodings, probe = chance.normal(size=(5, 128)), chance.normal(size=128)
     person = Person("somebody", tuple(Portrait("", encoding, b"") for encoding in encodings))
     scatter = ((encodings - person.average) ** 2).sum(axis=1).mean()
-    assert person.apart(probe) ** 2 == pytest.approx(((probe - person.average) ** 2).sum() + scatter)
+    assert person.distance_to(probe) ** 2 == pytest.approx(((probe - person.average) ** 2).sum() + scatter)
     alone = Person("alone", person.portraits[:1])
-    assert alone.apart(probe) == pytest.approx(np.linalg.norm(probe - encodings[0]))
+    assert alone.distance_to(probe) == pytest.approx(np.linalg.norm(probe - encodings[0]))
 
 
 # The index
