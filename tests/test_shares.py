@@ -21,10 +21,10 @@ from conftest import Ended, need_tool
 
 from face_classifier.core import names
 from face_classifier.core.disk.files import FolderLock, is_locked
+from face_classifier.core.disk.markers import MANIFEST
 from face_classifier.core.disk.rooted import Root
 from face_classifier.gallery.table import Rows
 from face_classifier.photos.albums.album import run_face_recog
-from face_classifier.photos.albums.manifest import MANIFEST
 from face_classifier.photos.index import INDEX, PhotoIndex
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"

@@ -11,8 +11,6 @@ import numpy as np
 
 from face_classifier.core.types import Encoding, check_encoding
 
-PICKLE = "face_encodings"
-
 
 class _Pickler(pickle.Pickler):
     """Names what every numpy has: the functions that numpy 1 and 2 pickle by live in modules that the other lacks."""

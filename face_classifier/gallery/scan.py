@@ -13,18 +13,17 @@ from typing import NamedTuple, TypeVar
 
 from face_classifier.core.disk.database import SIDES
 from face_classifier.core.disk.files import LOCK
-from face_classifier.core.disk.markers import is_litter, kind_of
+from face_classifier.core.disk.markers import PICKLE, TABLE, is_litter, kind_of
 from face_classifier.core.disk.retry import asking_the_disk, retried
 from face_classifier.core.disk.rooted import PART, Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.display import montages
-from face_classifier.gallery import pickled as views
-from face_classifier.gallery.table import DELETED, DISCARDED, EXCLUDED, KEPT, MISSING, TABLE, Row
+from face_classifier.gallery.table import DELETED, DISCARDED, EXCLUDED, KEPT, MISSING, Row
 
 UNKNOWNS = "unknowns"
 _PICTURES = PICTURE_SUFFIXES | {".gif"}  # one that moves counts by its first picture
-_OURS = {views.PICKLE, TABLE, *(f"{TABLE}{side}" for side in SIDES)}
+_OURS = {PICKLE, TABLE, *(f"{TABLE}{side}" for side in SIDES)}
 _JOINERS = "\u200c\u200d"  # they cannot be seen, but names in Persian or Malayalam need them
 _OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?\.png")
 _LONGEST_NAME = 200  # bytes: file systems allow 255, and its montages' names are longer

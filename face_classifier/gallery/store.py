@@ -24,7 +24,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 
 from face_classifier.core.disk.files import FolderLock, content_hash, is_locked, png_bytes, time_name
-from face_classifier.core.disk.markers import RESULT, mark, refuse_place
+from face_classifier.core.disk.markers import PICKLE, RESULT, TABLE, mark, refuse_place
 from face_classifier.core.disk.retry import DiskError, asking_the_disk, retried
 from face_classifier.core.disk.rooted import PRIVATE, Modes, Root
 from face_classifier.core.errors import SetUpError, UserError
@@ -61,7 +61,6 @@ from face_classifier.gallery.table import (
     EXCLUDED,
     KEPT,
     MISSING,
-    TABLE,
     DamagedTableError,
     Row,
     Rows,
@@ -429,7 +428,7 @@ class Store:
             if one.row.encoding is not None and not one.excluded
         )
         if fault := self._pickle_fault(encodings):
-            yield views.PICKLE, fault
+            yield PICKLE, fault
         made = self._rows.view_digests()
         for file, (digest, parts) in sheets.items():
             if made.get(file) != digest or not self._root.has_file(file):
@@ -441,13 +440,13 @@ class Store:
 
     def views(self) -> set[str]:
         """The files of the pickle and the montages that are there."""
-        return self._montages() | {name for name in (views.PICKLE,) if self._root.has(name)}
+        return self._montages() | {name for name in (PICKLE,) if self._root.has(name)}
 
     def _pickle_fault(self, encodings: dict[str, Encoding]) -> str | None:
-        if not self._root.has_file(views.PICKLE):
+        if not self._root.has_file(PICKLE):
             return "is missing"
         try:
-            there = views.read_pickle(self._root.read(views.PICKLE))
+            there = views.read_pickle(self._root.read(PICKLE))
         except (OSError, ValueError) as error:
             return f"is damaged ({error})"
         missing, more = len(encodings.keys() - there.keys()), len(there.keys() - encodings.keys())
@@ -522,12 +521,12 @@ class Store:
     def old_encodings(self) -> dict[str, Encoding]:
         """The pickle as it lies there; a torn or hostile one is set aside under another name."""
         try:
-            if self._root.has_file(views.PICKLE):
-                return views.read_pickle(self._root.read(views.PICKLE))
+            if self._root.has_file(PICKLE):
+                return views.read_pickle(self._root.read(PICKLE))
         except ValueError as error:
-            self._set_aside(views.PICKLE, str(error))
+            self._set_aside(PICKLE, str(error))
         except OSError as error:
-            path = self.folder / views.PICKLE
+            path = self.folder / PICKLE
             self._problems.append(f"{path} cannot be read ({error.strerror}) and is not used")
         return {}
 
@@ -941,10 +940,10 @@ class Store:
 
     def _write_pickle(self, encodings: dict[str, Encoding]) -> None:
         content = views.pickle_bytes(encodings)
-        if self._root.has_file(views.PICKLE) and self._root.read(views.PICKLE) == content:
+        if self._root.has_file(PICKLE) and self._root.read(PICKLE) == content:
             return
         self.old_encodings()  # sets a damaged one aside before it is replaced
-        self._write_view(views.PICKLE, content)
+        self._write_view(PICKLE, content)
 
     def _write_montages(self, wanted: dict[str, tuple[str, list[Portrait]]]) -> None:
         made = self._rows.view_digests()

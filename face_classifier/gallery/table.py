@@ -22,7 +22,6 @@ from face_classifier.core.disk.rooted import Root, is_component
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Emotion, Encoding, Face, check_encoding
 
-TABLE = "faces.sqlite"  # in the result folder
 KEPT, DISCARDED, DELETED, MISSING = "kept", "rejected", "deleted", "missing"
 EXCLUDED = (
     ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from conftest import Ended, need_tool
 from PIL import Image as Pillow
-from test_frames import BITS, EVERY_FRAME, START, boxes, number_of, numbered, run, write_clip
+from test_discover import BITS, EVERY_FRAME, START, boxes, number_of, numbered, run, write_clip
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame

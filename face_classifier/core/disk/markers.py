@@ -9,11 +9,11 @@ from pathlib import Path
 
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.gallery.pickled import PICKLE
-from face_classifier.gallery.table import TABLE
-from face_classifier.photos.albums.manifest import MANIFEST
 
 RESULT, CAPTURES, ALBUM = "result folder", "captures folder", "sorted album"
+TABLE = "faces.sqlite"  # in a result folder
+PICKLE = "face_encodings"  # in a result folder, in the format of the original program
+MANIFEST = ".face-classifier-album.json"  # in a sorted album
 MARKER = ".face-classifier-folder.json"  # in result and captures folders, from this version on; an album has a manifest
 _VERSION = 1
 _ABOUT = "Face Classifier wrote this folder, and never takes what is in it for input."

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from face_classifier.core.disk.files import LOCK, FolderLock, content_hash
-from face_classifier.core.disk.markers import ALBUM, refuse_place
+from face_classifier.core.disk.markers import ALBUM, MANIFEST, refuse_place
 from face_classifier.core.disk.rooted import PART, Root
 from face_classifier.core.errors import UserError
-from face_classifier.photos.albums.manifest import MANIFEST, Entry, FaceKey, Manifest, address_key
+from face_classifier.photos.albums.manifest import Entry, FaceKey, Manifest, address_key
 from face_classifier.sources.picture import MOST_BYTES
 
 CROPS, FETCHED = "faces", "photos"  # folders in it that are nobody's

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from face_classifier.core import names
+from face_classifier.core.disk.markers import MANIFEST
 from face_classifier.core.disk.retry import asking_the_disk
 from face_classifier.core.disk.rooted import Root, is_component
 from face_classifier.core.errors import UserError
 
-MANIFEST = ".face-classifier-album.json"  # in the folder
 _VERSION = 1
 
 FaceKey = tuple[str, int]  # a photo's content (SHA-256, hexadecimal), and which of its faces, from left to right
