@@ -179,7 +179,7 @@ def make_seeds(folder: Path) -> None:
         import pylibjxl
 
         (folder / "a.jxl").write_bytes(pylibjxl.encode(smooth, effort=1, exif=exif.tobytes()))
-    from test_picture import dng
+    from sources.test_picture import dng
 
     file = io.BytesIO()
     picture.save(file, "JPEG")
