@@ -109,14 +109,14 @@ def measure_stages(source: str, settings: Numbers) -> Numbers:
     """CPU and wall milliseconds of each stage a frame, with one worker, so that stages hardly wait for each other."""
     from face_classifier.gallery import store
     from face_classifier.identity import person_db as people
-    from face_classifier.pipeline import classify
+    from face_classifier.pipeline import classify, motion
     from face_classifier.pipeline import tracker as follow
     from face_classifier.vision import detect, engine
     from face_classifier.vision import dlib_resnet as encode
 
     spent: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     stages: list[tuple[str, Any, str]] = [
-        ("anything moved?", follow.MotionGate, "moved"),
+        ("anything moved?", motion.MotionGate, "moved"),
         ("detect", detect.YuNet, "detect"),
         ("detect", detect.HogDetector, "detect"),
         ("quality", engine, "assess"),

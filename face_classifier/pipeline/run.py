@@ -38,7 +38,7 @@ from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import of_gallery
 from face_classifier.identity.rethink import rethink
 from face_classifier.pipeline.classify import Classifier, Plan
-from face_classifier.pipeline.tracker import Searches
+from face_classifier.pipeline.motion import Searches
 from face_classifier.pipeline.workers import Ahead
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, find_sources, open_source

@@ -27,8 +27,8 @@ from face_classifier.gallery.snapshot import Gallery, opened, people_of, photo_r
 from face_classifier.gallery.store import Store
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.identity.rethink import is_named
+from face_classifier.pipeline.motion import Searches
 from face_classifier.pipeline.run import Observer, as_first_seen, find_all, refuse_other_encoder
-from face_classifier.pipeline.tracker import Searches
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
 from face_classifier.sources.picture import Picture

@@ -1,0 +1,125 @@
+"""Whether anything moved since the last search, whether there was a cut, and so how each frame is searched."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from face_classifier.core.types import Frame, Image, Search
+from face_classifier.sources.base import SAME_TIME
+
+Grey = npt.NDArray[np.float32]
+
+_CELLS = 96, 54  # across, down: a face of 40 pixels in a 720p frame covers 3 x 3 of them
+_STIR = 8.0  # grey levels of 255 by which one cell must change; camera noise, averaged over a cell, stays below 3
+_KEEN, _THOROUGH = 2.0, 4.0  # seconds, the source's clock: least time between two such searches
+# A cut changes what is where and the colours, motion mostly the one, light and flashes mostly the other. Limits for the
+# overlap and the correlation of two pictures were found on half of the people: `benchmarks/identity.md`.
+_COLOURS = 8  # levels of each channel that are told apart
+_OTHER_COLOURS = 0.15  # share of a picture whose colours are not in the other
+_OTHER_PLACES = 0.4, 1.5  # correlation in grey: at a cut it is less than the first + the second times that share ...
+_SAME_PLACES = 0.9  # ... and than this: a picture that is 1.5 times as bright, with what is burnt out, keeps .92
+
+
+class MotionGate:
+    """Tells whether anything moved since the last frame that was searched."""
+
+    def __init__(self) -> None:
+        self._searched: Grey | None = None
+
+    def moved(self, image: Image) -> bool:
+        """True for the first frame, and when any part of a BGR picture is not as in the last frame that was True.
+
+        Compared with that frame rather than with the one before, a slow change adds up until it counts.
+        """
+        now = grey(reduced(image, _CELLS))
+        still = self._searched is not None and float(np.abs(now - self._searched).max()) < _STIR
+        if not still:
+            self._searched = now
+        return not still
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """How a picture as a whole looks, to tell whether the next one is of another scene."""
+
+    places: Grey  # (54, 96), grey, zero mean and unit norm
+    colours: npt.NDArray[np.float32]  # (8, 8, 8), the share of each colour (blue, green, red)
+
+    @classmethod
+    def of(cls, image: Image) -> Shot:
+        """``image``: BGR."""
+        small = reduced(image, _CELLS)
+        colours = cv2.calcHist([small], [0, 1, 2], None, [_COLOURS] * 3, [0, 256] * 3)
+        return cls(normed(grey(small)), np.asarray(colours / colours.sum(), np.float32))
+
+    def is_cut_from(self, before: Shot) -> bool:
+        """Whether there is a cut between two pictures, however far apart they are."""
+        changed = float(np.abs(self.colours - before.colours).sum()) / 2
+        alike = likeness(self.places, before.places)
+        least, more = _OTHER_PLACES
+        return changed > _OTHER_COLOURS and alike < min(_SAME_PLACES, least + more * changed)
+
+
+class Searches:
+    """Tells how to search each analysed frame of a source, by its picture and the source's clock alone.
+
+    The first is searched thoroughly, so photos are. Then, if anything has moved since, one is every two seconds if no
+    face is found in it or a cut came before, and every four seconds in any case: a thorough search costs up to ten
+    usual ones.
+    """
+
+    def __init__(self, *, still: bool) -> None:
+        """``still``: search frames, too, in which nothing has moved."""
+        self._scene = None if still else MotionGate()
+        self._keen_at = self._thorough_at = -math.inf  # seconds, of the latest
+        # Since the latest thorough one:
+        self._moved = self._cut = False
+        self._shot: Shot | None = None  # of the last frame in which anything moved
+
+    def next(self, frame: Frame) -> Search:
+        """How to search the next frame."""
+        small = reduced(frame.image, _CELLS)
+        moved = self._scene is None or self._scene.moved(small)
+        if moved:
+            shot = Shot.of(small)
+            self._cut = self._cut or (self._shot is not None and shot.is_cut_from(self._shot))
+            self._shot, self._moved = shot, True
+        now = frame.position + SAME_TIME
+        if not self._moved or now < self._keen_at + _KEEN:
+            return Search.USUAL if moved else Search.NONE
+        self._keen_at = frame.position
+        if now < self._thorough_at + _THOROUGH and not self._cut:
+            return Search.KEEN
+        self._thorough_at, self._moved, self._cut = frame.position, False, False
+        return Search.THOROUGH
+
+
+def normed(values: Grey) -> Grey:
+    """Zero mean and unit norm, so that a product of two is their correlation."""
+    off = values - values.mean()
+    return off / max(float(np.linalg.norm(off)), 1e-6)
+
+
+def likeness(one: Grey, other: Grey) -> float:
+    return float((one * other).sum())
+
+
+def grey(image: Image) -> Grey:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
+
+
+def reduced(image: Image, size: tuple[int, int]) -> Image:
+    """A BGR picture at ``size`` (width, height), each pixel the mean of what it covers.
+
+    Halving, which OpenCV does fast, comes first: a fifth of the time at 720p.
+    """
+    while image.shape[1] >= 4 * size[0] and image.shape[0] >= 4 * size[1]:
+        height, width = image.shape[0] // 2, image.shape[1] // 2
+        halved = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+        image = np.asarray(halved, np.uint8)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
