@@ -19,7 +19,7 @@ FLOORS = [
         display
         identity
         gallery
-        curate
+        curate events
         pipeline
         teach
         photos

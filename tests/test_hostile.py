@@ -18,7 +18,7 @@ from face_classifier.core.disk.markers import MANIFEST
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Face, Frame, Image, Match, Seen
-from face_classifier.display.window import Captures
+from face_classifier.display.captures import Captures
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import Rows
 from face_classifier.photos.index import INDEX, PhotoIndex

@@ -119,17 +119,17 @@ def _people(result: str | None, matrix: bool, as_json: bool) -> None:
 def _export(result: str | None, form: str, as_json: bool) -> None:
     """Print a line for every face of a result folder as it is labelled now."""
     from face_classifier.cli import console as screen
-    from face_classifier.display import window as sinks
+    from face_classifier.events import records
     from face_classifier.gallery import snapshot as galleries
 
-    writers = {"jsonl": sinks.write_json_lines, "csv": sinks.write_csv}
+    writers = {"jsonl": records.write_json_lines, "csv": records.write_csv}
     if form not in writers:
         raise UserError(f"--format is {form!r}, but must be one of {', '.join(writers)}")
     sightings = galleries.gallery(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
     faces = galleries.with_distances_today(sightings)
     if as_json:
-        screen.print_json([sinks.record(face) for face in faces])
+        screen.print_json([records.record(face) for face in faces])
     else:
         writers[form](sys.stdout, faces)
 

@@ -20,7 +20,9 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import PICTURE_SUFFIXES, Detection, Face, Frame, Search, Seen, Sighting
-from face_classifier.display.window import Captures, JsonLines, Viewer, Window
+from face_classifier.display.captures import Captures
+from face_classifier.display.window import Viewer, Window
+from face_classifier.events.records import JsonLines
 from face_classifier.gallery.snapshot import Observer as LongObserver
 from face_classifier.gallery.snapshot import (
     Teller,

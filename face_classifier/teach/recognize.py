@@ -18,7 +18,7 @@ from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import ENCODING_SIZE, Box, Emotion, Encoding, Face
 from face_classifier.curate.explain import Near, to_averages
 from face_classifier.display.overlay import UNKNOWN_NAME
-from face_classifier.display.window import emotion_record
+from face_classifier.events.records import emotion_record
 from face_classifier.gallery.snapshot import Gallery, people_of, take_snapshot, threshold_of
 from face_classifier.identity.cluster import templates
 from face_classifier.identity.person_db import PersonDB

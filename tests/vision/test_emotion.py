@@ -21,7 +21,7 @@ from conftest import Gallery
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import EMOTIONS, Box, Detection, Emotion, Face, Frame, Image, Seen, Sighting
 from face_classifier.display.overlay import annotate
-from face_classifier.display.window import record, write_csv
+from face_classifier.events.records import record, write_csv
 from face_classifier.gallery.store import Store
 from face_classifier.sources.picture import read_picture
 from face_classifier.vision.emotion import DeepFace, EmotionEngine, make_emotions, upright
