@@ -111,14 +111,14 @@ def measure_stages(source: str, settings: Numbers) -> Numbers:
     from face_classifier.identity import person_db as people
     from face_classifier.pipeline import classify, motion
     from face_classifier.pipeline import tracker as follow
-    from face_classifier.vision import detect, engine
     from face_classifier.vision import dlib_resnet as encode
+    from face_classifier.vision import engine, hog, yunet
 
     spent: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     stages: list[tuple[str, Any, str]] = [
         ("anything moved?", motion.MotionGate, "moved"),
-        ("detect", detect.YuNet, "detect"),
-        ("detect", detect.HogDetector, "detect"),
+        ("detect", yunet.YuNet, "detect"),
+        ("detect", hog.HogDetector, "detect"),
         ("quality", engine, "assess"),
         ("follow", follow.Follower, "follow"),
         ("kept before?", store.Store, "same"),
@@ -234,9 +234,9 @@ def measure_close(folder: str) -> Numbers:
     """
     import cv2
 
-    from face_classifier.vision.detect import YuNet
     from face_classifier.vision.engine import make_engine
     from face_classifier.vision.models import registry as models
+    from face_classifier.vision.yunet import YuNet
 
     engine, usual = make_engine("fast", None, 1.0, print), YuNet(models.graph("yunet"))
     parts: dict[str, Numbers] = {}

@@ -11,13 +11,14 @@ import numpy as np
 
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Provenance, Search
-from face_classifier.vision.detect import HogDetector, YuNet, search_around
 from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder
 from face_classifier.vision.emotion import EmotionEngine, make_emotions
+from face_classifier.vision.hog import HogDetector
 from face_classifier.vision.mmod import Mmod
 from face_classifier.vision.models import registry as models
 from face_classifier.vision.quality import assess, inside
 from face_classifier.vision.sface import SFaceEncoder
+from face_classifier.vision.yunet import YuNet, search_around
 
 _FILLING = 0.75  # share of the picture's height or width from which on a face may reach outside
 _WHOLE = 0.98  # share of a face's box from which on it is in the picture, as boxes are not exact

@@ -16,8 +16,8 @@ from conftest import Ended, Gallery
 from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import Frames, UnexpectedError, supervised
 from face_classifier.core.types import Detection, Image
-from face_classifier.vision.detect import YuNet
 from face_classifier.vision.models import registry as models
+from face_classifier.vision.yunet import YuNet
 
 Command = Callable[..., Ended]
 ODD = 200  # pixels of height of the one photo on which the detector fails

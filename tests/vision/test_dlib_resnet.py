@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Box, Detection, check_encoding
-from face_classifier.vision.detect import YuNet
 from face_classifier.vision.dlib_resnet import ResNetEncoder, face_chip
+from face_classifier.vision.yunet import YuNet
 
 
 @pytest.fixture(scope="module")

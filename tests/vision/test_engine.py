@@ -13,9 +13,9 @@ from face_classifier.core.types import Box, Detection, Face, Frame, Image, as_rg
 from face_classifier.identity.profiles import PROFILES
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
-from face_classifier.vision.detect import HogDetector
 from face_classifier.vision.dlib_resnet import DlibEncoder
 from face_classifier.vision.engine import Detector, Engine, make_engine
+from face_classifier.vision.hog import HogDetector
 
 ENGINES = [
     ("fast", None, "dlib"),

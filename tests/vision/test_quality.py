@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Box, Detection
-from face_classifier.vision.detect import YuNet
 from face_classifier.vision.quality import assess
+from face_classifier.vision.yunet import YuNet
 
 FRONTAL = np.array([(30, 40), (70, 40), (50, 60), (35, 80), (65, 80)], np.float32)
 

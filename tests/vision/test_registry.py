@@ -18,11 +18,11 @@ import pytest
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
-from face_classifier.vision.detect import YuNet
 from face_classifier.vision.engine import make_engine
 from face_classifier.vision.models import registry as models
 from face_classifier.vision.models.packages import Package, download
 from face_classifier.vision.models.registry import FOLDER, MODELS, Weights
+from face_classifier.vision.yunet import YuNet
 
 YUNET = MODELS["yunet"].weights
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Box, Detection, Image, check_encoding
-from face_classifier.vision.detect import YuNet
 from face_classifier.vision.models import registry as models
 from face_classifier.vision.sface import SFaceEncoder, face_chip
+from face_classifier.vision.yunet import YuNet
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Box
-from face_classifier.vision.detect import YuNet
 from face_classifier.vision.mmod import Mmod
+from face_classifier.vision.yunet import YuNet
 
 
 @pytest.fixture(scope="module")
