@@ -1,10 +1,11 @@
-"""The README tells every command and flag, and its commands are the ones that CI runs."""
+"""The reference tells every command and flag, the README is short, and both say what is so."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 import pytest
@@ -14,38 +15,67 @@ from face_classifier.core.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix() for folder in (".", "docs", "benchmarks") for path in (ROOT / folder).glob("*.md")
+)
 COMMANDS: dict[str, click.Command] = cli._main.commands
 
 
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 200
+
+
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"])
-def test_the_readme_tells_every_command(name: str):
-    assert f"**`face-classifier {name}`**" in README
+def test_the_reference_tells_every_command(name: str):
+    assert f"**`face-classifier {name}`**" in REFERENCE
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_readme_tells_every_flag(name: str):
+def test_the_reference_tells_every_flag(name: str):
     for option in COMMANDS[name].params:
         for flag in option.opts if isinstance(option, click.Option) else ():
-            assert f"`{flag}" in README, f"{flag} of {name}"
+            assert f"`{flag}" in REFERENCE, f"{flag} of {name}"
 
 
-def test_the_readme_names_no_flag_that_is_not_there():
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("benchmarks/")])
+def test_a_page_names_no_flag_that_is_not_there(page: str):
     flags = {flag for command in COMMANDS.values() for param in command.params for flag in param.opts}
-    for flag in set(re.findall(r"`(--?[a-zA-Z][a-z-]*)", README)) - {"--help", "--version"}:
+    text = (ROOT / page).read_text("utf-8")
+    for flag in set(re.findall(r"`(--?[a-zA-Z][a-z-]*)", text)) - {"--help", "--version"}:
         assert flag in flags
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
-def test_the_readme_tells_the_default_of_every_number(field: dataclasses.Field):
+def test_the_reference_tells_the_default_of_every_number(field: dataclasses.Field):
     if isinstance(field.default, float):
-        row = next(line for line in README.splitlines() if f"`{field.metadata['flags'][-1]}`" in line)
+        row = next(line for line in REFERENCE.splitlines() if f"`{field.metadata['flags'][-1]}`" in line)
         assert row.endswith(f"| {field.default:g} |")
 
 
-def test_the_readme_tells_every_folder():
+def test_the_tour_tells_every_folder():
     package = ROOT / "face_classifier"
     for folder in {path.parent.relative_to(package).as_posix() for path in package.glob("*/**/*.py")}:
-        assert f"`{folder}/`" in README, folder
+        assert f"`{folder}/`" in CONTRIBUTING, folder
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_leads_somewhere(page: str):
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (ROOT / page).parent / unquote(path) if path else ROOT / page
+        assert linked.exists(), f"{page} links {target}"
+        assert not anchor or anchor in anchors(linked), f"{page} links {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What a page's headings are called in links, as GitHub does it."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_ci_runs_the_test_command_of_the_readme():

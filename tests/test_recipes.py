@@ -1,0 +1,64 @@
+"""The recipes of the README print what it shows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Ended
+
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+PROGRAM = ["sh", "scripts/run"]
+HOME = "/home/me/face-classifier"  # where the README's reader stands
+DECIMAL = re.compile(r"\d+\.\d+")
+NEAR = 0.03  # by how much a distance or quality may differ on another processor
+
+
+def recipes() -> list[tuple[str, str]]:
+    """The commands of the README and what it shows them to print, in their order."""
+    blocks = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return [(command, output) for block in blocks for command, output in re.findall(r"\$ (.*)\n((?:[^$].*\n)*)", block)]
+
+
+def words_and_numbers(text: str) -> tuple[list[str], list[float]]:
+    """The words of a text with a mark for each decimal number, and these numbers."""
+    return DECIMAL.sub("#", text).split(), [float(number) for number in DECIMAL.findall(text)]
+
+
+@pytest.mark.usefixtures("clock_of_utc")
+def test_the_recipes_print_what_the_readme_shows(
+    photographs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Ended]
+):
+    monkeypatch.chdir(tmp_path)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, path in photographs.items():
+        shutil.copy(path, photos / name)
+    told = recipes()
+    assert len(told) > 5
+    for line, shown in told:
+        program, *arguments = shlex.split(line)
+        if program == "mv":
+            Path(arguments[0]).rename(arguments[1])
+            continue
+        assert [program, arguments[0]] == PROGRAM
+        ended = command(*arguments[1:])
+        assert ended.code == 0, line
+        words, numbers = words_and_numbers(ended.out.replace(str(tmp_path), HOME))
+        assert words == words_and_numbers(shown)[0], line
+        assert numbers == pytest.approx(words_and_numbers(shown)[1], abs=NEAR), line
+
+
+@pytest.fixture
+def clock_of_utc(monkeypatch: pytest.MonkeyPatch):
+    """Local times are UTC's meanwhile, as the README shows them."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
