@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ import testdata
 from face_classifier.core.types import Frame, Sighting
 from face_classifier.identity.calibrate import Calibration, calibrate
 from face_classifier.identity.cluster import UNKNOWN, Constraints, Rule, second_thoughts, shared_frames, templates
+from face_classifier.identity.evaluate import evaluate
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.identity.tracks import TrackNumbers
@@ -182,48 +183,10 @@ def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
 
 
 def scores(faces: Faces, label: Ints) -> Numbers:
+    """The measures of `identity/evaluate.py`, of the faces that are scored."""
     truth = np.unique(faces.person[faces.scored], return_inverse=True)[1]
-    label = label[faces.scored]
-    precision, recall = bcubed(truth, label)
-    return {
-        "precision": precision,
-        "recall": recall,
-        "f": 2 * precision * recall / (precision + recall),
-        "edits": edits(truth, label),
-        "people": len(np.unique(label[label != UNKNOWN])),
-        "true_people": int(truth.max()) + 1,
-        "unknown": int((label == UNKNOWN).sum()),
-    }
-
-
-def bcubed(truth: Ints, label: Ints) -> tuple[float, float]:
-    """Precision and recall (Bagga and Baldwin 1998): of the faces in a face's folder how many are of its person, and of
-    the faces of its person how many are in its folder, on average over faces. An unknown face is a folder of its own.
-    """
-    own = np.where(label == UNKNOWN, label.max(initial=0) + 1 + np.arange(len(label)), label)
-    own = np.unique(own, return_inverse=True)[1]
-    table = np.zeros((truth.max() + 1, own.max() + 1), np.int64)
-    np.add.at(table, (truth, own), 1)
-    both = table[truth, own]
-    return float((both / table.sum(axis=0)[own]).mean()), float((both / table.sum(axis=1)[truth]).mean())
-
-
-def edits(truth: Ints, label: Ints) -> int:
-    """Moves of single faces and merges of whole folders to reach the truth: every folder becomes its most frequent
-    person's, the others in it are moved, a person's further folders are merged, and unknown faces of people with more
-    than one face are moved.
-    """
-    size = np.bincount(truth)
-    folders = [
-        np.bincount(truth[label == person], minlength=len(size)) for person in np.unique(label[label != UNKNOWN])
-    ]
-    moves, owners = 0, set()
-    for folder in sorted(folders, key=lambda folder: -int(folder.max())):
-        best = [int(person) for person in np.flatnonzero(folder == folder.max())]
-        owner = next((person for person in best if person not in owners), best[0])
-        moves += int(folder.sum() - folder[owner]) + (owner in owners)
-        owners.add(owner)
-    return moves + int((size[truth[label == UNKNOWN]] >= 2).sum())
+    told = evaluate(truth, label[faces.scored])
+    return {**asdict(told), "f": told.f}
 
 
 def shuffled(faces: Faces, seed: int) -> Ints:
