@@ -191,13 +191,13 @@ def _similar(
 ) -> None:
     """Tell which people of a gallery each face in a photo is most like."""
     from face_classifier.cli import console as screen
-    from face_classifier.display import contact_sheet as sheets
+    from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import similar
 
     if not photos:
         raise UserError("no photo is given; name one, or a folder of them")
     most = settings.count(wished, "-k")
-    sheets.check_files({"--picture": picture, "--map": map_file})
+    contact_sheet.check_files({"--picture": picture, "--map": map_file})
     observer, stopping = screen.Screen(), stop_on_signals()
     among = _open_gallery(observer, stopping, **gallery)
     asked = similar.read_photos(photos, among.encoder, observer, stopping)
@@ -215,11 +215,11 @@ def _similar(
                 screen.print_lines([*([""] if number else []), ranking.title])
             screen.print_table(similar.HEADER, similar.rows(ranking))
     if picture and rankings:
-        sheets.write(picture, similar.picture(rankings))
+        contact_sheet.write(picture, similar.picture(rankings))
         if len(rankings) > similar.MOST_DRAWN:
             observer.problem(f"{picture} shows the first {similar.MOST_DRAWN} of {len(rankings)} faces")
     if map_file and rankings:
-        sheets.write(map_file, similar.map_picture(among, rankings), "--map")
+        contact_sheet.write(map_file, similar.map_picture(among, rankings), "--map")
     observer.finish()
     if asked.failed or unanswered or not rankings:
         raise SystemExit(1)
@@ -234,11 +234,11 @@ def _similar(
 def _dimensions(given: tuple[str, ...], wished: str, picture: str | None, as_json: bool, **gallery: Any) -> None:
     """Show whose faces have the lowest and the highest of each of the 128 numbers of an encoding."""
     from face_classifier.cli import console as screen
-    from face_classifier.display import contact_sheet as sheets
+    from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import dimensions
 
     numbers, most = dimensions.chosen(given), settings.count(wished, "-k")
-    sheets.check_files({"--picture": picture})
+    contact_sheet.check_files({"--picture": picture})
     among = _open_gallery(observer := screen.Screen(), stop_on_signals(), **gallery)
     found = dimensions.extremes(among, numbers, most)
     if as_json:
@@ -246,7 +246,7 @@ def _dimensions(given: tuple[str, ...], wished: str, picture: str | None, as_jso
     else:
         screen.print_table(dimensions.HEADER, dimensions.rows(found))
     if picture:
-        sheets.write(picture, dimensions.picture(found))
+        contact_sheet.write(picture, dimensions.picture(found))
     observer.finish()
 
 
@@ -274,14 +274,14 @@ def _recommend(
     import webbrowser
 
     from face_classifier.cli import console as screen
-    from face_classifier.display import contact_sheet as sheets
+    from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import people as portraits
     from face_classifier.photos.lookalike import recommend
     from face_classifier.web import picker as page
 
     turns, among = settings.count(rounds, "--rounds"), settings.count(choices, "--choices")
     most = settings.count(wished, "-k")
-    sheets.check_files({"--picture": picture})
+    contact_sheet.check_files({"--picture": picture})
     observer, stopping = screen.Screen(), stop_on_signals()
     people = _open_gallery(observer, stopping, **gallery)
 
@@ -308,7 +308,7 @@ def _recommend(
     else:
         screen.print_table(recommend.HEADER, recommended.rows())
     if picture:
-        sheets.write(picture, recommend.picture(recommended, observer.problem))
+        contact_sheet.write(picture, recommend.picture(recommended, observer.problem))
     observer.finish()
     if stopping.is_set():
         raise StoppedError(f"stopped after {len(picked)} choices, from which this is recommended")

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import Encoding, Image, Sighting
-from face_classifier.display import contact_sheet as sheets
-from face_classifier.display import overlay as draw
+from face_classifier.display import contact_sheet
+from face_classifier.display.overlay import UNKNOWN_NAME
 from face_classifier.identity.calibrate import Calibration
 from face_classifier.identity.person_db import PersonDB, by_person
 from face_classifier.identity.rethink import is_named
@@ -208,12 +208,12 @@ def lines(explanation: Explanation) -> Iterator[str]:
     """The explanation in words, a fact a line."""
     face = explanation.face
     yield f"face: {face.face}"
-    yield f"person: {face.person or draw.UNKNOWN_NAME}"
+    yield f"person: {face.person or UNKNOWN_NAME}"
     yield f"placed by: {explanation.placed}"
     if explanation.quality is not None:
         yield f"quality: {explanation.quality:.2f}"
     for _, near in explanation.exemplars:
-        yield f"nearest face: {near.name} of {near.person or draw.UNKNOWN_NAME}, {near.distance:.3f}"
+        yield f"nearest face: {near.name} of {near.person or UNKNOWN_NAME}, {near.distance:.3f}"
     if explanation.average is not None:
         yield f"to the average of its person's other faces: {explanation.average:.3f}"
     runner_up = explanation.runner_up
@@ -234,8 +234,8 @@ def picture(face: Image, exemplars: Sequence[tuple[Image, Near]], name: str | No
     Pictures: (height, width, 3) uint8 BGR, of any size.
     """
     tiles = [_tile(face, name, "")] + [_tile(image, near.person, f"{near.distance:.3f}") for image, near in exemplars]
-    return sheets.grid(tiles, len(tiles))
+    return contact_sheet.grid(tiles, len(tiles))
 
 
 def _tile(image: Image, name: str | None, distance: str) -> Image:
-    return sheets.captioned(sheets.whole(image, _TILE), name or draw.UNKNOWN_NAME, distance)
+    return contact_sheet.captioned(contact_sheet.whole(image, _TILE), name or UNKNOWN_NAME, distance)

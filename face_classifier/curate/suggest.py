@@ -9,13 +9,13 @@ import numpy as np
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image, Sighting
-from face_classifier.display import contact_sheet as sheets
-from face_classifier.display import overlay as draw
+from face_classifier.display import contact_sheet
+from face_classifier.display.text import SHADE
 from face_classifier.identity.rethink import Suggestion, is_named
 
 _PAIRS = 4  # of faces a suggestion
 _TILE = 112  # pixels
-_NOTHING = np.full((_TILE, _TILE, 3), draw.SHADE, np.uint8)
+_NOTHING = np.full((_TILE, _TILE, 3), SHADE, np.uint8)
 _MOST_DRAWN = 50  # suggestions in one picture
 _BLOCK = 1024
 
@@ -113,9 +113,9 @@ def _row(found: Evidence, read: Callable[[Sighting], Image]) -> Image:
     names = found.suggestion.one, found.suggestion.other
     halves = []
     for side, name in enumerate(names):
-        tiles = [sheets.square(read(pair.other if side else pair.one), _TILE) for pair in found.pairs]
-        faces = sheets.grid([*tiles, *[_NOTHING] * (_PAIRS - len(tiles))], _PAIRS)
-        halves.append(np.concatenate([sheets.heading(name, faces.shape[1]), faces]))
+        tiles = [contact_sheet.square(read(pair.other if side else pair.one), _TILE) for pair in found.pairs]
+        faces = contact_sheet.grid([*tiles, *[_NOTHING] * (_PAIRS - len(tiles))], _PAIRS)
+        halves.append(np.concatenate([contact_sheet.heading(name, faces.shape[1]), faces]))
     return np.hstack(halves)
 
 

@@ -13,7 +13,8 @@ from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.disk.rooted import write_durably
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
-from face_classifier.display import overlay as draw
+from face_classifier.display.overlay import KNOWN
+from face_classifier.display.text import SHADE, Color, paste, shortened, text
 
 LETTERS = 16  # pixels
 GAP = 8  # pixels
@@ -34,7 +35,7 @@ def whole(image: Image, side: int) -> Image:
     """All of a BGR picture (height, width, 3) uint8, as large as fits into (side, side, 3)."""
     shrink = side / max(image.shape[:2])
     height, width = (max(1, round(length * shrink)) for length in image.shape[:2])
-    tile = np.full((side, side, 3), draw.SHADE, np.uint8)
+    tile = np.full((side, side, 3), SHADE, np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     tile[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=_SHRINK)
     return tile
@@ -54,23 +55,23 @@ def encoded(image: Image, suffix: str) -> bytes:
     return png_bytes(image) if suffix == ".png" else cv2.imencode(suffix, image, _QUALITY)[1].tobytes()
 
 
-def captioned(tile: Image, *lines: str, color: draw.Color = draw.KNOWN, letters: int = LETTERS) -> Image:
+def captioned(tile: Image, *lines: str, color: Color = KNOWN, letters: int = LETTERS) -> Image:
     """A picture with lines of text below, each shortened to its width: (height + lines, width, 3) uint8 BGR."""
     width = tile.shape[1]
-    patches = [draw.text(draw.shortened(line, letters, width), letters, color, width=width) for line in lines]
-    below = np.full((sum(patch.shape[0] for patch in patches), width, 3), draw.SHADE, np.uint8)
+    patches = [text(shortened(line, letters, width), letters, color, width=width) for line in lines]
+    below = np.full((sum(patch.shape[0] for patch in patches), width, 3), SHADE, np.uint8)
     top = 0
     for patch in patches:
-        draw.paste(below, patch, (width - patch.shape[1]) // 2, top)
+        paste(below, patch, (width - patch.shape[1]) // 2, top)
         top += patch.shape[0]
     return np.concatenate([tile, below])
 
 
 def heading(line: str, width: int, letters: int = LETTERS) -> Image:
     """A line of text at the left of a dark strip: (its height, width, 3) uint8 BGR."""
-    patch = draw.text(line, letters, width=width - 2 * GAP)
-    strip = np.full((patch.shape[0], width, 3), draw.SHADE, np.uint8)
-    draw.paste(strip, patch, GAP, 0)
+    patch = text(line, letters, width=width - 2 * GAP)
+    strip = np.full((patch.shape[0], width, 3), SHADE, np.uint8)
+    paste(strip, patch, GAP, 0)
     return strip
 
 
@@ -82,7 +83,7 @@ def grid(tiles: Sequence[Image], columns: int) -> Image:
     height, width = tiles[0].shape[:2]
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
-    sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), draw.SHADE, np.uint8)
+    sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), SHADE, np.uint8)
     for number, tile in enumerate(tiles):
         top, left = (GAP + (number // columns) * (height + GAP), GAP + (number % columns) * (width + GAP))
         sheet[top : top + height, left : left + width] = tile
@@ -93,10 +94,7 @@ def stacked(strips: Sequence[Image]) -> Image:
     """Pictures below each other, the narrower ones filled up on the right: (height, width, 3) uint8 BGR."""
     width = max(strip.shape[1] for strip in strips)
     return np.concatenate(
-        [
-            np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0)), constant_values=draw.SHADE[0])
-            for strip in strips
-        ]
+        [np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0)), constant_values=SHADE[0]) for strip in strips]
     )
 
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
-from face_classifier.display import contact_sheet as sheets
-from face_classifier.display import overlay as draw
+from face_classifier.display import contact_sheet
+from face_classifier.display.text import SHADE, Color, text
 
 PERPLEXITY = 30.0  # neighbours that count; van der Maaten and Hinton (2008) advise 5 to 50
 _ROOM = 3.0  # cells of the grid for each tile: with fewer, neighbours are torn apart
@@ -24,7 +24,7 @@ _FOUND = 96  # pixels, at least, of a highlighted tile: to be found among thousa
 def draw_plane(
     encodings: npt.NDArray[np.float64],
     tiles: Sequence[Image],
-    colors: Sequence[draw.Color],
+    colors: Sequence[Color],
     labels: Sequence[str],
     highlighted: Collection[int] = (),
 ) -> Image:
@@ -38,14 +38,14 @@ def draw_plane(
     cells, side = _cells(_places(encodings))
     size = min(max(_SIDE // side, _LEAST), _MOST)
     letters = max(10, size // 8)
-    band = draw.text(" ", letters).shape[0] if any(labels) else 0
+    band = text(" ", letters).shape[0] if any(labels) else 0
     margin = max(size, _FOUND)  # what is drawn larger reaches out
     height, width = side * (size + band) + 2 * margin, side * size + 2 * margin
-    canvas = np.full((height, width, 3), draw.SHADE, np.uint8)
+    canvas = np.full((height, width, 3), SHADE, np.uint8)
     drawn = np.zeros((height, width), bool)
     for number in sorted(range(len(tiles)), key=lambda number: number in highlighted):
         larger = max(size, _FOUND) if number in highlighted else size
-        tile = sheets.captioned(
+        tile = contact_sheet.captioned(
             _framed(tiles[number], larger, colors[number]),
             *([labels[number]] if any(labels) else []),
             color=colors[number],
@@ -61,17 +61,17 @@ def draw_plane(
 def _without_margins(canvas: Image, drawn: npt.NDArray[np.bool_]) -> Image:
     """A picture (height, width, 3) from the first to the last line and column ``drawn`` on, and a little more."""
     lines, columns = drawn.nonzero()
-    top, left = (max(0, int(place.min()) - sheets.GAP) for place in (lines, columns))
-    bottom, right = (int(place.max()) + 1 + sheets.GAP for place in (lines, columns))
+    top, left = (max(0, int(place.min()) - contact_sheet.GAP) for place in (lines, columns))
+    bottom, right = (int(place.max()) + 1 + contact_sheet.GAP for place in (lines, columns))
     return canvas[top:bottom, left:right]
 
 
-def _framed(tile: Image, size: int, color: draw.Color) -> Image:
+def _framed(tile: Image, size: int, color: Color) -> Image:
     """A tile with a frame and a gap around it: (size, size, 3)."""
-    framed = np.full((size, size, 3), draw.SHADE, np.uint8)
+    framed = np.full((size, size, 3), SHADE, np.uint8)
     framed[1:-1, 1:-1] = color
     inside = slice(1 + _FRAME, -1 - _FRAME)
-    framed[inside, inside] = sheets.square(tile, size - 2 * (1 + _FRAME))
+    framed[inside, inside] = contact_sheet.square(tile, size - 2 * (1 + _FRAME))
     return framed
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Image, cut
-from face_classifier.display import overlay as draw
+from face_classifier.display.overlay import KNOWN, UNKNOWN, corners
 from face_classifier.sources.picture import decode
 
 MONTAGE = re.compile(r"montage\..+-\d{2,}\.png", re.DOTALL)
@@ -77,7 +77,7 @@ def _tile(portrait: Portrait) -> Image:
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     tile = np.asarray(cv2.resize(cut(image, window), (_TILE, _TILE), interpolation=shrink), np.uint8)
     moved = Box(face.top - window.top, face.right - window.left, face.bottom - window.top, face.left - window.left)
-    draw.corners(tile, moved.scaled(scale), draw.KNOWN if portrait.known else draw.UNKNOWN)
+    corners(tile, moved.scaled(scale), KNOWN if portrait.known else UNKNOWN)
     return tile
 
 

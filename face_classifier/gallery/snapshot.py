@@ -21,7 +21,7 @@ from face_classifier.curate import suggest
 from face_classifier.curate.audit import Audit, audit
 from face_classifier.curate.explain import Explanation, explain, picture
 from face_classifier.curate.replay import Replayed, replay
-from face_classifier.display import contact_sheet as sheets
+from face_classifier.display import contact_sheet
 from face_classifier.gallery.store import FoldersChangedError, ReadPhoto, Store
 from face_classifier.identity.calibrate import Calibration, calibrate
 from face_classifier.identity.cluster import Rule
@@ -275,7 +275,7 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
     if file is not None:
         path_of = whole.path_of
         exemplars = [(read_picture(path_of[face_id]), near) for face_id, near in explanation.exemplars]
-        sheets.write(file, picture(read_picture(whole.pictures[number]), exemplars, explanation.face.person))
+        contact_sheet.write(file, picture(read_picture(whole.pictures[number]), exemplars, explanation.face.person))
     return explanation
 
 
@@ -451,7 +451,7 @@ def suggestions(settings: Settings, observer: Teller, file: str | None = None) -
         evidence = suggest.evidence(found, whole.faces)
         if file is not None:
             path_of = whole.path_of
-            sheets.write(file, suggest.picture(evidence, lambda face: read_picture(path_of[face.id])))
+            contact_sheet.write(file, suggest.picture(evidence, lambda face: read_picture(path_of[face.id])))
     return evidence
 
 

@@ -20,7 +20,8 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import Detection, Face, Frame, Image, Match, Search, Seen, Sighting, cut
 from face_classifier.curate.explain import Near, to_averages
-from face_classifier.display import overlay as draw
+from face_classifier.display.overlay import KNOWN
+from face_classifier.display.text import SHADE, paste, text
 from face_classifier.display.window import Window
 from face_classifier.gallery.scan import UNKNOWNS, check_name
 from face_classifier.gallery.snapshot import Gallery, opened, people_of, photo_reader_of, threshold_of
@@ -531,8 +532,8 @@ def with_words(image: Image, words: str) -> Image:
     """A copy of a BGR picture with a line of text at its top."""
     drawn = image.copy()
     height, width = image.shape[:2]
-    patch = draw.text(words, max(12, height // 18), draw.KNOWN, ground=draw.SHADE, width=width)
-    draw.paste(drawn, patch, (width - patch.shape[1]) // 2, height // 40)
+    patch = text(words, max(12, height // 18), KNOWN, ground=SHADE, width=width)
+    paste(drawn, patch, (width - patch.shape[1]) // 2, height // 40)
     return drawn
 
 

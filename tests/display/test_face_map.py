@@ -9,8 +9,9 @@ import pytest
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
-from face_classifier.display import face_map as plane
-from face_classifier.display import overlay as draw
+from face_classifier.display import face_map
+from face_classifier.display.overlay import KNOWN
+from face_classifier.display.text import SHADE
 
 pytest.importorskip("sklearn", reason="the extra `plots` is not installed")
 PEOPLE, EACH = 4, 6
@@ -35,7 +36,7 @@ def centres(image: Image, count: int) -> np.ndarray:
 
 def draw_plane(encodings: np.ndarray, *highlighted: int) -> Image:
     count = len(encodings)
-    return plane.draw_plane(encodings, tiles(count), [draw.KNOWN] * count, ["name"] * count, highlighted)
+    return face_map.draw_plane(encodings, tiles(count), [KNOWN] * count, ["name"] * count, highlighted)
 
 
 def test_the_faces_of_one_person_lie_together(encodings: np.ndarray):
@@ -64,10 +65,10 @@ def test_the_same_photo_twice_is_there_twice(encodings: np.ndarray):
 def test_among_many_a_highlighted_face_is_drawn_larger(encodings: np.ndarray):
     many = np.concatenate([encodings] * 40)
     many += np.random.default_rng(4).normal(size=many.shape) / 50
-    map_of_all = plane.draw_plane(
+    map_of_all = face_map.draw_plane(
         many,
         [*tiles(1), *[np.zeros((160, 160, 3), np.uint8)] * (len(many) - 1)],
-        [draw.KNOWN] * len(many),
+        [KNOWN] * len(many),
         [""] * len(many),
         [0],
     )
@@ -75,7 +76,7 @@ def test_among_many_a_highlighted_face_is_drawn_larger(encodings: np.ndarray):
 
 
 def test_there_is_no_empty_margin(encodings: np.ndarray):
-    drawn = (draw_plane(encodings, 3) != draw.SHADE).any(axis=2)
+    drawn = (draw_plane(encodings, 3) != SHADE).any(axis=2)
     lines, columns = drawn.nonzero()
     edges = (lines.min(), columns.min(), drawn.shape[0] - lines.max(), drawn.shape[1] - columns.max())
     assert max(edges) < 40

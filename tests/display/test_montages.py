@@ -10,7 +10,7 @@ import pytest
 from conftest import Gallery
 
 from face_classifier.core.types import Image, cut
-from face_classifier.display import overlay as draw
+from face_classifier.display.overlay import KNOWN, UNKNOWN
 from face_classifier.gallery.scan import UNKNOWNS
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
@@ -60,7 +60,7 @@ def test_a_tile_shows_the_picture_and_not_the_black_beside_it(gallery: Gallery, 
     assert (tiles(gallery.folder / "montage.Barack-00.png")[0, 0].max(axis=2) == 0).mean() < 0.05
 
 
-@pytest.mark.parametrize(("folder", "color"), [("Barack", draw.KNOWN), (UNKNOWNS, draw.UNKNOWN)])
+@pytest.mark.parametrize(("folder", "color"), [("Barack", KNOWN), (UNKNOWNS, UNKNOWN)])
 def test_a_tile_marks_the_face_that_is_meant(
     gallery: Gallery, closeups: dict[str, Image], folder: str, color: tuple[int, int, int]
 ) -> None:

@@ -13,7 +13,7 @@ import cv2
 import pytest
 from conftest import need_tool
 
-from face_classifier.display import overlay as draw
+from face_classifier.display.overlay import KNOWN, UNKNOWN
 
 COMMAND = [sys.executable, "-m", "face_classifier"]
 
@@ -94,7 +94,7 @@ def wait_for_corners(path: Path, environment: dict[str, str]) -> None:
     while time.monotonic() < deadline:
         subprocess.run(["import", "-window", "root", str(path)], env=environment, check=True)
         shot = cv2.imread(str(path)).astype(int)
-        if any((abs(shot - colour).max(axis=2) < 40).sum() > 50 for colour in (draw.KNOWN, draw.UNKNOWN)):
+        if any((abs(shot - colour).max(axis=2) < 40).sum() > 50 for colour in (KNOWN, UNKNOWN)):
             return
         time.sleep(0.1)
     raise AssertionError("no corners around a face came up in the window")

@@ -22,8 +22,8 @@ from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import StoppedError, UserError
 from face_classifier.core.types import ENCODING_SIZE, Image
-from face_classifier.display import contact_sheet as sheets
-from face_classifier.display import overlay as draw
+from face_classifier.display import contact_sheet
+from face_classifier.display.text import SHADE, Color
 from face_classifier.gallery import snapshot as galleries
 from face_classifier.gallery.snapshot import Observer
 from face_classifier.identity.cluster import Rule
@@ -472,7 +472,7 @@ def _thumbnail(made: Path, photo: Path) -> bytes:
     """All of a photo as a small JPEG; ``made``: where it was written before, as its name tells its content."""
     if made.is_file():
         return made.read_bytes()
-    return sheets.encoded(sheets.shrunk(read_picture(photo), _THUMBNAIL), ".jpg")
+    return contact_sheet.encoded(contact_sheet.shrunk(read_picture(photo), _THUMBNAIL), ".jpg")
 
 
 def _sheet_png(album: Album, number: int) -> bytes:
@@ -493,14 +493,14 @@ def _sheet_name(folder: str) -> str:
 
 def _sheet(name: str, faces: Sequence[AlbumFace]) -> Image:
     tiles = [
-        sheets.captioned(sheets.square(tile_image(face.face.tile), _SHEET_TILE), face.path.name)
+        contact_sheet.captioned(contact_sheet.square(tile_image(face.face.tile), _SHEET_TILE), face.path.name)
         for face in faces[:_MOST_ON_SHEET]
     ]
-    drawn = sheets.grid(tiles, _COLUMNS)
+    drawn = contact_sheet.grid(tiles, _COLUMNS)
     count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
     if len(faces) > _MOST_ON_SHEET:
         count = f"{_MOST_ON_SHEET} of {count}"
-    return sheets.stacked([sheets.heading(f"{name} · {count}", drawn.shape[1]), drawn])
+    return contact_sheet.stacked([contact_sheet.heading(f"{name} · {count}", drawn.shape[1]), drawn])
 
 
 def _plot(album: Album) -> Image:
@@ -517,10 +517,10 @@ def _plot(album: Album) -> Image:
     )
 
 
-_GREY: draw.Color = (130, 130, 130)
+_GREY: Color = (130, 130, 130)
 
 
-def _color(place: int) -> draw.Color:
+def _color(place: int) -> Color:
     """Hues a golden angle apart, so that the first few differ most.
 
     On the dark ground they keep a contrast of 4.5 to 1 at least (WCAG 2, level AA): blue and violet get white for it.
@@ -534,17 +534,17 @@ def _color(place: int) -> draw.Color:
 _LEAST_CONTRAST = 4.5
 
 
-def _bgr(hue: float, lightness: float) -> draw.Color:
+def _bgr(hue: float, lightness: float) -> Color:
     red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.9)
     return round(blue * 255), round(green * 255), round(red * 255)
 
 
-def _contrast(color: draw.Color) -> float:
+def _contrast(color: Color) -> float:
     """To the ground of pictures, from 1 to 21 (WCAG 2.2, "contrast ratio")."""
-    return (_luminance(color) + 0.05) / (_luminance(draw.SHADE) + 0.05)
+    return (_luminance(color) + 0.05) / (_luminance(SHADE) + 0.05)
 
 
-def _luminance(color: draw.Color) -> float:
+def _luminance(color: Color) -> float:
     """0 to 1 (WCAG 2.2, "relative luminance" of sRGB)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in color)]
     return 0.0722 * linear[0] + 0.7152 * linear[1] + 0.2126 * linear[2]

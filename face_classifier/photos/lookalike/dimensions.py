@@ -10,8 +10,9 @@ import numpy as np
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import ENCODING_SIZE, Image
-from face_classifier.display import contact_sheet as sheets
-from face_classifier.display import overlay as draw
+from face_classifier.display import contact_sheet
+from face_classifier.display.overlay import KNOWN, UNKNOWN
+from face_classifier.display.text import Color
 from face_classifier.photos.lookalike.people import Gallery, Portrait
 
 HEADER = ("dimension", "lowest", "of", "highest", "of")
@@ -93,18 +94,18 @@ def picture(dimensions: Sequence[Dimension]) -> Image:
     """
     rows = [_row(one) for one in dimensions]
     height, width = rows[0].shape[:2]
-    return sheets.grid(rows, max(1, round((len(rows) * height / width) ** 0.5)))
+    return contact_sheet.grid(rows, max(1, round((len(rows) * height / width) ** 0.5)))
 
 
 def _row(dimension: Dimension) -> Image:
     sides = [
-        sheets.grid([_tile(one, color) for one in side], len(side))
-        for side, color in ((dimension.lowest, draw.UNKNOWN), (dimension.highest, draw.KNOWN))
+        contact_sheet.grid([_tile(one, color) for one in side], len(side))
+        for side, color in ((dimension.lowest, UNKNOWN), (dimension.highest, KNOWN))
     ]
     faces = np.hstack(sides)
-    return np.concatenate([sheets.heading(f"dimension {dimension.number}", faces.shape[1]), faces])
+    return np.concatenate([contact_sheet.heading(f"dimension {dimension.number}", faces.shape[1]), faces])
 
 
-def _tile(one: Extreme, color: draw.Color) -> Image:
-    tile = sheets.square(one.portrait.image(), _TILE)
-    return sheets.captioned(tile, one.name, f"{one.value:.3f}", color=color, letters=_LETTERS)
+def _tile(one: Extreme, color: Color) -> Image:
+    tile = contact_sheet.square(one.portrait.image(), _TILE)
+    return contact_sheet.captioned(tile, one.name, f"{one.value:.3f}", color=color, letters=_LETTERS)

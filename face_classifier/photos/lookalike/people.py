@@ -18,7 +18,7 @@ from face_classifier.core.disk.markers import ALBUM, CAPTURES, RESULT, kind_of
 from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import StoppedError, UserError
 from face_classifier.core.types import Encoding, Image
-from face_classifier.display import contact_sheet as sheets
+from face_classifier.display import contact_sheet
 from face_classifier.gallery.snapshot import Observer, take_snapshot
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.albums.folder import CROPS, FETCHED
@@ -55,7 +55,7 @@ class Portrait:
             return tile_image(self.tile)
         cut = read_picture(Path(self.photo))  # three boxes wide and high, of which a tile has the middle two
         height, width = cut.shape[:2]
-        return sheets.square(cut[height // 6 : height - height // 6, width // 6 : width - width // 6], TILE)
+        return contact_sheet.square(cut[height // 6 : height - height // 6, width // 6 : width - width // 6], TILE)
 
 
 @dataclass(frozen=True, eq=False)

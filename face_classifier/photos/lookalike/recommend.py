@@ -19,8 +19,9 @@ from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Encoding, Image
-from face_classifier.display import contact_sheet as sheets
-from face_classifier.display import overlay as draw
+from face_classifier.display import contact_sheet
+from face_classifier.display.overlay import UNKNOWN
+from face_classifier.display.text import SHADE
 from face_classifier.photos.index import TILE, FaceFinder, find_pictures
 from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
 
@@ -338,7 +339,7 @@ def shown(portrait: Portrait, tell: Callable[[str], None]) -> Image:
             return portrait.image()
     except UserError as error:
         tell(str(error))
-        return np.full((TILE, TILE, 3), draw.SHADE, np.uint8)
+        return np.full((TILE, TILE, 3), SHADE, np.uint8)
 
 
 def picture(recommendation: Recommendation, tell: Callable[[str], None]) -> Image:
@@ -347,13 +348,15 @@ def picture(recommendation: Recommendation, tell: Callable[[str], None]) -> Imag
     ``tell``: is told which photos are gone.
     """
     picked = [
-        sheets.captioned(shown(pick.portrait, tell), pick.name, color=draw.UNKNOWN) for pick in recommendation.picks
+        contact_sheet.captioned(shown(pick.portrait, tell), pick.name, color=UNKNOWN) for pick in recommendation.picks
     ]
     nearest = [
-        sheets.captioned(shown(one.portrait, tell), f"{rank}  {one.person.name}", f"{one.distance:.4f}")
+        contact_sheet.captioned(shown(one.portrait, tell), f"{rank}  {one.person.name}", f"{one.distance:.4f}")
         for rank, one in enumerate(recommendation.results, 1)
     ]
     columns = max(_COLUMNS, len(picked))
-    strips = [sheets.grid(picked, columns), sheets.grid(nearest, columns)]
+    strips = [contact_sheet.grid(picked, columns), contact_sheet.grid(nearest, columns)]
     width = max(strip.shape[1] for strip in strips)
-    return sheets.stacked([sheets.heading("picked", width), strips[0], sheets.heading("recommended", width), strips[1]])
+    return contact_sheet.stacked(
+        [contact_sheet.heading("picked", width), strips[0], contact_sheet.heading("recommended", width), strips[1]]
+    )

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import StoppedError, UserError
 from face_classifier.core.types import ENCODING_SIZE, Image
-from face_classifier.display import contact_sheet as sheets
-from face_classifier.display import face_map as plane
-from face_classifier.display import overlay as draw
+from face_classifier.display import contact_sheet, face_map
+from face_classifier.display.overlay import KNOWN, UNKNOWN
+from face_classifier.display.text import Color
 from face_classifier.gallery.snapshot import Observer
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.index import UNSURE, Photo, PhotoFace, PhotoIndex, find_pictures, tile_image
@@ -25,7 +25,7 @@ from face_classifier.photos.lookalike.people import Gallery, Person, Portrait, f
 
 HEADER = ("rank", "name", "distance", "likeness", "photo")
 MOST_DRAWN = 100  # faces
-_OTHERS: draw.Color = (150, 150, 150)
+_OTHERS: Color = (150, 150, 150)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,20 +186,22 @@ def rows(ranking: Ranking) -> Iterator[Sequence[str]]:
 
 def picture(rankings: Sequence[Ranking]) -> Image:
     """Each face beside its look-alikes, a row each: (height, width, 3) uint8 BGR. At most the first `MOST_DRAWN`."""
-    return sheets.stacked([_row(ranking) for ranking in rankings[:MOST_DRAWN]])
+    return contact_sheet.stacked([_row(ranking) for ranking in rankings[:MOST_DRAWN]])
 
 
 def _row(ranking: Ranking) -> Image:
     faces = ranking.photo.faces
     which = f"face {faces.index(ranking.face) + 1} of {len(faces)}" if len(faces) > 1 else ""
-    asked = sheets.captioned(tile_image(ranking.face.tile), Path(ranking.photo.name).name, which, color=draw.UNKNOWN)
+    asked = contact_sheet.captioned(tile_image(ranking.face.tile), Path(ranking.photo.name).name, which, color=UNKNOWN)
     found = [
-        sheets.captioned(one.portrait.image(), f"{rank}. {one.name}", f"{one.distance:.4f} · {one.likeness:.1f} %")
+        contact_sheet.captioned(
+            one.portrait.image(), f"{rank}. {one.name}", f"{one.distance:.4f} · {one.likeness:.1f} %"
+        )
         for rank, one in enumerate(ranking.results, 1)
     ]
-    row = sheets.grid([asked, *found], len(found) + 1)
-    right = sheets.GAP + asked.shape[1] + sheets.GAP // 2
-    row[sheets.GAP : -sheets.GAP, right - 1 : right + 1] = draw.UNKNOWN
+    row = contact_sheet.grid([asked, *found], len(found) + 1)
+    right = contact_sheet.GAP + asked.shape[1] + contact_sheet.GAP // 2
+    row[contact_sheet.GAP : -contact_sheet.GAP, right - 1 : right + 1] = UNKNOWN
     return row
 
 
@@ -218,10 +220,10 @@ def map_picture(gallery: Gallery, rankings: Sequence[Ranking]) -> Image:
         if not any(_is_same(portrait, photo) for photo in photos)
     ]
     asked = [ranking.face for ranking in rankings]
-    return plane.draw_plane(
+    return face_map.draw_plane(
         np.array([*(face.encoding for face in asked), *(portrait.encoding for _, portrait in portraits)]),
         [*(tile_image(face.tile) for face in asked), *(portrait.image() for _, portrait in portraits)],
-        [draw.UNKNOWN] * len(asked) + [draw.KNOWN if id(portrait) in near else _OTHERS for _, portrait in portraits],
+        [UNKNOWN] * len(asked) + [KNOWN if id(portrait) in near else _OTHERS for _, portrait in portraits],
         [*(Path(ranking.photo.name).name for ranking in rankings), *(name for name, _ in portraits)],
         range(len(asked)),
     )

@@ -29,7 +29,7 @@ from face_classifier.core.disk import rooted
 from face_classifier.core.disk.rooted import PART
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
-from face_classifier.display import overlay as draw
+from face_classifier.display.text import SHADE, Color
 from face_classifier.photos.albums import album as albums
 from face_classifier.photos.albums import folder as shelf
 from face_classifier.photos.albums import manifest, sidecars
@@ -403,11 +403,11 @@ def test_the_page_tells_at_its_end_what_could_not_be_read(sort, out: Path, photo
 
 
 def test_every_colour_of_the_plot_is_seen_on_its_ground():
-    def luminance(color: draw.Color) -> float:
+    def luminance(color: Color) -> float:
         return float(np.dot((np.array(color) / 255) ** 2.2, (0.0722, 0.7152, 0.2126)))  # near to that of sRGB
 
     colors = [albums._color(place) for place in range(100)]
-    assert min((luminance(color) + 0.05) / (luminance(draw.SHADE) + 0.05) for color in colors) > 4.2
+    assert min((luminance(color) + 0.05) / (luminance(SHADE) + 0.05) for color in colors) > 4.2
     assert len(set(colors[:60])) == 60
 
 
