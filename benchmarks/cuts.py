@@ -25,9 +25,9 @@ import numpy.typing as npt
 import testdata
 
 from face_classifier.core import settings
-from face_classifier.gallery.snapshot import rule_of
 from face_classifier.gallery.store import Store
 from face_classifier.identity.rethink import rethink
+from face_classifier.identity.rules import rule_of
 from face_classifier.pipeline import run as pipeline
 from face_classifier.vision.engine import Engine, make_engine
 

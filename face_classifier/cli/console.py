@@ -17,8 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from face_classifier.cli.options import say
 from face_classifier.core import names
 from face_classifier.core.types import Frame, Sighting
-from face_classifier.gallery.snapshot import FEWEST_PEOPLE
-from face_classifier.identity.calibrate import Calibration
+from face_classifier.identity.calibrate import FEWEST_PEOPLE, Calibration
 from face_classifier.identity.person_db import PersonDB, PersonSummary, by_person, statistics, summaries
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source

@@ -100,9 +100,9 @@ def _run(sources: tuple[str, ...], config: str | None, as_json: bool, **flags: A
 def _people(result: str | None, matrix: bool, as_json: bool) -> None:
     """List the people of a result folder."""
     from face_classifier.cli import console as screen
-    from face_classifier.gallery import snapshot as galleries
+    from face_classifier.gallery import snapshot
 
-    sightings = galleries.gallery(settings.load({"result": result}), observer := screen.Screen())
+    sightings = snapshot.faces_of(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
     if as_json:
         screen.print_json(screen.people_record(sightings))
@@ -120,14 +120,14 @@ def _export(result: str | None, form: str, as_json: bool) -> None:
     """Print a line for every face of a result folder as it is labelled now."""
     from face_classifier.cli import console as screen
     from face_classifier.events import records
-    from face_classifier.gallery import snapshot as galleries
+    from face_classifier.gallery import snapshot
 
     writers = {"jsonl": records.write_json_lines, "csv": records.write_csv}
     if form not in writers:
         raise UserError(f"--format is {form!r}, but must be one of {', '.join(writers)}")
-    sightings = galleries.gallery(settings.load({"result": result}), observer := screen.Screen())
+    sightings = snapshot.faces_of(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
-    faces = galleries.with_distances_today(sightings)
+    faces = snapshot.with_distances_today(sightings)
     if as_json:
         screen.print_json([records.record(face) for face in faces])
     else:
@@ -166,9 +166,8 @@ def _explain(face: str, result: str | None, picture: str | None, as_json: bool) 
     """Say why a face, given by name or path, is whose it is."""
     from face_classifier.cli import console as screen
     from face_classifier.curate import explain
-    from face_classifier.gallery import snapshot as galleries
 
-    told = galleries.explain_face(settings.load({"result": result}), face, picture, observer := screen.Screen())
+    told = explain.explain_face(settings.load({"result": result}), face, picture, observer := screen.Screen())
     observer.finish()
     screen.print_answer(as_json, explain.record(told), explain.lines(told))
 
@@ -181,10 +180,9 @@ def _audit(result: str | None, apply: bool, as_json: bool) -> None:
     """List faces that do not fit their person, near-duplicates, and people that may be two."""
     from face_classifier.cli import console as screen
     from face_classifier.curate import audit
-    from face_classifier.gallery import snapshot as galleries
 
     chosen = settings.load({"result": result})
-    found, moved = galleries.audit_gallery(chosen, observer := screen.Screen(), apply=apply)
+    found, moved = audit.audit_gallery(chosen, observer := screen.Screen(), apply=apply)
     observer.finish()
     told = [*audit.lines(found), *([f"{moved} faces were moved to unknowns."] if apply else [])]
     screen.print_answer(as_json, {**audit.record(found), "moved": moved}, told)
@@ -197,10 +195,10 @@ def _audit(result: str | None, apply: bool, as_json: bool) -> None:
 def _calibrate(result: str | None, rate: str, as_json: bool) -> None:
     """Tell the threshold that suits a result folder."""
     from face_classifier.cli import console as screen
-    from face_classifier.gallery import snapshot as galleries
+    from face_classifier.curate.calibration import calibrate_gallery
 
     wished = settings.fraction(rate, "--rate")
-    calibration, threshold = galleries.calibrate_gallery(settings.load({"result": result}), observer := screen.Screen())
+    calibration, threshold = calibrate_gallery(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
     screen.print_answer(
         as_json,
@@ -217,10 +215,9 @@ def _replay(result: str | None, threshold: str | None, as_json: bool) -> None:
     """List the faces that would be somebody else's if all were decided anew, without the video."""
     from face_classifier.cli import console as screen
     from face_classifier.curate import replay
-    from face_classifier.gallery import snapshot as galleries
 
     chosen = settings.load({"result": result, "threshold": threshold})
-    replayed, tried = galleries.replay_gallery(chosen, observer := screen.Screen())
+    replayed, tried = replay.replay_gallery(chosen, observer := screen.Screen())
     observer.finish()
     screen.print_answer(as_json, replay.record(replayed, tried), replay.lines(replayed, tried))
 
@@ -232,9 +229,9 @@ def _replay(result: str | None, threshold: str | None, as_json: bool) -> None:
 def _rethink(result: str | None, dry_run: bool, as_json: bool) -> None:
     """Think again about all faces of a result folder: a person just named gets old unknown faces, and so on."""
     from face_classifier.cli import console as screen
-    from face_classifier.gallery import snapshot as galleries
+    from face_classifier.curate import decide
 
-    changes = galleries.think_again(settings.load({"result": result}), observer := screen.Screen(), dry_run=dry_run)
+    changes = decide.think_again(settings.load({"result": result}), observer := screen.Screen(), dry_run=dry_run)
     observer.finish()
     if as_json:
         screen.print_json([change.record() for change in changes])
@@ -255,9 +252,8 @@ def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_jso
     if ctx.invoked_subcommand is None:
         from face_classifier.cli import console as screen
         from face_classifier.curate import suggest
-        from face_classifier.gallery import snapshot as galleries
 
-        found = galleries.suggestions(settings.load({"result": result}), observer := screen.Screen(), picture)
+        found = suggest.suggestions(settings.load({"result": result}), observer := screen.Screen(), picture)
         observer.finish()
         nobody = [] if found else ["no two people are near enough to be asked about"]
         screen.print_answer(as_json, suggest.record(found), [*suggest.lines(found), *nobody])
@@ -272,10 +268,10 @@ def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_jso
 def _accept(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
     """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours."""
     from face_classifier.cli import console as screen
-    from face_classifier.gallery import snapshot as galleries
+    from face_classifier.curate import decide
 
     chosen = settings.load({"result": result or of_group})
-    stays, goes, faces = galleries.accept(chosen, observer := screen.Screen(), one, other)
+    stays, goes, faces = decide.accept(chosen, observer := screen.Screen(), one, other)
     observer.finish()
     told = {"person": stays, "was": goes, "faces": faces}
     screen.print_answer(as_json, told, [f"{goes} is {stays} now; {faces} faces moved"])
@@ -290,9 +286,9 @@ def _accept(of_group: str | None, one: str, other: str, result: str | None, as_j
 def _reject(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
     """Two people are two: they are never suggested or joined again, whatever their names will be."""
     from face_classifier.cli import console as screen
-    from face_classifier.gallery import snapshot as galleries
+    from face_classifier.curate import decide
 
-    galleries.keep_apart(settings.load({"result": result or of_group}), observer := screen.Screen(), one, other)
+    decide.keep_apart(settings.load({"result": result or of_group}), observer := screen.Screen(), one, other)
     observer.finish()
     screen.print_answer(as_json, {"apart": [one, other]}, [f"{one} and {other} stay two people"])
 

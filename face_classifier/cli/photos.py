@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 def _reject(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
     """Put faces, given by name or path, aside for good: nobody's, and a lasting "not this person"."""
     from face_classifier.cli import console as screen
-    from face_classifier.gallery import snapshot as galleries
+    from face_classifier.curate import exclude
 
     if not faces:
         raise UserError("no face is given; name one, or the path of its picture")
     chosen = settings.load({"result": result})
-    rejected, failed = galleries.exclude_faces(chosen, observer := screen.Screen(), faces)
+    rejected, failed = exclude.exclude_faces(chosen, observer := screen.Screen(), faces)
     observer.finish()
     if as_json:
         screen.print_json([one._asdict() for one in rejected])
     else:
-        screen.print_lines(galleries.excluded_lines(rejected))
+        screen.print_lines(exclude.lines(rejected))
     if failed:
         raise SystemExit(1)
 
@@ -61,21 +61,22 @@ def _verify(
 ) -> None:
     """Check that folders, encodings, views, indexes and logs agree, and repair what can be."""
     from face_classifier.cli import console as screen
-    from face_classifier.curate import verify
+    from face_classifier.curate import findings, verify
+    from face_classifier.photos.check_index import verify_index
 
     observer = screen.Screen()
-    parts = [verify.verify_index(index, observer, dry_run=dry_run) for index in indexes]
+    parts = [verify_index(index, observer, dry_run=dry_run) for index in indexes]
     if result or logs or encodings or yes or not indexes:
         chosen = settings.load({"result": result})
         checked = verify.verify(chosen, observer, logs=logs, encodings=encodings, dry_run=dry_run, confirmed=yes)
         parts.insert(0, checked)
-    verified = verify.joined(parts)
+    verified = findings.joined(parts)
     observer.finish()
     if as_json:
         screen.print_json(dataclasses.asdict(verified))
     else:
-        screen.print_table(("check", "fine", "found", "repaired"), verify.table(verified))
-        screen.print_lines(verify.lines(verified))
+        screen.print_table(("check", "fine", "found", "repaired"), findings.table(verified))
+        screen.print_lines(findings.lines(verified))
     if not verified.sound:
         raise SystemExit(1)
 

@@ -1,4 +1,4 @@
-"""Poison audit: faces that do not fit their person, near-duplicates, people that may be two. Pure numpy, no files."""
+"""Poison audit: faces that do not fit their person, near-duplicates, people that may be two."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
+from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Image, Sighting
+from face_classifier.curate.decide import carry_out
+from face_classifier.gallery.snapshot import opened
 from face_classifier.identity.cluster import Constraints, Rule, second_thoughts, templates
+from face_classifier.identity.naming import is_named
 from face_classifier.identity.person_db import Matrix, natural
-from face_classifier.identity.rethink import is_named
+from face_classifier.identity.rethink import Move
+from face_classifier.identity.rules import rule_of
 from face_classifier.identity.tracks import cannot_link_pairs, parts
+from face_classifier.sources.picture import read_picture
 
 Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.bool_]
@@ -72,6 +81,23 @@ class Audit:
     def movable(self) -> list[int]:
         """Ids of the outliers that may go to the unknown faces."""
         return [outlier.face.id for outlier in self.outliers if outlier.kept_by is None]
+
+
+def audit_gallery(settings: Settings, observer: Teller, *, apply: bool) -> tuple[Audit, int]:
+    """What does not fit in a gallery, and how many outliers were moved to the unknown faces: none unless ``apply``."""
+    with opened(settings, observer, writing=apply) as (store, snapshot):
+
+        def picture_of(number: int) -> Image | None:
+            try:
+                with supervised(snapshot.pictures[number]):
+                    return read_picture(snapshot.pictures[number])
+            except UserError as error:
+                observer.problem(str(error))
+                return None
+
+        found = audit(snapshot.faces, picture_of, snapshot.cannot_links, rule_of(snapshot.settings))
+        moved = carry_out([Move((face_id,), None) for face_id in found.movable], store) if apply else []
+    return found, len(moved)
 
 
 def audit(

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Image, Sighting
 from face_classifier.display import contact_sheet
 from face_classifier.display.overlay import UNKNOWN_NAME
-from face_classifier.identity.calibrate import Calibration
+from face_classifier.gallery.snapshot import take_snapshot
+from face_classifier.identity.calibrate import Calibration, calibrated
+from face_classifier.identity.naming import is_named
 from face_classifier.identity.person_db import PersonDB, by_person
-from face_classifier.identity.rethink import is_named
+from face_classifier.identity.rules import spread_of, threshold_of
+from face_classifier.sources.picture import read_picture
 
 _EXEMPLARS = 3
 _TILE = 200  # pixels
@@ -50,6 +55,30 @@ class Explanation:
         if self.average is None or self.runner_up is None:
             return None
         return self.runner_up.distance - self.average
+
+
+def explain_face(settings: Settings, name: str, file: str | None, observer: Teller) -> Explanation:
+    """Why a face, given by its name or the path of its picture, is whose it is; ``file``: where to draw it as PNG.
+
+    Raises UserError.
+    """
+    snapshot = take_snapshot(settings, observer)
+    number = snapshot.number_of(name)
+    explanation = explain(
+        number,
+        snapshot.faces,
+        snapshot.cannot_links,
+        snapshot.kept_apart_tracks,
+        snapshot.nobody(),
+        threshold_of(snapshot.settings),
+        spread_of(snapshot.settings),
+        calibrated(snapshot.faces, snapshot.cannot_links, spread_of(snapshot.settings)),
+    )
+    if file is not None:
+        path_of = snapshot.path_of
+        exemplars = [(read_picture(path_of[face_id]), near) for face_id, near in explanation.exemplars]
+        contact_sheet.write(file, picture(read_picture(snapshot.pictures[number]), exemplars, explanation.face.person))
+    return explanation
 
 
 def explain(

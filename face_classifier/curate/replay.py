@@ -1,4 +1,4 @@
-"""What if: a gallery decided again from its encodings, without the video. Pure numpy, no files."""
+"""What if: a gallery decided again from its encodings, without the video."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
+from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.cluster import Rule
+from face_classifier.identity.naming import number_in, numbered
 from face_classifier.identity.person_db import PersonDB, natural
-from face_classifier.identity.rethink import is_named, rethink
+from face_classifier.identity.rethink import rethink
+from face_classifier.identity.rules import rule_of, threshold_of
 
 _UNKNOWN = "unknown"
 
@@ -30,6 +35,15 @@ class Replayed:
     people_now: int
     people_then: int
     changes: list[Change]  # sorted by names, unknown and new people last
+
+
+def replay_gallery(settings: Settings, observer: Teller) -> tuple[Replayed, float]:
+    """What would be decided otherwise with these settings, and the threshold that they mean."""
+    snapshot = take_snapshot(settings, observer)
+    thinks = settings.engine != "original" and not settings.online_only
+    rule = rule_of(snapshot.settings) if thinks else None
+    replayed = replay(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, snapshot.nobody(), rule)
+    return replayed, threshold_of(snapshot.settings)
 
 
 def replay(
@@ -66,12 +80,12 @@ class _Names:
     """Names for the people that a replay founds, which nobody has yet and which are no user's."""
 
     def __init__(self, faces: Iterable[Sighting]) -> None:
-        numbers = [int(face.person[len("person_") :]) for face in faces if face.person and not is_named(face.person)]
+        numbers = [number for face in faces if (number := number_in(face.person or ""))]
         self._last = max(numbers, default=0)
 
     def new(self) -> str:
         self._last += 1
-        return f"person_{self._last}"
+        return numbered(self._last)
 
 
 def _one_by_one(faces: Sequence[Sighting], people: PersonDB, names: _Names) -> list[Sighting]:

@@ -8,10 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
 from face_classifier.core.types import Image, Sighting
 from face_classifier.display import contact_sheet
 from face_classifier.display.text import SHADE
-from face_classifier.identity.rethink import Suggestion, is_named
+from face_classifier.gallery.snapshot import opened
+from face_classifier.identity.naming import is_named
+from face_classifier.identity.rethink import Suggestion, rethink
+from face_classifier.identity.rules import rule_of
+from face_classifier.sources.picture import read_picture
 
 _PAIRS = 4  # of faces a suggestion
 _TILE = 112  # pixels
@@ -34,6 +40,22 @@ class Evidence(NamedTuple):
     suggestion: Suggestion
     faces: tuple[int, int]  # how many the one and the other have
     pairs: list[Pair]  # the nearest first; no face twice
+
+
+def suggestions(settings: Settings, observer: Teller, file: str | None = None) -> list[Evidence]:
+    """People of a result folder who may be one, the nearest first; works while another process runs.
+
+    ``file``: where to draw their faces as PNG. Raises UserError where that cannot be written.
+    """
+    with opened(settings, observer, writing=False) as (_, snapshot):
+        found = rethink(
+            snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings)
+        ).suggestions
+        reasons = evidence(found, snapshot.faces)
+        if file is not None:
+            path_of = snapshot.path_of
+            contact_sheet.write(file, picture(reasons, lambda face: read_picture(path_of[face.id])))
+    return reasons
 
 
 def evidence(suggestions: Iterable[Suggestion], sightings: Sequence[Sighting]) -> list[Evidence]:

@@ -8,71 +8,41 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from face_classifier.core.disk.files import content_hash
-from face_classifier.core.disk.rooted import MODES, Root
+from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Image
+from face_classifier.curate.findings import Finding, Inspection, Verified
 from face_classifier.gallery.scan import UNKNOWNS, Lying, Stock, is_excluded, missing_told
-from face_classifier.gallery.snapshot import Observer, check_result_folder, open_existing, photo_reader, tell_problems
+from face_classifier.gallery.snapshot import check_result_folder, open_existing, photo_reader, tell_problems
 from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.gallery.table import KEPT, Row
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
-from face_classifier.photos.index import INDEX, PhotoIndex
 from face_classifier.sources.picture import read_picture
 
 TABLE, ROWS, PICTURES, EXCLUDED = "table", "rows", "pictures", "rejected"
 ENCODINGS, ANEW, VIEWS, UNFINISHED, LOGS = "encodings", "encoded anew", "views", "unfinished", "logs"
-PHOTOS = "photos"
 
 _SAME_BOX = 0.5  # overlap from which a face found in one of our cuts is the one that it was cut for
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something that does not agree."""
-
-    check: str
-    where: str  # a path in the result folder, the name of a face, or the path of a log
-    sentence: str  # what is wrong with it
-    repaired: bool | None = None  # None = it was not tried
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What was checked, and what was found."""
-
-    checked: dict[str, int]  # how many things each check looked at; one that was left out is not among them
-    findings: list[Finding]
-    notes: list[str]  # sentences about what is no error
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong any more."""
-        return all(finding.repaired for finding in self.findings)
-
-
 @dataclass
-class _Inspection:
+class _Inspection(Inspection):
     """A way through a result folder that changes nothing."""
 
-    checked: dict[str, int] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     contents: set[int] = field(default_factory=set)  # ids of faces whose picture is to be read again,
     encodings: set[int] = field(default_factory=set)  # to be encoded anew,
     montages: set[str] = field(default_factory=set)  # and files to be drawn again
     missing: int = 0  # faces that went at once, which may be no wish of the user's
-
-    def find(self, check: str, where: object, sentence: str) -> None:
-        self.findings.append(Finding(check, str(where), sentence))
 
 
 def verify(
@@ -343,87 +313,3 @@ def _check_log(path: Path, stock: Stock, found: _Inspection) -> None:
     gone = sum(face not in folder_of for face in persons)
     moved = sum(face in folder_of and folder_of[face] != (person or UNKNOWNS) for face, person in persons.items())
     found.notes.append(f"{path}: of {len(persons)} faces {moved} have another person by now, {gone} are gone")
-
-
-def verify_index(file: str, observer: Observer, *, dry_run: bool = False) -> Verified:
-    """Check an index of photos, a file or the folder that it is in; what is wrong is forgotten, and so encoded anew.
-
-    Photos that are gone or were changed are no fault: an index stands for photos that are away, and whoever reads the
-    others reads them anew. ``dry_run``: change nothing.
-    """
-    path = Path(file) / INDEX if Path(file).is_dir() else Path(file)
-    found = _Inspection(checked={PHOTOS: 0})
-    try:
-        if not (path.is_file() and path.stat().st_size):
-            raise UserError(f"there is no index {path}; name a gallery, the folder of a group, or their index")
-        with supervised(path), PhotoIndex(path, "") as index:
-            wrong = _check_index(index, path, observer, found)
-            repaired = not dry_run and wrong is not None
-            if repaired and wrong:
-                index.forget(wrong)
-    except UserError as error:
-        found.find(PHOTOS, path, str(error))
-        return Verified(found.checked, found.findings, [])
-    if wrong is None and not dry_run:
-        with Root(path.parent) as root:
-            aside = root.free(f"{path.name}.damaged")
-            root.rename(path.name, aside)
-        found.notes.append(f"{path} was set aside as {aside}; it is made anew when its photos are read")
-        repaired = True
-    return Verified(
-        found.checked, [replace(one, repaired=None if dry_run else repaired) for one in found.findings], found.notes
-    )
-
-
-def _check_index(index: PhotoIndex, path: Path, observer: Observer, found: _Inspection) -> set[str] | None:
-    """The contents of the photos of which something is wrong; None where it is the file as a whole."""
-    if damage := index.damage():
-        found.find(PHOTOS, path, f"the file is damaged ({damage})")
-        return None
-    stamps = index.stamps()
-    found.checked[PHOTOS] = len(stamps)
-    name_of = {stamp.content: name for name, stamp in stamps.items()}
-    wrong = dict(index.faults())
-    changed = gone = 0
-    for name, stamp in observer.through(list(stamps.items()), "photos"):
-        # Names are paths in the folder of the gallery, or as they were given to `group`.
-        photo = next((one for one in (path.parent / name, Path(name)) if one.is_file()), None)
-        if photo is None:
-            gone += 1
-        elif not stamp.fits(photo.stat()):
-            changed += 1
-        elif content_hash(photo) != stamp.content:
-            wrong.setdefault(stamp.content, "its content is another, though size and time are as they were")
-    for content, reason in wrong.items():
-        found.find(PHOTOS, name_of.get(content, content), reason)
-    if gone or changed:
-        found.notes.append(f"{path}: of {len(stamps)} photos {changed} were changed since, and {gone} are not there")
-    return set(wrong)
-
-
-def joined(parts: Sequence[Verified]) -> Verified:
-    """Everything that was checked and found."""
-    checked: Counter[str] = Counter()
-    for part in parts:
-        checked.update(part.checked)
-    return Verified(
-        dict(checked),
-        [finding for part in parts for finding in part.findings],
-        [note for part in parts for note in part.notes],
-    )
-
-
-def table(verified: Verified) -> Iterator[tuple[str, str, str, str]]:
-    """Of each check: its name, how many things were fine, how many findings there are and how many are repaired."""
-    for check, checked in verified.checked.items():
-        findings = [finding for finding in verified.findings if finding.check == check]
-        wrong = len({finding.where for finding in findings})
-        yield check, str(max(0, checked - wrong)), str(len(findings)), str(sum(bool(one.repaired) for one in findings))
-
-
-def lines(verified: Verified) -> Iterator[str]:
-    """What was found, in words."""
-    for one in verified.findings:
-        state = "" if one.repaired is None else " (repaired)" if one.repaired else " (NOT repaired)"
-        yield f"{one.check}: {one.where}: {one.sentence}{state}"
-    yield from verified.notes

@@ -6,16 +6,20 @@ scatter is the mean squared distance of the person's faces to their mean. A spre
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.types import Sighting
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+FEWEST_PEOPLE = 5  # for "auto": fewer say how far apart these few are, not how near the next stranger may come
 _STEP = 0.0025  # L2: thresholds are looked for on this grid
 _GRID = np.arange(0.0, 2.0 + _STEP / 2, _STEP)  # 2 = opposite encodings of an encoder that normalises
 _DRAWS = 50
@@ -99,6 +103,28 @@ def calibrate(
     different = _distance(faces[rows], total[columns], square[columns], count[columns], spread)
     matched = _resampled(different, group[rows], columns, len(count))
     return Calibration(np.sort(same), np.sort(different), len(np.unique(people[people >= 0])), matched)
+
+
+def calibrated(faces: Sequence[Sighting], cannot_links: Iterable[tuple[int, int]], spread: float) -> Calibration | None:
+    """What a gallery tells about distances, with its people as the folders have them; None where it is too small.
+
+    ``spread``: how much of a person's scatter counts in the distance to it.
+    """
+    known = [face for face in faces if face.encoding is not None]
+    if not known:
+        return None
+    tracks: dict[int, int] = {}
+    track = [tracks.setdefault(-face.id if face.track is None else face.track, len(tracks)) for face in known]
+    people = {name: number for number, name in enumerate(sorted({face.person for face in known if face.person}))}
+    person = [people[face.person] if face.person else -1 for face in known]
+    pairs = [(tracks[one], tracks[other]) for one, other in cannot_links if one in tracks and other in tracks]
+    return calibrate(
+        np.array([face.encoding for face in known]),
+        np.array(track, np.int64),
+        np.array(person, np.int64),
+        np.array(pairs, np.int64).reshape(-1, 2),
+        spread=spread,
+    )
 
 
 def _estimate(values: Floats) -> Estimate:

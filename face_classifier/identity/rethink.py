@@ -7,7 +7,6 @@ suggested.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +16,9 @@ import numpy as np
 
 from face_classifier.core.types import Sighting
 from face_classifier.identity.cluster import DLIB, UNKNOWN, Constraints, Rule, near_misses, second_thoughts, templates
+from face_classifier.identity.naming import is_named
 from face_classifier.identity.tracks import cannot_link_pairs, parts
 
-_NUMBERED = re.compile(r"person_\d+")
 _NEW = "person_0000000000"  # and a number: a new person whom the store has not numbered yet; its numbers are shorter
 
 
@@ -46,11 +45,6 @@ class Suggestion:
 class Rethought:
     moves: list[Move]
     suggestions: list[Suggestion]  # the nearest first
-
-
-def is_named(person: str | None) -> bool:
-    """Whether the user gave the name: any but the program's own `person_##`."""
-    return person is not None and not _NUMBERED.fullmatch(person)
 
 
 def rethink(

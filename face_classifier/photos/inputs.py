@@ -17,9 +17,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from face_classifier.core.disk.markers import refuse_source
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import is_path
+from face_classifier.core.progress import Observer
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import PICTURE_SUFFIXES
-from face_classifier.gallery.snapshot import Observer
 from face_classifier.photos.download import fetch, shown_address
 from face_classifier.photos.index import find_pictures, find_videos
 

@@ -17,21 +17,19 @@ from face_classifier.core.disk.markers import refuse_source
 from face_classifier.core.disk.retry import DiskError, Patience
 from face_classifier.core.disk.rooted import MODES, FolderGoneError
 from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Observer as LongObserver
+from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import PICTURE_SUFFIXES, Detection, Face, Frame, Search, Seen, Sighting
+from face_classifier.curate.decide import carry_out
 from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
-from face_classifier.gallery.snapshot import Observer as LongObserver
 from face_classifier.gallery.snapshot import (
-    Teller,
-    carry_out,
     check_place,
-    empty_gallery,
     kept_apart_pairs,
     photo_reader_of,
-    rule_of,
     tell_problems,
     with_threshold,
 )
@@ -39,6 +37,7 @@ from face_classifier.gallery.store import Store
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import of_gallery
 from face_classifier.identity.rethink import rethink
+from face_classifier.identity.rules import empty_people, rule_of
 from face_classifier.pipeline.classify import Classifier, Plan
 from face_classifier.pipeline.motion import Searches
 from face_classifier.pipeline.workers import Ahead
@@ -192,7 +191,7 @@ class _Run:
         self._viewers, self._log, self._stopping, self._observer = viewers, log, stopping, observer
         read_photo = photo_reader_of(lambda: engine)
         self._classifier = Classifier(
-            engine, store, read_photo, partial(empty_gallery, settings), quality=settings.quality, patience=patience
+            engine, store, read_photo, partial(empty_people, settings), quality=settings.quality, patience=patience
         )
         self._as_ever = settings.engine == "original"  # which looks at every face of every analysed frame, once
         self._thought = monotonic()

@@ -24,10 +24,11 @@ from face_classifier.display.overlay import KNOWN
 from face_classifier.display.text import SHADE, paste, text
 from face_classifier.display.window import Window
 from face_classifier.gallery.scan import UNKNOWNS, check_name
-from face_classifier.gallery.snapshot import Gallery, opened, people_of, photo_reader_of, threshold_of
+from face_classifier.gallery.snapshot import Snapshot, opened, people_of, photo_reader_of
 from face_classifier.gallery.store import Store
+from face_classifier.identity.naming import is_named
 from face_classifier.identity.profiles import BY_ENCODER
-from face_classifier.identity.rethink import is_named
+from face_classifier.identity.rules import threshold_of
 from face_classifier.pipeline.motion import Searches
 from face_classifier.pipeline.run import Observer, as_first_seen, find_all, refuse_other_encoder
 from face_classifier.sources.base import Sampling
@@ -206,12 +207,12 @@ def enrol(
         window = Window(enough) if settings.display else None
         if window:
             stack.callback(window.close)
-        store, whole = stack.enter_context(opened(settings, observer, writing=True, make=True))
+        store, snapshot = stack.enter_context(opened(settings, observer, writing=True, make=True))
         if must_have_encoder:
             refuse_other_encoder(settings, store)
-        engine = make_engine("fast", settings.detector, 1.0, observer.problem, whole.settings.encoder)
-        name = name_known(name, {face.person for face in whole.faces if face.person})
-        session = _Session(engine, store, whole, name, views, stopping, enough, observer, window)
+        engine = make_engine("fast", settings.detector, 1.0, observer.problem, snapshot.settings.encoder)
+        name = name_known(name, {face.person for face in snapshot.faces if face.person})
+        session = _Session(engine, store, snapshot, name, views, stopping, enough, observer, window)
         for number, path in enumerate(paths, 1):
             if stopping.is_set() or enough.is_set():
                 break
@@ -241,7 +242,7 @@ class _Session:
         self,
         engine: Engine,
         store: Store,
-        whole: Gallery,
+        snapshot: Snapshot,
         name: str,
         views: int,
         stopping: threading.Event,
@@ -252,8 +253,11 @@ class _Session:
         self.live = False  # the source that was watched last
         self._engine, self._store, self._name, self._views = engine, store, name, views
         self._read_photo = photo_reader_of(lambda: engine)
-        self._threshold, self._gathered = threshold_of(whole.settings), BY_ENCODER[whole.settings.encoder].gathered
-        self._people = people_of(whole)
+        self._threshold, self._gathered = (
+            threshold_of(snapshot.settings),
+            BY_ENCODER[snapshot.settings.encoder].gathered,
+        )
+        self._people = people_of(snapshot)
         self._stopping, self._enough, self._observer, self._window = stopping, enough, observer, window
         self._photos: set[str] = set()
         self._pool: list[View] = []

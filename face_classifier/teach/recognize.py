@@ -19,9 +19,10 @@ from face_classifier.core.types import ENCODING_SIZE, Box, Emotion, Encoding, Fa
 from face_classifier.curate.explain import Near, to_averages
 from face_classifier.display.overlay import UNKNOWN_NAME
 from face_classifier.events.records import emotion_record
-from face_classifier.gallery.snapshot import Gallery, people_of, take_snapshot, threshold_of
+from face_classifier.gallery.snapshot import Snapshot, people_of, take_snapshot
 from face_classifier.identity.cluster import templates
 from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.rules import threshold_of
 from face_classifier.identity.tracks import TrackNumbers
 from face_classifier.pipeline.motion import Searches
 from face_classifier.pipeline.run import Observer, find_all
@@ -103,10 +104,10 @@ def recognize(settings: Settings, sources: Sequence[str], stopping: threading.Ev
     Changes nothing, and works while another process runs. A source that fails, or shows no face, is told to
     ``observer`` and the others go on. Raises UserError if there is no result folder.
     """
-    whole = take_snapshot(settings, observer)
-    chosen = whole.settings
+    snapshot = take_snapshot(settings, observer)
+    chosen = snapshot.settings
     engine = make_engine("fast", chosen.detector, 1.0, observer.problem, chosen.encoder, emotion=chosen.emotion_reader)
-    people = people_of(whole)
+    people = people_of(snapshot)
     paths, failed = find_all(settings, sources, observer, keeping=False)
     answers: list[Answer] = []
     for path in paths:
@@ -118,7 +119,7 @@ def recognize(settings: Settings, sources: Sequence[str], stopping: threading.Ev
                 if not tracks.views:
                     hint = "look into the camera" if source.live else "give one with a face from the front"
                     observer.problem(f"{source.name} shows no face; {hint}, in good light and whole in the picture")
-                answers += decide(source.name, tracks, whole)
+                answers += decide(source.name, tracks, snapshot)
         except UserError as error:
             failed += 1
             observer.problem(str(error))
@@ -161,7 +162,7 @@ def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.
     return tracks
 
 
-def decide(source: str, tracks: Tracks, whole: Gallery) -> list[Answer]:
+def decide(source: str, tracks: Tracks, snapshot: Snapshot) -> list[Answer]:
     """Who each of the tracks of a source is, the best supported first; those of one person give one answer.
 
     Each frame decides by itself, and most of them win. Of 1,272 bursts of four pictures of LFW people, a third of them
@@ -169,8 +170,10 @@ def decide(source: str, tracks: Tracks, whole: Gallery) -> list[Answer]:
     96.5 % (93.3 %), the mean of all four for 92.6 % (83.8 %): a mean is nearer to everybody, also to strangers. Of 98
     bursts of two seconds of clips: 98.0, 93.9 and 95.9 %. Two faces in one frame are never one person: the nearer is.
     """
-    people = people_of(whole)
-    first = 1 + max((face.track or 0 for face in whole.faces), default=0)  # no track of the gallery's has that number
+    people = people_of(snapshot)
+    first = 1 + max(
+        (face.track or 0 for face in snapshot.faces), default=0
+    )  # no track of the gallery's has that number
     groups: list[_Group] = []
     for number in _in_order(tracks, people):
         views, beside = tracks.views[number], tracks.beside[number]
@@ -178,9 +181,9 @@ def decide(source: str, tracks: Tracks, whole: Gallery) -> list[Answer]:
         if person:
             for other in beside:
                 people.keep_apart(first + other, person)
-        group = _group_of(person, views, beside, groups, threshold_of(whole.settings))
+        group = _group_of(person, views, beside, groups, threshold_of(snapshot.settings))
         group.add(number, views, support)
-    answers = [_answer(source, group, whole, people) for group in groups]
+    answers = [_answer(source, group, snapshot, people) for group in groups]
     return sorted(answers, key=lambda one: (-one.support, one.distance or 0.0))
 
 
@@ -237,11 +240,11 @@ def _summed(views: Sequence[View]) -> tuple[Encoding, float]:
     return summed.mean[0], float(summed.scatter[0])
 
 
-def _answer(source: str, group: _Group, whole: Gallery, people: PersonDB) -> Answer:
+def _answer(source: str, group: _Group, snapshot: Snapshot, people: PersonDB) -> Answer:
     mean, scatter = _summed(group.views)
     # What the single faces are away, in the mean of squares: their mean is nearer to everybody.
     near = [
-        replace(one, distance=math.hypot(one.distance, math.sqrt(scatter))) for one in to_averages(mean, whole.faces)
+        replace(one, distance=math.hypot(one.distance, math.sqrt(scatter))) for one in to_averages(mean, snapshot.faces)
     ]
     best = max(group.views, key=lambda view: view.quality)
     others = [one for one in near if one.name != group.person]
@@ -256,7 +259,7 @@ def _answer(source: str, group: _Group, whole: Gallery, people: PersonDB) -> Ans
         runner_up=others[0] if others else None,
         support=group.support,
         frames=len(group.views),
-        threshold=threshold_of(whole.settings),
+        threshold=threshold_of(snapshot.settings),
         emotion=_emotion(group.views),
     )
 

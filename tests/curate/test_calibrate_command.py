@@ -12,8 +12,10 @@ import pytest
 
 from face_classifier.cli import console as screen
 from face_classifier.core import settings
-from face_classifier.gallery import snapshot as galleries
+from face_classifier.gallery.snapshot import faces_of, photo_reader, take_snapshot
 from face_classifier.gallery.store import Store
+from face_classifier.identity.calibrate import calibrated
+from face_classifier.identity.rules import empty_people, spread_of
 from face_classifier.pipeline import run as pipeline
 
 PEOPLE, EACH = 5, 8
@@ -30,7 +32,7 @@ def sorted_people(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for photograph in photographs[:EACH]:
             shutil.copy(photograph, person)
     with Store(folder, writing=True) as store:
-        store.look(galleries.photo_reader(_chosen(folder), pytest.fail))
+        store.look(photo_reader(_chosen(folder), pytest.fail))
     return folder
 
 
@@ -43,7 +45,7 @@ def number(out: str, pattern: str) -> float:
 def test_the_thresholds_lie_between_the_distances_of_one_and_of_two_people(sorted_people: Path, command):
     ended = command("calibrate", "--result", sorted_people, "--rate", "0.2")
     assert (ended.code, ended.err) == (0, "")
-    calibration = galleries.calibrated(galleries.gallery(_chosen(sorted_people), screen.Screen()), [], spread=0.5)
+    calibration = calibrated(faces_of(_chosen(sorted_people), screen.Screen()), [], spread=0.5)
     assert calibration
     wished = number(ended.out, r"for a false match rate of 0\.2:")
     assert (calibration.different < wished + 0.0025).mean() >= 0.2
@@ -83,8 +85,8 @@ def test_a_gallery_that_is_too_small_is_told_in_one_sentence(gallery, command):
 
 
 def test_auto_takes_the_balanced_threshold_of_the_gallery(sorted_people: Path, command):
-    whole = galleries.take_snapshot(_chosen(sorted_people, "auto"), screen.Screen())
-    calibration = galleries.calibrated(whole.faces, whole.cannot_links, galleries.spread_of(whole.settings))
+    whole = take_snapshot(_chosen(sorted_people, "auto"), screen.Screen())
+    calibration = calibrated(whole.faces, whole.cannot_links, spread_of(whole.settings))
     assert calibration
     assert whole.settings.threshold == calibration.balanced().value
     ended = command("replay", "--result", sorted_people, "--threshold", "auto")
@@ -94,12 +96,11 @@ def test_auto_takes_the_balanced_threshold_of_the_gallery(sorted_people: Path, c
 
 def test_a_run_takes_the_threshold_of_its_gallery(sorted_people: Path, portraits, command, tmp_path, monkeypatch):
     asked: list[float | str | None] = []
-    nobody = galleries.empty_gallery
-    monkeypatch.setattr(pipeline, "empty_gallery", lambda chosen: asked.append(chosen.threshold) or nobody(chosen))
+    monkeypatch.setattr(pipeline, "empty_people", lambda chosen: asked.append(chosen.threshold) or empty_people(chosen))
     cv2.imwrite(str(tmp_path / "new.png"), portraits["obama.jpg"])
     folder = tmp_path / "result"
     shutil.copytree(sorted_people, folder)
-    expected = galleries.take_snapshot(_chosen(sorted_people, "auto"), screen.Screen()).settings.threshold
+    expected = take_snapshot(_chosen(sorted_people, "auto"), screen.Screen()).settings.threshold
     asked.clear()
     ended = command(tmp_path / "new.png", "--result", folder, "--threshold", "auto", "--online-only")
     assert (ended.code, ended.err) == (0, "")

@@ -18,11 +18,12 @@ from face_classifier.core import settings
 from face_classifier.core.disk import files
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.types import Face, Frame, Image, Sighting
+from face_classifier.curate.exclude import exclude_faces
 from face_classifier.gallery import pickled as views
 from face_classifier.gallery import scan as stock
-from face_classifier.gallery import snapshot as galleries
-from face_classifier.gallery import store
+from face_classifier.gallery import snapshot, store
 from face_classifier.gallery import table as rows
+from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import EXCLUDED
 from face_classifier.identity.person_db import PersonDB
@@ -33,7 +34,7 @@ OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", 
 AGAIN = "20240506_070809.000-0"  # the face of the first frame, in UTC
 
 Command = Callable[..., Ended]
-ROOMS = (files, rows, stock, store, views, galleries)
+ROOMS = (files, rows, stock, store, views, snapshot)
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_it_goes_to_the_next_person(named: Gallery, reject: Callable[..., Ended]
     reject(named, first_of(named, "Barack"))
     with Store(named.folder, writing=True) as opened:
         sightings = opened.look(named.read_photo)
-        whole = galleries.Gallery(settings.load({}), sightings, [], [], [], [], opened.excluded())
+        whole = Snapshot(settings.load({}), sightings, [], [], [], [], opened.excluded())
         database = whole.nobody()
     for sighting in sightings:
         database.add(sighting)
@@ -450,7 +451,7 @@ def test_reject_killed_at_any_line_neither_loses_the_picture_nor_counts_it(named
     picture = first_of(named, "Barack")
     content = content_hash(picture)
     chosen = settings.load({"result": str(named.folder)})
-    folders = killed(lambda: galleries.exclude_faces(chosen, Silent(), [str(picture)]))
+    folders = killed(lambda: exclude_faces(chosen, Silent(), [str(picture)]))
     done = 0
     for left in folders:
         rejected = picture.stem not in {face.face for face in left.look()}

@@ -19,7 +19,7 @@ from conftest import Ended, Gallery, held
 
 from face_classifier.core.disk.rooted import PART, Root
 from face_classifier.core.types import Frame, Image
-from face_classifier.gallery import snapshot as galleries
+from face_classifier.gallery import snapshot
 from face_classifier.gallery.scan import Stock
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import EXCLUDED
@@ -98,7 +98,7 @@ def verify(command: Command, engine: Engine, monkeypatch: pytest.MonkeyPatch) ->
         assert encoder == "dlib"
         return engine
 
-    monkeypatch.setattr(galleries, "make_engine", made_before)  # to make one takes longer than to verify
+    monkeypatch.setattr(snapshot, "make_engine", made_before)  # to make one takes longer than to verify
 
     def run(gallery: Gallery, *flags: object) -> tuple[int, dict]:
         ended = command("verify", "--json", "--result", gallery.folder, *flags)

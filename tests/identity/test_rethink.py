@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Encoding, Face, Sighting
+from face_classifier.identity.naming import is_named
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.identity.rethink import Move, Rethought, is_named, rethink
+from face_classifier.identity.rethink import Move, Rethought, rethink
 from face_classifier.vision.engine import Engine
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"

@@ -19,7 +19,7 @@ from face_classifier.cli.console import Screen
 from face_classifier.core.errors import UserError
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Face, Image
-from face_classifier.gallery.snapshot import gallery as faces_of
+from face_classifier.gallery.snapshot import faces_of
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
 from face_classifier.teach import enrol

@@ -21,14 +21,14 @@ from face_classifier.core import names, settings
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.progress import Observer
 from face_classifier.core.types import ENCODING_SIZE, Image
 from face_classifier.display import contact_sheet
 from face_classifier.display.text import SHADE, Color
-from face_classifier.gallery import snapshot as galleries
-from face_classifier.gallery.snapshot import Observer
+from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.cluster import Rule
+from face_classifier.identity.naming import is_named
 from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
-from face_classifier.identity.rethink import is_named
 from face_classifier.photos.albums import html_page as lookthrough
 from face_classifier.photos.albums import sidecars
 from face_classifier.photos.albums.folder import CROPS, Said, Shelf, usable
@@ -305,7 +305,7 @@ def _known(wishes: Wishes, observer: Observer) -> tuple[list[Known], EncoderProf
         raise UserError(f"--encoder is {wishes.encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
     if wishes.result is None:
         return [], BY_ENCODER[wishes.encoder or ENCODER]
-    whole = galleries.take_snapshot(settings.load({"result": wishes.result}), observer)
+    whole = take_snapshot(settings.load({"result": wishes.result}), observer)
     own = whole.settings.encoder
     if wishes.encoder not in (None, own):
         raise UserError(

@@ -20,6 +20,7 @@ from face_classifier.core.disk.files import LOCK, FolderLock, content_hash
 from face_classifier.core.disk.markers import ALBUM, MANIFEST, refuse_place
 from face_classifier.core.disk.rooted import PART, Root
 from face_classifier.core.errors import UserError
+from face_classifier.identity.naming import numbered
 from face_classifier.photos.albums.manifest import Entry, FaceKey, Manifest, address_key
 from face_classifier.sources.picture import MOST_BYTES
 
@@ -420,7 +421,7 @@ class Shelf:
     def _new_name(self, taken: Collection[str]) -> str:
         while True:
             self._manifest.numbers += 1
-            name = f"person_{self._manifest.numbers:02}"
+            name = numbered(self._manifest.numbers)
             if name not in taken and not self._opened.has(name):
                 return name
 

@@ -17,9 +17,10 @@ from face_classifier.core import settings
 from face_classifier.core.disk.markers import ALBUM, CAPTURES, RESULT, kind_of
 from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.progress import Observer
 from face_classifier.core.types import Encoding, Image
 from face_classifier.display import contact_sheet
-from face_classifier.gallery.snapshot import Observer, take_snapshot
+from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.albums.folder import CROPS, FETCHED
 from face_classifier.photos.albums.manifest import faces_meant

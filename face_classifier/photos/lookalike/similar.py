@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.progress import Observer
 from face_classifier.core.types import ENCODING_SIZE, Image
 from face_classifier.display import contact_sheet, face_map
 from face_classifier.display.overlay import KNOWN, UNKNOWN
 from face_classifier.display.text import Color
-from face_classifier.gallery.snapshot import Observer
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.index import UNSURE, Photo, PhotoFace, PhotoIndex, find_pictures, tile_image
 from face_classifier.photos.lookalike.people import Gallery, Person, Portrait, finder_of, left_out

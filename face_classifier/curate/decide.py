@@ -1,0 +1,64 @@
+"""Whose faces are moved, and why: second thoughts, two people who are one, two people who are two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import Sighting
+from face_classifier.curate import suggest
+from face_classifier.gallery.snapshot import opened
+from face_classifier.gallery.store import FoldersChangedError, Store
+from face_classifier.identity.rethink import Move, rethink
+from face_classifier.identity.rules import rule_of
+
+
+class Change(NamedTuple):
+    """A face that is someone else's than before."""
+
+    face: Sighting  # before
+    person: str | None  # after; None = unknown
+    found: bool  # a new person, who gets a name only when it is not a dry run
+
+    def record(self) -> dict[str, Any]:
+        """As JSON; ``then``: null = unknown, or a new person without a name yet where it is ``new``."""
+        return {"face": self.face.face, "person": self.face.person, "then": self.person, "new": self.found}
+
+
+def think_again(settings: Settings, observer: Teller, *, dry_run: bool) -> list[Change]:
+    """Second thoughts on a result folder. ``dry_run``: change nothing, and work while another process runs."""
+    with opened(settings, observer, writing=not dry_run) as (store, snapshot):
+        moves = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings)).moves
+        before = {face.id: face for face in snapshot.faces}
+        if dry_run:
+            return [Change(before[face], move.person, move.found) for move in moves for face in move.faces]
+        return [Change(before[face.id], face.person, False) for face in carry_out(moves, store)]
+
+
+def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:
+    """Move faces as second thoughts say; returns those that were moved. What the user is moving meanwhile is left."""
+    moved: list[Sighting] = []
+    for move in moves:
+        try:
+            moved += store.move(move.faces, move.person, found=move.found)
+        except FoldersChangedError:
+            continue
+    return moved
+
+
+def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[str, str, int]:
+    """Two people are one, by the user's word: (the name that stays, the one that goes, how many faces were moved)."""
+    with opened(settings, observer, writing=True) as (store, snapshot):
+        faces = suggest.faces_of_two(one, other, snapshot.faces)
+        stays, goes = suggest.name_kept(one, other)
+        store.join(faces[goes], stays)
+    return stays, goes, len(faces[goes])
+
+
+def keep_apart(settings: Settings, observer: Teller, one: str, other: str) -> None:
+    """Two people are two, by the user's word, whatever their names will be."""
+    with opened(settings, observer, writing=True) as (store, snapshot):
+        faces = suggest.faces_of_two(one, other, snapshot.faces)
+        store.keep_apart(faces[one], faces[other])

@@ -1,0 +1,24 @@
+"""The names that the program gives to people: `person_##`."""
+
+from __future__ import annotations
+
+import re
+
+_NUMBERED = re.compile(r"person_([0-9]+)")
+_MOST_DIGITS = 9  # of a number that the program gives
+
+
+def numbered(number: int) -> str:
+    """The name of the person with a number."""
+    return f"person_{number:02d}"
+
+
+def number_in(name: str) -> int | None:
+    """The number in a name that the program may have given; None if it did not."""
+    parts = _NUMBERED.fullmatch(name)
+    return int(parts[1]) if parts and len(parts[1]) <= _MOST_DIGITS else None
+
+
+def is_named(person: str | None) -> bool:
+    """Whether the user gave the name: any but the program's own `person_##`."""
+    return person is not None and not _NUMBERED.fullmatch(person)
