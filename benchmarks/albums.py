@@ -35,7 +35,8 @@ from speed import machine, spread, table
 from face_classifier.identity.cluster import UNKNOWN
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.albums import groups as group
-from face_classifier.photos.index import UNSURE, Photo, PhotoIndex
+from face_classifier.photos.finder import UNSURE
+from face_classifier.photos.index import Photo, PhotoIndex
 from face_classifier.photos.lookalike import people as portraits
 from face_classifier.photos.lookalike import similar
 

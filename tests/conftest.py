@@ -28,7 +28,7 @@ from face_classifier.core.types import Face, Frame, Image, Sighting, cut
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import Row, Rows
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.photos.index import FaceFinder
+from face_classifier.photos.finder import FaceFinder
 from face_classifier.pipeline.classify import Classifier
 from face_classifier.sources.camera import Camera
 from face_classifier.sources.picture import read_picture

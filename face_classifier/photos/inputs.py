@@ -21,7 +21,7 @@ from face_classifier.core.progress import Observer
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.photos.download import fetch, shown_address
-from face_classifier.photos.index import find_pictures, find_videos
+from face_classifier.photos.find import find_pictures, find_videos
 
 _AT_ONCE = 8  # addresses
 _MOST_BYTES = 100_000_000  # of a list

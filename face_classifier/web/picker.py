@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 from face_classifier.core import names
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.errors import UserError
-from face_classifier.photos.index import TILE
+from face_classifier.photos.finder import TILE
 from face_classifier.photos.lookalike.people import Portrait
 from face_classifier.photos.lookalike.recommend import Recommendation, Rounds, shown
 

@@ -1,32 +1,22 @@
-"""Photos: every face is looked for hard, encoded once by content, and forgotten with its photo."""
+"""The index of photos: each is encoded once by content, and forgotten with its file."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import threading
-import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image as Pictures
 
 from face_classifier.core.errors import UserError
-from face_classifier.core.types import Box, Face, Image, cut
-from face_classifier.photos.index import (
-    LARGER,
-    PLAIN,
-    TILE,
-    TURNED,
-    FaceFinder,
-    PhotoIndex,
-    Reading,
-    find_pictures,
-    tile_image,
-)
+from face_classifier.core.types import Image
+from face_classifier.photos.find import find_pictures
+from face_classifier.photos.finder import FaceFinder
+from face_classifier.photos.index import PhotoIndex, Reading
 from face_classifier.sources.picture import MOST_BYTES
 from face_classifier.vision.engine import Engine
 
@@ -66,103 +56,6 @@ def no_finder() -> FaceFinder:
 def remembered(tmp_path: Path, space: str) -> list[str]:
     with PhotoIndex(tmp_path / "index", space) as index:
         return [photo.name for photo in index.remembered()]
-
-
-def off(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.linalg.norm(one - other))
-
-
-# Looking for faces
-
-
-def test_all_faces_are_found_from_left_to_right(finder: FaceFinder, closeups: dict[str, Image], faces: dict[str, Face]):
-    found, how = finder.find_in(np.hstack([closeups[BIDEN], closeups[OBAMA]]))
-    assert how == PLAIN
-    assert [off(face.encoding, faces[name].encoding) < 0.35 for face, name in zip(found, (BIDEN, OBAMA), strict=True)]
-    assert found[0].box.right <= 240 <= found[1].box.left + 1
-
-
-def test_a_photo_that_exif_turns_is_read_upright(finder: FaceFinder, closeups: dict[str, Image], tmp_path: Path):
-    upright = finder.find_in(closeups[OBAMA])[0][0]
-    exif = Pictures.Exif()
-    exif[0x0112] = 6
-    file = tmp_path / "turned.jpg"
-    Pictures.fromarray(np.rot90(closeups[OBAMA], 1)[:, :, ::-1]).save(file, exif=exif, quality=95)
-    size, found, how = finder.find(file)
-    assert (size, how) == ((240, 240), PLAIN)
-    assert found[0].box.overlap(upright.box) > 0.8
-
-
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_face_that_lies_on_its_side_is_found_where_it_lies(
-    finder: FaceFinder, closeups: dict[str, Image], turns: int
-):
-    image = closeups[AGAIN][:, 20:]
-    upright = finder.find_in(image)[0][0]
-    lying = np.ascontiguousarray(np.rot90(image, turns))
-    found, how = finder.find_in(lying)
-    mask = np.zeros(image.shape[:2], np.uint8)
-    mask[upright.box.top : upright.box.bottom, upright.box.left : upright.box.right] = 1
-    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(np.rot90(mask, turns)))
-    assert how == TURNED
-    assert found[0].box.overlap(Box(top, left + width, top + height, left)) > 0.8
-    assert off(found[0].encoding, upright.encoding) < 0.2
-    assert np.abs(tile_image(found[0].tile).astype(int) - tile_image(upright.tile)).mean() < 12, "not upright"
-
-
-def test_a_face_that_fills_its_picture_is_found(finder: FaceFinder, closeups: dict[str, Image], faces: dict[str, Face]):
-    box = finder.find_in(closeups[OBAMA])[0][0].box
-    inner = Box(box.top + 4, box.right - 4, box.bottom - 4, box.left + 4)
-    found, _ = finder.find_in(cut(closeups[OBAMA], inner))
-    assert off(found[0].encoding, faces[OBAMA].encoding) < 0.5
-
-
-def test_a_tiny_face_is_found_in_the_enlarged_photo(finder: FaceFinder, closeups: dict[str, Image]):
-    photo = np.full((240, 320, 3), 128, np.uint8)
-    photo[100:136, 200:236] = cv2.resize(closeups[OBAMA], (36, 36), interpolation=cv2.INTER_AREA)
-    found, how = finder.find_in(photo)
-    assert how == LARGER
-    assert found[0].box.overlap(Box(112, 224, 125, 212)) > 0.5
-
-
-def test_a_tilted_head_is_not_taken_for_one_upside_down(photo_finder: FaceFinder, data: Path):
-    _, faces, how = photo_finder.find(data / "lfw" / "Colin_Montgomerie" / "Colin_Montgomerie_0004.jpg")
-    assert (len(faces), how) == (1, PLAIN)
-
-
-def test_in_a_photo_without_a_face_there_is_none(finder: FaceFinder):
-    ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], (240, 1, 3))
-    assert finder.find_in(ramp) == ([], PLAIN)
-
-
-def test_small_faces_in_a_large_photo_are_found(finder: FaceFinder, wide_view: Image):
-    found, how = finder.find_in(wide_view)
-    assert (len(found), how) == (12, PLAIN)
-
-
-def test_small_faces_in_a_large_photo_that_lies_on_its_side_are_found(finder: FaceFinder, wide_view: Image):
-    found, how = finder.find_in(np.ascontiguousarray(np.rot90(wide_view)))
-    assert (len(found), how) == (12, TURNED)
-
-
-def test_looking_for_faces_in_a_panorama_takes_less_memory_than_two_of_it(finder: FaceFinder):
-    panorama = np.full((1000, 8000, 3), 110, np.uint8)
-    tracemalloc.start()
-    try:
-        assert finder.find_in(panorama) == ([], PLAIN)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 2 * panorama.nbytes
-
-
-def test_a_tile_ends_where_the_photo_ends(finder: FaceFinder, closeups: dict[str, Image]):
-    box = finder.find_in(closeups[OBAMA])[0][0].box
-    photo = closeups[OBAMA][box.top - 10 : box.bottom + 10, box.left - 10 : box.right + 10]
-    tile = tile_image(finder.find_in(np.ascontiguousarray(photo))[0][0].tile)
-    assert tile.shape == (TILE, TILE, 3)
-    edges = [tile[0], tile[-1], tile[:, 0], tile[:, -1]]
-    assert all(edge.mean() > 5 for edge in edges), "black around the photo"
 
 
 # Remembering
@@ -403,32 +296,3 @@ def test_a_reader_of_some_photos_leaves_what_is_remembered_of_the_others(
         some = index.read([("mine/a.jpg", folder / "a.jpg")], no_finder, threading.Event(), forget=False)
     assert [photo.name for photo in some.photos] == ["mine/a.jpg"]
     assert read(folder).fresh == 0
-
-
-# Which photos
-
-
-def test_a_folder_stands_for_its_pictures_and_those_below(photo_folder: PhotoFolder, tmp_path: Path):
-    folder = photo_folder({"b.jpg": b"", "a/c.GIF": b"", "clip.mp4": b"", "note.txt": b"", ".hidden/d.jpg": b""})
-    (folder / "link.png").symlink_to(folder / "b.jpg")
-    (tmp_path / "other").mkdir()
-    (folder / "linked").symlink_to(tmp_path / "other")
-    assert find_pictures(str(folder)) == [folder / "a/c.GIF", folder / "b.jpg", folder / "link.png"]
-    assert find_pictures(str(folder / "note.txt")) == [folder / "note.txt"]
-
-
-def test_a_folder_without_pictures_is_told(photo_folder: PhotoFolder, tmp_path: Path):
-    with pytest.raises(UserError, match="only 2 videos"):
-        find_pictures(str(photo_folder({"a.mp4": b"", "b/c.mov": b""})))
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no picture in it; give a folder of photos"):
-        find_pictures(str(tmp_path / "empty"))
-    with pytest.raises(UserError, match="does not exist"):
-        find_pictures(str(tmp_path / "nowhere"))
-
-
-def test_a_video_is_no_photo(photo_folder: PhotoFolder):
-    folder = photo_folder({"clip.MP4": b"", "moving.gif": b""})
-    with pytest.raises(UserError, match=r"clip\.MP4 is a video; give photos"):
-        find_pictures(str(folder / "clip.MP4"))
-    assert find_pictures(str(folder / "moving.gif")) == [folder / "moving.gif"]

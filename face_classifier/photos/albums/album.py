@@ -35,7 +35,8 @@ from face_classifier.photos.albums.folder import CROPS, Said, Shelf, usable
 from face_classifier.photos.albums.groups import Faces, Group, Known, group
 from face_classifier.photos.albums.manifest import Entry, FaceKey
 from face_classifier.photos.download import shown_address
-from face_classifier.photos.index import INDEX, TILE, UNSURE, Photo, PhotoFace, PhotoIndex, tile_image
+from face_classifier.photos.finder import TILE, UNSURE, PhotoFace, tile_image
+from face_classifier.photos.index import INDEX, Photo, PhotoIndex
 from face_classifier.photos.inputs import Folder, Item, fetch_all, items_of
 from face_classifier.photos.lookalike.people import ENCODER, finder_of
 from face_classifier.sources.picture import read_picture

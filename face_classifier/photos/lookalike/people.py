@@ -24,17 +24,9 @@ from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.albums.folder import CROPS, FETCHED
 from face_classifier.photos.albums.manifest import faces_meant
-from face_classifier.photos.index import (
-    INDEX,
-    TILE,
-    UNSURE,
-    FaceFinder,
-    Photo,
-    PhotoFace,
-    PhotoIndex,
-    find_pictures,
-    tile_image,
-)
+from face_classifier.photos.find import find_pictures
+from face_classifier.photos.finder import TILE, UNSURE, FaceFinder, PhotoFace, tile_image
+from face_classifier.photos.index import INDEX, Photo, PhotoIndex
 from face_classifier.sources.picture import read_picture
 from face_classifier.vision.engine import make_engine
 

@@ -22,7 +22,8 @@ from face_classifier.core.types import Encoding, Image
 from face_classifier.display import contact_sheet
 from face_classifier.display.overlay import UNKNOWN
 from face_classifier.display.text import SHADE
-from face_classifier.photos.index import TILE, FaceFinder, find_pictures
+from face_classifier.photos.find import find_pictures
+from face_classifier.photos.finder import TILE, FaceFinder
 from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
 
 HEADER = ("rank", "name", "distance", "photo")

@@ -20,7 +20,9 @@ from face_classifier.display import contact_sheet, face_map
 from face_classifier.display.overlay import KNOWN, UNKNOWN
 from face_classifier.display.text import Color
 from face_classifier.identity.profiles import BY_ENCODER
-from face_classifier.photos.index import UNSURE, Photo, PhotoFace, PhotoIndex, find_pictures, tile_image
+from face_classifier.photos.find import find_pictures
+from face_classifier.photos.finder import UNSURE, PhotoFace, tile_image
+from face_classifier.photos.index import Photo, PhotoIndex
 from face_classifier.photos.lookalike.people import Gallery, Person, Portrait, finder_of, left_out
 
 HEADER = ("rank", "name", "distance", "likeness", "photo")

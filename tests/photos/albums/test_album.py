@@ -34,7 +34,8 @@ from face_classifier.photos.albums import album as albums
 from face_classifier.photos.albums import folder as shelf
 from face_classifier.photos.albums import manifest, sidecars
 from face_classifier.photos.albums.album import Album, Wishes, group_album, run_face_recog
-from face_classifier.photos.index import FaceFinder, PhotoIndex
+from face_classifier.photos.finder import FaceFinder
+from face_classifier.photos.index import PhotoIndex
 
 GROUP_KEYS = {
     *("original_images_idx_list", "crop_path_list", "face_list"),

@@ -12,7 +12,7 @@ import pytest
 from face_classifier.core.types import Image
 from face_classifier.identity.cluster import SFACE
 from face_classifier.photos.albums.groups import Faces, Group, Known, group
-from face_classifier.photos.index import FaceFinder
+from face_classifier.photos.finder import FaceFinder
 
 NOISE = 0.03  # of each of 128 numbers: faces of one person are half as far apart as the rule's limit
 

@@ -17,7 +17,8 @@ from conftest import Gallery as ResultFolder
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
 from face_classifier.identity.profiles import BY_ENCODER
-from face_classifier.photos.index import INDEX, TILE, PhotoIndex
+from face_classifier.photos.finder import TILE
+from face_classifier.photos.index import INDEX, PhotoIndex
 from face_classifier.photos.lookalike import people as portraits
 from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
 from face_classifier.vision.models import registry as models

@@ -17,7 +17,8 @@ from conftest import Gallery as ResultFolder
 
 from face_classifier.core.types import Box, Image
 from face_classifier.identity.profiles import BY_ENCODER
-from face_classifier.photos.index import Photo, PhotoFace
+from face_classifier.photos.finder import PhotoFace
+from face_classifier.photos.index import Photo
 from face_classifier.photos.lookalike import people as portraits
 from face_classifier.photos.lookalike import similar
 from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
