@@ -20,7 +20,7 @@ import pytest
 from conftest import Ended, need_tool
 
 from face_classifier.core import names
-from face_classifier.core.disk.files import FolderLock, is_locked
+from face_classifier.core.disk.locks import FolderLock, holder_of
 from face_classifier.core.disk.markers import MANIFEST
 from face_classifier.core.disk.rooted import Root
 from face_classifier.gallery.table import Rows
@@ -159,7 +159,7 @@ def test_a_disk_without_locks_is_told_once_and_used(
     with Root(tmp_path) as root:
         FolderLock(root).release()
         FolderLock(root).release()
-        assert not is_locked(root)
+        assert holder_of(root) is None
         (sentence,) = root.lacks()
         assert "has no locks" in sentence
         assert "one process" in sentence

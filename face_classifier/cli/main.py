@@ -22,7 +22,6 @@ from face_classifier.core import settings
 from face_classifier.core.errors import StoppedError, UserError
 
 _RUN = "run"
-_STOPPED = 130  # exit code of what ^C ended, as shells tell it
 
 
 class _Commands(click.Group):
@@ -407,6 +406,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except UserError as error:
         say(f"face-classifier: {error}", sys.stderr)
-        return _STOPPED if isinstance(error, StoppedError) else 1
+        return error.exit_code
     except click.exceptions.Abort:
-        return _STOPPED
+        return StoppedError.exit_code

@@ -23,7 +23,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from face_classifier.core.disk.files import FolderLock, content_hash, is_locked, png_bytes, time_name
+from face_classifier.core.disk.files import content_hash, png_bytes, time_name
+from face_classifier.core.disk.locks import FolderLock, holder_of
 from face_classifier.core.disk.markers import PICKLE, RESULT, TABLE, mark, refuse_place
 from face_classifier.core.disk.retry import DiskError, asking_the_disk, retried
 from face_classifier.core.disk.rooted import PRIVATE, Modes, Root
@@ -215,7 +216,7 @@ class Store:
 
     def is_written(self) -> bool:
         """Whether a process writes to the folder now."""
-        return is_locked(self._root)
+        return holder_of(self._root) is not None
 
     def check_root(self) -> None:
         """Raise FolderGoneError unless the folder is still where it was opened."""

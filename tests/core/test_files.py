@@ -1,21 +1,18 @@
-"""Files that survive a power cut, and the lock of a folder."""
+"""Files that survive a power cut."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from face_classifier.core.disk.files import FolderLock, content_hash, png_bytes
-from face_classifier.core.disk.rooted import Root, write_durably
-from face_classifier.core.errors import UserError
+from face_classifier.core.disk.files import content_hash, png_bytes
+from face_classifier.core.disk.rooted import write_durably
 
 
 def test_a_file_is_written_whole_and_alone(tmp_path: Path) -> None:
@@ -82,42 +79,3 @@ def test_a_picture_as_png_is_the_same_picture() -> None:
     content = png_bytes(picture)
     assert np.array_equal(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), picture)
     assert png_bytes(picture.copy()) == content
-
-
-HOLD = """
-import sys
-from pathlib import Path
-from face_classifier.core.disk.files import FolderLock
-from face_classifier.core.disk.rooted import Root
-lock = FolderLock(Root(Path(sys.argv[1])))
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-def test_a_folder_that_another_process_holds_is_refused_with_its_number(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match=rf"in use by process {holder.pid};"):
-            FolderLock(Root(tmp_path))
-        holder.kill()
-    FolderLock(Root(tmp_path)).release()  # a killed process holds nothing
-
-
-def test_the_number_of_an_earlier_process_is_replaced_whole(tmp_path: Path) -> None:
-    (tmp_path / ".lock").write_text("123456789012\n")
-    lock = FolderLock(Root(tmp_path))
-    try:
-        assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
-    finally:
-        lock.release()
-
-
-def test_a_child_process_does_not_hold_the_lock_on(tmp_path: Path) -> None:
-    lock = FolderLock(Root(tmp_path))
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        lock.release()
-        FolderLock(Root(tmp_path)).release()
-        child.kill()

@@ -14,7 +14,7 @@ import pytest
 from conftest import Ended, Gallery
 
 from face_classifier.core import settings
-from face_classifier.core.disk.files import FolderLock
+from face_classifier.core.disk.locks import FolderLock
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Encoding, Face, Image, Sighting

@@ -16,7 +16,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from face_classifier.core.disk.files import LOCK, FolderLock, content_hash
+from face_classifier.core.disk.files import content_hash
+from face_classifier.core.disk.locks import LOCK, FolderLock
 from face_classifier.core.disk.markers import ALBUM, MANIFEST, refuse_place
 from face_classifier.core.disk.rooted import PART, Root
 from face_classifier.core.errors import UserError
