@@ -18,7 +18,8 @@ from face_classifier.cli.options import say
 from face_classifier.core import names
 from face_classifier.core.types import Frame, Sighting
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, Calibration
-from face_classifier.identity.person_db import PersonDB, PersonSummary, by_person, statistics, summaries
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.statistics import PersonSummary, by_person, statistics, summaries
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.models.registry import Weights

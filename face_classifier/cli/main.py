@@ -99,9 +99,9 @@ def _run(sources: tuple[str, ...], config: str | None, as_json: bool, **flags: A
 def _people(result: str | None, matrix: bool, as_json: bool) -> None:
     """List the people of a result folder."""
     from face_classifier.cli import console as screen
-    from face_classifier.gallery import snapshot
+    from face_classifier.gallery.snapshot import faces_of
 
-    sightings = snapshot.faces_of(settings.load({"result": result}), observer := screen.Screen())
+    sightings = faces_of(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
     if as_json:
         screen.print_json(screen.people_record(sightings))
@@ -119,14 +119,15 @@ def _export(result: str | None, form: str, as_json: bool) -> None:
     """Print a line for every face of a result folder as it is labelled now."""
     from face_classifier.cli import console as screen
     from face_classifier.events import records
-    from face_classifier.gallery import snapshot
+    from face_classifier.gallery.snapshot import faces_of
+    from face_classifier.identity.statistics import with_distances_today
 
     writers = {"jsonl": records.write_json_lines, "csv": records.write_csv}
     if form not in writers:
         raise UserError(f"--format is {form!r}, but must be one of {', '.join(writers)}")
-    sightings = snapshot.faces_of(settings.load({"result": result}), observer := screen.Screen())
+    sightings = faces_of(settings.load({"result": result}), observer := screen.Screen())
     observer.finish()
-    faces = snapshot.with_distances_today(sightings)
+    faces = with_distances_today(sightings)
     if as_json:
         screen.print_json([records.record(face) for face in faces])
     else:

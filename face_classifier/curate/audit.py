@@ -14,11 +14,10 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Image, Sighting
-from face_classifier.curate.decide import carry_out
-from face_classifier.gallery.snapshot import opened
+from face_classifier.gallery.snapshot import carry_out, opened
 from face_classifier.identity.cluster import Constraints, Rule, second_thoughts, templates
-from face_classifier.identity.naming import is_named
-from face_classifier.identity.person_db import Matrix, natural
+from face_classifier.identity.naming import is_named, natural
+from face_classifier.identity.nearest import Matrix
 from face_classifier.identity.rethink import Move
 from face_classifier.identity.rules import rule_of
 from face_classifier.identity.tracks import cannot_link_pairs, parts

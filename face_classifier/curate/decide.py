@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
 from face_classifier.curate import suggest
-from face_classifier.gallery.snapshot import opened
-from face_classifier.gallery.store import FoldersChangedError, Store
-from face_classifier.identity.rethink import Move, rethink
+from face_classifier.gallery.snapshot import carry_out, opened
+from face_classifier.identity.rethink import rethink
 from face_classifier.identity.rules import rule_of
 
 
@@ -35,17 +33,6 @@ def think_again(settings: Settings, observer: Teller, *, dry_run: bool) -> list[
         if dry_run:
             return [Change(before[face], move.person, move.found) for move in moves for face in move.faces]
         return [Change(before[face.id], face.person, False) for face in carry_out(moves, store)]
-
-
-def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:
-    """Move faces as second thoughts say; returns those that were moved. What the user is moving meanwhile is left."""
-    moved: list[Sighting] = []
-    for move in moves:
-        try:
-            moved += store.move(move.faces, move.person, found=move.found)
-        except FoldersChangedError:
-            continue
-    return moved
 
 
 def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[str, str, int]:

@@ -17,8 +17,9 @@ from face_classifier.display.overlay import UNKNOWN_NAME
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.calibrate import Calibration, calibrated
 from face_classifier.identity.naming import is_named
-from face_classifier.identity.person_db import PersonDB, by_person
+from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rules import spread_of, threshold_of
+from face_classifier.identity.statistics import by_person
 from face_classifier.sources.picture import read_picture
 
 _EXEMPLARS = 3

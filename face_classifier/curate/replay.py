@@ -12,8 +12,8 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.cluster import Rule
-from face_classifier.identity.naming import number_in, numbered
-from face_classifier.identity.person_db import PersonDB, natural
+from face_classifier.identity.naming import natural, number_in, numbered
+from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
 from face_classifier.identity.rules import rule_of, threshold_of
 

@@ -8,18 +8,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from face_classifier.core.disk.markers import RESULT, is_empty, kind_of, refuse_place
 from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Face, Sighting
-from face_classifier.gallery.store import ReadPhoto, Store
+from face_classifier.gallery.store import FoldersChangedError, ReadPhoto, Store
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, calibrated
-from face_classifier.identity.person_db import PersonDB, by_person
+from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import of_gallery
+from face_classifier.identity.rethink import Move
 from face_classifier.identity.rules import empty_people, spread_of, threshold_of
 from face_classifier.sources.picture import decode
 from face_classifier.vision.engine import Engine, make_engine
@@ -120,16 +119,6 @@ def faces_of(settings: Settings, observer: Teller) -> list[Sighting]:
     return sightings
 
 
-def with_distances_today(sightings: Sequence[Sighting]) -> Iterator[Sighting]:
-    """The same sightings, each with its distance to its person's average as it is now; None for unknown faces."""
-    averages = {name: encodings.mean(axis=0) for name, encodings in by_person(sightings)}
-    for sighting in sightings:
-        distance = None
-        if sighting.person in averages and sighting.encoding is not None:
-            distance = float(np.linalg.norm(sighting.encoding - averages[sighting.person]))
-        yield replace(sighting, distance=distance)
-
-
 def open_existing(settings: Settings, *, writing: bool) -> Store:
     """A result folder that is there; one that is not is told by UserError, and not made."""
     check_result_folder(Path(settings.result))
@@ -228,6 +217,17 @@ def with_threshold(
         "give a number to --threshold for another"
     )
     return replace(settings, threshold=default)
+
+
+def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:
+    """Move faces as second thoughts say; returns those that were moved. What the user is moving meanwhile is left."""
+    moved: list[Sighting] = []
+    for move in moves:
+        try:
+            moved += store.move(move.faces, move.person, found=move.found)
+        except FoldersChangedError:
+            continue
+    return moved
 
 
 def tell_problems(store: Store, observer: Teller) -> None:

@@ -1,10 +1,11 @@
-"""The names that the program gives to people: `person_##`."""
+"""Names of people: those that the program gives, `person_##`, and their order."""
 
 from __future__ import annotations
 
 import re
 
 _NUMBERED = re.compile(r"person_([0-9]+)")
+_RUNS = re.compile(r"([^0-9]*)([0-9]{0,18})")  # of what is no digit, then digits
 _MOST_DIGITS = 9  # of a number that the program gives
 
 
@@ -22,3 +23,8 @@ def number_in(name: str) -> int | None:
 def is_named(person: str | None) -> bool:
     """Whether the user gave the name: any but the program's own `person_##`."""
     return person is not None and not _NUMBERED.fullmatch(person)
+
+
+def natural(name: str) -> tuple[list[tuple[str, int]], str]:
+    """A sort key by which person_2 comes before person_11, and case hardly matters."""
+    return [(text.casefold(), int(number or 0)) for text, number in _RUNS.findall(name)], name

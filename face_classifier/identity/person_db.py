@@ -3,94 +3,81 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from face_classifier.core.types import ENCODING_SIZE, Encoding, Match, Sighting
-
-Matrix = npt.NDArray[np.float64]  # shape (rows, 128)
-
-_ROUGH = 1e-5  # squared L2: ten times the error of a float32 product of encodings of length up to 2
+from face_classifier.core.types import ENCODING_SIZE, Encoding, Match, Sighting, check_encoding
+from face_classifier.identity.nearest import EncodingRows
 
 
-class _Rows:
-    """A growing matrix of encodings whose nearest row is found by one matrix product.
+class _People:
+    """People by the averages of their encodings, and how much their faces vary."""
 
-    The product is in float32, twice as fast; every row that its error leaves in doubt is measured again.
-    """
-
-    def __init__(self) -> None:
-        self._matrix: Matrix = np.empty((16, ENCODING_SIZE))
-        self._handicaps: npt.NDArray[np.float64] = np.empty(16)
-        self._rough = np.empty((16, ENCODING_SIZE), np.float32)
-        self._offsets = np.empty(16, np.float32)  # |x|^2 + the handicap of each row
-        self._size = 0
+    def __init__(self, spread: float) -> None:
+        self._spread = spread
+        self._names: list[str] = []  # parallel to the rows of their averages
+        self._row_of: dict[str, int] = {}
+        self._sums: list[Encoding] = []
+        self._squares: list[float] = []
+        self._counts: list[int] = []
+        self._averages = EncodingRows()
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._names)
 
-    def __getitem__(self, row: int) -> Encoding:
-        return self._matrix[row]
+    def __contains__(self, name: str) -> bool:
+        return name in self._row_of
 
-    def append(self, encoding: Encoding) -> None:
-        if self._size == len(self._offsets):
-            self._matrix = _doubled(self._matrix)
-            self._handicaps = _doubled(self._handicaps)
-            self._rough = _doubled(self._rough)
-            self._offsets = _doubled(self._offsets)
-        self._size += 1
-        self.replace(self._size - 1, encoding)
+    def average(self, name: str) -> Encoding:
+        return self._averages[self._row_of[name]]
 
-    def replace(self, row: int, encoding: Encoding, handicap: float = 0.0) -> None:
-        self._matrix[row] = self._rough[row] = encoding
-        self._handicaps[row] = handicap
-        self._offsets[row] = encoding @ encoding + handicap
+    def handicap(self, name: str) -> float:
+        """What the scatter of a person's faces adds to a squared distance."""
+        return self._averages.handicap(self._row_of[name])
 
-    def drop(self, row: int) -> None:
-        """Remove a row; the last one takes its place."""
-        self._size -= 1
-        self.replace(row, self._matrix[self._size], float(self._handicaps[self._size]))
+    def distance(self, name: str, probe: Encoding) -> float:
+        """L2 to a person's average, with the person's handicap."""
+        return self._averages.distance(self._row_of[name], probe)
 
-    def handicap(self, row: int) -> float:
-        return float(self._handicaps[row])
+    def nearest(self, probe: Encoding, forbidden: Collection[str]) -> tuple[str, float] | None:
+        """The person who is nearest, with the handicap, and how far; None without an allowed person."""
+        rows = {self._row_of[name] for name in forbidden if name in self._row_of}
+        nearest = self._averages.nearest(probe, rows)
+        return nearest and (self._names[nearest[0]], nearest[1])
 
-    def distance(self, row: int, probe: Encoding) -> float:
-        """The root of a row's squared L2 distance + handicap."""
-        return float(np.sqrt(((self._matrix[row] - probe) ** 2).sum() + self._handicaps[row]))
+    def add(self, name: str, encoding: Encoding) -> None:
+        row = self._row_of.setdefault(name, len(self._names))
+        if row == len(self._names):
+            self._names.append(name)
+            self._sums.append(np.zeros(ENCODING_SIZE))
+            self._squares.append(0.0)
+            self._counts.append(0)
+            self._averages.append(encoding)
+        self._sums[row] += encoding
+        self._squares[row] += float(encoding @ encoding)
+        self._counts[row] += 1
+        average = self._sums[row] / self._counts[row]
+        scatter = self._squares[row] / self._counts[row] - float(average @ average)
+        self._averages.replace(row, average, self._spread * max(0.0, scatter))
 
-    def near_any(self, probes: Matrix, limit: float) -> npt.NDArray[np.intp]:
-        """Numbers of those of the ``probes`` (rows, 128) that are nearer than ``limit`` (L2) to any row, or may be."""
-        lengths = (probes**2).sum(axis=1)
-        least = np.full(len(probes), np.inf)
-        for row in self._matrix[: self._size]:
-            np.minimum(least, lengths - 2 * (probes @ row) + row @ row, out=least)
-        return np.flatnonzero(least < limit**2 + _ROUGH)
-
-    def nearest(self, probe: Encoding, forbidden: Collection[int] = ()) -> tuple[int, float] | None:
-        """The row with the least root of squared L2 distance + handicap, and that; None without an allowed row."""
-        if not self._size:
-            return None
-        # |x - q|^2 = |x|^2 - 2 x.q + |q|^2, and |q|^2 is the same for every row
-        measure = self._rough[: self._size] @ (-2 * probe).astype(np.float32)
-        measure += self._offsets[: self._size]
-        measure[list(forbidden)] = np.inf
-        least = measure.min()
-        if least == np.inf:
-            return None
-        near = np.flatnonzero(measure <= least + _ROUGH)
-        exact = ((self._matrix[near] - probe) ** 2).sum(axis=1) + self._handicaps[near]
-        best = int(np.argmin(exact))
-        return int(near[best]), float(np.sqrt(exact[best]))
-
-
-def _doubled(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.concatenate([rows, np.empty_like(rows)])
+    def drop(self, name: str) -> int:
+        """Forget a person; returns how many faces there were."""
+        if name not in self._row_of:
+            return 0
+        row = self._row_of.pop(name)
+        faces = self._counts[row]
+        columns: tuple[list[Any], ...] = self._names, self._sums, self._squares, self._counts
+        for column in columns:
+            last = column.pop()
+            if row < len(column):
+                column[row] = last
+        self._averages.drop(row)
+        if row < len(self._names):
+            self._row_of[self._names[row]] = row
+        return faces
 
 
 @dataclass
@@ -100,6 +87,75 @@ class _Group:
     key: int  # the track, or minus the face id of a face without a track
     ids: list[int]
     total: Encoding  # the sum of their encodings
+
+
+class _Unknown:
+    """Unknown faces by their tracks."""
+
+    def __init__(self) -> None:
+        self._groups: list[_Group] = []  # parallel to the rows of their means
+        self._row_of: dict[int, int] = {}  # by key
+        self._means = EncodingRows()
+        self.faces = 0
+
+    def of_track(self, track: int | None) -> _Group | None:
+        return self._groups[self._row_of[track]] if track in self._row_of else None
+
+    def nearest(self, probe: Encoding, forbidden: Iterable[int]) -> tuple[_Group, float] | None:
+        """The group whose mean is nearest, and how far (L2). ``forbidden``: keys."""
+        nearest = self._means.nearest(probe, {self._row_of[key] for key in forbidden if key in self._row_of})
+        return nearest and (self._groups[nearest[0]], nearest[1])
+
+    def add(self, key: int, face_id: int, encoding: Encoding) -> None:
+        self.faces += 1
+        row = self._row_of.get(key)
+        if row is None:
+            self._row_of[key] = len(self._groups)
+            self._groups.append(_Group(key, [face_id], encoding.copy()))
+            self._means.append(encoding)
+            return
+        group = self._groups[row]
+        group.ids.append(face_id)
+        group.total += encoding
+        self._means.replace(row, group.total / len(group.ids))
+
+    def drop(self, key: int) -> None:
+        """Forget the faces of a track."""
+        row = self._row_of.pop(key, None)
+        if row is None:
+            return
+        self.faces -= len(self._groups[row].ids)
+        last = self._groups.pop()
+        self._means.drop(row)
+        if row < len(self._groups):
+            self._groups[row] = last
+            self._row_of[last.key] = row
+
+
+class _Tracks:
+    """Which person each track has, as far as its faces agree."""
+
+    def __init__(self) -> None:
+        self._person_of: dict[int, str] = {}
+        self._torn: dict[int, set[str]] = {}  # tracks of which an earlier run tied several people
+
+    def person_of(self, track: int | None) -> str | None:
+        return None if track is None else self._person_of.get(track)
+
+    def add(self, track: int, person: str) -> None:
+        if track in self._torn:
+            self._torn[track].add(person)
+        elif self._person_of.setdefault(track, person) != person:
+            self._torn[track] = {self._person_of.pop(track), person}
+
+    def drop(self, person: str) -> None:
+        """Forget a person's faces."""
+        for track in [track for track, name in self._person_of.items() if name == person]:
+            del self._person_of[track]
+        for track in [track for track, names in self._torn.items() if person in names]:
+            self._torn[track].discard(person)
+            if len(self._torn[track]) == 1:
+                self._person_of[track] = self._torn.pop(track).pop()
 
 
 class PersonDB:
@@ -120,23 +176,14 @@ class PersonDB:
         ``founding``: how many faces of one track found a person by themselves; two tracks that are near always do.
         """
         self._threshold = threshold
-        self._spread = spread
         self._founding = founding
-        self._names: list[str] = []
-        self._row_of: dict[str, int] = {}
-        self._sums: list[Encoding] = []
-        self._squares: list[float] = []
-        self._counts: list[int] = []
-        self._averages = _Rows()
-        self._groups: list[_Group] = []  # parallel to the rows of their means
-        self._means = _Rows()
-        self._place_of: dict[int, int] = {}  # key -> row of its group
-        self._person_of: dict[int, str] = {}  # by track
-        self._torn: set[int] = set()  # tracks of which an earlier run tied several people
-        self._beside: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
+        self._people = _People(spread)
+        self._unknown = _Unknown()
+        self._tracks = _Tracks()
+        self._cannot_links: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
         self._kept_apart: dict[int, set[str]] = {}  # track -> people whom it is not
-        self._excluded: dict[str, _Rows] = {}  # person -> pictures of which the user said that they are not
-        self._known = self._unknown = self._pinned = 0
+        self._excluded: dict[str, EncodingRows] = {}  # person -> pictures of which the user said that they are not
+        self._known = self._pinned = 0
 
     @property
     def threshold(self) -> float:
@@ -145,7 +192,7 @@ class PersonDB:
 
     @property
     def persons(self) -> int:
-        return len(self._names)
+        return len(self._people)
 
     @property
     def known_faces(self) -> int:
@@ -153,243 +200,130 @@ class PersonDB:
 
     @property
     def unknown_faces(self) -> int:
-        return self._unknown + self._pinned
+        return self._unknown.faces + self._pinned
 
     def add(self, sighting: Sighting) -> None:
-        """Take in a face as it is labelled. One that the user pinned to unknown counts, but founds no person."""
-        if sighting.encoding is None:
+        """Take in a face as it is labelled. One that the user pinned to unknown counts, but founds no person.
+
+        Raises ValueError for a face without an encoding.
+        """
+        encoding = sighting.encoding
+        if encoding is None:
             raise ValueError(f"the face {sighting.face} has no encoding")
         if sighting.person is not None:
-            self._join(sighting.person, sighting.encoding)
+            self._known += 1
+            self._people.add(sighting.person, encoding)
             if sighting.track is not None and not sighting.corrected:
-                self._belongs(sighting.track, sighting.person)
+                self._tracks.add(sighting.track, sighting.person)
         elif sighting.pinned:
             self._pinned += 1
         else:
-            self._wait(_key(sighting), sighting.id, sighting.encoding)
+            self._unknown.add(track_key(sighting), sighting.id, encoding)
 
-    def _belongs(self, track: int, person: str) -> None:
-        if self._person_of.get(track, person) != person:
-            self._torn.add(track)
-            del self._person_of[track]
-        elif track not in self._torn:
-            self._person_of[track] = person
+    def drop(self, person: str | None) -> None:
+        """Forget all faces of a person, or all unknown ones (None), so that they can be taken in as they are now."""
+        if person is None:
+            self._unknown = _Unknown()
+            self._pinned = 0
+        else:
+            self._known -= self._people.drop(person)
+            self._tracks.drop(person)
+
+    def remove_unknown(self, sighting: Sighting) -> None:
+        """An unknown face, with all of its track, is to be taken in again with a person."""
+        self._unknown.drop(track_key(sighting))
 
     def cannot_link(self, one: int, other: int) -> None:
         """Two tracks shared a frame: they are different people."""
-        self._beside.setdefault(one, set()).add(other)
-        self._beside.setdefault(other, set()).add(one)
+        self._cannot_links.setdefault(one, set()).add(other)
+        self._cannot_links.setdefault(other, set()).add(one)
 
     def keep_apart(self, track: int, person: str) -> None:
         """The user said of a face of this track that it is not this person."""
         self._kept_apart.setdefault(track, set()).add(person)
 
     def exclude(self, person: str, encoding: Encoding) -> None:
-        """The user rejected a face: neither it is this person, nor what is nearer to it than to the person."""
-        self._excluded.setdefault(person, _Rows()).append(encoding)
+        """The user excluded a face: neither it is this person, nor what is nearer to it than to the person."""
+        self._excluded.setdefault(person, EncodingRows()).append(encoding)
 
     def excludes(self, person: str, encoding: Encoding) -> bool:
-        """Whether a face is nearer to one that the user rejected than to the person, and nearer than the threshold.
+        """Whether a face is nearer to one that the user excluded than to the person, and nearer than the threshold.
 
         Both distances are L2; the person's has its handicap, as whenever people are compared.
         """
-        if person not in self._excluded or person not in self._row_of:
+        if person not in self._excluded or person not in self._people:
             return False
         nearest = self._excluded[person].nearest(encoding)
-        to_person = self._averages.distance(self._row_of[person], encoding)
+        to_person = self._people.distance(person, encoding)
         return nearest is not None and nearest[1] < self._threshold and nearest[1] <= to_person
 
     def leaves(self, track: int, encoding: Encoding) -> bool:
-        """Whether a face is not the person of its track, since it is like one that the user rejected."""
-        return track in self._person_of and self.excludes(self._person_of[track], encoding)
+        """Whether a face is not the person of its track, since it is like one that the user excluded."""
+        person = self._tracks.person_of(track)
+        return person is not None and self.excludes(person, encoding)
 
     def excluded_pairs(self, faces: Iterable[Sighting]) -> list[tuple[int, int]]:
-        """Pairs of ids of those of the ``faces`` that are not one person, by the pictures that the user rejected.
+        """Pairs of ids of those of the ``faces`` that are not one person, by the pictures that the user excluded.
 
         The first is of a track that lies elsewhere, whose mean counts, the second of the person that it is not. What
-        lies with a person already stays: the user saw that face beside the rejected one.
+        lies with a person already stays: the user saw that face beside the excluded one.
         """
-        tracks: dict[int, tuple[int, set[str | None], list[Encoding]]] = {}
+        tracks: dict[int, list[Sighting]] = {}
         for face in faces:
             if face.encoding is not None:
-                _, persons, encodings = tracks.setdefault(_key(face), (face.id, set(), []))
-                persons.add(face.person)
-                encodings.append(face.encoding)
-        known = list(tracks.values())
-        means = np.array([np.mean(encodings, axis=0) for _, _, encodings in known]).reshape(-1, ENCODING_SIZE)
+                tracks.setdefault(track_key(face), []).append(face)
+        known = [(of_track[0].id, {face.person for face in of_track}) for of_track in tracks.values()]
+        means = np.array(
+            [np.mean([check_encoding(face.encoding) for face in of_track], axis=0) for of_track in tracks.values()]
+        ).reshape(-1, ENCODING_SIZE)
         pairs = []
-        for person, rejected in self._excluded.items():
-            of_person = [one for one, persons, _ in known if person in persons]
-            for number in rejected.near_any(means, self._threshold):
-                one, persons, _ = known[number]
+        for person, excluded in self._excluded.items():
+            of_person = [face_id for face_id, persons in known if person in persons]
+            for number in excluded.near_any(means, self._threshold):
+                face_id, persons = known[number]
                 if person not in persons and self.excludes(person, means[number]):
-                    pairs += [(one, other) for other in of_person]
+                    pairs += [(face_id, other) for other in of_person]
         return pairs
 
     def limit(self, person: str) -> float:
         """How near (L2) to a person's average a face has to be: nearer than the threshold where their faces vary."""
-        return math.sqrt(max(0.0, self._threshold**2 - self._averages.handicap(self._row_of[person])))
-
-    def remove_unknown(self, sighting: Sighting) -> None:
-        """An unknown face, with all of its track, is to be taken in again with a person."""
-        row = self._place_of.pop(_key(sighting), None)
-        if row is None:
-            return
-        self._unknown -= len(self._groups[row].ids)
-        last = self._groups.pop()
-        self._means.drop(row)
-        if row < len(self._groups):
-            self._groups[row] = last
-            self._place_of[last.key] = row
+        return math.sqrt(max(0.0, self._threshold**2 - self._people.handicap(person)))
 
     def decide(self, encoding: Encoding, track: int | None = None) -> Match:
         """Whose face this is; changes nothing. ``encoding``: (128,) float64."""
         if track is not None and self.leaves(track, encoding):
             track = None
         kept_apart = self._kept_apart.get(track, set()) if track is not None else set()
-        if track is not None and track in self._person_of and self._person_of[track] not in kept_apart:
-            name = self._person_of[track]
-            average = self._averages[self._row_of[name]]
-            return Match(person=name, distance=float(np.linalg.norm(average - encoding)))
-        own = self._groups[self._place_of[track]] if track is not None and track in self._place_of else None
+        name = self._tracks.person_of(track)
+        if name is not None and name not in kept_apart:
+            return Match(person=name, distance=float(np.linalg.norm(self._people.average(name) - encoding)))
+        own = self._unknown.of_track(track)
         probe = (own.total + encoding) / (len(own.ids) + 1) if own else encoding
         mates = tuple(own.ids) if own else ()
-        others = self._beside.get(track, set()) if track is not None else set()
-        person = self._nearest_person(probe, others, kept_apart)
-        while person and self.excludes(self._names[person[0]], probe):
-            kept_apart = kept_apart | {self._names[person[0]]}
-            person = self._nearest_person(probe, others, kept_apart)
+        person = self._nearest_person(probe, track, kept_apart)
         if person and person[1] < self._threshold:
-            return Match(self._names[person[0]], float(np.linalg.norm(self._averages[person[0]] - probe)), mates)
-        mine = {self._place_of[key] for key in (*others, *([own.key] if own else [])) if key in self._place_of}
-        unknown = self._means.nearest(probe, mine)
-        distance = min((found[1] for found in (person, unknown) if found), default=None)
+            return Match(person[0], float(np.linalg.norm(self._people.average(person[0]) - probe)), mates)
+        others = self._cannot_links.get(track, set()) if track is not None else set()
+        unknown = self._unknown.nearest(probe, (*others, *([own.key] if own else [])))
         if unknown and unknown[1] < self._threshold:
-            return Match(distance=unknown[1], partners=(*mates, *self._groups[unknown[0]].ids))
+            return Match(distance=unknown[1], partners=(*mates, *unknown[0].ids))
         if own and len(own.ids) + 1 >= self._founding:
             return Match(distance=float(np.linalg.norm(own.total / len(own.ids) - encoding)), partners=mates)
-        return Match(distance=distance)
+        return Match(distance=min((nearest[1] for nearest in (person, unknown) if nearest), default=None))
 
     def _nearest_person(
-        self, probe: Encoding, others: Collection[int], kept_apart: Collection[str]
-    ) -> tuple[int, float] | None:
-        forbidden = {self._row_of[self._person_of[track]] for track in others if track in self._person_of}
-        forbidden |= {self._row_of[name] for name in kept_apart if name in self._row_of}
-        return self._averages.nearest(probe, forbidden)
-
-    def _wait(self, key: int, face_id: int, encoding: Encoding) -> None:
-        self._unknown += 1
-        row = self._place_of.get(key)
-        if row is None:
-            self._place_of[key] = len(self._groups)
-            self._groups.append(_Group(key, [face_id], encoding.copy()))
-            self._means.append(encoding)
-            return
-        group = self._groups[row]
-        group.ids.append(face_id)
-        group.total += encoding
-        self._means.replace(row, group.total / len(group.ids))
-
-    def _join(self, name: str, encoding: Encoding) -> None:
-        self._known += 1
-        row = self._row_of.setdefault(name, len(self._names))
-        if row == len(self._names):
-            self._names.append(name)
-            self._sums.append(np.zeros(ENCODING_SIZE))
-            self._squares.append(0.0)
-            self._counts.append(0)
-            self._averages.append(encoding)
-        self._sums[row] += encoding
-        self._squares[row] += float(encoding @ encoding)
-        self._counts[row] += 1
-        average = self._sums[row] / self._counts[row]
-        scatter = self._squares[row] / self._counts[row] - float(average @ average)
-        self._averages.replace(row, average, self._spread * max(0.0, scatter))
+        self, probe: Encoding, track: int | None, kept_apart: Collection[str]
+    ) -> tuple[str, float] | None:
+        """The nearest person who is not forbidden to the track or to what looks like that."""
+        others = self._cannot_links.get(track, set()) if track is not None else set()
+        forbidden = {name for other in others if (name := self._tracks.person_of(other))} | set(kept_apart)
+        person = self._people.nearest(probe, forbidden)
+        while person and self.excludes(person[0], probe):
+            forbidden.add(person[0])
+            person = self._people.nearest(probe, forbidden)
+        return person
 
 
-def _key(sighting: Sighting) -> int:
+def track_key(sighting: Sighting) -> int:
+    """The track of a face, or minus its id where it has none."""
     return -sighting.id if sighting.track is None else sighting.track
-
-
-def natural(name: str) -> tuple[list[tuple[str, int]], str]:
-    """A sort key by which person_2 comes before person_11, and case hardly matters."""
-    return [(text.casefold(), int(number or 0)) for text, number in _RUNS.findall(name)], name
-
-
-_RUNS = re.compile(r"([^0-9]*)([0-9]{0,18})")  # of what is no digit, then digits
-
-
-def by_person(sightings: Iterable[Sighting]) -> list[tuple[str, Matrix]]:
-    """The encodings of each person, (faces, 128) each, in natural order."""
-    encodings: dict[str, list[Matrix]] = {}
-    for sighting in sightings:
-        if sighting.person is not None and sighting.encoding is not None:
-            encodings.setdefault(sighting.person, []).append(sighting.encoding)
-    return [(name, np.array(encodings[name])) for name in sorted(encodings, key=natural)]
-
-
-@dataclass(frozen=True)
-class PersonStatistics:
-    """How tight a person is, and how far from the others."""
-
-    name: str
-    to_averages: npt.NDArray[np.float64]  # (people,): L2 from this person's average to each person's, in their order
-    nearest: float  # L2 of its own faces to its average: the least,
-    mean: float
-    furthest: float
-    faces: int
-
-
-def statistics(people: Sequence[tuple[str, Matrix]]) -> Iterator[PersonStatistics]:
-    """Statistics of ``people``: names with the encodings (faces, 128) of each."""
-    averages = np.array([encodings.mean(axis=0) for _, encodings in people]).reshape(-1, ENCODING_SIZE)
-    for (name, encodings), average in zip(people, averages, strict=True):
-        own = np.linalg.norm(encodings - average, axis=1)
-        to_averages = np.linalg.norm(averages - average, axis=1)
-        yield PersonStatistics(name, to_averages, float(own.min()), float(own.mean()), float(own.max()), len(encodings))
-
-
-@dataclass(frozen=True)
-class PersonSummary:
-    """What there is of a person at a glance. Distances: L2."""
-
-    person: str
-    faces: int
-    first: datetime | None  # when the person was first and last seen, UTC; None where no face tells a time
-    last: datetime | None
-    spread: float  # mean distance of the faces to their average
-    nearest: str | None  # the other person whose average is nearest; None if there is no other
-    distance: float | None  # between the two averages
-
-    def record(self) -> dict[str, Any]:
-        """As JSON, times in ISO 8601."""
-        times = {name: time and time.isoformat() for name, time in (("first", self.first), ("last", self.last))}
-        return vars(self) | times
-
-
-def summaries(sightings: Sequence[Sighting]) -> list[PersonSummary]:
-    """A summary of each person with faces, in natural order."""
-    people = by_person(sightings)
-    averages = _Rows()
-    for _, encodings in people:
-        averages.append(encodings.mean(axis=0))
-    times: dict[str | None, list[datetime]] = {}
-    for sighting in sightings:
-        if sighting.time is not None:
-            times.setdefault(sighting.person, []).append(sighting.time)
-    found = []
-    for number, (name, encodings) in enumerate(people):
-        nearest = averages.nearest(averages[number], {number})
-        seen = times.get(name, [])
-        found.append(
-            PersonSummary(
-                name,
-                len(encodings),
-                min(seen, default=None),
-                max(seen, default=None),
-                float(np.linalg.norm(encodings - averages[number], axis=1).mean()),
-                people[nearest[0]][0] if nearest else None,
-                nearest[1] if nearest else None,
-            )
-        )
-    return found

@@ -22,11 +22,11 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import PICTURE_SUFFIXES, Detection, Face, Frame, Search, Seen, Sighting
-from face_classifier.curate.decide import carry_out
 from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.snapshot import (
+    carry_out,
     check_place,
     kept_apart_pairs,
     photo_reader_of,

@@ -15,7 +15,7 @@ import pytest
 
 from face_classifier.cli import console as screen
 from face_classifier.core.types import Face, Sighting
-from face_classifier.identity.person_db import natural
+from face_classifier.identity.naming import natural
 
 
 def printed_on_a_terminal(columns: int, *line: object, cwd: Path) -> str:

@@ -1,12 +1,14 @@
-"""Who it is: the greedy rule of the original, its averages and its statistics."""
+"""Who it is: the greedy rule of the original, and its averages."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from face_classifier.core.types import Encoding, Face, Match, Sighting
-from face_classifier.identity.person_db import PersonDB, by_person, statistics
+from face_classifier.identity.person_db import PersonDB
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 
@@ -149,32 +151,48 @@ def test_many_faces_are_placed_as_the_rule_says_it(seed: int) -> None:
     assert found.unknown_faces == len(unknown)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_person_dropped_and_added_anew_counts_as_if_it_had_always_been_so(seed: int) -> None:
+    """Faces change hands; only the people that changed are taken in anew, beside a gallery made anew of all."""
+    numbers = np.random.default_rng(seed)
+    centres = numbers.normal(size=(8, 128)) * 0.06
+    names = ["A", "B", "C", "D", None]
+    labels = [names[numbers.integers(5)] for _ in range(80)]
+    encodings = [centres[numbers.integers(8)] + numbers.normal(size=128) * 0.03 for _ in range(80)]
+    tracks = [int(numbers.integers(30)) if numbers.random() < 0.7 else None for _ in range(80)]
+
+    def faces() -> list[Sighting]:
+        return [
+            replace(sighting(number, label, encodings[number], pinned=label is None and number % 7 == 0), track=track)
+            for number, (label, track) in enumerate(zip(labels, tracks, strict=True))
+        ]
+
+    kept_up = PersonDB(0.6, spread=0.5)
+    for face in faces():
+        kept_up.add(face)
+    for _ in range(10):
+        moved = numbers.integers(80, size=3)
+        before = [labels[number] for number in moved]
+        for number in moved:
+            labels[number] = names[numbers.integers(5)]
+        changed = {*before, *(labels[number] for number in moved)}
+        for name in changed:
+            kept_up.drop(name)
+        for face in faces():
+            if face.person in changed:
+                kept_up.add(face)
+        anew = PersonDB(0.6, spread=0.5)
+        for face in faces():
+            anew.add(face)
+        counts = [(found.persons, found.known_faces, found.unknown_faces) for found in (kept_up, anew)]
+        assert counts[0] == counts[1]
+        for probe in encodings[::7]:
+            for track in (None, *range(0, 30, 5)):
+                assert kept_up.decide(probe, track) == anew.decide(probe, track)
+
+
 def test_real_faces_find_each_other(faces: dict[str, Face]) -> None:
     found = people(sighting(1, None, faces[OBAMA].encoding), sighting(2, None, faces[BIDEN].encoding))
     assert found.decide(faces[OBAMA_AGAIN].encoding).partners == (1,)
     known = people(sighting(1, "Barack", faces[OBAMA].encoding), sighting(2, "Joe", faces[BIDEN].encoding))
     assert {known.decide(faces[name].encoding).person for name in (OBAMA, OBAMA_AGAIN, OBAMA_OLD)} == {"Barack"}
-
-
-# Statistics
-
-
-def test_people_are_sorted_by_name_and_unknown_faces_are_nobody() -> None:
-    grouped = by_person(
-        [sighting(1, "b", at(1)), sighting(2, None, at(2)), sighting(3, "a", at(3)), sighting(4, "b", at(4))]
-    )
-    assert [(name, matrix.shape) for name, matrix in grouped] == [("a", (1, 128)), ("b", (2, 128))]
-    assert grouped[1][1][:, 0].tolist() == [1, 4]
-
-
-def test_statistics_tell_the_distances_between_and_within_people() -> None:
-    first, second = statistics([("A", np.array([at(0), at(0.3), at(0.6)])), ("B", np.array([at(0.3, 0.4)]))])
-    assert (first.name, first.faces, second.name, second.faces) == ("A", 3, "B", 1)
-    assert first.to_averages == pytest.approx([0, 0.4])
-    assert second.to_averages == pytest.approx([0.4, 0])
-    assert (first.nearest, first.mean, first.furthest) == pytest.approx((0, 0.2, 0.3), abs=1e-12)
-    assert (second.nearest, second.mean, second.furthest) == (0, 0, 0)
-
-
-def test_there_are_no_statistics_of_nobody() -> None:
-    assert list(statistics(by_person([sighting(1, None, at(0))]))) == []
