@@ -39,6 +39,7 @@ LIBRARIES = {
         "scipy": "display",
         "sklearn": "display",
         "threadpoolctl": "display",
+        "arro3": "events",
         "pickle": "gallery",
         "sqlite3": "core.disk gallery photos",
         "imutils": "display",

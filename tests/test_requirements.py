@@ -54,7 +54,8 @@ def test_no_address_of_a_registry_is_in_it(name: str):
     [
         ("run", ["dependencies", "wheels"]),
         ("plots", ["dependencies", "wheels", "plots"]),
-        ("dev", ["dependencies", "wheels", "plots", "dev", "bench"]),
+        ("parquet", ["dependencies", "wheels", "parquet"]),
+        ("dev", ["dependencies", "wheels", "plots", "parquet", "dev", "bench"]),
     ],
 )
 @pytest.mark.parametrize("python", PYTHONS)

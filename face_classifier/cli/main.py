@@ -113,25 +113,42 @@ def _people(result: str | None, matrix: bool, as_json: bool) -> None:
 
 @_main.command("export")
 @result_option
-@click.option("--format", "form", metavar="jsonl|csv", default="jsonl", help="JSON lines or CSV. [default: jsonl]")
+@click.option(
+    "--format",
+    "form",
+    metavar="jsonl|csv|npz|parquet",
+    default="jsonl",
+    help="JSON lines, CSV, or with encodings NumPy's npz or Parquet. [default: jsonl]",
+)
 @json_option
 def _export(result: str | None, form: str, as_json: bool) -> None:
     """Print a line for every face of a result folder as it is labelled now."""
     from face_classifier.cli import console as screen
-    from face_classifier.events import records
-    from face_classifier.gallery.snapshot import faces_of
+    from face_classifier.events import arrays, records
+    from face_classifier.gallery.snapshot import faces_of, take_snapshot
+    from face_classifier.identity.profiles import BY_ENCODER
     from face_classifier.identity.statistics import with_distances_today
 
-    writers = {"jsonl": records.write_json_lines, "csv": records.write_csv}
-    if form not in writers:
-        raise UserError(f"--format is {form!r}, but must be one of {', '.join(writers)}")
-    sightings = faces_of(settings.load({"result": result}), observer := screen.Screen())
+    lines = {"jsonl": records.write_json_lines, "csv": records.write_csv}
+    files = {"npz": arrays.npz, "parquet": arrays.parquet}
+    if form not in (*lines, *files):
+        raise UserError(f"--format is {form!r}, but must be one of {', '.join((*lines, *files))}")
+    if form in files and not as_json and sys.stdout.isatty():
+        raise UserError(f"--format {form} is no text for a terminal; write it to a file, such as >faces.{form}")
+    chosen, observer = settings.load({"result": result}), screen.Screen()
+    if form in files and not as_json:
+        snapshot = take_snapshot(chosen, observer)
+        observer.finish()
+        encoder, faces = snapshot.settings.encoder, list(with_distances_today(snapshot.faces))
+        sys.stdout.buffer.write(files[form](faces, encoder, BY_ENCODER[encoder].name))
+        return
+    sightings = faces_of(chosen, observer)
     observer.finish()
-    faces = with_distances_today(sightings)
+    faces = list(with_distances_today(sightings))
     if as_json:
         screen.print_json([records.record(face) for face in faces])
     else:
-        writers[form](sys.stdout, faces)
+        lines[form](sys.stdout, faces)
 
 
 @_main.command("reencode")
