@@ -182,7 +182,7 @@ def _reencode(result: str | None, encoder: str | None, as_json: bool) -> None:
 def _explain(face: str, result: str | None, picture: str | None, as_json: bool) -> None:
     """Say why a face, given by name or path, is whose it is."""
     from face_classifier.cli import console as screen
-    from face_classifier.curate import explain
+    from face_classifier.curate.questions import explain
 
     told = explain.explain_face(settings.load({"result": result}), face, picture, observer := screen.Screen())
     observer.finish()
@@ -196,7 +196,7 @@ def _explain(face: str, result: str | None, picture: str | None, as_json: bool) 
 def _audit(result: str | None, apply: bool, as_json: bool) -> None:
     """List faces that do not fit their person, near-duplicates, and people that may be two."""
     from face_classifier.cli import console as screen
-    from face_classifier.curate import audit
+    from face_classifier.curate.questions import audit
 
     chosen = settings.load({"result": result})
     found, moved = audit.audit_gallery(chosen, observer := screen.Screen(), apply=apply)
@@ -212,7 +212,7 @@ def _audit(result: str | None, apply: bool, as_json: bool) -> None:
 def _calibrate(result: str | None, rate: str, as_json: bool) -> None:
     """Tell the threshold that suits a result folder."""
     from face_classifier.cli import console as screen
-    from face_classifier.curate.calibration import calibrate_gallery
+    from face_classifier.curate.questions.calibration import calibrate_gallery
 
     wished = settings.fraction(rate, "--rate")
     calibration, threshold = calibrate_gallery(settings.load({"result": result}), observer := screen.Screen())
@@ -231,7 +231,7 @@ def _calibrate(result: str | None, rate: str, as_json: bool) -> None:
 def _replay(result: str | None, threshold: str | None, as_json: bool) -> None:
     """List the faces that would be somebody else's if all were decided anew, without the video."""
     from face_classifier.cli import console as screen
-    from face_classifier.curate import replay
+    from face_classifier.curate.questions import replay
 
     chosen = settings.load({"result": result, "threshold": threshold})
     replayed, tried = replay.replay_gallery(chosen, observer := screen.Screen())
@@ -268,7 +268,7 @@ def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_jso
     ctx.obj = result
     if ctx.invoked_subcommand is None:
         from face_classifier.cli import console as screen
-        from face_classifier.curate import suggest
+        from face_classifier.curate.questions import suggest
 
         found = suggest.suggestions(settings.load({"result": result}), observer := screen.Screen(), picture)
         observer.finish()

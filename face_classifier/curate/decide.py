@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
-from face_classifier.curate import suggest
 from face_classifier.gallery.snapshot import carry_out, opened
+from face_classifier.identity.naming import is_named
 from face_classifier.identity.rethink import rethink
 from face_classifier.identity.rules import rule_of
 
@@ -38,8 +40,8 @@ def think_again(settings: Settings, observer: Teller, *, dry_run: bool) -> list[
 def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[str, str, int]:
     """Two people are one, by the user's word: (the name that stays, the one that goes, how many faces were moved)."""
     with opened(settings, observer, writing=True) as (store, snapshot):
-        faces = suggest.faces_of_two(one, other, snapshot.faces)
-        stays, goes = suggest.name_kept(one, other)
+        faces = _faces_of_two(one, other, snapshot.faces)
+        stays, goes = name_kept(one, other)
         store.join(faces[goes], stays)
     return stays, goes, len(faces[goes])
 
@@ -47,5 +49,24 @@ def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[
 def keep_apart(settings: Settings, observer: Teller, one: str, other: str) -> None:
     """Two people are two, by the user's word, whatever their names will be."""
     with opened(settings, observer, writing=True) as (store, snapshot):
-        faces = suggest.faces_of_two(one, other, snapshot.faces)
+        faces = _faces_of_two(one, other, snapshot.faces)
         store.keep_apart(faces[one], faces[other])
+
+
+def _faces_of_two(one: str, other: str, sightings: Iterable[Sighting]) -> dict[str, list[int]]:
+    """The ids of two people's faces, by name. Raises UserError unless these are two people who have faces."""
+    if one == other:
+        raise UserError(f"both names are {one!r}; give the names of two people")
+    faces: dict[str, list[int]] = {one: [], other: []}
+    for sighting in sightings:
+        if sighting.person in faces:
+            faces[sighting.person].append(sighting.id)
+    for name, of_person in faces.items():
+        if not of_person:
+            raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")
+    return faces
+
+
+def name_kept(one: str, other: str) -> tuple[str, str]:
+    """(the name that stays, the one that goes) when two people are one: the first, unless the other alone is named."""
+    return (other, one) if is_named(other) and not is_named(one) else (one, other)

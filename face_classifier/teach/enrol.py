@@ -19,7 +19,7 @@ from face_classifier.core.errors import StoppedError, UserError
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import Detection, Face, Frame, Image, Match, Search, Seen, Sighting, cut
-from face_classifier.curate.explain import Near, to_averages
+from face_classifier.curate.questions.explain import Near, to_averages
 from face_classifier.display.overlay import KNOWN
 from face_classifier.display.text import SHADE, paste, text
 from face_classifier.display.window import Window

@@ -16,7 +16,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import ENCODING_SIZE, Box, Emotion, Encoding, Face
-from face_classifier.curate.explain import Near, to_averages
+from face_classifier.curate.questions.explain import Near, to_averages
 from face_classifier.display.overlay import UNKNOWN_NAME
 from face_classifier.events.records import emotion_record
 from face_classifier.gallery.snapshot import Snapshot, people_of, take_snapshot

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Face, Sighting
-from face_classifier.curate.replay import Change, Replayed, lines, replay
+from face_classifier.curate.questions.replay import Change, Replayed, lines, replay
 from face_classifier.identity.cluster import DLIB
 from face_classifier.identity.person_db import PersonDB
 

@@ -7,14 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Image, Sighting
 from face_classifier.display import contact_sheet
 from face_classifier.display.text import SHADE
 from face_classifier.gallery.snapshot import opened
-from face_classifier.identity.naming import is_named
 from face_classifier.identity.rethink import Suggestion, rethink
 from face_classifier.identity.rules import rule_of
 from face_classifier.sources.picture import read_picture
@@ -139,22 +137,3 @@ def _row(found: Evidence, read: Callable[[Sighting], Image]) -> Image:
         faces = contact_sheet.grid([*tiles, *[_NOTHING] * (_PAIRS - len(tiles))], _PAIRS)
         halves.append(np.concatenate([contact_sheet.heading(name, faces.shape[1]), faces]))
     return np.hstack(halves)
-
-
-def faces_of_two(one: str, other: str, sightings: Iterable[Sighting]) -> dict[str, list[int]]:
-    """The ids of two people's faces, by name. Raises UserError unless these are two people who have faces."""
-    if one == other:
-        raise UserError(f"both names are {one!r}; give the names of two people")
-    faces: dict[str, list[int]] = {one: [], other: []}
-    for sighting in sightings:
-        if sighting.person in faces:
-            faces[sighting.person].append(sighting.id)
-    for name, found in faces.items():
-        if not found:
-            raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")
-    return faces
-
-
-def name_kept(one: str, other: str) -> tuple[str, str]:
-    """(the name that stays, the one that goes) when two people are one: the first, unless the other alone is named."""
-    return (other, one) if is_named(other) and not is_named(one) else (one, other)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Face
-from face_classifier.curate.explain import posterior
+from face_classifier.curate.questions.explain import posterior
 from face_classifier.gallery.store import Store
 from face_classifier.identity.calibrate import calibrate
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Face, Image, Sighting
-from face_classifier.curate.audit import Audit, audit, difference_hash
+from face_classifier.curate.questions.audit import Audit, audit, difference_hash
 from face_classifier.gallery.store import Store
 from face_classifier.identity.cluster import DLIB
 
