@@ -15,7 +15,8 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.sources.base import missing
 from face_classifier.sources.camera import Camera
-from face_classifier.sources.containers import head_of, is_moving, is_seekable, is_still, shows_picture, shows_video
+from face_classifier.sources.formats.kinds import head_of, is_moving, is_seekable, is_still, shows_picture
+from face_classifier.sources.formats.streams import shows_video
 from face_classifier.sources.picture import Picture, is_single_picture
 from face_classifier.sources.video import VIDEO_SUFFIXES, VideoFile
 

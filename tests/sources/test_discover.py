@@ -27,10 +27,11 @@ from PIL import ImageFile
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame
-from face_classifier.sources import containers, video
+from face_classifier.sources import capture, video
 from face_classifier.sources.base import Sampling, frame_duration
 from face_classifier.sources.camera import Camera
 from face_classifier.sources.discover import Source, find_sources, open_source
+from face_classifier.sources.formats import containers
 from face_classifier.sources.picture import Picture, read_picture
 from face_classifier.sources.video import VideoFile
 
@@ -526,7 +527,7 @@ class TestOtherFiles:
                 return super().read(size)
 
         source = open_source(str(write_clip(Path("long.avi"), 450, codec="MJPG")))
-        monkeypatch.setattr(video, "open", lambda path, mode: Failing(io.FileIO(path)), raising=False)
+        monkeypatch.setattr(capture, "open", lambda path, mode: Failing(io.FileIO(path)), raising=False)
         with pytest.raises(UserError, match=rf"long\.avi cannot be read \({os.strerror(number)}\)"):
             list(source.frames(EVERY_FRAME, START, threading.Event()))
 

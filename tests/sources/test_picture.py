@@ -26,7 +26,7 @@ from face_classifier.core.types import PICTURE_SUFFIXES, RAW_SUFFIXES, Box, Dete
 from face_classifier.gallery.snapshot import photo_reader_of
 from face_classifier.gallery.store import Store
 from face_classifier.photos.finder import FaceFinder
-from face_classifier.sources import picture, video
+from face_classifier.sources import capture, picture
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
 from face_classifier.sources.picture import Decoded, decode, read_picture
@@ -167,7 +167,7 @@ class TestBounds:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "a.fli").write_bytes(bytes(4) + b"\x11\xaf" + bytes(600))  # frames of no length
-        monkeypatch.setattr(video, "_PATIENCE", 0.3)
+        monkeypatch.setattr(capture, "_PATIENCE", 0.3)
         began = time.thread_time()
         with pytest.raises(UserError, match="takes too long to read; convert it to MP4"):
             open_source(str(tmp_path / "a.fli"))

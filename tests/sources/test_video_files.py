@@ -27,9 +27,10 @@ from test_discover import BITS, EVERY_FRAME, START, boxes, number_of, numbered, 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame
 from face_classifier.gallery.store import Store
-from face_classifier.sources import containers, video
+from face_classifier.sources import video
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
+from face_classifier.sources.formats import containers, kinds, streams
 from face_classifier.sources.picture import Picture
 
 
@@ -157,7 +158,7 @@ class TestMovingPictures:
             file.write(begin[:-2])
             file.truncate(20_000_000_000)  # a hole, which takes no space
         began = time.process_time()
-        assert not containers.is_moving(str(path), containers.head_of(str(path)))
+        assert not kinds.is_moving(str(path), kinds.head_of(str(path)))
         assert time.process_time() - began < 3
         path.unlink()
 
@@ -271,14 +272,14 @@ class TestDates:
         with open_source(str(tmp_path / name)) as source:
             assert source.start.timestamp() == pytest.approx(1.6e9 - 4, abs=0.1)
 
-    @pytest.mark.parametrize("start", [b"\x1a\x45\xdf\xa3", b"RIFF\xff\xff\xff\xffAVI ", containers._ASF])
+    @pytest.mark.parametrize("start", [b"\x1a\x45\xdf\xa3", b"RIFF\xff\xff\xff\xffAVI ", kinds.ASF])
     def test_hostile_containers_tell_nothing(self, tmp_path: Path, start: bytes) -> None:
         random = np.random.default_rng(0)
         for tail in (b"", b"\0" * 99, b"\xff" * 99, *(random.bytes(400) for _ in range(200))):
             (tmp_path / "a").write_bytes(start + tail)
-            head = containers.head_of(str(tmp_path / "a"))
+            head = kinds.head_of(str(tmp_path / "a"))
             assert containers.creation_time(tmp_path / "a") is None
-            assert containers.video_streams(str(tmp_path / "a"), head) == []
+            assert streams.video_streams(str(tmp_path / "a"), head) == []
             containers.is_cut_off(str(tmp_path / "a"), head)
 
 
