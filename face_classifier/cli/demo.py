@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from face_classifier.core.disk.rooted import PRIVATE, write_durably
+from face_classifier.core.disk.durable import PRIVATE, write_durably
 from face_classifier.core.types import Image
 from face_classifier.vision.models.packages import Package, cache_folder, download
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.files import content_hash
-from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings

@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from face_classifier.core.disk.durable import PRIVATE, Modes
 from face_classifier.core.disk.files import png_bytes, time_name
 from face_classifier.core.disk.markers import CAPTURES, is_litter, kind_of, mark, refuse_place
 from face_classifier.core.disk.retry import Held, asking_the_disk
-from face_classifier.core.disk.rooted import PRIVATE, Modes, Root
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame, Seen
 from face_classifier.display.overlay import annotate

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from face_classifier.core.disk.durable import write_durably
 from face_classifier.core.disk.files import png_bytes
-from face_classifier.core.disk.rooted import write_durably
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
 from face_classifier.display.overlay import KNOWN

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from face_classifier.core import names
+from face_classifier.core.disk.durable import PRIVATE, Modes, open_log
 from face_classifier.core.disk.retry import Held, asking_the_disk
-from face_classifier.core.disk.rooted import PRIVATE, Modes, open_log
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import EMOTIONS, Emotion, Sighting
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from face_classifier.core.disk.database import SIDES
+from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.locks import LOCK
 from face_classifier.core.disk.markers import PICKLE, TABLE, is_litter, kind_of
 from face_classifier.core.disk.retry import asking_the_disk, retried
-from face_classifier.core.disk.rooted import PART, Root
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.display import montages

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.markers import RESULT, is_empty, kind_of, refuse_place
-from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings

@@ -23,11 +23,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
+from face_classifier.core.disk.durable import PRIVATE, Modes
 from face_classifier.core.disk.files import content_hash, png_bytes, time_name
 from face_classifier.core.disk.locks import FolderLock, holder_of
 from face_classifier.core.disk.markers import PICKLE, RESULT, TABLE, mark, refuse_place
 from face_classifier.core.disk.retry import DiskError, asking_the_disk, retried
-from face_classifier.core.disk.rooted import PRIVATE, Modes, Root
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Detection, Encoding, Face, Frame, Match, Sighting, cut

@@ -18,7 +18,8 @@ import numpy as np
 from face_classifier.core import names
 from face_classifier.core.disk.database import open_database, open_to_read
 from face_classifier.core.disk.retry import ALLOW, CHECK, ROOM, DiskError
-from face_classifier.core.disk.rooted import Root, is_component
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Emotion, Encoding, Face, check_encoding
 

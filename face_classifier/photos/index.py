@@ -14,7 +14,8 @@ import numpy as np
 
 from face_classifier.core import names
 from face_classifier.core.disk.database import open_database
-from face_classifier.core.disk.rooted import PRIVATE, Modes, Root
+from face_classifier.core.disk.durable import PRIVATE, Modes
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Encoding, check_encoding
 from face_classifier.identity.profiles import PROFILES

@@ -13,9 +13,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
+from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.markers import refuse_source
 from face_classifier.core.disk.retry import DiskError, Patience
-from face_classifier.core.disk.rooted import MODES, FolderGoneError
+from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.progress import Teller

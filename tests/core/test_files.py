@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from face_classifier.core.disk.durable import write_durably
 from face_classifier.core.disk.files import content_hash, png_bytes
-from face_classifier.core.disk.rooted import write_durably
 
 
 def test_a_file_is_written_whole_and_alone(tmp_path: Path) -> None:

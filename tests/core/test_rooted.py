@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from face_classifier.core.disk.rooted import GROUP, PRIVATE, FolderGoneError, Root, is_component, write_durably
+from face_classifier.core.disk.durable import GROUP, PRIVATE, write_durably
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.disk.tree import FolderGoneError, is_component
 from face_classifier.core.errors import UserError
 
 CHANGES: dict[str, Callable[[Root, str], object]] = {

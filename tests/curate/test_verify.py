@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from conftest import Ended, Gallery, held
 
-from face_classifier.core.disk.rooted import PART, Root
+from face_classifier.core.disk.durable import PART
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.types import Frame, Image
 from face_classifier.gallery import snapshot
 from face_classifier.gallery.scan import Stock

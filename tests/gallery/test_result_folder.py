@@ -22,9 +22,9 @@ import pytest
 from conftest import HOLD, Ended, Gallery, Watcher, held, killed_at_every_line
 
 from face_classifier.core import settings
-from face_classifier.core.disk import files, rooted
+from face_classifier.core.disk import durable, files, rooted
+from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.files import content_hash
-from face_classifier.core.disk.rooted import PART
 from face_classifier.core.types import Frame, Image
 from face_classifier.gallery import pickled as views
 from face_classifier.gallery import scan as stock
@@ -332,7 +332,7 @@ def test_people_reads_what_a_killed_process_left(command: Command, short_clip: P
 # kill -9
 
 
-ROOMS = (files, rooted, rows, stock, store, views)
+ROOMS = (durable, files, rooted, rows, stock, store, views)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from conftest import Gallery, rows_of
 
+from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.files import content_hash
-from face_classifier.core.disk.rooted import PART
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import shown
 from face_classifier.core.types import Box, Face, Frame, Image, Match, cut

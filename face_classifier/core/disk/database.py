@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 
-from face_classifier.core.disk.rooted import Root, identity
+from face_classifier.core.disk.durable import identity
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 
 SIDES = "-wal", "-shm", "-journal"  # how the names of the files end that SQLite makes beside

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from face_classifier import __version__
-from face_classifier.core.disk.rooted import UNSUPPORTED, Root
+from face_classifier.core.disk.durable import UNSUPPORTED
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError
 
 LOCK = ".lock"

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from face_classifier.core import names, settings
+from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.files import png_bytes
-from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import StoppedError, UserError
 from face_classifier.core.progress import Observer
 from face_classifier.core.types import ENCODING_SIZE, Image

@@ -16,10 +16,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.disk.locks import LOCK, FolderLock
 from face_classifier.core.disk.markers import ALBUM, MANIFEST, refuse_place
-from face_classifier.core.disk.rooted import PART, Root
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.identity.naming import numbered
 from face_classifier.photos.albums.manifest import Entry, FaceKey, Manifest, address_key

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from face_classifier.core import names
 from face_classifier.core.disk.markers import MANIFEST
 from face_classifier.core.disk.retry import asking_the_disk
-from face_classifier.core.disk.rooted import Root, is_component
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 
 _VERSION = 1

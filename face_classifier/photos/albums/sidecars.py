@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 import PIL.Image as Pillow
 from PIL import ExifTags
 
-from face_classifier.core.disk.rooted import write_durably
+from face_classifier.core.disk.durable import write_durably
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import shown
 from face_classifier.core.supervise import supervised

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core import settings
+from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.markers import ALBUM, CAPTURES, RESULT, kind_of
-from face_classifier.core.disk.rooted import MODES
 from face_classifier.core.errors import StoppedError, UserError
 from face_classifier.core.progress import Observer
 from face_classifier.core.types import Encoding, Image

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import platformdirs
 
+from face_classifier.core.disk.durable import PRIVATE
 from face_classifier.core.disk.files import content_hash
-from face_classifier.core.disk.rooted import PRIVATE, Root
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import SetUpError, UserError
 
 logger = logging.getLogger(__name__)

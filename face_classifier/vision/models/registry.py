@@ -12,8 +12,8 @@ from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
 
+from face_classifier.core.disk.durable import PRIVATE, write_durably
 from face_classifier.core.disk.files import content_hash
-from face_classifier.core.disk.rooted import PRIVATE, write_durably
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.vision.models.packages import Package, cache_folder, download, storing
 

@@ -26,7 +26,7 @@ from conftest import killed_at_every_line
 import face_classifier
 from face_classifier.cli.console import Screen
 from face_classifier.core.disk import rooted
-from face_classifier.core.disk.rooted import PART
+from face_classifier.core.disk.durable import PART
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
 from face_classifier.display.text import SHADE, Color

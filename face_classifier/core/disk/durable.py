@@ -1,0 +1,138 @@
+"""Files written beside, made durable and renamed into their place; and the permissions of what is made."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+PART = ".face-classifier-part-"  # how the names of files begin that a killed process may have left half written
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+# How file systems say that they have no such call: SMB and vboxsf of a folder's fsync, NFS without its daemon of flock.
+UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK)
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Permissions of what is made; None: as the umask says. What exists keeps its own."""
+
+    folder: int | None
+    file: int | None
+
+
+PRIVATE, GROUP, USUAL = Modes(0o700, 0o600), Modes(0o770, 0o660), Modes(None, None)
+MODES = {"private": PRIVATE, "group": GROUP}  # by the word of the settings
+
+
+def identity(state: os.stat_result) -> tuple[int, int]:
+    """Device and inode: what a file or folder is, whatever its name."""
+    return state.st_dev, state.st_ino
+
+
+def open_log(path: Path, modes: Modes) -> int:
+    """A descriptor of a file that the user named, emptied, to be written in place. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        set_mode(descriptor, modes.file)
+    except FileExistsError:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    return descriptor
+
+
+@contextmanager
+def replacing(folder: int, name: str, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A new file beside ``name`` in an open folder, which takes its place at the end. ``mode``: less the umask."""
+    beside = f"{PART}{os.getpid()}-{threading.get_ident()}"
+    with suppress(FileNotFoundError):
+        os.unlink(beside, dir_fd=folder)  # of a killed process with the same number
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, mode, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(beside, dir_fd=folder)
+        raise
+
+
+def write_in(
+    folder: int, name: str, content: bytes, mode: int | None = None, *, durable: bool = True
+) -> tuple[os.stat_result, str | None]:
+    """Replace a file in an open folder; its new content is durable, but not yet its name. Raises OSError.
+
+    ``mode``: of a file that is new; None: as the umask says. Returns its state, and why it could not have its mode.
+    """
+    with suppress(FileNotFoundError):
+        before = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        mode = stat.S_IMODE(before.st_mode) if stat.S_ISREG(before.st_mode) else mode
+    with replacing(folder, name, 0o666 if mode is None else 0o600) as file:
+        file.write(content)
+        file.flush()
+        reason = set_mode(file.fileno(), mode)
+        if durable:
+            os.fsync(file.fileno())
+        written = os.fstat(file.fileno())
+    return written, reason
+
+
+def write_durably(path: Path, content: bytes, mode: int | None = None) -> os.stat_result:
+    """Write beside, fsync, rename: after a crash the file is whole or as before. Raises OSError, which names ``path``.
+
+    ``mode``: of a file that is new; None: as the umask says. Returns the state of the written file. Never makes the
+    folder: a folder that went away meanwhile was renamed or removed by the user.
+    """
+    try:
+        descriptor = os.open(path.parent, FOLDER)
+        try:
+            written, _ = write_in(descriptor, path.name, content, mode)
+            sync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+    return written
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` durable, where the file system can."""
+    descriptor = os.open(folder, FOLDER)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync(folder: int) -> str | None:
+    """Make renames in an open folder durable. Returns why the file system cannot; raises OSError for other reasons."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        return str(error.strerror)
+    return None
+
+
+def set_mode(descriptor: int, mode: int | None) -> str | None:
+    """Permissions of an open file or folder that was just made. Returns why the file system cannot have them."""
+    if mode is None:
+        return None
+    try:
+        if (now := _mode_of(descriptor)) & 0o777 != mode:
+            os.fchmod(descriptor, mode | now & stat.S_ISGID)
+    except OSError as error:
+        return str(error.strerror)
+    now = _mode_of(descriptor) & 0o777
+    return None if now == mode else f"they stay {now:03o}"
+
+
+def _mode_of(descriptor: int) -> int:
+    return stat.S_IMODE(os.fstat(descriptor).st_mode)
