@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.errors import StoppedError, UserError
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
-from face_classifier.core.types import Detection, Face, Frame, Image, Match, Search, Seen, Sighting, cut
+from face_classifier.core.types import Detection, Frame, Image, Match, Search, Seen, Sighting, cut
+from face_classifier.curate.best_views import VIEWS, View, choose, differences, majority
 from face_classifier.curate.questions.explain import Near, to_averages
 from face_classifier.display.overlay import KNOWN
 from face_classifier.display.text import SHADE, paste, text
@@ -37,9 +37,6 @@ from face_classifier.sources.picture import Picture
 from face_classifier.vision.engine import Engine, make_engine
 from face_classifier.vision.quality import Quality, assess, turn
 
-# Of 65 people with 12 pictures in LFW, 1, 2, 4, 6 and 8 chosen views let .85, .95, .985, .992 and .992 of the others be
-# told (views at random .76, .94, .983, .992, .992); in clips of one person nothing is gained beyond 8.
-VIEWS = 8
 _EVERY = 0.25  # seconds between two looks at a video or a camera
 _LONGEST = 30.0  # seconds for which a camera is watched
 _POOL = 4  # times the wanted views are remembered, so that a long video needs no more memory than a short one
@@ -53,13 +50,7 @@ _LIMITS = Quality(size=0.5, sharpness=0.7, light=0.25, whole=0.6, pose=0.35, sco
 
 _GOOD_LIGHT = 120.0  # grey levels: the mean of 102 faces in LFW
 
-# Of views. A smaller difference is not worth a picture: two looks at a quiet face, a quarter of a second apart, differ
-# by .2 to .35 (medians of eleven clips), at one that speaks or moves by .5 to .9.
-_DIFFERENT = 0.3
-_SHIFTS = 10
 _RIVAL = 2 / 3  # times as many frames as the person with most: from there on it is not clear who is meant
-_TURNED = 0.2  # difference in ``quality.turn`` that counts as much as an encoding as far away as the threshold
-
 # Why a picture is refused, and what the person can do.
 NO_FACE, CROWD, TINY, BLURRED, DARK, BRIGHT, CUT_OFF, AWAY, UNSURE, OTHER, UNLIKE, REMOVED = HINTS = {
     "no face": "look into the camera, in good light and with the whole face in the picture",
@@ -161,23 +152,6 @@ def _staying(name: str, stay: Mapping[str, int]) -> Iterator[str]:
             f"{views} of the views {are} {other}'s already and {they_stay} there; if {other} is {name}, "
             "rename that folder"
         )
-
-
-@dataclass(eq=False)
-class View:
-    """A face that is good enough to be kept."""
-
-    frame: Frame  # its image is cut to what is kept: the box grown to 3 x 3
-    face: Face
-    order: int  # number of the face in its frame, from the left
-    turn: tuple[float, float]  # as of ``quality.turn``
-    frames: int = 1  # how many it stands for
-    known: Sighting | None = None  # as it lies in the store
-    settled: bool = False  # it lies in the folder of the person, or of another one whom the user named, and stays
-
-    @property
-    def quality(self) -> float:
-        return 1.0 if self.face.quality is None else self.face.quality
 
 
 def enrol(
@@ -455,67 +429,6 @@ def _is_sharp_in_good_light(image: Image, detection: Detection) -> bool:
     lit = np.clip(face * gain, 0, 255).astype(np.uint8)
     there = detection.moved(-detection.box.left, -detection.box.top)
     return gain > 1 and assess(lit, there).sharpness >= _LIMITS.sharpness
-
-
-def differences(views: Sequence[View], threshold: float) -> npt.NDArray[np.float64]:
-    """How different each two views are, (views, views): 1 = as two faces that are barely one person, or as a head that
-    was clearly turned."""
-    encodings = np.array([view.face.encoding for view in views]) / threshold
-    turns = np.array([view.turn for view in views]) / _TURNED
-    return np.sqrt(_squares(encodings) + _squares(turns))
-
-
-def _squares(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Squared L2 distances of each two rows."""
-    return ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
-
-
-def majority(views: Sequence[View], limit: float) -> list[View]:
-    """The views of the person with most frames, in their order.
-
-    From every view on, the mean of all views nearer than the ``limit`` (L2) is taken until it stays (mean shift with a
-    flat kernel: Fukunaga and Hostetler, 1975); the one with most frames around it wins.
-    """
-    if not views:
-        return []
-    encodings = np.array([view.face.encoding for view in views])
-    frames = np.array([view.frames for view in views], float)
-    around = [_shifted(near, encodings, frames, limit) for near in np.sqrt(_squares(encodings)) < limit]
-    mine = max(around, key=lambda near: near @ frames)
-    return [view for view, is_mine in zip(views, mine, strict=True) if is_mine]
-
-
-def _shifted(
-    mine: npt.NDArray[np.bool_], encodings: npt.NDArray[np.float64], frames: npt.NDArray[np.float64], limit: float
-) -> npt.NDArray[np.bool_]:
-    """Which views are around the mean that is reached from the mean of ``mine``."""
-    for _ in range(_SHIFTS):
-        centre = np.average(encodings[mine], axis=0, weights=frames[mine])
-        moved = np.linalg.norm(encodings - centre, axis=1) < limit
-        if (moved == mine).all() or not moved.any():
-            break
-        mine = moved
-    return mine
-
-
-def choose(views: Sequence[View], count: int, threshold: float) -> list[View]:
-    """At most ``count`` views of one person: those that are in the person's folder already, else the best one; then
-    again and again the one with the highest quality times difference from those chosen, if it is different enough."""
-    if not views:
-        return []
-    difference = differences(views, threshold)
-    quality = np.array([view.quality for view in views])
-    copied = (difference == 0) & np.tri(len(views), k=-1, dtype=bool)  # of an earlier view: the same file given twice
-    chosen = [number for number, view in enumerate(views) if view.settled and not copied[number].any()][:count]
-    chosen = chosen or [int((quality - difference.mean(axis=0)).argmax())]
-    while len(chosen) < count:
-        nearest = difference[chosen].min(axis=0)
-        worth = np.where(nearest >= _DIFFERENT, quality * nearest, 0.0)
-        best = int(worth.argmax())
-        if worth[best] == 0.0:
-            break
-        chosen.append(best)
-    return [views[number] for number in chosen]
 
 
 def _where_to_turn(turns: Sequence[tuple[float, float]]) -> str:

@@ -19,6 +19,7 @@ from face_classifier.cli.console import Screen
 from face_classifier.core.errors import UserError
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Face, Image
+from face_classifier.curate.best_views import VIEWS, View, majority
 from face_classifier.gallery.snapshot import faces_of
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
@@ -200,17 +201,17 @@ def test_two_people_with_about_equally_many_frames_are_told_with_both_counts(alb
 def test_the_person_with_most_frames_wins_also_if_the_others_are_more_alike(faces: dict[str, Face]):
     """Five views of one person, of which no more than four are near any one of them; four of another, alike."""
 
-    def view(at: float) -> enrol.View:
-        return enrol.View(None, replace(faces["obama.jpg"], encoding=at * np.eye(128)[0]), 0, (0.0, 0.0))
+    def view(at: float) -> View:
+        return View(None, replace(faces["obama.jpg"], encoding=at * np.eye(128)[0]), 0, (0.0, 0.0))
 
     wide, alike = ([view(at) for at in line] for line in ((-0.48, -0.45, 0.05, 0.1, 0.45), (3.0, 3.01, 3.02, 3.03)))
-    assert enrol.majority([*alike, *wide], 0.53) == wide
+    assert majority([*alike, *wide], 0.53) == wide
 
 
 def test_photos_of_one_person_that_differ_a_lot_are_not_taken_for_two(data: Path, enroll):
     enrolled = enroll("Anna", data / "lfw" / "Anna_Kournikova")
     assert enrolled.declined == []
-    assert len(enrolled.kept) == enrol.VIEWS
+    assert len(enrolled.kept) == VIEWS
 
 
 def test_no_more_views_are_kept_than_wished(album: Path, enroll):
