@@ -52,7 +52,8 @@ LIBRARIES = {
         "yaml": "core",
         "click": "cli",
         "rich": "cli",
-        "platformdirs": "vision.models",
+        "platformdirs": "vision.models gallery.owner",
+        "msgpack": "gallery.owner",
     }.items()
 }
 

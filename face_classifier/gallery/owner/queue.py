@@ -85,8 +85,8 @@ class Owner(Generic[T]):
             self._changed.notify_all()
         self._thread.join()
 
-    def submit(self, action: Callable[[T], R]) -> Future[R]:
-        """Have an action carried out; blocks while as many as may wait are waiting.
+    def submit(self, action: Callable[[T], R], *, seconds: float | None = None) -> Future[R]:
+        """Have an action carried out; blocks while as many as may wait are waiting, for at most ``seconds``.
 
         The actions of one thread are carried out in the order in which it sent them. The future has what the action
         returns or raises; one that is cancelled before its turn is left out.
@@ -94,15 +94,18 @@ class Owner(Generic[T]):
         Raises
         ------
         OwnerClosedError: the owner is not open, or ended before there was room for the action.
+        TimeoutError: there was no room for it in that time.
         RuntimeError: it is the owner's own thread that sends, which would wait for itself.
         """
         if threading.current_thread() is self._thread:
             raise RuntimeError("an action sends another one to its own owner; let it use the resource that it is given")
         future: Future[R] = Future()
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < self._most or not self._is_open)
+            is_in_time = self._changed.wait_for(lambda: len(self._waiting) < self._most or not self._is_open, seconds)
             if not self._is_open:
                 raise OwnerClosedError
+            if not is_in_time:
+                raise TimeoutError("the owner has no room for another action")
             self._waiting.append((future, action))
             self._changed.notify_all()
         return future

@@ -1,0 +1,252 @@
+"""Takes the commands of other processes over a socket, and has the owner carry them out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack, suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from face_classifier import __version__
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import InUseError, UserError
+from face_classifier.core.progress import Observer
+from face_classifier.gallery.owner.queue import Owner
+from face_classifier.gallery.owner.socket import ConnectionEndedError, is_same_user, listening, receive, send
+
+T = TypeVar("T")
+S = TypeVar("S")
+Handler = Callable[[T, dict[str, Any], Observer], Any]
+logger = logging.getLogger(__name__)
+
+PROGRAM = "face-classifier"
+SILENCE = 10.0  # seconds without a sign of life after which the other side counts as dead
+_SIGN = 2.0  # seconds after which a server that has nothing to say gives a sign of life
+_STEP = 0.1  # seconds between two tellings of how far a command is
+_PATIENCE = 60.0  # seconds for which a command waits for its turn
+_MOST = 32  # connections at a time
+
+
+class Server(Generic[T]):
+    """Takes commands for the owner of a folder from this user's other processes.
+
+    A context manager: entering listens and announces where; leaving takes no new commands, lets those that were begun
+    end, and removes the socket. The owner must be open all the while.
+    """
+
+    def __init__(
+        self,
+        folder: Root,
+        owner: Owner[T],
+        handlers: Mapping[str, Handler[T]],
+        announce: Callable[[str | None], None],
+        *,
+        patience: float = _PATIENCE,
+    ) -> None:
+        """Does nothing yet.
+
+        Parameters
+        ----------
+        folder: that the owner has locked.
+        handlers: what is done, by the name of the command, in the owner's thread.
+        announce: tells others where the socket is; None: nowhere any more.
+        patience: seconds for which a command waits for its turn.
+        """
+        self._folder, self._owner, self._handlers, self._announce = folder, owner, handlers, announce
+        self._patience = patience
+        self._is_ending = False
+        self._lock = threading.Lock()
+        self._idle: set[socket.socket] = set()  # connections without a command
+        self._threads: set[threading.Thread] = set()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Server[T]:
+        """Raises OSError, UserError where there is no place for a socket."""
+        with ExitStack() as stack:
+            listener, told = stack.enter_context(listening(self._folder))
+            wake, woken = socket.socketpair()
+            stack.callback(wake.close)
+            stack.callback(woken.close)
+            self._announce(told)
+            stack.callback(self._announce, None)
+            accepting = threading.Thread(target=self._accept, args=(listener, woken), name="server")
+            accepting.start()
+            stack.callback(self._end, accepting, wake)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _end(self, accepting: threading.Thread, wake: socket.socket) -> None:
+        wake.send(b"\0")
+        accepting.join()
+        with self._lock:
+            self._is_ending = True
+            for connection in self._idle:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)  # wakes its thread
+        for thread in list(self._threads):
+            thread.join()
+
+    def _accept(self, listener: socket.socket, woken: socket.socket) -> None:
+        """What the thread does that takes connections."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(woken, selectors.EVENT_READ)
+            while all(key.fileobj is listener for key, _ in selector.select()):
+                with suppress(OSError):  # it went away before it was taken
+                    connection, _ = listener.accept()
+                    self._begin(connection)
+
+    def _begin(self, connection: socket.socket) -> None:
+        self._threads = {thread for thread in self._threads if thread.is_alive()}
+        if len(self._threads) >= _MOST or not is_same_user(connection):
+            connection.close()
+            return
+        thread = threading.Thread(target=self._converse, args=(connection,), name="connection")
+        self._threads.add(thread)
+        thread.start()
+
+    def _converse(self, connection: socket.socket) -> None:
+        """What the thread of a connection does: greets, and carries out command after command."""
+        with connection, suppress(ConnectionEndedError, OSError):
+            connection.settimeout(SILENCE)
+            send(connection, {"program": PROGRAM, "version": __version__, "pid": os.getpid()})
+            while request := self._next(connection):
+                _Command(connection, self._patience).carry_out(self._owner, self._handlers, request)
+
+    def _next(self, connection: socket.socket) -> dict[str, Any] | None:
+        """The next request of a connection, however long that takes; None at the end."""
+        with self._lock:
+            if self._is_ending:
+                return None
+            self._idle.add(connection)
+        try:
+            connection.settimeout(None)
+            request = receive(connection)
+            connection.settimeout(SILENCE)
+        finally:
+            with self._lock:
+                self._idle.discard(connection)
+        return request
+
+
+class _Command:
+    """One command of another process, and what that is told while it waits and runs. An `Observer`."""
+
+    def __init__(self, connection: socket.socket, patience: float) -> None:
+        self._connection, self._patience = connection, patience
+        self._news: SimpleQueue[dict[str, Any] | None] = SimpleQueue()  # None: it has ended
+        self._has_begun = False
+
+    def problem(self, sentence: str) -> None:
+        self._news.put({"problem": sentence})
+
+    def at_end(self, sentence: str) -> None:
+        self._news.put({"at_end": sentence})
+
+    def through(self, steps: Sequence[S], name: str) -> Iterator[S]:
+        self._news.put({"steps": len(steps), "name": name})
+        told = 0.0
+        for number, step in enumerate(steps, 1):
+            yield step
+            if number == len(steps) or monotonic() > told + _STEP:
+                told = monotonic()
+                self._news.put({"step": number})
+
+    def carry_out(self, owner: Owner[T], handlers: Mapping[str, Handler[T]], request: dict[str, Any]) -> None:
+        """Have it carried out and tell the answer. Raises OSError where the other side is gone: it is left out then,
+        unless it has begun.
+        """
+        try:
+            send(self._connection, {"answer": self._answer(owner, handlers, request)})
+        except UserError as error:
+            send(self._connection, {"error": str(error), "code": error.exit_code})
+        except _FailedError as failed:
+            cause = failed.__cause__
+            if isinstance(cause, OSError):
+                told = {"os": [cause.errno, cause.strerror, os.fsdecode(cause.filename or "")]}
+                send(self._connection, told)
+            else:
+                send(self._connection, {"error": str(failed), "code": 1})
+        except (TypeError, ValueError, OverflowError) as error:  # the answer cannot be sent
+            send(self._connection, {"error": _unexpected(request.get("command"), error), "code": 1})
+
+    def _answer(self, owner: Owner[T], handlers: Mapping[str, Handler[T]], request: dict[str, Any]) -> Any:
+        name, arguments = request.get("command"), request.get("arguments")
+        if request.get("version") != __version__:
+            raise InUseError(
+                f"process {os.getpid()} has version {__version__} of the program and takes no commands of version "
+                f"{request.get('version')}; stop it, or use that version"
+            )
+        if not isinstance(name, str) or name not in handlers or not isinstance(arguments, dict):
+            raise UserError(f"process {os.getpid()} has no command {name!r}; stop it, and run the command again")
+        handler = handlers[name]
+
+        def carry_out(resource: T) -> Any:
+            self._has_begun = True
+            return handler(resource, arguments, self)
+
+        future = self._submit(owner, carry_out)
+        try:
+            self._wait_for(future)
+        except OSError:
+            future.cancel()
+            raise
+        try:
+            return future.result()
+        except CancelledError:
+            raise self._busy() from None
+        except UserError:
+            raise
+        except Exception as error:
+            logger.debug("an unexpected error in the command %s", name, exc_info=True)
+            raise _FailedError(_unexpected(name, error)) from error
+
+    def _submit(self, owner: Owner[T], action: Callable[[T], Any]) -> Future[Any]:
+        end = monotonic() + self._patience
+        while monotonic() < end:
+            with suppress(TimeoutError):
+                return owner.submit(action, seconds=min(_SIGN, self._patience))
+            send(self._connection, {})
+        raise self._busy()
+
+    def _wait_for(self, future: Future[Any]) -> None:
+        """Tell what there is to tell until the command has ended, or had its turn not soon enough."""
+        future.add_done_callback(lambda _: self._news.put(None))
+        end = monotonic() + self._patience
+        while True:
+            try:
+                news = self._news.get(timeout=min(_SIGN, self._patience))
+            except Empty:
+                news = {}  # a sign of life
+            if news is None:
+                return
+            send(self._connection, news)
+            if not self._has_begun and monotonic() > end:
+                future.cancel()
+
+    def _busy(self) -> InUseError:
+        return InUseError(
+            f"process {os.getpid()} was too busy for {self._patience:g} seconds to carry this out; try again later"
+        )
+
+
+class _FailedError(Exception):
+    """A command raised what nobody expected; the text is a sentence, the cause the error itself."""
+
+
+def _unexpected(name: object, error: Exception) -> str:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"the command {name} failed in process {os.getpid()} ({reason}); stop that process, and run it again"
