@@ -258,11 +258,11 @@ def measure_close(folder: str) -> Numbers:
 
 def measure_start(source: str, began: float) -> Numbers:
     """Seconds from before the process was made until its first frame was analysed, as a user starts it."""
-    from face_classifier.cli import console as screen
+    from face_classifier.cli import console
     from face_classifier.cli import main as cli
 
     first: list[float] = []
-    screen.Screen.analysed = lambda *_: first.append(time.time() - began)  # type: ignore[method-assign]
+    console.Screen.analysed = lambda *_: first.append(time.time() - began)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         cli.main([source, "-S", "0", "--stop", "0.5", "--result", str(Path(folder) / "result")])
     return {"first_frame_s": first[0]}

@@ -1,15 +1,14 @@
-"""The user's words about photos: look-alikes, recommendation, enrolment, albums. Heavy imports wait as in `cli`."""
+"""Commands about photos: look-alikes, dimensions, recommendation, albums."""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from face_classifier.cli.options import json_option, result_option, say, stop_on_signals
+from face_classifier.cli.options import json_option, say, stop_on_signals
 from face_classifier.core import settings
 from face_classifier.core.errors import StoppedError, UserError
 
@@ -18,138 +17,6 @@ if TYPE_CHECKING:
 
     from face_classifier.cli.console import Screen
     from face_classifier.photos.lookalike.people import Gallery
-
-
-@click.command("reject")
-@click.argument("faces", nargs=-1, metavar="FACE...")
-@result_option
-@json_option
-def _reject(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
-    """Put faces, given by name or path, aside for good: nobody's, and a lasting "not this person"."""
-    from face_classifier.cli import console as screen
-    from face_classifier.curate import exclude
-
-    if not faces:
-        raise UserError("no face is given; name one, or the path of its picture")
-    chosen = settings.load({"result": result})
-    rejected, failed = exclude.exclude_faces(chosen, observer := screen.Screen(), faces)
-    observer.finish()
-    if as_json:
-        screen.print_json([one._asdict() for one in rejected])
-    else:
-        screen.print_lines(exclude.lines(rejected))
-    if failed:
-        raise SystemExit(1)
-
-
-@click.command("verify")
-@result_option
-@click.option("--jsonl", "logs", multiple=True, metavar="FILE", help="Check the lines of this log of a run, too.")
-@click.option("--index", "indexes", multiple=True, metavar="FILE", help="Check what remembers the photos of a gallery.")
-@click.option("--encodings", is_flag=True, help="Encode every picture anew to compare.")
-@click.option("--dry-run", is_flag=True, help="Repair nothing.")
-@click.option("--yes", is_flag=True, help="Yes, the faces that are missing, or went at once, are to be deleted.")
-@json_option
-def _verify(
-    result: str | None,
-    logs: tuple[str, ...],
-    indexes: tuple[str, ...],
-    encodings: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
-    """Check that folders, encodings, views, indexes and logs agree, and repair what can be."""
-    from face_classifier.cli import console as screen
-    from face_classifier.curate import findings, verify
-    from face_classifier.photos.check_index import verify_index
-
-    observer = screen.Screen()
-    parts = [verify_index(index, observer, dry_run=dry_run) for index in indexes]
-    if result or logs or encodings or yes or not indexes:
-        chosen = settings.load({"result": result})
-        checked = verify.verify(chosen, observer, logs=logs, encodings=encodings, dry_run=dry_run, confirmed=yes)
-        parts.insert(0, checked)
-    verified = findings.joined(parts)
-    observer.finish()
-    if as_json:
-        screen.print_json(dataclasses.asdict(verified))
-    else:
-        screen.print_table(("check", "fine", "found", "repaired"), findings.table(verified))
-        screen.print_lines(findings.lines(verified))
-    if not verified.sound:
-        raise SystemExit(1)
-
-
-@click.command("enroll")
-@click.argument("name", metavar="NAME")
-@click.argument("sources", nargs=-1, metavar="SOURCE...")
-@result_option
-@click.option("--views", metavar="NUMBER", default="8", help="How many views to keep. [default: 8]")
-@click.option("--encoder", metavar="dlib|sface", help="The encoder of a new result folder. [default: dlib]")
-@click.option("-d", "--display", is_flag=True, default=None, help="Show the frames live, and what to do; q stops.")
-@click.option("--adopt", is_flag=True, default=None, help="Make a result folder of one that is none yet.")
-@json_option
-def _enroll(
-    name: str,
-    sources: tuple[str, ...],
-    result: str | None,
-    views: str,
-    encoder: str | None,
-    display: bool | None,
-    adopt: bool | None,
-    as_json: bool,
-) -> None:
-    """Put the best and most different views of one person into the folder NAME, from a webcam, videos or photos."""
-    from face_classifier.cli import console as screen
-    from face_classifier.teach import enrol
-
-    if not sources:
-        raise UserError("no source is given; name a webcam (0), a video, a photo or a folder of them")
-    wished = settings.count(views, "--views")
-    chosen = settings.load({"result": result, "encoder": encoder, "display": display, "adopt": adopt})
-    observer, stopping = screen.Screen(), stop_on_signals()
-    enrolled = enrol.enrol(
-        chosen, name, sources, stopping, observer, views=wished, must_have_encoder=encoder is not None
-    )
-    for warning in enrolled.warnings():
-        observer.problem(warning)
-    observer.finish()
-    if as_json:
-        screen.print_json(enrolled.record())
-    else:
-        screen.print_table(enrol.HEADER, enrol.rows(enrolled))
-        screen.print_lines(enrol.lines(enrolled))
-    if stopping.is_set():
-        raise StoppedError(f"stopped; what was seen of {enrolled.name} until then is kept")
-    if enrolled.failed:
-        raise SystemExit(1)
-
-
-@click.command("recognize")
-@click.argument("sources", nargs=-1, metavar="SOURCE...")
-@result_option
-@click.option("-t", "--threshold", metavar="NUMBER|auto", help="Similarity threshold, as of a run.")
-@click.option("--emotion", is_flag=True, default=None, help="Tell what each face seems to express.")
-@click.option("--emotion-engine", metavar="fer|deepface", help="The engine that reads it. [default: fer]")
-@json_option
-def _recognize(sources: tuple[str, ...], as_json: bool, **flags: Any) -> None:
-    """Tell who is in two seconds of a webcam, in a video or a photo, from all of its frames together."""
-    from face_classifier.cli import console as screen
-    from face_classifier.teach import recognize
-
-    if not sources:
-        raise UserError("no source is given; name a webcam (0), a video, a photo or a folder of them")
-    observer = screen.Screen()
-    recognized = recognize.recognize(settings.load(flags), sources, stop_on_signals(), observer)
-    observer.finish()
-    if as_json:
-        screen.print_json([answer.record() for answer in recognized.answers])
-    elif recognized.answers:
-        header, *rows = recognize.table(recognized.answers)
-        screen.print_table(header, rows)
-    if recognized.failed:
-        raise SystemExit(1)
 
 
 def _gallery_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -191,7 +58,7 @@ def _similar(
     photos: tuple[str, ...], wished: str, picture: str | None, map_file: str | None, as_json: bool, **gallery: Any
 ) -> None:
     """Tell which people of a gallery each face in a photo is most like."""
-    from face_classifier.cli import console as screen
+    from face_classifier.cli import console
     from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import similar
 
@@ -199,7 +66,7 @@ def _similar(
         raise UserError("no photo is given; name one, or a folder of them")
     most = settings.count(wished, "-k")
     contact_sheet.check_files({"--picture": picture, "--map": map_file})
-    observer, stopping = screen.Screen(), stop_on_signals()
+    observer, stopping = console.Screen(), stop_on_signals()
     among = _open_gallery(observer, stopping, **gallery)
     asked = similar.read_photos(photos, among.encoder, observer, stopping)
     for sentence, about in (*((sentence, ()) for sentence in asked.failed), *asked.left_out):
@@ -209,12 +76,12 @@ def _similar(
     for sentence in unanswered:
         observer.told(sentence)
     if as_json:
-        screen.print_json([ranking.record() for ranking in rankings])
+        console.print_json([ranking.record() for ranking in rankings])
     else:
         for number, ranking in enumerate(ranking for ranking in rankings if ranking.results):
             if len(rankings) > 1:
-                screen.print_lines([*([""] if number else []), ranking.title])
-            screen.print_table(similar.HEADER, similar.rows(ranking))
+                console.print_lines([*([""] if number else []), ranking.title])
+            console.print_table(similar.HEADER, similar.rows(ranking))
     if picture and rankings:
         contact_sheet.write(picture, similar.picture(rankings))
         if len(rankings) > similar.MOST_DRAWN:
@@ -234,18 +101,18 @@ def _similar(
 @json_option
 def _dimensions(given: tuple[str, ...], wished: str, picture: str | None, as_json: bool, **gallery: Any) -> None:
     """Show whose faces have the lowest and the highest of each of the 128 numbers of an encoding."""
-    from face_classifier.cli import console as screen
+    from face_classifier.cli import console
     from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import dimensions
 
     numbers, most = dimensions.chosen(given), settings.count(wished, "-k")
     contact_sheet.check_files({"--picture": picture})
-    among = _open_gallery(observer := screen.Screen(), stop_on_signals(), **gallery)
+    among = _open_gallery(observer := console.Screen(), stop_on_signals(), **gallery)
     found = dimensions.extremes(among, numbers, most)
     if as_json:
-        screen.print_json([one.record() for one in found])
+        console.print_json([one.record() for one in found])
     else:
-        screen.print_table(dimensions.HEADER, dimensions.rows(found))
+        console.print_table(dimensions.HEADER, dimensions.rows(found))
     if picture:
         contact_sheet.write(picture, dimensions.picture(found))
     observer.finish()
@@ -274,7 +141,7 @@ def _recommend(
     import secrets
     import webbrowser
 
-    from face_classifier.cli import console as screen
+    from face_classifier.cli import console
     from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import people as portraits
     from face_classifier.photos.lookalike import recommend
@@ -283,7 +150,7 @@ def _recommend(
     turns, among = settings.count(rounds, "--rounds"), settings.count(choices, "--choices")
     most = settings.count(wished, "-k")
     contact_sheet.check_files({"--picture": picture})
-    observer, stopping = screen.Screen(), stop_on_signals()
+    observer, stopping = console.Screen(), stop_on_signals()
     people = _open_gallery(observer, stopping, **gallery)
 
     def opened(address: str) -> None:
@@ -305,9 +172,9 @@ def _recommend(
     if caution := recommend.caution(people, recommended):
         observer.told(caution)
     if as_json:
-        screen.print_json(recommended.record())
+        console.print_json(recommended.record())
     else:
-        screen.print_table(recommend.HEADER, recommended.rows())
+        console.print_table(recommend.HEADER, recommended.rows())
     if picture:
         contact_sheet.write(picture, recommend.picture(recommended, observer.problem))
     observer.finish()
@@ -328,23 +195,23 @@ def _recommend(
 @json_option
 def _group(album: tuple[str, ...], out: str | None, as_json: bool, **wishes: Any) -> None:
     """Sort photos into a folder a person: of a folder, files, addresses, or a JSON list of {id, url}."""
-    from face_classifier.cli import console as screen
+    from face_classifier.cli import console
     from face_classifier.photos.albums import album as albums
 
     if not album:
         raise UserError("no album is given; name a folder of photos, photos, addresses or a .json file")
     if out is None:
         raise UserError("no folder to sort into is given; name a new one with -o")
-    observer = screen.Screen()
+    observer = console.Screen()
     found = albums.group_album(list(dict.fromkeys(album)), albums.Wishes(out, **wishes), observer, stop_on_signals())
     observer.finish()
     if as_json:
-        screen.print_json(found.record())
+        console.print_json(found.record())
     elif found.is_read:
-        screen.print_table(albums.HEADER, found.rows())
-        screen.print_lines([found.summary()])
+        console.print_table(albums.HEADER, found.rows())
+        console.print_lines([found.summary()])
     if found.failed:
         raise SystemExit(1)
 
 
-COMMANDS: list[click.Command] = [_reject, _verify, _enroll, _recognize, _similar, _dimensions, _recommend, _group]
+COMMANDS: list[click.Command] = [_similar, _dimensions, _recommend, _group]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_classifier.cli import console as screen
+from face_classifier.cli import console
 from face_classifier.core.types import Face, Sighting
 from face_classifier.identity.naming import natural
 
@@ -62,7 +62,7 @@ def people(faces: dict[str, Face]) -> Callable[[int], list[Sighting]]:
 
 def test_up_to_twenty_people_are_told_at_the_end_as_the_original_did(people, capsys: pytest.CaptureFixture[str]):
     unknown = replace(people(1)[0], id=99, person=None)
-    screen.print_statistics([*people(20), unknown], "result")
+    console.print_statistics([*people(20), unknown], "result")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "20 persons, 40 known faces, 1 unknown faces"
     assert len(lines) == 21
@@ -71,7 +71,7 @@ def test_up_to_twenty_people_are_told_at_the_end_as_the_original_did(people, cap
 
 def test_of_more_people_their_number_is_told_and_where_to_see_them(people, capsys: pytest.CaptureFixture[str]):
     unknown = replace(people(1)[0], id=99, person=None)
-    screen.print_statistics([*people(21), unknown], "faces")
+    console.print_statistics([*people(21), unknown], "faces")
     assert capsys.readouterr().out.splitlines() == [
         "21 persons, 42 known faces, 1 unknown faces",
         "`face-classifier people --result faces` lists them",
@@ -79,7 +79,7 @@ def test_of_more_people_their_number_is_told_and_where_to_see_them(people, capsy
 
 
 def test_a_table_of_a_thousand_people_is_a_line_each(people, capsys: pytest.CaptureFixture[str]):
-    screen.print_people(people(1000))
+    console.print_people(people(1000))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1002
     assert sum(map(len, lines)) < 100 * len(lines)
@@ -101,7 +101,7 @@ def test_a_table_fits_the_terminal(tmp_path: Path, short_clip: Path):
     folder = tmp_path / "result" / "person_01"
     folder.rename(folder.with_name("Anna Karolina von und zu Hohenstein-Öttingen geborene Müller 박원상 " * 2))
     shown = printed_on_a_terminal(80, "people", cwd=tmp_path).splitlines()
-    assert all(screen.cell_len(line) <= 80 for line in shown)
+    assert all(console.cell_len(line) <= 80 for line in shown)
     assert any("…" in line for line in shown)
     assert shown[1].split() == "person faces first seen last seen spread nearest apart".split()
 

@@ -21,9 +21,8 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.cli import demo
+from face_classifier.cli import demo, people, photos
 from face_classifier.cli import main as cli
-from face_classifier.cli import photos as album_commands
 
 COMMAND = [sys.executable, "-m", "face_classifier"]
 
@@ -329,7 +328,8 @@ def test_an_interrupted_run_saves_and_prints_statistics(tmp_path: Path, demo_cli
 def test_what_is_stopped_before_it_is_done_ends_as_if_by_control_c(run, tmp_path: Path, monkeypatch, words: list[str]):
     stopped = threading.Event()
     stopped.set()
-    monkeypatch.setattr(album_commands, "stop_on_signals", lambda: stopped)
+    for commands in (people, photos):
+        monkeypatch.setattr(commands, "stop_on_signals", lambda: stopped)
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos" / "one.png"), np.zeros((50, 50, 3), np.uint8))
     code, out, err = run(*words)

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from face_classifier.cli import console as screen
+from face_classifier.cli import console
 from face_classifier.core import settings
 from face_classifier.gallery.snapshot import faces_of, photo_reader, take_snapshot
 from face_classifier.gallery.store import Store
@@ -45,7 +45,7 @@ def number(out: str, pattern: str) -> float:
 def test_the_thresholds_lie_between_the_distances_of_one_and_of_two_people(sorted_people: Path, command):
     ended = command("calibrate", "--result", sorted_people, "--rate", "0.2")
     assert (ended.code, ended.err) == (0, "")
-    calibration = calibrated(faces_of(_chosen(sorted_people), screen.Screen()), [], spread=0.5)
+    calibration = calibrated(faces_of(_chosen(sorted_people), console.Screen()), [], spread=0.5)
     assert calibration
     wished = number(ended.out, r"for a false match rate of 0\.2:")
     assert (calibration.different < wished + 0.0025).mean() >= 0.2
@@ -85,7 +85,7 @@ def test_a_gallery_that_is_too_small_is_told_in_one_sentence(gallery, command):
 
 
 def test_auto_takes_the_balanced_threshold_of_the_gallery(sorted_people: Path, command):
-    whole = take_snapshot(_chosen(sorted_people, "auto"), screen.Screen())
+    whole = take_snapshot(_chosen(sorted_people, "auto"), console.Screen())
     calibration = calibrated(whole.faces, whole.cannot_links, spread_of(whole.settings))
     assert calibration
     assert whole.settings.threshold == calibration.balanced().value
@@ -100,7 +100,7 @@ def test_a_run_takes_the_threshold_of_its_gallery(sorted_people: Path, portraits
     cv2.imwrite(str(tmp_path / "new.png"), portraits["obama.jpg"])
     folder = tmp_path / "result"
     shutil.copytree(sorted_people, folder)
-    expected = take_snapshot(_chosen(sorted_people, "auto"), screen.Screen()).settings.threshold
+    expected = take_snapshot(_chosen(sorted_people, "auto"), console.Screen()).settings.threshold
     asked.clear()
     ended = command(tmp_path / "new.png", "--result", folder, "--threshold", "auto", "--online-only")
     assert (ended.code, ended.err) == (0, "")

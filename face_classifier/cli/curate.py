@@ -1,0 +1,244 @@
+"""Commands that question and correct a result folder."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from face_classifier.cli.options import json_option, result_option, say, stop_on_signals
+from face_classifier.core import settings
+from face_classifier.core.errors import UserError
+
+
+@click.command("explain")
+@click.argument("face", metavar="FACE")
+@result_option
+@click.option("--picture", metavar="FILE", help="Draw the face and its nearest ones into this PNG file.")
+@json_option
+def _explain(face: str, result: str | None, picture: str | None, as_json: bool) -> None:
+    """Say why a face, given by name or path, is whose it is."""
+    from face_classifier.cli import console
+    from face_classifier.curate.questions import explain
+
+    told = explain.explain_face(settings.load({"result": result}), face, picture, observer := console.Screen())
+    observer.finish()
+    console.print_answer(as_json, explain.record(told), explain.lines(told))
+
+
+@click.command("audit")
+@result_option
+@click.option("--apply", is_flag=True, help="Move the outliers that the program placed itself to unknowns.")
+@json_option
+def _audit(result: str | None, apply: bool, as_json: bool) -> None:
+    """List faces that do not fit their person, near-duplicates, and people that may be two."""
+    from face_classifier.cli import console
+    from face_classifier.curate.questions import audit
+
+    chosen = settings.load({"result": result})
+    found, moved = audit.audit_gallery(chosen, observer := console.Screen(), apply=apply)
+    observer.finish()
+    told = [*audit.lines(found), *([f"{moved} faces were moved to unknowns."] if apply else [])]
+    console.print_answer(as_json, {**audit.record(found), "moved": moved}, told)
+
+
+@click.command("calibrate")
+@result_option
+@click.option("--rate", metavar="NUMBER", default="0.001", help="The wished false match rate. [default: 0.001]")
+@json_option
+def _calibrate(result: str | None, rate: str, as_json: bool) -> None:
+    """Tell the threshold that suits a result folder."""
+    from face_classifier.cli import console
+    from face_classifier.curate.questions.calibration import calibrate_gallery
+
+    wished = settings.fraction(rate, "--rate")
+    calibration, threshold = calibrate_gallery(settings.load({"result": result}), observer := console.Screen())
+    observer.finish()
+    console.print_answer(
+        as_json,
+        console.calibration_record(calibration, wished, threshold),
+        console.calibration_lines(calibration, wished, threshold),
+    )
+
+
+@click.command("replay")
+@result_option
+@click.option("-t", "--threshold", metavar="NUMBER|auto", help="The threshold to try.")
+@json_option
+def _replay(result: str | None, threshold: str | None, as_json: bool) -> None:
+    """List the faces that would be somebody else's if all were decided anew, without the video."""
+    from face_classifier.cli import console
+    from face_classifier.curate.questions import replay
+
+    chosen = settings.load({"result": result, "threshold": threshold})
+    replayed, tried = replay.replay_gallery(chosen, observer := console.Screen())
+    observer.finish()
+    console.print_answer(as_json, replay.record(replayed, tried), replay.lines(replayed, tried))
+
+
+@click.command("rethink")
+@result_option
+@click.option("--dry-run", is_flag=True, help="Print what would move, and change nothing.")
+@json_option
+def _rethink(result: str | None, dry_run: bool, as_json: bool) -> None:
+    """Think again about all faces of a result folder: a person just named gets old unknown faces, and so on."""
+    from face_classifier.cli import console
+    from face_classifier.curate import decide
+
+    changes = decide.think_again(settings.load({"result": result}), observer := console.Screen(), dry_run=dry_run)
+    observer.finish()
+    if as_json:
+        console.print_json([change.record() for change in changes])
+        return
+    for face, person, found in changes:
+        say(f"{face.face}: {face.person or 'unknown'} -> {'a new person' if found else person or 'unknown'}")
+    say(f"{len(changes)} {'face' if len(changes) == 1 else 'faces'} {'would move' if dry_run else 'moved'}")
+
+
+@click.group("suggest", invoke_without_command=True)
+@result_option
+@click.option("--picture", metavar="FILE", help="Draw the faces of each two side by side into this PNG file.")
+@json_option
+@click.pass_context
+def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_json: bool) -> None:
+    """List people who may be one; `suggest accept ONE OTHER` joins them, `suggest reject ONE OTHER` asks no more."""
+    ctx.obj = result
+    if ctx.invoked_subcommand is None:
+        from face_classifier.cli import console
+        from face_classifier.curate.questions import suggest
+
+        found = suggest.suggestions(settings.load({"result": result}), observer := console.Screen(), picture)
+        observer.finish()
+        nobody = [] if found else ["no two people are near enough to be asked about"]
+        console.print_answer(as_json, suggest.record(found), [*suggest.lines(found), *nobody])
+
+
+@_suggest.command("accept")
+@click.argument("one")
+@click.argument("other")
+@result_option
+@json_option
+@click.pass_obj
+def _accept(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
+    """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours."""
+    from face_classifier.cli import console
+    from face_classifier.curate import decide
+
+    chosen = settings.load({"result": result or of_group})
+    stays, goes, faces = decide.accept(chosen, observer := console.Screen(), one, other)
+    observer.finish()
+    told = {"person": stays, "was": goes, "faces": faces}
+    console.print_answer(as_json, told, [f"{goes} is {stays} now; {faces} faces moved"])
+
+
+@_suggest.command("reject")
+@click.argument("one")
+@click.argument("other")
+@result_option
+@json_option
+@click.pass_obj
+def _keep_apart(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
+    """Two people are two: they are never suggested or joined again, whatever their names will be."""
+    from face_classifier.cli import console
+    from face_classifier.curate import decide
+
+    decide.keep_apart(settings.load({"result": result or of_group}), observer := console.Screen(), one, other)
+    observer.finish()
+    console.print_answer(as_json, {"apart": [one, other]}, [f"{one} and {other} stay two people"])
+
+
+@click.command("reject")
+@click.argument("faces", nargs=-1, metavar="FACE...")
+@result_option
+@json_option
+def _exclude(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
+    """Put faces, given by name or path, aside for good: nobody's, and a lasting "not this person"."""
+    from face_classifier.cli import console
+    from face_classifier.curate import exclude
+
+    if not faces:
+        raise UserError("no face is given; name one, or the path of its picture")
+    chosen = settings.load({"result": result})
+    rejected, failed = exclude.exclude_faces(chosen, observer := console.Screen(), faces)
+    observer.finish()
+    if as_json:
+        console.print_json([one._asdict() for one in rejected])
+    else:
+        console.print_lines(exclude.lines(rejected))
+    if failed:
+        raise SystemExit(1)
+
+
+@click.command("verify")
+@result_option
+@click.option("--jsonl", "logs", multiple=True, metavar="FILE", help="Check the lines of this log of a run, too.")
+@click.option("--index", "indexes", multiple=True, metavar="FILE", help="Check what remembers the photos of a gallery.")
+@click.option("--encodings", is_flag=True, help="Encode every picture anew to compare.")
+@click.option("--dry-run", is_flag=True, help="Repair nothing.")
+@click.option("--yes", is_flag=True, help="Yes, the faces that are missing, or went at once, are to be deleted.")
+@json_option
+def _verify(
+    result: str | None,
+    logs: tuple[str, ...],
+    indexes: tuple[str, ...],
+    encodings: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Check that folders, encodings, views, indexes and logs agree, and repair what can be."""
+    from face_classifier.cli import console
+    from face_classifier.curate import findings, verify
+    from face_classifier.photos.check_index import verify_index
+
+    observer = console.Screen()
+    parts = [verify_index(index, observer, dry_run=dry_run) for index in indexes]
+    if result or logs or encodings or yes or not indexes:
+        chosen = settings.load({"result": result})
+        checked = verify.verify(chosen, observer, logs=logs, encodings=encodings, dry_run=dry_run, confirmed=yes)
+        parts.insert(0, checked)
+    verified = findings.joined(parts)
+    observer.finish()
+    if as_json:
+        console.print_json(dataclasses.asdict(verified))
+    else:
+        console.print_table(("check", "fine", "found", "repaired"), findings.table(verified))
+        console.print_lines(findings.lines(verified))
+    if not verified.sound:
+        raise SystemExit(1)
+
+
+@click.command("reencode")
+@result_option
+@click.option("--encoder", metavar="dlib|sface", help="The encoder that it is to belong to.")
+@json_option
+def _reencode(result: str | None, encoder: str | None, as_json: bool) -> None:
+    """Move a result folder over to another encoder, or back; every label stays."""
+    from face_classifier.cli import console
+    from face_classifier.curate import reencode
+
+    if encoder is None:
+        raise UserError("no encoder is given; name one with --encoder dlib or --encoder sface")
+    chosen = settings.load({"result": result, "encoder": encoder})
+    outcome = reencode.reencode(chosen, stop_on_signals(), observer := console.Screen())
+    observer.finish()
+    if as_json:
+        console.print_json({"result": chosen.result, "encoder": encoder, **dataclasses.asdict(outcome)})
+        return
+    say(f"{chosen.result} belongs to the encoder {encoder} now; {outcome.encoded} pictures were encoded.")
+    if outcome.agreement:
+        same, faces = outcome.agreement.same, outcome.agreement.faces
+        say(f"Of {faces} faces, both encoders find {same} nearest to the same person.")
+
+
+COMMANDS: list[click.Command] = [
+    _explain,
+    _audit,
+    _calibrate,
+    _replay,
+    _rethink,
+    _suggest,
+    _exclude,
+    _verify,
+    _reencode,
+]

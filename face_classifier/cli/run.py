@@ -1,0 +1,77 @@
+"""Commands that classify: `run`, whose name nobody needs to type, and `demo`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from face_classifier.cli.options import json_option, say, stop_on_signals
+from face_classifier.core import settings
+from face_classifier.core.errors import UserError
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for every setting; what the user typed goes to `settings.load` as it is, which tells what is wrong."""
+    command = click.option("--config", metavar="FILE", help="Read settings from this YAML file.")(command)
+    for field in reversed(dataclasses.fields(settings.Settings)):
+        flags, text, default = field.metadata["flags"], field.metadata["text"], field.default
+        if isinstance(default, bool):
+            command = click.option(*flags, field.name, is_flag=True, default=None, help=text)(command)
+        else:
+            metavar = settings.metavar(field)
+            shown = (
+                f" [default: {default:g}]"
+                if isinstance(default, float)
+                else f" [default: {default}]"
+                if default
+                else ""
+            )
+            command = click.option(*flags, field.name, metavar=metavar, help=text + shown)(command)
+    return command
+
+
+@click.command("run")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
+@run_options
+@json_option
+def _run(sources: tuple[str, ...], config: str | None, as_json: bool, **flags: Any) -> None:
+    """Classify the faces of videos, webcams, pictures and folders of them."""
+    if not sources:
+        raise UserError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
+    _classify(sources, settings.load(flags, config), as_json=as_json)
+
+
+@click.command("demo")
+@run_options
+@json_option
+def _demo(config: str | None, as_json: bool, **flags: Any) -> None:
+    """Make a short clip of real photographs and classify the faces in it, into the folder result-demo."""
+    from face_classifier.cli import demo
+
+    chosen = settings.load({**flags, "result": flags["result"] or demo.RESULT}, config)
+    _classify([str(demo.clip())], chosen, as_json=as_json)
+    if not as_json:
+        say(f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again.")
+
+
+def _classify(sources: Sequence[str], chosen: settings.Settings, *, as_json: bool) -> None:
+    from face_classifier.cli import console
+    from face_classifier.pipeline import run as pipeline
+
+    observer = console.Screen()
+    result = pipeline.run(chosen, sources, stop_on_signals(), observer)
+    observer.finish()
+    if result.sightings is not None:
+        if as_json:
+            console.print_json(console.people_record(result.sightings))
+        else:
+            console.print_statistics(result.sightings, chosen.result)
+    if result.failed:
+        raise SystemExit(1)
+
+
+COMMANDS: list[click.Command] = [_run, _demo]
