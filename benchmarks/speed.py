@@ -315,7 +315,7 @@ def measure_gallery(folder: str) -> Numbers:
 
     began = time.perf_counter()
     with Store(Path(folder), writing=True) as store:
-        sightings = store.look(unread)
+        sightings = store.look(unread).faces
         looked = time.perf_counter()
         people = PersonDB(0.44)
         for sighting in sightings:

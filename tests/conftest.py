@@ -26,7 +26,7 @@ from face_classifier.cli import main as cli
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.types import Face, Frame, Image, Sighting, cut
 from face_classifier.gallery.store import Store
-from face_classifier.gallery.table import Row, Rows
+from face_classifier.gallery.table import Row, Rows, Table
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.photos.finder import FaceFinder
 from face_classifier.pipeline.classify import Classifier
@@ -216,7 +216,7 @@ class Gallery:
             sightings = self.classify(
                 store, [self._frame(name, float(position), fingerprint) for position, name in enumerate(names)]
             )
-            store.write_views(store.look(self.read_photo))
+            store.write_views(store.look(self.read_photo).faces)
             self.problems = store.problems()
         return sightings
 
@@ -232,7 +232,7 @@ class Gallery:
     def look(self, *, writing: bool = True) -> list[Sighting]:
         """Start the program and end it at once."""
         with Store(self.folder, writing=writing) as store:
-            sightings = store.look(self.read_photo)
+            sightings = list(store.look(self.read_photo).faces)
             if writing:
                 store.write_views(sightings)
             self.problems = store.problems()
@@ -367,11 +367,11 @@ def webcam(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def rows_of(gallery: Gallery) -> list[Row]:
     """The whole table of a gallery, as it lies there."""
     with Root(gallery.folder) as root:
-        rows = Rows(root, "faces.sqlite", writing=False)
+        table = Table(root, "faces.sqlite", writing=False)
         try:
-            return rows.all()
+            return Rows(table).all()
         finally:
-            rows.close()
+            table.close()
 
 
 HOLD = """

@@ -20,7 +20,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Face, Frame, Image, Match, Seen
 from face_classifier.display.captures import Captures
 from face_classifier.gallery.store import Store
-from face_classifier.gallery.table import Rows
+from face_classifier.gallery.table import Rows, Table
 from face_classifier.photos.index import INDEX, PhotoIndex
 
 OBAMA, BIDEN = "obama.jpg", "biden.jpg"
@@ -60,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, portraits: dict[str, Image], 
             taken = begun + timedelta(seconds=second)
             frame = Frame(portraits[name], "clip.mp4", "clip", second, float(second), 0.5, taken)
             store.keep(frame, faces[name], Match(person), 0)
-        store.write_views(store.look(lambda path, own_cut: pytest.fail(str(path))))
+        store.write_views(store.look(lambda path, own_cut: pytest.fail(str(path))).faces)
     return folder
 
 
@@ -186,8 +186,8 @@ def test_verify_removes_rows_that_lead_out_and_the_faces_come_back(result: Path,
     assert "(repaired)" in command("verify", "--result", result).out
     assert command("verify", "--result", result).code == 0
     with Root(result) as root:
-        table = Rows(root, "faces.sqlite", writing=False)
-        assert sorted({one.folder for one in table.all()}) == ["Joe", "person_01"]
+        table = Table(root, "faces.sqlite", writing=False)
+        assert sorted({one.folder for one in Rows(table).all()}) == ["Joe", "person_01"]
         table.close()
 
 

@@ -23,7 +23,8 @@ from face_classifier.core import names
 from face_classifier.core.disk.locks import FolderLock, holder_of
 from face_classifier.core.disk.markers import MANIFEST
 from face_classifier.core.disk.rooted import Root
-from face_classifier.gallery.table import Rows
+from face_classifier.gallery.table import Table
+from face_classifier.gallery.table.notes import Notes
 from face_classifier.photos.albums.album import run_face_recog
 from face_classifier.photos.index import INDEX, PhotoIndex
 
@@ -100,10 +101,10 @@ def test_an_album_follows_the_umask_its_index_not_and_a_sidecar_its_photo(
 
 def test_what_is_deleted_leaves_no_trace_in_any_table(tmp_path: Path) -> None:
     with Root(tmp_path) as root:
-        rows = Rows(root, "faces.sqlite", writing=True)
-        rows.set_view("montage.Secret Name-00.png", "digest")
-        rows.set_view("montage.Secret Name-00.png", None)
-        rows.close()
+        table = Table(root, "faces.sqlite", writing=True)
+        Notes(table).set_view("montage.Secret Name-00.png", "digest")
+        Notes(table).set_view("montage.Secret Name-00.png", None)
+        table.close()
     with PhotoIndex(tmp_path / "index", "space") as index:
         index._database.execute("INSERT INTO files VALUES ('Secret Name', 1, 1, 'content')")
         index.forget(["content"])

@@ -44,7 +44,8 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
     with open_existing(settings, writing=True) as store:
         former = store.spaces()
         mixed = len(former) > 1  # which only this command mends, and where nothing can be compared
-        before = store.look(new_reader if mixed else photo_reader(as_gallery(settings, store), observer.problem))
+        old_reader = new_reader if mixed else photo_reader(as_gallery(settings, store), observer.problem)
+        before = store.look(old_reader).faces
         steps = store.prepare(space, new_reader)
         for number, step in enumerate(observer.through(steps, settings.encoder)):
             if stopping.is_set():
@@ -54,7 +55,7 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
                 )
             step()
         store.switch(space)
-        after = store.look(new_reader)
+        after = store.look(new_reader).faces
         store.write_views(after)
         tell_problems(store, observer)
     comparable = not mixed and not former <= {space}

@@ -22,7 +22,9 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Image
 from face_classifier.curate.findings import Finding, Inspection, Verified
-from face_classifier.gallery.scan import UNKNOWNS, Lying, Stock, is_excluded, missing_told
+from face_classifier.gallery.check import Lying, Stock
+from face_classifier.gallery.places import UNKNOWNS, is_excluded
+from face_classifier.gallery.reconcile import missing_sentence
 from face_classifier.gallery.snapshot import check_result_folder, open_existing, photo_reader, tell_problems
 from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.gallery.table import KEPT, Row
@@ -101,10 +103,10 @@ def _key(finding: Finding) -> tuple[str, str, str]:
 
 def _repair(settings: Settings, observer: Observer, found: _Inspection, *, confirmed: bool) -> None:
     with Store(Path(settings.result), writing=True, modes=MODES[settings.mode]) as store:
-        store.mend()
-        store.doubt(found.contents, found.encodings, found.montages)
-        read_photo = _reader(settings, _space_of(store.stock().rows, settings), observer)
-        store.write_views(store.look(read_photo, confirmed=confirmed))
+        store.check.mend()
+        store.check.doubt(found.contents, found.encodings, found.montages)
+        read_photo = _reader(settings, _space_of(store.check.stock().rows, settings), observer)
+        store.write_views(store.look(read_photo, confirmed=confirmed).faces)
         tell_problems(store, observer)
 
 
@@ -118,12 +120,12 @@ def _inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodi
         found.find(TABLE, folder, str(error).partition(";")[0])
         return found
     with store:
-        for where, reason in store.faults():
+        for where, reason in store.check.faults():
             found.find(TABLE, where, f"the table cannot be right here: {reason}")
         if found.findings:
             return found  # what else it says is not to be trusted
-        busy = store.is_written()
-        stock = _at_rest(store) if busy else store.stock()
+        busy = store.check.is_written()
+        stock = _at_rest(store) if busy else store.check.stock()
         for sentence in stock.problems:
             observer.problem(sentence)
         _check_rows(stock, folder, found)
@@ -146,7 +148,7 @@ def _inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodi
 
 def _at_rest(store: Store) -> Stock:
     """The stock without what another process is just about to make agree."""
-    before, stock = store.stock(), store.stock()
+    before, stock = store.check.stock(), store.check.stock()
     new, gone = set(before.new), {row.id for row in before.gone}
     return replace(
         stock,
@@ -178,7 +180,7 @@ def _check_rows(stock: Stock, folder: Path, found: _Inspection) -> None:
             found.find(EXCLUDED, f"{row.folder}/{row.file}", "its picture is gone, so it keeps nothing away any more")
     found.missing = len(stock.missing)
     if stock.missing:
-        found.notes.append(missing_told(stock.missing, folder))
+        found.notes.append(missing_sentence(stock.missing, folder))
     for of, path in stock.new:
         check = EXCLUDED if is_excluded(of) else PICTURES
         found.checked[check] += 1
@@ -280,8 +282,8 @@ def _check_anew(
 
 
 def _check_views(store: Store, stock: Stock, found: _Inspection) -> None:
-    wrong = dict(store.wrong_views(stock))
-    found.checked[VIEWS] = len(store.views() | wrong.keys())
+    wrong = dict(store.check.wrong_views(stock))
+    found.checked[VIEWS] = len(store.check.views() | wrong.keys())
     for file, reason in wrong.items():
         found.find(VIEWS, file, f"it {reason}")
         found.montages.add(file)

@@ -14,7 +14,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Face, Sighting
-from face_classifier.gallery.store import FoldersChangedError, ReadPhoto, Store
+from face_classifier.gallery.store import FoldersChangedError, LookResult, ReadPhoto, Store
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, calibrated
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import of_gallery
@@ -29,12 +29,12 @@ class Snapshot:
     """A result folder as it is now, and what goes with its faces."""
 
     settings: Settings  # as the gallery needs them: with its encoder, and no "auto"
-    faces: list[Sighting]  # in the order in which they came
-    pictures: list[Path]  # of each face
+    faces: Sequence[Sighting]  # in the order in which they came
+    pictures: Sequence[Path]  # of each face
     cannot_links: list[tuple[int, int]]  # pairs of tracks that shared a frame
-    kept_apart: list[tuple[int, int]]  # pairs of face ids that are two people by the user's word
-    kept_apart_tracks: list[tuple[int, int]]  # those that the user said, as pairs of a track and a face id
-    excluded: list[tuple[str, Encoding]]  # of each rejected picture the person that it is not, and its encoding
+    kept_apart: Sequence[tuple[int, int]]  # pairs of face ids that are two people by the user's word
+    kept_apart_tracks: Sequence[tuple[int, int]]  # those that the user said, as pairs of a track and a face id
+    excluded: Sequence[tuple[str, Encoding]]  # of each rejected picture the person that it is not, and its encoding
 
     def nobody(self) -> PersonDB:
         """An empty gallery with the rule of this one, and what the user rejected."""
@@ -74,33 +74,31 @@ def take_snapshot(settings: Settings, observer: Teller) -> Snapshot:
 
 def _taken(settings: Settings, store: Store, observer: Teller) -> Snapshot:
     settings = as_gallery(settings, store)
-    faces = store.look(photo_reader(settings, observer.problem))
+    looked = store.look(photo_reader(settings, observer.problem))
     tell_problems(store, observer)
     cannot_links = store.cannot_links()
-    settings = with_threshold(settings, faces, cannot_links, observer)
+    settings = with_threshold(settings, looked.faces, cannot_links, observer)
     return Snapshot(
         settings,
-        faces,
-        store.pictures(),
+        looked.faces,
+        looked.pictures,
         cannot_links,
-        kept_apart_pairs(settings, store, faces),
-        store.kept_apart_tracks(),
-        store.excluded(),
+        kept_apart_pairs(settings, looked),
+        looked.kept_apart_tracks,
+        looked.excluded,
     )
 
 
-def kept_apart_pairs(settings: Settings, store: Store, faces: Sequence[Sighting]) -> list[tuple[int, int]]:
-    """Pairs of ids of the ``faces``, the outcome of the latest look, that are two people by the user's word: said so,
-    or like a picture that the user rejected.
-    """
-    if not store.excluded():
-        return store.kept_apart()
+def kept_apart_pairs(settings: Settings, looked: LookResult) -> Sequence[tuple[int, int]]:
+    """Pairs of ids of faces that are two people by the user's word: said so, or like a picture that was excluded."""
+    if not looked.excluded:
+        return looked.kept_apart
     people = empty_people(settings)
-    for face in faces:
+    for face in looked.faces:
         people.add(face)
-    for person, encoding in store.excluded():
+    for person, encoding in looked.excluded:
         people.exclude(person, encoding)
-    return [*store.kept_apart(), *people.excluded_pairs(faces)]
+    return [*looked.kept_apart, *people.excluded_pairs(looked.faces)]
 
 
 def people_of(snapshot: Snapshot) -> PersonDB:
@@ -111,10 +109,10 @@ def people_of(snapshot: Snapshot) -> PersonDB:
     return people
 
 
-def faces_of(settings: Settings, observer: Teller) -> list[Sighting]:
+def faces_of(settings: Settings, observer: Teller) -> Sequence[Sighting]:
     """Every face of a result folder as it is labelled now; changes nothing, and works while another process runs."""
     with open_existing(settings, writing=False) as store:
-        sightings = store.look(photo_reader(as_gallery(settings, store), observer.problem))
+        sightings = store.look(photo_reader(as_gallery(settings, store), observer.problem)).faces
         tell_problems(store, observer)
     return sightings
 
@@ -142,7 +140,7 @@ def opened(
         snapshot = _taken(settings, store, observer)
         yield store, snapshot
         if writing:
-            store.write_views(store.look(photo_reader(snapshot.settings, observer.problem)))
+            store.write_views(store.look(photo_reader(snapshot.settings, observer.problem)).faces)
             tell_problems(store, observer)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from face_classifier.core.disk.retry import DiskError, Held, Patience
 from face_classifier.core.types import Detection, Encoding, Face, Frame, Image, Match, Seen, Sighting
-from face_classifier.gallery.store import FoldersChangedError, ReadPhoto, Store, face_picture, name_of
+from face_classifier.gallery.store import FoldersChangedError, LookResult, ReadPhoto, Store, face_picture, name_of
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.tracks import Track
 from face_classifier.pipeline.tracker import Followed, Follower
@@ -85,17 +85,18 @@ class Classifier:
         self.look()
         self.begin(None)
 
-    def look(self) -> list[Sighting]:
-        """Take the folders as they are now; returns every face."""
+    def look(self) -> LookResult:
+        """Take the folders as they are now."""
         self._stale = True  # as long as this fails
-        faces = {sighting.id: sighting for sighting in self._store.look(self._read_photo)}
+        looked = self._store.look(self._read_photo)
+        faces = {sighting.id: sighting for sighting in looked.faces}
         self.people = self._empty()
         for sighting in faces.values():
             self.people.add(sighting)
-        for track, other in self._store.kept_apart_tracks():
+        for track, other in looked.kept_apart_tracks:
             if other in faces and (person := faces[other].person):
                 self.people.keep_apart(track, person)
-        for name, encoding in self._store.excluded():
+        for name, encoding in looked.excluded:
             self.people.exclude(name, encoding)
         for one, other in self._cannot_links:
             self.people.cannot_link(one, other)
@@ -103,7 +104,7 @@ class Classifier:
             track: faces.get(old.id, old) for track, old in self._known.items() if old.id in faces or not old.kept
         }
         self._stale = False
-        return list(faces.values())
+        return looked
 
     def begin(self, refresh: float | None) -> None:
         """Make ready for another source, whose followed faces are encoded every ``refresh`` seconds.

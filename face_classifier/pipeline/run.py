@@ -34,7 +34,7 @@ from face_classifier.gallery.snapshot import (
     tell_problems,
     with_threshold,
 )
-from face_classifier.gallery.store import Store
+from face_classifier.gallery.store import LookResult, Store
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import of_gallery
 from face_classifier.identity.rethink import rethink
@@ -64,7 +64,7 @@ class RunResult:
     """How a run ended."""
 
     failed: int  # sources
-    sightings: list[Sighting] | None  # every face as it is labelled at the end; None if no source could be analysed
+    sightings: Sequence[Sighting] | None  # every face as it is labelled at the end; None if no source could be analysed
 
 
 def run(settings: Settings, given: Sequence[str], stopping: threading.Event, observer: Observer) -> RunResult:
@@ -93,7 +93,7 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
             emotion=settings.emotion_reader,
         )
         if settings.threshold == "auto":
-            faces = store.look(photo_reader_of(lambda: engine))
+            faces = store.look(photo_reader_of(lambda: engine)).faces
             settings = with_threshold(settings, faces, store.cannot_links(), observer)
         run = _Run(settings, engine, store, viewers, log, stopping, observer, patience)
         try:
@@ -295,31 +295,31 @@ class _Run:
             self._log.tell(changed)
         tell_problems(self._store, self._observer)
 
-    def _think_again(self) -> list[Sighting]:
+    def _think_again(self) -> LookResult:
         """Look, and move what second thoughts say should lie elsewhere; returns every face as it is labelled then.
 
         The classifier looks, too: one that decides by names which the store knows are gone would bring them back.
         """
-        sightings = self._classifier.look()
+        looked = self._classifier.look()
         if not (self._as_ever or self._settings.online_only):
-            kept_apart = kept_apart_pairs(self._settings, self._store, sightings)
-            rethought = rethink(sightings, self._store.cannot_links(), kept_apart, rule_of(self._settings))
+            kept_apart = kept_apart_pairs(self._settings, looked)
+            rethought = rethink(looked.faces, self._store.cannot_links(), kept_apart, rule_of(self._settings))
             try:
                 for move in rethought.moves:
                     self._tell(carry_out([move], self._store))
             finally:
                 if rethought.moves:
-                    sightings = self._classifier.look()
+                    looked = self._classifier.look()
         self._thought = monotonic()
-        return sightings
+        return looked
 
-    def finish(self) -> list[Sighting]:
+    def finish(self) -> Sequence[Sighting]:
         """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
         try:
-            sightings = self._think_again()
-            self._store.write_views(sightings)
+            faces = self._think_again().faces
+            self._store.write_views(faces)
             self._catch_up()
         finally:
             self._classifier.give_up()
             tell_problems(self._store, self._observer)
-        return sightings
+        return faces

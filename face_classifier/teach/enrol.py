@@ -23,7 +23,7 @@ from face_classifier.curate.questions.explain import Near, to_averages
 from face_classifier.display.overlay import KNOWN
 from face_classifier.display.text import SHADE, paste, text
 from face_classifier.display.window import Window
-from face_classifier.gallery.scan import UNKNOWNS, check_name
+from face_classifier.gallery.places import UNKNOWNS, check_name
 from face_classifier.gallery.snapshot import Snapshot, opened, people_of, photo_reader_of
 from face_classifier.gallery.store import Store
 from face_classifier.identity.naming import is_named
@@ -307,7 +307,7 @@ class _Session:
 
     def keep(self, failed: int) -> Enrolment:
         """Keep the best views. Raises UserError if there are none, StoppedError if that is since the user ended it."""
-        before = self._store.look(self._read_photo)  # what was seen earlier may lie elsewhere by now
+        before = self._store.look(self._read_photo).faces  # what was seen earlier may lie elsewhere by now
         self._pool = [view for view in self._pool if self._meet_again(view)]
         mine = majority(self._pool, self._gathered)
         others_views = [view for view in self._pool if view not in mine]
@@ -381,7 +381,7 @@ class _Session:
         stay.update(face.person for face in faces if face.person and self._is_anothers(face.person))
         faces = [face for face in faces if not self._is_anothers(face.person)]
         self._store.join([face.id for face in faces if face.person != self._name or not face.corrected], self._name)
-        now = {face.id: face for face in self._store.look(self._read_photo)}
+        now = {face.id: face for face in self._store.look(self._read_photo).faces}
         return [now[face.id] for face in faces if face.id in now]
 
     def _advice(self) -> str:

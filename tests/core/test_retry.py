@@ -54,7 +54,7 @@ def run(folder: Path, source: object, observer: Observer | None = None, **flags:
 def state_of(folder: Path) -> dict[str, Any]:
     """What a run left, but for the dates of files: pictures, views, captures and log by content, rows by face."""
     with Store(folder / "result", writing=False) as store:
-        rows = store.stock().rows
+        rows = store.check.stock().rows
     files = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -120,8 +120,8 @@ def test_without_room_a_run_ends_after_its_patience_and_goes_on_from_there_the_n
     assert "cannot be written" in gave_up
     assert gave_up.endswith("make room on that disk and run again: what is kept so far is whole")
     with Store(result, writing=False) as store:
-        assert store.faults() == []
-        assert len(store.stock().lying) == len(list(result.glob("*/*.png"))) == 1
+        assert store.check.faults() == []
+        assert len(store.check.stock().lying) == len(list(result.glob("*/*.png"))) == 1
     filler.unlink()
     assert command(short_clip, "--result", result, "--founding", "2").code == 0
     assert command("verify", "--result", result).code == 0
@@ -170,8 +170,8 @@ class Injected:
         self.left, self.hit = number, ""
         for name in self.NAMES:
             monkeypatch.setattr(os, name, self._failing(name, getattr(os, name)))
-        database = store._rows._database
-        store._rows._database = Database(database, self)  # type: ignore[assignment]
+        database = store._inside.table.database
+        store._inside.table.database = Database(database, self)  # type: ignore[assignment]
 
     def fails(self, what: str) -> bool:
         self.left -= 1
@@ -223,7 +223,7 @@ def work(store: Store, frame: Callable[..., Frame], faces: dict[str, Face], read
     store.look(read_photo)
     store.move([three.id], None)
     store.move([two.id, two.id + 2], None, found=True)
-    store.write_views(store.look(read_photo))
+    store.write_views(store.look(read_photo).faces)
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -349,8 +349,8 @@ def test_what_a_webcam_could_not_keep_is_counted_and_told_at_its_end(
     held = [line for line in lines(tmp_path) if line.get("kept") is False]
     assert f"{len(held)} faces are lost, since they could not be written; keep more room free" in observer.problems
     with Store(small_disk / "result", writing=False) as store:
-        assert len(store.stock().lying) == len(list((small_disk / "result").glob("*/*.png")))
-        assert store.faults() == []
+        assert len(store.check.stock().lying) == len(list((small_disk / "result").glob("*/*.png")))
+        assert store.check.faults() == []
 
 
 # The parts

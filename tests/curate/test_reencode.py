@@ -19,7 +19,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Encoding, Face, Image, Sighting
 from face_classifier.curate.reencode import Agreement, agreement, reencode
-from face_classifier.gallery.pickled import read_pickle
+from face_classifier.gallery.derived.pickled import read_pickle
 from face_classifier.gallery.store import Store
 from face_classifier.identity import profiles as spaces
 from face_classifier.sources.picture import Decoded, decode

@@ -19,13 +19,13 @@ from face_classifier.core.disk import files
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.types import Face, Frame, Image, Sighting
 from face_classifier.curate.exclude import exclude_faces
-from face_classifier.gallery import pickled as views
-from face_classifier.gallery import scan as stock
-from face_classifier.gallery import snapshot, store
-from face_classifier.gallery import table as rows
+from face_classifier.gallery import check, keep, look, reconcile, snapshot, store
+from face_classifier.gallery.derived import pickled, views
+from face_classifier.gallery.folder import carry, opened, scan
+from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.gallery.store import Store
-from face_classifier.gallery.table import EXCLUDED
+from face_classifier.gallery.table import file, notes, rows
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
 from face_classifier.pipeline.classify import Classifier
@@ -34,7 +34,7 @@ OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", 
 AGAIN = "20240506_070809.000-0"  # the face of the first frame, in UTC
 
 Command = Callable[..., Ended]
-ROOMS = (files, rows, stock, store, views, snapshot)
+ROOMS = (files, file, notes, rows, carry, opened, scan, reconcile, look, keep, check, store, pickled, views, snapshot)
 
 
 @pytest.fixture
@@ -150,8 +150,9 @@ def test_it_goes_to_the_next_person(named: Gallery, reject: Callable[..., Ended]
     named.move(named.folder / "Barack" / f"{old.face}.png", "His brother")
     reject(named, first_of(named, "Barack"))
     with Store(named.folder, writing=True) as opened:
-        sightings = opened.look(named.read_photo)
-        whole = Snapshot(settings.load({}), sightings, [], [], [], [], opened.excluded())
+        looked = opened.look(named.read_photo)
+        sightings = looked.faces
+        whole = Snapshot(settings.load({}), sightings, [], [], [], [], looked.excluded)
         database = whole.nobody()
     for sighting in sightings:
         database.add(sighting)
@@ -170,8 +171,8 @@ def test_it_follows_the_person(named: Gallery, reject: Callable[..., Ended], dar
     else:
         (named.folder / "Barack").rename(named.folder / name)
     with Store(named.folder, writing=False) as opened:
-        opened.look(named.read_photo)
-        assert [person for person, _ in opened.excluded()] == [name]
+        looked = opened.look(named.read_photo)
+        assert [person for person, _ in looked.excluded] == [name]
     assert seen(named, darker).person is None
     assert [path.name for path in (named.folder / EXCLUDED).iterdir()] == [name]
     assert (named.folder / EXCLUDED / name / picture.name).exists()
@@ -184,13 +185,13 @@ def test_it_follows_a_person_whom_the_program_joins_with_another(named: Gallery,
     named.look()
     reject(named, first_of(named, "person_05"))
     with Store(named.folder, writing=True) as opened:
-        faces = opened.look(named.read_photo)
+        faces = opened.look(named.read_photo).faces
         (joe,) = (face.id for face in faces if face.person is None)
         (barack,) = (face.id for face in faces if face.person)
         (joe,) = opened.move([joe], None, found=True)
         opened.move([barack], joe.person)
-        opened.look(named.read_photo)
-        assert [person for person, _ in opened.excluded()] == [joe.person]
+        looked = opened.look(named.read_photo)
+        assert [person for person, _ in looked.excluded] == [joe.person]
     assert [path.name for path in (named.folder / EXCLUDED).iterdir()] == [joe.person]
 
 
@@ -239,8 +240,8 @@ def test_moved_back_it_counts_as_the_users_word(named: Gallery, reject: Callable
     assert (back.person, back.corrected) == ("Barack", True)
     assert seen(named, darker).person == "Barack"
     with Store(named.folder, writing=True) as opened:
-        opened.look(named.read_photo)
-        assert (opened.excluded(), opened.kept_apart()) == ([], [])
+        looked = opened.look(named.read_photo)
+        assert (looked.excluded, looked.kept_apart) == ([], [])
     assert named.problems == []
 
 
@@ -253,8 +254,8 @@ def test_moved_to_another_person_it_still_is_not_the_one(named: Gallery, reject:
     (barack,) = (face for face in found if face.person == "Barack")
     assert (back.person, back.corrected) == ("His brother", True)
     with Store(named.folder, writing=True) as opened:
-        opened.look(named.read_photo)
-        assert opened.kept_apart() == [(back.id, barack.id)]
+        looked = opened.look(named.read_photo)
+        assert looked.kept_apart == [(back.id, barack.id)]
 
 
 def test_moved_to_the_unknown_it_is_pinned(named: Gallery, reject: Callable[..., Ended]) -> None:
@@ -303,8 +304,8 @@ def test_without_the_table_the_folder_still_tells(named: Gallery, reject: Callab
         path.unlink()
     before = everything(named.folder)
     with Store(named.folder, writing=False) as opened:
-        opened.look(named.read_photo)
-        assert [person for person, _ in opened.excluded()] == ["Barack"]
+        looked = opened.look(named.read_photo)
+        assert [person for person, _ in looked.excluded] == ["Barack"]
     named.see(OBAMA_AGAIN, OBAMA, BIDEN)
     assert set(everything(named.folder)) - {"faces.sqlite"} == set(before)
     assert seen(named, darker).person is None
@@ -317,8 +318,8 @@ def test_it_goes_over_to_another_encoder_and_back(
 
     def told() -> tuple[set[str], float]:
         with Store(named.folder, writing=False) as opened:
-            opened.look(pytest.fail)  # type: ignore[arg-type]
-            ((person, encoding),) = opened.excluded()
+            looked = opened.look(pytest.fail)  # type: ignore[arg-type]
+            ((person, encoding),) = looked.excluded
             assert person == "Barack"
             return opened.spaces(), float(np.linalg.norm(encoding))
 
@@ -459,8 +460,9 @@ def test_reject_killed_at_any_line_neither_loses_the_picture_nor_counts_it(named
         assert kept == [left.folder / (f"{EXCLUDED}/Barack" if rejected else "Barack")]
         assert left.problems == [], left.folder
         with Store(left.folder, writing=False) as opened:
-            assert len(opened.look(left.read_photo)) == (2 if rejected else 3), left.folder
-            assert len(opened.excluded()) == rejected, left.folder
+            looked = opened.look(left.read_photo)
+            assert len(looked.faces) == (2 if rejected else 3), left.folder
+            assert len(looked.excluded) == rejected, left.folder
         done += rejected
     assert 4 < done < len(folders)
 
@@ -480,8 +482,8 @@ def test_a_look_killed_while_it_follows_a_renamed_person_goes_on_the_next_time(
         assert [path.name for path in (left.folder / EXCLUDED).iterdir()] == ["Barry"]
         assert len(list((left.folder / EXCLUDED / "Barry").iterdir())) == 2
         with Store(left.folder, writing=True) as opened:
-            opened.look(left.read_photo)
-            assert [person for person, _ in opened.excluded()] == ["Barry", "Barry"]
+            looked = opened.look(left.read_photo)
+            assert [person for person, _ in looked.excluded] == ["Barry", "Barry"]
 
 
 class Silent:

@@ -21,9 +21,9 @@ from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.types import Frame, Image
 from face_classifier.gallery import snapshot
-from face_classifier.gallery.scan import Stock
+from face_classifier.gallery.check import Check, Stock
+from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.store import Store
-from face_classifier.gallery.table import EXCLUDED
 from face_classifier.photos.albums.manifest import Manifest
 from face_classifier.vision.engine import Engine
 
@@ -60,8 +60,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, halved: dict[str, Image], eng
     gallery.see("obama2.jpg", "obama.jpg", "obama3.jpg", "biden.jpg")
     (gallery.folder / "person_01").rename(gallery.folder / "Barack")
     with Store(gallery.folder, writing=True) as store:
-        store.exclude(store.look(gallery.read_photo)[0].id)
-        store.write_views(store.look(gallery.read_photo))
+        store.exclude(store.look(gallery.read_photo).faces[0].id)
+        store.write_views(store.look(gallery.read_photo).faces)
     return gallery.folder
 
 
@@ -332,14 +332,14 @@ def test_a_deleted_face_stays_deleted_when_its_row_is_mended(named: Gallery, ver
 
 def test_what_the_user_said_of_a_row_that_is_no_use_goes_with_it(named: Gallery, verify: Verify) -> None:
     with Store(named.folder, writing=True) as store:
-        faces = store.look(named.read_photo)
+        faces = store.look(named.read_photo).faces
         (joe,) = (face.id for face in faces if face.person is None)
         store.keep_apart([face.id for face in faces if face.person], [joe])
     change(named, "UPDATE faces SET folder = CAST(x'ff' AS TEXT) WHERE id = ?", joe)
     assert verify(named)[0] == 0
     with Store(named.folder, writing=True) as store:
-        store.look(named.read_photo)
-        assert (store.kept_apart(), store.kept_apart_tracks()) == ([], [])
+        looked = store.look(named.read_photo)
+        assert (looked.kept_apart, looked.kept_apart_tracks) == ([], [])
 
 
 def test_a_wrong_index_is_made_anew_where_it_is(named: Gallery, verify: Verify) -> None:
@@ -482,14 +482,14 @@ def test_what_another_process_is_just_about_to_enter_is_no_damage(
     image = cv2.imread(str(there))
     cv2.imwrite(str(there.with_name("just written.png")), image[5:])
     there.unlink()
-    stock = Store.stock
+    stock = Check.stock
 
-    def stock_then_done(self: Store) -> Stock:
+    def stock_then_done(self: Check) -> Stock:
         taken = stock(self)
         there.with_name("just written.png").unlink(missing_ok=True)
         return taken
 
-    monkeypatch.setattr(Store, "stock", stock_then_done)
+    monkeypatch.setattr(Check, "stock", stock_then_done)
     assert verify(named, "--dry-run")[1]["findings"] == []
 
 
@@ -537,5 +537,5 @@ def test_an_old_folder_without_a_table_gets_one(named: Gallery, verify: Verify) 
     assert (code, {one["repaired"] for one in told["findings"]}) == (0, {True})
     assert len(named.labels()) == 3
     with Store(named.folder, writing=False) as store:
-        store.look(named.read_photo)
-        assert [person for person, _ in store.excluded()] == ["Barack"]
+        looked = store.look(named.read_photo)
+        assert [person for person, _ in looked.excluded] == ["Barack"]

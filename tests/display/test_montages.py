@@ -11,7 +11,7 @@ from conftest import Gallery
 
 from face_classifier.core.types import Image, cut
 from face_classifier.display.overlay import KNOWN, UNKNOWN
-from face_classifier.gallery.scan import UNKNOWNS
+from face_classifier.gallery.places import UNKNOWNS
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
 

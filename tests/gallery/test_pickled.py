@@ -16,8 +16,8 @@ import pytest
 from conftest import Gallery
 
 from face_classifier.core.types import Face, Image
-from face_classifier.gallery import pickled as views
-from face_classifier.gallery.scan import UNKNOWNS
+from face_classifier.gallery.derived import pickled as views
+from face_classifier.gallery.places import UNKNOWNS
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
 

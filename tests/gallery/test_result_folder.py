@@ -26,11 +26,11 @@ from face_classifier.core.disk import durable, files, rooted
 from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.types import Frame, Image
-from face_classifier.gallery import pickled as views
-from face_classifier.gallery import scan as stock
-from face_classifier.gallery import store
-from face_classifier.gallery import table as rows
+from face_classifier.gallery import keep, look, reconcile, store
+from face_classifier.gallery.derived import pickled, views
+from face_classifier.gallery.folder import carry, opened, scan
 from face_classifier.gallery.store import Store
+from face_classifier.gallery.table import file, notes, rows
 from face_classifier.pipeline import run as pipeline
 from face_classifier.vision.engine import Engine
 
@@ -332,7 +332,7 @@ def test_people_reads_what_a_killed_process_left(command: Command, short_clip: P
 # kill -9
 
 
-ROOMS = (durable, files, rooted, rows, stock, store, views)
+ROOMS = (durable, files, rooted, file, notes, rows, carry, opened, scan, reconcile, look, keep, store, pickled, views)
 
 
 @pytest.fixture(scope="module")
@@ -357,7 +357,7 @@ def classify(folder: Path, frames: list[Frame], engine: Engine) -> list[str]:
     gallery = Gallery(folder, engine, lambda *_: frames[0])
     with Store(folder, writing=True) as opened:
         gallery.classify(opened, frames)
-        opened.write_views(opened.look(gallery.read_photo))
+        opened.write_views(opened.look(gallery.read_photo).faces)
         return opened.problems()
 
 

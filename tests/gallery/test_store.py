@@ -21,7 +21,7 @@ from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import shown
 from face_classifier.core.types import Box, Face, Frame, Image, Match, cut
-from face_classifier.gallery.scan import UNKNOWNS
+from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.store import FoldersChangedError, Store
 from face_classifier.sources.picture import read_picture
 
@@ -138,7 +138,7 @@ def test_a_faces_row_is_there_before_the_next_face(gallery: Gallery, frame: Call
         store.look(gallery.read_photo)
         store.keep(frame(OBAMA), faces[OBAMA], Match(), 0)
         with Store(gallery.folder, writing=False) as reader:
-            assert len(reader.look(gallery.read_photo)) == 1
+            assert len(reader.look(gallery.read_photo).faces) == 1
 
 
 # The same face again
@@ -634,7 +634,7 @@ def test_bad_pictures_of_all_kinds_stop_nothing(stocked: Gallery, data: Path, fa
         return faces[OBAMA], False
 
     with Store(stocked.folder, writing=True) as store:
-        sightings = store.look(read)
+        sightings = store.look(read).faces
         store.write_views(sightings)
     assert len(sightings) == 3 + len(reads)
 
@@ -842,7 +842,7 @@ def test_so_it_does_not_when_the_partner_goes_in_the_last_moment(
         monkeypatch.setattr(os, "rename", moved_before)
         with pytest.raises(FoldersChangedError):
             store.keep(frame(OBAMA_AGAIN, 1), faces[OBAMA_AGAIN], Match(partners=(unknown.id,), distance=0.4), 0)
-        (sighting,) = store.look(gallery.read_photo)
+        (sighting,) = store.look(gallery.read_photo).faces
     assert sighting.person == "Barack"
     assert moves_of(gallery) == [(UNKNOWNS, "Barack", "move")]
     assert not (gallery.folder / "person_01").exists()
@@ -1017,7 +1017,7 @@ def test_a_table_of_a_newer_version_is_not_touched(stocked: Gallery) -> None:
 def test_a_full_disk_is_one_sentence(stocked: Gallery, frame: Callable[..., Frame], faces: dict[str, Face]) -> None:
     with Store(stocked.folder, writing=True) as store:
         store.look(stocked.read_photo)
-        database = store._rows._database
+        database = store._inside.table.database
         pages = database.execute("PRAGMA page_count").fetchone()[0]
         database.execute(f"PRAGMA max_page_count = {pages}")
 

@@ -16,9 +16,9 @@ from conftest import Ended, Gallery, need_tool, rows_of
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Emotion, Face, Frame, Image, Match
-from face_classifier.gallery import store as store_room
-from face_classifier.gallery import table as rows_room
+from face_classifier.gallery import look
 from face_classifier.gallery.store import Store
+from face_classifier.gallery.table import schema
 from face_classifier.pipeline.classify import Classifier
 from face_classifier.vision.engine import Engine
 
@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, portraits: dict[str, Image], 
                 portraits[name], "clip.mp4", "clip", second, float(second), 0.5, begun + timedelta(seconds=second)
             )
             store.keep(frame, face, Match(person), 0)
-        store.write_views(store.look(lambda path, own_cut: pytest.fail(str(path))))
+        store.write_views(store.look(lambda path, own_cut: pytest.fail(str(path))).faces)
     return folder
 
 
@@ -90,7 +90,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
             def now(cls, tz: object = None) -> datetime:
                 return datetime.now(timezone.utc) + by
 
-        monkeypatch.setattr(store_room, "datetime", Clock)
+        monkeypatch.setattr(look, "datetime", Clock)
 
     return set_ahead
 
@@ -418,6 +418,6 @@ class TestATableOfTheFirstVersion:
         assert sum(row.emotion == HAPPY for row in rows_of(old)) >= MOST
 
     def test_is_refused_by_an_earlier_version(self, many: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(rows_room, "_VERSION", 1)
+        monkeypatch.setattr(schema, "VERSION", 1)
         with pytest.raises(UserError, match="newer version"):
             Store(many.folder, writing=True)

@@ -142,7 +142,7 @@ class Program:
         return [face.person for face in seen]
 
     def faces(self) -> list[Sighting]:
-        return self._store.look(no_photo)
+        return list(self._store.look(no_photo).faces)
 
     def close(self) -> None:
         if self.is_open:

@@ -288,7 +288,7 @@ class TestReduced:
             assert store.same(replace(frame, image=whole.image, scale=1), [face.box])[0] is not None
             beside = Box(0, 100, 100, 0)
             store.discard(frame, Detection(beside, 0.9, None, 0.1))
-            rejected = [row for row in store._rows.all() if row.box != kept.box]
+            rejected = [row for row in store._inside.rows.all() if row.box != kept.box]
             assert [row.box for row in rejected] == [beside.scaled(2)]
 
     def test_boxes_of_photos_are_of_the_whole_photo(

@@ -163,7 +163,7 @@ def test_a_face_keeps_its_emotion_until_the_user_deletes_it(
 
     with Store(gallery.folder, writing=True) as store:
         store.doubt([], [seen.id], [])
-        (doubted,) = store.look(encode_anew)
+        (doubted,) = store.look(encode_anew).faces
         assert doubted.emotion == seen.emotion
     picture = gallery.picture("unknowns")
     content = picture.read_bytes()
@@ -171,7 +171,7 @@ def test_a_face_keeps_its_emotion_until_the_user_deletes_it(
     assert gallery.look() == []
     picture.write_bytes(content)
     with Store(gallery.folder, writing=True) as store:
-        (revived,) = store.look(encode_anew)
+        (revived,) = store.look(encode_anew).faces
     assert revived.face == seen.face
     assert revived.emotion is None
 

@@ -143,7 +143,7 @@ def poisoned(gallery):
     gallery.see("biden.jpg", fingerprint="third")
     stranger = gallery.picture("unknowns").stem
     with Store(gallery.folder, writing=True) as store:
-        (face,) = [sighting for sighting in store.look(gallery.read_photo) if sighting.person is None]
+        (face,) = [sighting for sighting in store.look(gallery.read_photo).faces if sighting.person is None]
         store.move([face.id], "person_01")
     return gallery, stranger
 

@@ -164,8 +164,7 @@ def test_an_answer_can_be_changed(command: Command, two_named: Path):
     command("suggest", "accept", "Barack", "Barry", "--result", two_named)
     assert set(people(two_named)) == {"Barack", "Joe"}
     with Store(two_named, writing=False) as store:
-        store.look(pytest.fail)
-        assert store.kept_apart() == []
+        assert store.look(pytest.fail).kept_apart == []
 
 
 @pytest.mark.parametrize(
@@ -238,8 +237,9 @@ def parted(gallery: Gallery) -> Gallery:
 def kept_apart(gallery: Gallery) -> set[tuple[str, str]]:
     """Pairs of people of whom the user said that they are two, as a reader sees them now."""
     with Store(gallery.folder, writing=False) as store:
-        person = {face.id: face.person or "" for face in store.look(gallery.read_photo)}
-        return {(person[one], person[other]) for one, other in store.kept_apart()}
+        looked = store.look(gallery.read_photo)
+        person = {face.id: face.person or "" for face in looked.faces}
+        return {(person[one], person[other]) for one, other in looked.kept_apart}
 
 
 def test_a_face_taken_out_of_a_person_is_not_that_person(command: Command, parted: Gallery):
@@ -320,7 +320,8 @@ def test_the_track_of_a_corrected_face_is_known_not_to_be_that_person(
     (result / "Double").mkdir()
     first.rename(result / "Double" / first.name)
     with Store(result, writing=False) as store:
-        (other,) = (face.id for face in store.look(pytest.fail) if face.face == second.stem)
-        ((track, face),) = store.kept_apart_tracks()
+        looked = store.look(pytest.fail)
+        (other,) = (face.id for face in looked.faces if face.face == second.stem)
+        ((track, face),) = looked.kept_apart_tracks
     assert track > 0
     assert face == other

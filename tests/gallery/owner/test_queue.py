@@ -19,9 +19,9 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Face, Frame, Match, Provenance
 from face_classifier.gallery.owner.queue import Owner, OwnerClosedError
-from face_classifier.gallery.scan import UNKNOWNS
+from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.store import Store
-from face_classifier.gallery.table import Row, Rows
+from face_classifier.gallery.table import Row, Rows, Table
 
 MADE_BY = Provenance("space", "detector", "chip", "float32")
 PEOPLE = ["Ann", "Ben", None]
@@ -307,11 +307,11 @@ class Camera(threading.Thread):
 
 def rows_in(folder: Path) -> dict[int, Row]:
     with Root(folder) as root:
-        rows = Rows(root, "faces.sqlite", writing=False)
+        table = Table(root, "faces.sqlite", writing=False)
         try:
-            return {row.id: row for row in rows.all()}
+            return {row.id: row for row in Rows(table).all()}
         finally:
-            rows.close()
+            table.close()
 
 
 def send_from_eight_threads(folder: Path, commands: int) -> None:

@@ -1,0 +1,145 @@
+"""Views of a result folder, for people and other programs: montages and the pickle, made from rows and pictures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from face_classifier.core.disk.markers import PICKLE
+from face_classifier.core.disk.retry import asking_the_disk
+from face_classifier.core.types import Encoding, Sighting
+from face_classifier.display import montages
+from face_classifier.display.montages import Portrait
+from face_classifier.gallery.derived.pickled import pickle_bytes, read_pickle
+from face_classifier.gallery.folder.opened import ResultFolder
+from face_classifier.gallery.places import UNKNOWNS, is_own_cut
+from face_classifier.gallery.table.row import Row
+
+Sheets = Mapping[str, tuple[str, list[Portrait]]]  # montages by file: a digest of what is on it, and its portraits
+
+
+def old_encodings(folder: ResultFolder) -> dict[str, Encoding]:
+    """The pickle as it lies there; a torn or hostile one is set aside under another name."""
+    try:
+        if folder.root.has_file(PICKLE):
+            return read_pickle(folder.root.read(PICKLE))
+    except ValueError as error:
+        folder.set_aside(PICKLE, str(error))
+    except OSError as error:
+        folder.report(f"{folder.path / PICKLE} cannot be read ({error.strerror}) and is not used")
+    return {}
+
+
+class Views:
+    """The montages and the pickle of an open result folder."""
+
+    def __init__(self, folder: ResultFolder) -> None:
+        self._folder = folder
+
+    def write(self, faces: Sequence[Sighting]) -> None:
+        """As `Store.write_views`."""
+        self._folder.root.check()
+        places = {face_id: (folder, file, content) for face_id, folder, file, content in self._folder.rows.places()}
+        sheets, encodings = _views_of((self._portrait(*places[face.id], face), face.encoding) for face in faces)
+        with asking_the_disk():
+            self._write_montages(sheets)
+            self._write_pickle(encodings)
+
+    def wrong(self, faces: Iterable[tuple[str, str, Row]]) -> Iterator[tuple[str, str]]:
+        """(file, what is wrong with it) of the pickle and of each montage that do not show ``faces``.
+
+        ``faces``: folder, file and row of each.
+        """
+        root = self._folder.root
+        sheets, encodings = _views_of(
+            (self._portrait(folder, file, row.hash, row), row.encoding) for folder, file, row in faces
+        )
+        if fault := self._pickle_fault(encodings):
+            yield PICKLE, fault
+        made = self._folder.notes.view_digests()
+        for file, (digest, portraits) in sheets.items():
+            if made.get(file) != digest or not root.has_file(file):
+                yield file, "does not show the faces of today" if root.has_file(file) else "is missing"
+            elif not montages.shows_the_same(root.read(file), montages.draw_montage(portraits)):
+                yield file, "is damaged"
+        for file in self._montages() - sheets.keys():
+            yield file, "shows faces that are not there"
+
+    def files(self) -> set[str]:
+        """The files of the pickle and the montages that are there."""
+        return self._montages() | {name for name in (PICKLE,) if self._folder.root.has(name)}
+
+    def _portrait(self, folder: str, file: str, content: str, face: Row | Sighting) -> Portrait:
+        box = None if face.source is not None or is_own_cut(file) else face.box
+        return Portrait(self._folder.path / folder / file, content, box, folder != UNKNOWNS)
+
+    def _pickle_fault(self, encodings: Mapping[str, Encoding]) -> str | None:
+        root = self._folder.root
+        if not root.has_file(PICKLE):
+            return "is missing"
+        try:
+            there = read_pickle(root.read(PICKLE))
+        except (OSError, ValueError) as error:
+            return f"is damaged ({error})"
+        missing, more = len(encodings.keys() - there.keys()), len(there.keys() - encodings.keys())
+        other = sum(not np.array_equal(there[name], encodings[name]) for name in there.keys() & encodings.keys())
+        faults = {
+            f"lacks {missing} of the faces": missing,
+            f"has {more} too many": more,
+            f"has other numbers for {other}": other,
+        }
+        return " and ".join(words for words, count in faults.items() if count) or None
+
+    def _write_pickle(self, encodings: Mapping[str, Encoding]) -> None:
+        root, content = self._folder.root, pickle_bytes(encodings)
+        if root.has_file(PICKLE) and root.read(PICKLE) == content:
+            return
+        old_encodings(self._folder)  # sets a damaged one aside before it is replaced
+        self._write_file(PICKLE, content)
+
+    def _write_montages(self, wanted: Sheets) -> None:
+        folder, made = self._folder, self._folder.notes.view_digests()
+        drawn = {
+            file: digest
+            for file, (digest, portraits) in wanted.items()
+            if not (made.get(file) == digest and folder.root.has(file))
+            and self._write_file(file, montages.draw_montage(portraits))
+        }
+        for file in self._montages() - wanted.keys():
+            folder.root.remove(file)
+        with folder.table.together():
+            for file in made.keys() - wanted.keys():
+                folder.notes.set_view(file, None)
+            for file, digest in drawn.items():
+                folder.notes.set_view(file, digest)
+
+    def _montages(self) -> set[str]:
+        root = self._folder.root
+        return {name for name in root.names() if montages.MONTAGE.fullmatch(name) and root.has_file(name)}
+
+    def _write_file(self, file: str, content: bytes) -> bool:
+        try:
+            with asking_the_disk():
+                self._folder.root.write(file, content)
+        except OSError as error:
+            path = self._folder.path / file
+            self._folder.report(f"{path} cannot be written ({error.strerror}) and is left out")
+            return False
+        return True
+
+
+def _views_of(faces: Iterable[tuple[Portrait, Encoding | None]]) -> tuple[Sheets, dict[str, Encoding]]:
+    """What the montages, and the pickle by file name, should hold of faces."""
+    by_file: dict[str, list[Encoding]] = defaultdict(list)
+    by_folder: dict[str, list[Portrait]] = defaultdict(list)
+    for portrait, encoding in faces:
+        if encoding is not None:
+            by_file[portrait.path.name].append(encoding)
+        by_folder[portrait.path.parent.name].append(portrait)
+    sheets: dict[str, tuple[str, list[Portrait]]] = {}
+    for name, portraits in by_folder.items():
+        sheets |= montages.montage_sheets(name, sorted(portraits, key=lambda portrait: portrait.path))
+    # The pickle knows file names alone: what they do not tell apart is left out.
+    return sheets, {name: alike[0] for name, alike in by_file.items() if len(alike) == 1}

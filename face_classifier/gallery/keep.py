@@ -1,0 +1,224 @@
+"""Keeping: what the program and the user's commands write into a result folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from face_classifier.core.disk.files import png_bytes, time_name
+from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sighting, cut
+from face_classifier.gallery.folder.carry import (
+    carry,
+    carry_file,
+    folder_for,
+    follow,
+    free_file,
+    new_person,
+    sync,
+    take_back,
+    tidy,
+)
+from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
+from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
+from face_classifier.gallery.reconcile import speakers
+from face_classifier.gallery.table.row import DISCARDED, KEPT, Row, sighting_of, take_face, take_origin
+from face_classifier.identity.naming import number_in
+
+_SAME = 0.5  # overlap from which two boxes at one position are one face
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of a face."""
+
+    sightings: list[Sighting]  # the face itself, then those whose person changed by it; none if the user deleted it
+    new: bool  # False: its picture lay in the folder already
+
+
+def face_picture(frame: Frame, face: Face) -> bytes:
+    """What is kept of a frame: the face's box grown by one box on every side, as PNG."""
+    return png_bytes(cut(frame.image, face.box.grown()))
+
+
+def name_of(time: datetime, order: int) -> str:
+    """The name of a face in a frame: local time, then its number from the left."""
+    return f"{time_name(time)}-{order}"
+
+
+class Keeper:
+    """Writes into an open result folder: a picture is durable first, then its row."""
+
+    def __init__(self, folder: ResultFolder) -> None:
+        self._folder = folder
+
+    def same(self, frame: Frame, boxes: Sequence[Box]) -> dict[int, Sighting | None]:
+        """As `Store.same`."""
+        rows = [row for row in self._rows_at(frame) if row.state != DISCARDED]
+        overlaps = [
+            (box.overlap(row.box), number, index)
+            for number, row in enumerate(rows)
+            for index, box in enumerate(map(frame.original, boxes))
+            if row.box and box.overlap(row.box) >= _SAME
+        ]
+        paired: dict[int, int] = {}
+        for _, number, index in sorted(overlaps, key=lambda overlap: (-overlap[0], overlap[1:])):
+            if index not in paired and number not in paired.values():
+                paired[index] = number
+        return {index: self._as_it_lies(rows[number]) for index, number in paired.items()}
+
+    def _rows_at(self, frame: Frame) -> list[Row]:
+        if frame.fingerprint is None:
+            return []
+        reach = frame.tolerance + 1e-6
+        return self._folder.rows.of_source(frame.fingerprint, frame.position - reach, frame.position + reach)
+
+    def discard(self, frame: Frame, detection: Detection) -> None:
+        """As `Store.discard`."""
+        known = (row.box for row in self._rows_at(frame) if row.state == DISCARDED and row.box)
+        place = frame.original(detection.box)
+        if frame.fingerprint is None or any(box.overlap(place) >= _SAME for box in known):
+            return  # live sources never show it again: nothing to know
+        row = Row(face="", folder="", file="", size=0, mtime=0, hash="", state=DISCARDED)
+        take_origin(row, frame)
+        row.box, row.quality = place, detection.quality
+        self._folder.rows.add(row)
+
+    def _as_it_lies(self, row: Row) -> Sighting | None:
+        if row.state != KEPT:
+            return None
+        if not (self._folder.lies(row) or self._folder.listing.hides(row)):
+            raise FoldersChangedError
+        return sighting_of(row)
+
+    def keep(
+        self,
+        frame: Frame,
+        face: Face,
+        match: Match,
+        order: int,
+        track: int | None,
+        picture: bytes | None,
+        *,
+        by_user: bool,
+    ) -> Kept:
+        """As `Store.keep`."""
+        folder = self._folder
+        content = face_picture(frame, face) if picture is None else picture
+        digest = hashlib.sha256(content).hexdigest()
+        stem = name_of(frame.time, order)
+        if frame.fingerprint is not None:
+            orphans = [row for row in folder.rows.with_hash(digest) if row.source is None]
+            if orphans:
+                return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
+        with folder.as_last_seen(), ExitStack() as undo:
+            partners = self._partners(match)
+            if partners and match.person is None:
+                target = new_person(folder, partners, undo)
+            else:
+                target = folder_for(folder, match.person)
+                carry(folder, partners, target, undo)
+            file = free_file(folder, target, stem)
+            undo.callback(take_back, folder, f"{target}/{file}", len(content))
+            written = folder.root.write(f"{target}/{file}", content)
+            row = Row(os.path.splitext(file)[0], target, file, written.st_size, written.st_mtime_ns, digest)
+            take_origin(row, frame)
+            row.placed, row.distance, row.track = None if by_user else target, match.distance, track
+            take_face(row, face, frame.original(face.box))
+            for partner in partners:
+                partner.distance = match.distance
+            with folder.table.together():
+                folder.rows.add(row)
+                self._settle_in(partners, target)
+            undo.pop_all()  # it is done
+        return Kept([sighting_of(one) for one in (row, *partners)], new=True)
+
+    def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
+        alive = self._as_it_lies(row)
+        take_origin(row, frame)
+        row.box, row.placed = frame.original(face.box), row.placed or match.person or UNKNOWNS
+        if alive:
+            take_face(row, face, row.box)
+        with self._folder.table.together():
+            self._folder.rows.update(row)
+        return Kept([sighting_of(row)] if alive else [], new=False)
+
+    def _partners(self, match: Match) -> list[Row]:
+        rows = [self._folder.rows.with_id(face_id) for face_id in match.partners]
+        for row in rows:
+            if row.folder != UNKNOWNS or not self._folder.lies(row):
+                raise FoldersChangedError
+        return rows
+
+    def _settle_in(self, rows: Sequence[Row], target: str) -> None:
+        """Write into the rows that their pictures are where they were to be."""
+        for row in rows:
+            row.folder = row.placed = target
+            row.intent = None
+            self._folder.rows.update(row)
+
+    def move(self, faces: Sequence[int], person: str | None, *, new: bool) -> list[Sighting]:
+        """As `Store.move`."""
+        folder = self._folder
+        rows = [folder.rows.with_id(face_id) for face_id in faces]
+        with folder.as_last_seen(), ExitStack() as undo:
+            for row in rows:
+                if row.state != KEPT or not folder.lies(row):
+                    raise FoldersChangedError
+            if new:
+                target = new_person(folder, rows, undo)
+            else:
+                target = folder_for(folder, person)
+                carry(folder, rows, target, undo)
+            left = {row.folder for row in rows if number_in(row.folder) is not None} - {target}
+            for emptied in left if target != UNKNOWNS else ():
+                if folder.root.has(f"{EXCLUDED}/{emptied}") and not folder.root.names(emptied):
+                    undo.pop_all()  # with what was excluded moved, too, only the next look can complete it
+                    follow(folder, emptied, target)
+            with folder.table.together():
+                self._settle_in(rows, target)
+            undo.pop_all()  # it is done
+        tidy(folder, [], sorted(left))
+        return [sighting_of(row) for row in rows]
+
+    def join(self, faces: Sequence[int], person: str) -> None:
+        """As `Store.join`."""
+        folder = self._folder
+        rows = [folder.rows.with_id(face_id) for face_id in faces]
+        left = sorted({row.folder for row in rows} - {person})
+        with folder.as_last_seen():
+            # Without an intent the next look takes it for what the user did, as it would be by the file manager.
+            target = folder_for(folder, person)
+            for row in rows:
+                if row.folder != target:
+                    carry_file(folder, row, target)
+            sync(folder, (target, *left))
+        with folder.table.together():
+            for row in rows:
+                row.placed = None  # or all of a person's faces, going to a new folder, would be a renamed folder
+                folder.rows.update(row)
+        tidy(folder, [], left)
+
+    def exclude(self, face: int) -> Path:
+        """As `Store.exclude`."""
+        folder = self._folder
+        row = folder.rows.with_id(face)
+        with folder.as_last_seen():
+            folder_for(folder, EXCLUDED)
+            target = folder_for(folder, f"{EXCLUDED}/{row.folder}")
+            # The move is all: the next look takes it for what the user did, as it would be by the file manager.
+            file = carry_file(folder, row, target)
+            sync(folder, (target, row.folder))
+        return folder.path / target / file
+
+    def keep_apart(self, ones: Iterable[int], others: Iterable[int]) -> None:
+        """As `Store.keep_apart`."""
+        notes = self._folder.notes
+        pairs = {(one, other) for one in speakers(list(ones)) for other in speakers(list(others))}
+        pairs |= {(other, one) for one, other in pairs} | set(notes.pairs_kept_apart())
+        with self._folder.table.together():
+            notes.set_pairs_kept_apart(sorted(pairs))

@@ -1,0 +1,132 @@
+"""The file ``faces.sqlite``: opened, checked, and changed in transactions; what goes wrong as sentences.
+
+What a call wrote is durable (WAL, synchronous FULL) when it returns.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from face_classifier.core.disk.database import open_database, open_to_read
+from face_classifier.core.disk.retry import ALLOW, CHECK, ROOM, DiskError
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
+from face_classifier.gallery.table import schema
+
+_CURES = {  # by what SQLite says of a disk that refuses something (Python 3.10 does not tell the code)
+    "database or disk is full": ROOM,
+    "disk I/O error": CHECK,
+    "attempt to write a readonly database": ALLOW,
+    "unable to open database file": "allow more open files (ulimit -n)",
+    "database is locked": "wait for the other program that uses it",
+}
+_CORRUPT = 11  # SQLite's code of a page that is damaged, rather than one that cannot be read just now
+
+
+class DamagedTableError(UserError):
+    """The table holds what cannot be; the disk is not to blame."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Tells a damaged table from one that cannot be read or written just now."""
+    return not isinstance(error, sqlite3.OperationalError) or "decode" in str(error)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a table that could not be opened may be read a moment later."""
+    return isinstance(error, sqlite3.OperationalError) and "disk I/O error" in str(error)
+
+
+class Table:
+    """The open file. Raises UserError where it cannot be used once it is open, DiskError if only for now."""
+
+    def __init__(self, root: Root, name: str, *, writing: bool) -> None:
+        """Open, and when writing make, the file. A missing file that is only to be read gives an empty table.
+
+        Raises sqlite3.DatabaseError where the file is damaged, its subclass OperationalError where it cannot be
+        opened, and UserError where it is of a newer version, or was made to have another file changed.
+        """
+        self.path = root.path / name
+        try:
+            self.database = open_database(root, name) if writing else open_or_empty(root, name)
+        except OSError as error:
+            raise sqlite3.OperationalError(str(error.strerror)) from error
+        try:
+            if schema.version_of(self.database) > schema.VERSION:
+                raise UserError(f"{self.path} was written by a newer version of this program; use that version")
+            schema.prepare(self.database, writing=writing)
+            self._check()
+        except BaseException:
+            self.database.close()
+            raise
+
+    def _check(self) -> None:
+        """Raise sqlite3.DatabaseError where the file is damaged or is the database of something else."""
+        try:
+            self.database.execute(f"SELECT {schema.QUOTED} FROM faces LIMIT 0")
+        except sqlite3.OperationalError as error:
+            if "no such" in str(error):
+                raise sqlite3.DatabaseError(str(error)) from error
+            raise
+        for message in self.complaints("quick_check(1)"):
+            raise sqlite3.DatabaseError(message)
+
+    def complaints(self, check: str) -> list[str]:
+        """What SQLite finds wrong. Raises sqlite3.OperationalError where it is the disk that cannot be read."""
+        found = [" ".join(str(message).split()) for (message,) in self.database.execute(f"PRAGMA {check}")]
+        for message in found:
+            # It tells a page that cannot be read as if that were a fault of the table.
+            code = re.search(r"unable to get the page\. error code=([0-9]+)", message)
+            if code and int(code[1]) & 0xFF != _CORRUPT:
+                raise sqlite3.OperationalError(f"disk I/O error: {message}")
+        return [message for message in found if message != "ok"]
+
+    def close(self) -> None:
+        self.database.close()
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Within, what SQLite raises becomes a DiskError, a DamagedTableError or another UserError."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError) as error:
+            if str(error) in _CURES:
+                raise DiskError(self.path, str(error), _CURES[str(error)]) from error
+            kind = DamagedTableError if is_damage(error) else UserError
+            raise kind(
+                f"{self.path} cannot be used ({error}); move that file away: faces and names stay, and it is made anew"
+            ) from error
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        with self.telling():
+            return self.database.execute(statement, values)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All changes within become durable together, or none does."""
+        self._end()  # of one that a failing disk did not let end
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            with suppress(UserError):
+                self._end()
+            raise
+
+    def _end(self) -> None:
+        if self.database.in_transaction:  # a full disk may have ended it
+            self.execute("ROLLBACK")
+
+
+def open_or_empty(root: Root, name: str) -> sqlite3.Connection:
+    """The file, open to be read; an empty table where there is none yet."""
+    database = open_to_read(root, name)
+    if database is not None and not schema.version_of(database):
+        database.close()  # another process is just making it
+        database = None
+    return database or sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

@@ -1,0 +1,91 @@
+"""What cannot be right in a table, and what can still be saved of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import check_encoding
+from face_classifier.gallery.table.file import Table, is_damage, open_or_empty
+from face_classifier.gallery.table.rows import row_from
+from face_classifier.gallery.table.schema import SELECT
+
+_ROWLESS = ("apart", "refused")
+_TABLES = (
+    "faces",
+    "emotions",
+    "encodings",
+    "moves",
+    "sources",
+    "bridged",
+    "marks",
+    *_ROWLESS,
+)  # all but what is made from them
+_LEAST_BYTES = 16  # of a record
+
+
+def faults(table: Table) -> list[tuple[str, str]]:
+    """(file or face, what is wrong) of everything that cannot be so, whatever the pictures are."""
+    with table.telling():
+        found = [(table.path.name, message) for message in table.complaints("integrity_check")]
+    return found or [(face, reason) for _, face, reason in _faulty_rows(table)]
+
+
+def _faulty_rows(table: Table) -> Iterator[tuple[int, str, str]]:
+    for face_id, face in table.execute("SELECT id, CAST(face AS BLOB) FROM faces ORDER BY id").fetchall():
+        try:
+            for record in table.database.execute(f"{SELECT} WHERE id = ?", (face_id,)):
+                row = row_from(record)
+                if row.encoding is not None:
+                    check_encoding(row.encoding)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            if not is_damage(error):
+                raise UserError(f"{table.path} cannot be read ({error}); try again when its disk can be") from error
+            yield face_id, face.decode("utf-8", "replace"), " ".join(str(error).split())
+
+
+def mend(table: Table) -> None:
+    """Make the indexes anew, and remove what else `faults` tells: encodings, then where a face came from, then the
+    rows that are no use even so, with all that is said of them: their numbers may be given again.
+
+    The next look at the pictures makes them again.
+    """
+    table.execute("REINDEX")
+    for statement in (
+        "UPDATE faces SET encoding = NULL WHERE id = ?",
+        "DELETE FROM emotions WHERE face = ?",
+        'UPDATE faces SET source = NULL, time = NULL, detector = NULL, chip = NULL, "precision" = NULL WHERE id = ?',
+        "DELETE FROM faces WHERE id = ?",
+    ):
+        for face_id, _, _ in list(_faulty_rows(table)):
+            table.execute(statement, (face_id,))
+    for name, column in (("refused", "one"), ("refused", "other"), ("encodings", "face"), ("emotions", "face")):
+        table.execute(f"DELETE FROM {name} WHERE {column} NOT IN (SELECT id FROM faces)")
+
+
+def salvage(table: Table, root: Root, damaged: str) -> None:
+    """Take over what can still be read of a file in ``root`` that is too damaged to be used."""
+    most = (root.path / damaged).stat().st_size // _LEAST_BYTES
+    with suppress(sqlite3.Error), closing(open_or_empty(root, damaged)) as old, table.together():
+        for name in _TABLES:
+            for columns, record in _readable(old, name, most):
+                marks = ", ".join("?" * len(record))
+                table.execute(f"INSERT OR IGNORE INTO {name} ({columns}) VALUES ({marks})", record)
+
+
+def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The columns and values of a damaged table's records, one by one: a torn page must not hide those on the others.
+
+    An older version has fewer columns.
+    """
+    whole = [(f"SELECT * FROM {table}", ())] if table in _ROWLESS else ()
+    for statement, values in whole or ((f"SELECT * FROM {table} WHERE rowid = ?", (n,)) for n in range(1, most)):
+        with suppress(sqlite3.Error):
+            records = database.execute(statement, values)
+            columns = ", ".join(f'"{name}"' for name, *_ in records.description)
+            for record in records:
+                yield columns, record

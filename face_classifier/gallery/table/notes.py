@@ -1,0 +1,71 @@
+"""What the table knows besides faces: sources, pairs of tracks and faces, views, marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from face_classifier.gallery.table.file import Table
+
+
+class Notes:
+    """The smaller tables of an open file. Raises UserError where it cannot be used, DiskError if only for now."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def log_moves(self, moves: Iterable[tuple[int, str, str, str]], seen: datetime) -> None:
+        """Record what the user did: (face id, origin, target, kind) each."""
+        for move in moves:
+            self._table.execute("INSERT INTO moves VALUES (?, ?, ?, ?, ?)", (*move, seen.isoformat()))
+
+    def first_start(self, fingerprint: str, start: datetime) -> datetime:
+        """The start of a source as it was told when it was first seen, which is now if it never was."""
+        with self._table.together():
+            new = self._table.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (fingerprint, start.isoformat()))
+            if new.rowcount:
+                self._table.execute("INSERT OR IGNORE INTO bridged VALUES (?)", (fingerprint,))
+        stored = self._table.execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        return datetime.fromisoformat(stored[0])
+
+    def is_bridged(self, fingerprint: str) -> bool:
+        """Whether a source was first seen when jumps of its clock no longer counted."""
+        return bool(self._table.execute("SELECT 1 FROM bridged WHERE fingerprint = ?", (fingerprint,)).fetchone())
+
+    def add_pairs(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Record pairs of tracks that shared a frame."""
+        for pair in pairs:
+            self._table.execute("INSERT OR IGNORE INTO apart VALUES (?, ?)", (min(pair), max(pair)))
+
+    def pairs(self) -> list[tuple[int, int]]:
+        return [(one, other) for one, other in self._table.execute("SELECT one, other FROM apart")]
+
+    def pairs_kept_apart(self) -> list[tuple[int, int]]:
+        """Pairs of face ids: the user said that the first is not the person of the second."""
+        return [
+            (one, other) for one, other in self._table.execute("SELECT one, other FROM refused ORDER BY one, other")
+        ]
+
+    def set_pairs_kept_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Record these pairs in place of all others."""
+        self._table.execute("DELETE FROM refused")
+        for pair in pairs:
+            self._table.execute("INSERT INTO refused VALUES (?, ?)", pair)
+
+    def view_digests(self) -> dict[str, str]:
+        """Of each view (file name) the digest of what it was made from."""
+        return dict(self._table.execute("SELECT file, digest FROM views").fetchall())
+
+    def set_view(self, file: str, digest: str | None) -> None:
+        """Record a view; None: it is gone."""
+        if digest is None:
+            self._table.execute("DELETE FROM views WHERE file = ?", (file,))
+        else:
+            self._table.execute("INSERT OR REPLACE INTO views VALUES (?, ?)", (file, digest))
+
+    def mark(self, name: str) -> int:
+        found = self._table.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
+        return int(found[0]) if found else 0
+
+    def set_mark(self, name: str, value: int) -> None:
+        self._table.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))

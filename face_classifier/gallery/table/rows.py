@@ -1,0 +1,135 @@
+"""The table ``faces``: a row a face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from face_classifier.core import names
+from face_classifier.core.disk.tree import is_component
+from face_classifier.core.types import Box, Emotion
+from face_classifier.gallery.places import person_of
+from face_classifier.gallery.table.file import Table
+from face_classifier.gallery.table.row import DISCARDED, Row
+from face_classifier.gallery.table.schema import COLUMNS, FLOATS, PLAIN, QUOTED, SCORES, SELECT
+
+
+class Rows:
+    """The rows of an open table. Raises UserError where it cannot be used, DiskError if only for now."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._has_emotions = table.execute("SELECT 1 FROM emotions LIMIT 1").fetchone() is not None
+
+    def add(self, row: Row) -> None:
+        """Write a new row and give it its id."""
+        marks = ", ".join("?" * len(COLUMNS))
+        cursor = self._table.execute(f"INSERT INTO faces ({QUOTED}) VALUES ({marks})", values_of(row))
+        row.id = cursor.lastrowid or 0
+        self._set_emotion(row)
+
+    def update(self, row: Row) -> None:
+        marks = ", ".join(f'"{column}" = ?' for column in COLUMNS)
+        self._table.execute(f"UPDATE faces SET {marks} WHERE id = ?", [*values_of(row), row.id])
+        self._set_emotion(row)
+
+    def _set_emotion(self, row: Row) -> None:
+        if row.emotion is None:
+            if self._has_emotions:  # without any it would be half as much work again
+                self._table.execute("DELETE FROM emotions WHERE face = ?", (row.id,))
+        else:
+            self._has_emotions = True
+            scores = np.array(row.emotion.scores, SCORES).tobytes()
+            self._table.execute(
+                "INSERT OR REPLACE INTO emotions VALUES (?, ?, ?)", (row.id, row.emotion.engine, scores)
+            )
+
+    def all(self) -> list[Row]:
+        return select(self._table, "ORDER BY id")
+
+    def of_source(self, fingerprint: str, earliest: float, latest: float) -> list[Row]:
+        """Faces seen between two positions (seconds) of a source, whatever their state."""
+        return select(
+            self._table, "WHERE fingerprint = ? AND position BETWEEN ? AND ? ORDER BY id", fingerprint, earliest, latest
+        )
+
+    def with_hash(self, content: str) -> list[Row]:
+        return select(self._table, "WHERE hash = ? ORDER BY id", content)
+
+    def with_id(self, face_id: int) -> Row:
+        return select(self._table, "WHERE id = ?", face_id)[0]
+
+    def places(self) -> Iterator[tuple[int, str, str, str]]:
+        """(id, folder, file, content hash) of every row."""
+        yield from self._table.execute("SELECT id, folder, file, hash FROM faces")
+
+    def has_face(self, face: str) -> bool:
+        return bool(self._table.execute("SELECT 1 FROM faces WHERE face = ? LIMIT 1", (face,)).fetchone())
+
+    def spaces(self) -> set[str]:
+        """The encoders whose encodings the rows have."""
+        found = self._table.execute("SELECT DISTINCT space FROM faces WHERE encoding IS NOT NULL")
+        return {space for (space,) in found}
+
+    def doubt(self, face_id: int, *, encoding: bool) -> None:
+        """Have the next look read a picture whatever its size and time; ``encoding``: and encode it in any case."""
+        self._table.execute("UPDATE faces SET size = -1 WHERE id = ?", (face_id,))
+        if encoding:
+            self._table.execute("UPDATE faces SET encoding = NULL WHERE id = ?", (face_id,))
+
+    def last_track(self) -> int:
+        """The highest number that a track has, with a row or only beside another track."""
+        used = self._table.execute("SELECT (SELECT max(track) FROM faces), (SELECT max(other) FROM apart)").fetchone()
+        return max(number or 0 for number in used)
+
+
+def select(table: Table, clause: str, *values: Any) -> list[Row]:
+    """The rows that a clause of SQL names."""
+    with table.telling():
+        return [row_from(record) for record in table.database.execute(f"{SELECT} {clause}", values)]
+
+
+def values_of(row: Row) -> list[Any]:
+    """What is stored of a row, in the order of COLUMNS."""
+    box = row.box.css if row.box else (None, None, None, None)
+    plain = {name: getattr(row, name) for name in PLAIN}
+    return [
+        *(plain | {"source": row.source and names.stored(row.source)}).values(),
+        row.time.isoformat() if row.time else None,
+        *box,
+        row.encoding.astype(FLOATS).tobytes() if row.encoding is not None else None,
+        row.missing.isoformat() if row.missing else None,
+    ]
+
+
+def _check_places(row: Row) -> None:
+    """Raise ValueError where a name in a row leads out of the result folder: somebody else has written it."""
+    folders = [name for name in (row.folder, row.placed, row.intent) if name is not None]
+    files = [row.file]
+    if row.state == DISCARDED:  # no picture was kept
+        folders, files = [name for name in folders if name], [name for name in files if name]
+    for place in (*(person_of(folder) for folder in folders), *files):
+        if not is_component(place):
+            raise ValueError(f"it names {place!r}, which is no name of a file or folder in it")
+
+
+def row_from(record: tuple[Any, ...]) -> Row:
+    """A row from what SELECT yields. Raises ValueError where it cannot be one."""
+    row = Row(*record[1 : 1 + len(PLAIN)])
+    _check_places(row)
+    row.id, row.pinned, row.source = record[0], bool(row.pinned), row.source and names.restored(row.source)
+    time, top, right, bottom, left, encoding, missing, engine, scores = record[1 + len(PLAIN) :]
+    if time is not None:
+        row.time = datetime.fromisoformat(time)
+    if missing is not None:
+        row.missing = datetime.fromisoformat(missing)
+    if top is not None:
+        row.box = Box(top, right, bottom, left)
+    if encoding is not None:
+        row.encoding = np.frombuffer(encoding, FLOATS).astype(float, copy=False)
+    if scores is not None:
+        row.emotion = Emotion(tuple(np.frombuffer(scores, SCORES).tolist()), engine)
+    return row

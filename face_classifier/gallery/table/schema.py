@@ -1,0 +1,118 @@
+"""The form of ``faces.sqlite``, and how the files of earlier versions get it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import fields
+
+import numpy as np
+
+from face_classifier.gallery.table.row import Row
+
+VERSION = 2  # 1 knows no `missing` faces, and would take them for deleted
+_FACES = """(
+    id INTEGER PRIMARY KEY,
+    face TEXT NOT NULL,          -- the stem of the picture's file when first written
+    folder TEXT NOT NULL,        -- where the picture lay when last seen
+    file TEXT NOT NULL,          -- its name there
+    size INTEGER NOT NULL,       -- bytes
+    mtime INTEGER NOT NULL,      -- ns since 1970
+    hash TEXT NOT NULL,          -- SHA-256 of the picture's content
+    state TEXT NOT NULL CHECK (state IN ('kept', 'rejected', 'deleted', 'missing')),
+    source TEXT,                 -- or a BLOB, where it is not UTF-8
+    fingerprint TEXT, frame INTEGER,
+    position REAL,               -- seconds, the source's clock
+    time TEXT,                   -- ISO 8601, UTC
+    "top" INTEGER, "right" INTEGER, "bottom" INTEGER, "left" INTEGER,  -- pixels of the original picture
+    encoding BLOB,               -- 128 little-endian float64
+    space TEXT, detector TEXT, chip TEXT, "precision" TEXT,
+    quality REAL,
+    placed TEXT,                 -- the folder in which the program last placed it, following renames
+    distance REAL,               -- L2, at that decision
+    intent TEXT,                 -- the folder into which the program is moving it right now
+    pinned INTEGER NOT NULL,     -- 1: it lies in `unknowns` because the user put it there
+    track INTEGER,               -- rows with one number are one face over consecutive frames
+    missing TEXT                 -- ISO 8601, UTC: when it was found to be `missing`
+);
+CREATE INDEX faces_seen ON faces (fingerprint, position);
+CREATE INDEX faces_hash ON faces (hash);
+CREATE INDEX faces_face ON faces (face);
+CREATE INDEX faces_track ON faces (track);
+"""
+_SCHEMA = f"""
+CREATE TABLE faces {_FACES}
+CREATE TABLE moves (             -- what the user did to the folders between two looks
+    face INTEGER NOT NULL, origin TEXT NOT NULL, target TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('rename', 'move', 'delete', 'revive')),
+    seen TEXT NOT NULL           -- ISO 8601, UTC
+);
+CREATE TABLE apart (             -- tracks that shared a frame, the lower number first: two people
+    one INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY (one, other)
+) WITHOUT ROWID;
+CREATE TABLE refused (           -- the user said that face `one` is not the person of face `other`
+    one INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY (one, other)
+) WITHOUT ROWID;
+CREATE TABLE encodings (         -- by another encoder than the gallery's: the former one's, or the next one's so far
+    face INTEGER NOT NULL,
+    space TEXT NOT NULL,
+    hash TEXT NOT NULL,          -- of the picture when it was encoded; another one now: the encoding is outdated
+    encoding BLOB NOT NULL, detector TEXT, chip TEXT, "precision" TEXT,
+    distance REAL,               -- L2, at the decision with this encoding; NULL if there was none
+    PRIMARY KEY (face, space)
+);
+CREATE TABLE sources (fingerprint TEXT PRIMARY KEY, start TEXT NOT NULL);
+CREATE TABLE views (file TEXT PRIMARY KEY, digest TEXT NOT NULL);
+CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+"""
+# Tables that came later, by name; programs that do not know them leave them alone, so the version stays.
+_ADDED = {
+    "bridged": "(fingerprint TEXT PRIMARY KEY)",  # sources at whose positions no jump of their clock counts
+    "emotions": """(             -- of faces for which they were asked
+    face INTEGER PRIMARY KEY, engine TEXT NOT NULL,
+    scores BLOB NOT NULL         -- little-endian float32, in the order of ``faces.EMOTIONS``
+)""",
+}
+
+PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion", "missing"))]
+_FIRST_COLUMNS = [*PLAIN, "time", "top", "right", "bottom", "left", "encoding"]  # of version 1
+COLUMNS = [*_FIRST_COLUMNS, "missing"]
+QUOTED = ", ".join(f'"{column}"' for column in COLUMNS)
+_FIRST_QUOTED = ", ".join(f'"{column}"' for column in ("id", *_FIRST_COLUMNS))
+_FROM_1 = f"""
+CREATE TABLE faces_anew {_FACES.partition(";")[0]};
+INSERT INTO faces_anew ({_FIRST_QUOTED}) SELECT {_FIRST_QUOTED} FROM faces;
+DROP TABLE faces;
+ALTER TABLE faces_anew RENAME TO faces;
+{_FACES.partition(";")[2]}
+"""
+SELECT = (
+    f"SELECT id, {QUOTED}, engine, scores FROM faces "
+    "LEFT JOIN (SELECT face AS of_face, engine, scores FROM emotions) ON of_face = id"
+)
+FLOATS = np.dtype("<f8")  # of encodings
+SCORES = np.dtype("<f4")  # of emotions
+
+
+def version_of(database: sqlite3.Connection) -> int:
+    """The version of a file's form; 0: it has none yet."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
+    """Make the tables that are missing, and bring those of an earlier version up to date.
+
+    A reader changes nothing in the file and sees the same by tables and views of its own.
+    """
+    version = version_of(database)
+    if writing:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+    if version == 0:
+        database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+    elif version == 1 and writing:
+        database.executescript(f"BEGIN IMMEDIATE;{_FROM_1}PRAGMA user_version = {VERSION};COMMIT;")
+    elif version == 1:
+        database.execute("CREATE TEMP VIEW faces AS SELECT *, NULL AS missing FROM main.faces")
+    present = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for name in _ADDED.keys() - present:
+        database.execute(f"CREATE {'TABLE IF NOT EXISTS main' if writing else 'TABLE temp'}.{name} {_ADDED[name]}")
