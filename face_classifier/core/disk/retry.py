@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Generic, NamedTuple, TypeVar
 
@@ -67,6 +69,16 @@ def retried(read: Callable[[], _T], passes: Callable[[Exception], bool] = may_pa
                 raise
         sleep(pause)
     return read()
+
+
+def listed(folder: str | Path) -> list[os.DirEntry[str]]:
+    """The entries of a folder, sorted by name; they are not followed where they are links. Raises OSError."""
+    return retried(lambda: _listed(folder))
+
+
+def _listed(folder: str | Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as listing:
+        return sorted(listing, key=lambda entry: entry.name)
 
 
 class DiskError(UserError):

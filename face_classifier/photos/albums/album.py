@@ -31,7 +31,8 @@ from face_classifier.identity.naming import is_named
 from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
 from face_classifier.photos.albums import html_page as lookthrough
 from face_classifier.photos.albums import sidecars
-from face_classifier.photos.albums.folder import CROPS, Said, Shelf, usable
+from face_classifier.photos.albums.corrections import Said
+from face_classifier.photos.albums.folder import CROPS, AlbumFolder, usable
 from face_classifier.photos.albums.groups import Faces, Group, Known, group
 from face_classifier.photos.albums.manifest import Entry, FaceKey
 from face_classifier.photos.download import shown_address
@@ -266,11 +267,11 @@ def group_album(
     founding = settings.load({}).founding
     rule = space.rule.stricter(_threshold(wishes, space) / space.threshold, founding)
     with ExitStack() as stack:
-        shelf = stack.enter_context(Shelf(Path(wishes.out))) if wishes.out is not None else None
+        shelf = stack.enter_context(AlbumFolder(Path(wishes.out))) if wishes.out is not None else None
         for sentence in shelf.lacks() if shelf else ():
             observer.problem(sentence)
         aside = [Path(place) for place in (wishes.out, wishes.result) if place is not None]
-        items, missing = items_of(given, shelf.root if shelf else None, aside, observer)
+        items, missing = items_of(given, shelf.path if shelf else None, aside, observer)
         keeper = shelf or Folder(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         fetch_all(items, keeper, wishes.allow_private, observer, stopping)
         photos = _read(items, space, shelf, observer, stopping)
@@ -285,7 +286,7 @@ def group_album(
         if shelf is not None:
             valid = [number for number, one in enumerate(groups) if one.is_valid]
             keys = [(groups[number].name, [faces[one.face].key for one in groups[number].faces]) for number in valid]
-            folders = dict(zip(valid, shelf.names(keys), strict=True))
+            folders = dict(zip(valid, shelf.name_groups(keys), strict=True))
         album = Album(items, faces, groups, folders, wishes.out, failed)
         if shelf is not None and nothing:
             shelf.discard(INDEX)
@@ -340,11 +341,15 @@ def _weight(quality: float | None) -> float:
 
 
 def _read(
-    items: Sequence[Item], space: EncoderProfile, shelf: Shelf | None, observer: Observer, stopping: threading.Event
+    items: Sequence[Item],
+    space: EncoderProfile,
+    shelf: AlbumFolder | None,
+    observer: Observer,
+    stopping: threading.Event,
 ) -> dict[str, Photo]:
     """The photos by content; each item is told its own. What cannot be read is told."""
     paths = sorted({item.path for item in items if item.path is not None})
-    with PhotoIndex(shelf.root / INDEX if shelf else None, space.name, MODES[settings.load({}).mode]) as index:
+    with PhotoIndex(shelf.path / INDEX if shelf else None, space.name, MODES[settings.load({}).mode]) as index:
         reading = index.read(
             [(str(path), path) for path in paths],
             finder_of(space.encoder, observer.problem),
@@ -390,7 +395,7 @@ def _faces(items: Iterable[Item], photos: Mapping[str, Photo]) -> list[AlbumFace
 # Who is who
 
 
-def _said(shelf: Shelf | None, items: Iterable[Item], faces: Iterable[AlbumFace], observer: Observer) -> Said:
+def _said(shelf: AlbumFolder | None, items: Iterable[Item], faces: Iterable[AlbumFace], observer: Observer) -> Said:
     if shelf is None:
         return Said({}, [])
     photos = {os.path.realpath(item.path): item.content for item in items if item.path and item.content}
@@ -420,7 +425,7 @@ def _grouped(faces: Sequence[AlbumFace], rule: Rule, known: Iterable[Known], sai
 # What comes out
 
 
-def _sort_into(shelf: Shelf, album: Album, wishes: Wishes, observer: Observer) -> bool:
+def _sort_into(shelf: AlbumFolder, album: Album, wishes: Wishes, observer: Observer) -> bool:
     """False where sidecars could not be written."""
     people = {
         album.folders[number]: [

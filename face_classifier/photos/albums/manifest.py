@@ -16,6 +16,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 
+USERS_FILE = -1  # for a size: a file that the user put there for a face
 _VERSION = 1
 
 FaceKey = tuple[str, int]  # a photo's content (SHA-256, hexadecimal), and which of its faces, from left to right
@@ -34,9 +35,15 @@ class Entry(NamedTuple):
     def key(self) -> FaceKey:
         return self.content, self.face
 
+    def is_as_written(self, size: int, mtime: int) -> bool:
+        """Whether a file of this size and time is the copy that was written, unchanged."""
+        return (size, mtime) == (self.size, self.mtime)
+
 
 @dataclass
 class Manifest:
+    """What the program wrote into the folder, and what the user said by changing it."""
+
     finished: bool = True
     numbers: int = 0  # the highest number given to a person
     users: set[str] = field(default_factory=set)  # folders that the user named or put a face into

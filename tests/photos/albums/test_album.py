@@ -25,14 +25,14 @@ from conftest import killed_at_every_line
 
 import face_classifier
 from face_classifier.cli.console import Screen
-from face_classifier.core.disk import rooted
+from face_classifier.core.disk import durable, rooted
 from face_classifier.core.disk.durable import PART
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
 from face_classifier.display.text import SHADE, Color
 from face_classifier.photos.albums import album as albums
-from face_classifier.photos.albums import folder as shelf
-from face_classifier.photos.albums import manifest, sidecars
+from face_classifier.photos.albums import folder as album_folder
+from face_classifier.photos.albums import links, manifest, sidecars
 from face_classifier.photos.albums.album import Album, Wishes, group_album, run_face_recog
 from face_classifier.photos.finder import FaceFinder
 from face_classifier.photos.index import PhotoIndex
@@ -465,7 +465,7 @@ def test_an_out_inside_the_album_is_not_read_as_photos(sort, photos: Path, tmp_p
     assert len(other.items) == len(first.items) == 7
 
 
-@pytest.mark.parametrize("left", [manifest.MANIFEST, ".lock", f"{shelf.PART}7-7", ".DS_Store"])
+@pytest.mark.parametrize("left", [manifest.MANIFEST, ".lock", f"{PART}7-7", ".DS_Store"])
 def test_what_a_run_leaves_that_is_killed_at_once_makes_no_folder_somebody_elses(left: str, sort, out: Path):
     out.mkdir()
     if left != manifest.MANIFEST:
@@ -525,7 +525,7 @@ def test_a_sorted_album_is_refused_as_a_result_folder(words: list[str], sort, ou
 
 
 def test_two_runs_at_once_are_refused(sort, out: Path):
-    with shelf.Shelf(out), pytest.raises(UserError, match="in use by process"):
+    with album_folder.AlbumFolder(out), pytest.raises(UserError, match="in use by process"):
         sort()
 
 
@@ -849,7 +849,7 @@ def test_where_a_part_of_the_album_is_missing_its_links_stay(sort, out: Path, ph
 def killed(out: Path, tmp_path: Path) -> Callable[[Callable[[], object]], list[Path]]:
     """Folders as `out` is at every line of what writes it: as a run killed there leaves it."""
 
-    return partial(killed_at_every_line, out, (shelf, manifest, rooted), tmp_path)
+    return partial(killed_at_every_line, out, (album_folder, links, manifest, rooted, durable), tmp_path)
 
 
 def check_that_each_goes_on(folders: list[Path], want: dict[str, list[str]], run: Callable[..., Album]) -> None:
@@ -909,11 +909,11 @@ def test_known_people_of_a_result_folder_give_their_names(
 
 
 def test_a_known_name_is_that_of_the_folder_whose_name_differs_in_case_or_accents_only(out: Path):
-    with shelf.Shelf(out) as opened:
+    with album_folder.AlbumFolder(out) as opened:
         (out / "Jos\u00e9").mkdir()
         assert opened.spelled("jose\u0301") == "Jos\u00e9"
         assert opened.spelled("Josef") == "Josef"
-    assert shelf.usable("faces") == "faces_2"
+    assert album_folder.usable("faces") == "faces_2"
 
 
 @pytest.fixture(autouse=True)
