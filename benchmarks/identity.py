@@ -29,10 +29,10 @@ import testdata
 from face_classifier.core.types import Frame, Sighting
 from face_classifier.identity.calibrate import Calibration, calibrate
 from face_classifier.identity.cluster import UNKNOWN, Constraints, Rule, second_thoughts, shared_frames, templates
-from face_classifier.identity.evaluate import evaluate
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.identity.tracks import TrackNumbers
+from face_classifier.library.evaluate import evaluate
 from face_classifier.pipeline.tracker import Follower
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.picture import read_picture
@@ -183,9 +183,8 @@ def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
 
 
 def scores(faces: Faces, label: Ints) -> Numbers:
-    """The measures of `identity/evaluate.py`, of the faces that are scored."""
-    truth = np.unique(faces.person[faces.scored], return_inverse=True)[1]
-    told = evaluate(truth, label[faces.scored])
+    """The measures of `library/evaluate.py`, of the faces that are scored."""
+    told = evaluate(faces.person[faces.scored].tolist(), label[faces.scored].tolist())
     return {**asdict(told), "f": told.f}
 
 

@@ -23,6 +23,7 @@ FLOORS = [
         pipeline
         teach
         photos
+        library
         web
         cli
     """.strip().splitlines()

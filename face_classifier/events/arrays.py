@@ -16,6 +16,7 @@ from face_classifier.core.types import EMOTIONS, ENCODING_SIZE, Sighting
 
 Array = npt.NDArray[Any]
 
+_save: Callable[..., None] = np.savez_compressed  # whose keywords were fewer up to NumPy 2.1
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -82,7 +83,7 @@ def npz(faces: Sequence[Sighting], encoder: str, space: str) -> bytes:
         arrays["emotion_classes"] = np.array(EMOTIONS)
     arrays |= {"encoder": np.array(encoder), "space": np.array(space)}
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays)
+    _save(file, **arrays)
     return file.getvalue()
 
 

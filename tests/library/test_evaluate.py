@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import permutations, product
+
 import numpy as np
 import pytest
 
-from face_classifier.identity.evaluate import bcubed, edits, evaluate
+from face_classifier.library.evaluate import bcubed, edits, evaluate
 
 _ = -1  # unknown
 
@@ -49,6 +52,33 @@ def test_of_two_people_with_as_many_faces_in_a_folder_it_is_whose_folder_is_stil
     assert edits(ints(0, 0, 0, 0, 1), ints(0, 0, 0, 1, 1)) == 1
 
 
+def test_the_fewest_edits_are_counted_whatever_the_folders_are_called():
+    # Folder a holds one face each of 0 and 1, b of 1 and 2, c of 2: a is 0's, b is 1's, c is 2's, two moves are left.
+    truth = [0, 1, 1, 2, 2]
+    for names in permutations("abc"):
+        a, b, c = names
+        assert evaluate(truth, [a, a, b, b, c]).edits == 2
+
+
+def brute_force(truth: list[int], labels: list[int]) -> int:
+    groups = sorted(set(labels) - {_})
+    sizes = Counter(truth)
+    least = len(truth) * 2
+    for owners in product(sorted(sizes), repeat=len(groups)):
+        owner = dict(zip(groups, owners, strict=True))
+        moves = sum(label != _ and owner[label] != one for one, label in zip(truth, labels, strict=True))
+        least = min(least, moves + len(owners) - len(set(owners)))
+    return least + sum(label == _ and sizes[one] > 1 for one, label in zip(truth, labels, strict=True))
+
+
+def test_no_assignment_of_folders_to_people_takes_fewer_edits():
+    random = np.random.default_rng(5)
+    for faces in random.integers(1, 12, 60):
+        truth = random.integers(0, 4, faces).tolist()
+        labels = random.integers(-1, 4, faces).tolist()
+        assert evaluate(truth, labels).edits == brute_force(truth, labels)
+
+
 def test_a_worked_example():
     truth = ints(0, 0, 0, 0, 1, 1, 1, 2)
     labels = ints(0, 0, 0, 1, 1, 1, _, 1)
@@ -58,6 +88,12 @@ def test_a_worked_example():
     assert told.recall == pytest.approx((3 * 3 / 4 + 1 / 4 + 2 * 2 / 3 + 1 / 3 + 1) / 8)
     assert told.edits == 3  # of 0 and of 2 out of folder 1, and the unknown face into it
     assert told.f == pytest.approx(2 / (1 / told.precision + 1 / told.recall))
+
+
+def test_people_and_groups_may_have_names():
+    told = evaluate(["Ada", "Ada", "Bob", "Bob"], ["person_01", "person_01", None, "person_01"])
+    assert (told.faces, told.true_people, told.people, told.unknown, told.edits) == (4, 2, 1, 1, 2)
+    assert told.precision == pytest.approx((2 / 3 + 2 / 3 + 1 + 1 / 3) / 4)
 
 
 def test_no_faces_and_labels_of_others_are_refused():

@@ -1,0 +1,83 @@
+"""A result folder, read by another program."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import Encoding, Sighting
+from face_classifier.gallery.snapshot import take_snapshot
+from face_classifier.identity.naming import natural
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a gallery."""
+
+    name: str  # of the folder
+    faces: tuple[Sighting, ...]  # in the order in which they came, one at least
+
+    @property
+    def average(self) -> Encoding:
+        """The mean of the encodings: (128,) float64."""
+        return np.array([face.encoding for face in self.faces], np.float64).mean(axis=0)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """A result folder as it was when it was opened. Iterating over it gives its people."""
+
+    folder: Path
+    encoder: str  # "dlib" or "sface": whose encodings its faces have
+    people: tuple[Person, ...]  # in natural order of their names
+    unknown: tuple[Sighting, ...]  # faces of nobody yet
+    pictures: dict[int, Path]  # by the id of a face: a PNG file of its box grown by one box on every side
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self.people)
+
+    @property
+    def faces(self) -> tuple[Sighting, ...]:
+        """All faces, unknown ones too, in the order in which they came."""
+        return tuple(sorted((*(face for person in self.people for face in person.faces), *self.unknown), key=_id))
+
+
+def open_gallery(folder: str | os.PathLike[str]) -> Gallery:
+    """Opens a result folder to read it. Nothing in it changes, and a run may write to it meanwhile.
+
+    Every face has its encoding; a picture that the user put there since the last run is encoded now. What is passed
+    over, such as a damaged picture, is logged as a warning. Raises `UserError` if the folder is no result folder.
+    """
+    snapshot = take_snapshot(Settings(result=os.fspath(folder)), _Log())
+    faces: dict[str, list[Sighting]] = {}
+    for face in snapshot.faces:
+        if face.person is not None:
+            faces.setdefault(face.person, []).append(face)
+    return Gallery(
+        Path(folder),
+        snapshot.settings.encoder,
+        tuple(Person(name, tuple(faces[name])) for name in sorted(faces, key=natural)),
+        tuple(face for face in snapshot.faces if face.person is None),
+        snapshot.path_of,
+    )
+
+
+def _id(face: Sighting) -> int:
+    return face.id
+
+
+class _Log:
+    """Told what goes wrong, for those who have no screen."""
+
+    def problem(self, sentence: str) -> None:
+        _LOG.warning(sentence)
+
+    at_end = problem

@@ -1,0 +1,41 @@
+"""The scripts in examples/ do what their first lines say."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from face_classifier.core.types import Face
+
+FOLDER = Path(__file__).parent.parent / "examples"
+
+
+def run(script: str, *arguments: object) -> list[str]:
+    """Runs a script, and returns the lines that it prints."""
+    line = [sys.executable, str(FOLDER / script), *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_every_script_is_tested():
+    tests = Path(__file__).read_text("utf-8")
+    assert [path.name for path in FOLDER.glob("*.py") if f'run("{path.name}"' not in tests] == []
+
+
+def test_photos_to_people(photographs: dict[str, Path], tmp_path: Path):
+    for name in ("biden.jpg", "obama.jpg", "obama2.jpg"):
+        shutil.copy(photographs[name], tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no photo")
+    note, *lines = run("photos_to_people.py", tmp_path)
+    assert f"{tmp_path / 'notes.txt'} is not a picture" in note
+    assert lines == ["biden.jpg: somebody", "obama.jpg: person 0", "obama2.jpg: person 0"]
+
+
+def test_cluster_encodings(faces: dict[str, Face], tmp_path: Path):
+    names = ["biden.jpg", *sorted(name for name in faces if name.startswith("obama"))]
+    np.savez(tmp_path / "faces.npz", encoding=np.array([faces[name].encoding for name in names]))
+    lines = run("cluster_encodings.py", tmp_path / "faces.npz")
+    assert lines == ["0 nobody", *(f"{number} person 0" for number in range(1, len(names)))]
