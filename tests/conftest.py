@@ -24,7 +24,7 @@ import pytest
 from face_classifier.cli import demo
 from face_classifier.cli import main as cli
 from face_classifier.core.disk.rooted import Root
-from face_classifier.core.types import Face, Frame, Image, Sighting, cut
+from face_classifier.core.types import Detection, Face, Frame, Image, Sighting, cut
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import Row, Rows, Table
 from face_classifier.identity.person_db import PersonDB
@@ -34,6 +34,9 @@ from face_classifier.sources.camera import Camera
 from face_classifier.sources.picture import read_picture
 from face_classifier.vision.engine import Engine, make_engine
 from face_classifier.vision.models import registry as models
+from face_classifier.vision.yunet import YuNet
+
+pytest.register_assert_rewrite("sources.seams", "vision.seams")
 
 ROOT = Path(__file__).parent.parent
 
@@ -95,6 +98,15 @@ def portraits(photographs: dict[str, Path]) -> dict[str, Image]:
 def faces(portraits: dict[str, Image], engine: Engine) -> dict[str, Face]:
     """The face of each photograph."""
     return {name: engine.photo(image, own_cut=False)[0] for name, image in portraits.items()}
+
+
+@pytest.fixture(scope="session")
+def detections(portraits: dict[str, Image], yunet_graph: Path) -> dict[str, Detection]:
+    """The face of each photograph, as YuNet finds it: with landmarks."""
+    yunet = YuNet(yunet_graph)
+    return {
+        name: max(yunet.detect(image), key=lambda detection: detection.box.area) for name, image in portraits.items()
+    }
 
 
 @pytest.fixture
@@ -469,5 +481,6 @@ def _leave_nothing_behind(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCap
     yield
     left = [thread for thread in set(threading.enumerate()) - before if thread.is_alive()]
     assert not left, f"threads left behind: {left}"
-    errors = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
+    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+    errors = [record.getMessage() for record in records if record.levelno >= logging.ERROR]
     assert not errors, f"errors logged: {errors}"

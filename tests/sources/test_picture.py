@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import subprocess
@@ -12,14 +13,17 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image as Pillow
-from PIL import ImageCms
+from PIL import ImageCms, ImageFile
+from sources.clips import BITS, START, numbered, run
+from sources.seams import OpenSource, SourceTests
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES, RAW_SUFFIXES, Box, Detection, Image, Match
@@ -34,7 +38,6 @@ from face_classifier.vision.engine import Engine
 
 OBAMA = "obama.jpg"
 needs_jxl = pytest.mark.skipif(sys.version_info < (3, 11), reason="the reader of JPEG XL needs Python 3.11")
-
 _CHILD = """
 import resource, sys
 from pathlib import Path
@@ -470,3 +473,115 @@ def tiff_directory(entries: dict[int, tuple[int, bytes]], at: int) -> bytes:
         content += value.ljust(4, b"\0") if len(value) <= 4 else place
         behind += value if len(value) > 4 else b""
     return content + bytes(4) + behind
+
+
+def saved(tmp_path: Path, picture: Pillow.Image, name: str, **options: Any) -> Path:
+    picture.save(tmp_path / name, **options)
+    return tmp_path / name
+
+
+class TestPicture(SourceTests):
+    @pytest.fixture
+    def open_it(self, tmp_path: Path) -> OpenSource:
+        path = saved(tmp_path, Pillow.new("RGB", (8, 6)), "a.png")
+        return lambda: open_source(str(path))
+
+    def test_it_is_one_frame_whatever_the_sampling(self, tmp_path: Path) -> None:
+        path = saved(tmp_path, Pillow.new("RGB", (8, 6), (200, 100, 50)), "a.png")
+        (frame,) = run(path, Sampling(every=5, skip=60, stop=1))
+        assert (frame.index, frame.position, frame.time, frame.source) == (0, 0.0, START, str(path))
+        assert frame.tolerance > 0
+        assert frame.image.shape == (6, 8, 3)
+        assert frame.image[3, 3].tolist() == [50, 100, 200]
+        assert re.fullmatch(r"\d+-[0-9a-f]{64}", frame.fingerprint or "")
+
+    def test_it_is_turned_upright(self, tmp_path: Path) -> None:
+        picture = Pillow.fromarray(numbered(1))
+        exif = Pillow.Exif()
+        exif[0x0112] = 6  # a quarter turn clockwise
+        image = read_picture(saved(tmp_path, picture, "a.jpg", exif=exif, quality=95))
+        assert image.shape == (16 * BITS, 32, 3)
+        assert image.flags.c_contiguous
+        assert image[:12].mean() > 200 > 50 > image[20:].mean()
+
+    @pytest.mark.parametrize(
+        ("mode", "colour", "name", "bgr"),
+        [
+            ("CMYK", (0, 255, 255, 0), "a.tif", (0, 0, 255)),
+            ("L", 77, "a.png", (77, 77, 77)),
+            ("1", 1, "a.png", (255, 255, 255)),
+            ("RGBA", (10, 20, 30, 0), "a.png", (255, 255, 255)),
+            ("RGBA", (10, 20, 30, 255), "a.webp", (30, 20, 10)),
+            ("LA", (0, 0), "a.png", (255, 255, 255)),
+            ("I;16", 65535, "a.png", (255, 255, 255)),
+            ("I;16", 32896, "a.png", (128, 128, 128)),
+            ("I;16", 257, "a.tif", (1, 1, 1)),
+            ("F", 0.5, "a.tif", (128, 128, 128)),
+        ],
+    )
+    def test_every_mode_becomes_8_bit_bgr(
+        self, tmp_path: Path, mode: str, colour: Any, name: str, bgr: tuple[int, ...]
+    ) -> None:
+        options = {"lossless": True} if name.endswith("webp") else {}
+        image = read_picture(saved(tmp_path, Pillow.new(mode, (5, 4), colour), name, **options))
+        assert (image.shape, image.dtype) == ((4, 5, 3), np.uint8)
+        assert image[2, 2].tolist() == list(bgr)
+
+    def test_a_palette_keeps_its_colours_and_its_transparency_is_white(self, tmp_path: Path) -> None:
+        picture = Pillow.new("P", (4, 4), 1)
+        picture.putpalette([9, 9, 9, 10, 200, 30])
+        picture.putpixel((0, 0), 0)
+        image = read_picture(saved(tmp_path, picture, "a.png", transparency=0))
+        assert image[0, 0].tolist() == [255, 255, 255]
+        assert image[1, 1].tolist() == [30, 200, 10]
+
+    @pytest.mark.parametrize(
+        ("tags", "taken"),
+        [
+            ({0x9003: "2019:03:04 05:06:07", 0x9011: "+09:00"}, datetime(2019, 3, 3, 20, 6, 7, tzinfo=timezone.utc)),
+            ({0x9003: "2019:03:04 05:06:07"}, datetime(2019, 3, 4, 5, 6, 7).astimezone()),
+            ({0x9003: "0000:00:00 00:00:00"}, None),
+            ({}, None),
+        ],
+    )
+    def test_it_starts_when_it_was_taken_else_modified(
+        self, tmp_path: Path, tags: dict[int, str], taken: datetime | None
+    ) -> None:
+        exif = Pillow.Exif()
+        exif.get_ifd(0x8769).update(tags)
+        path = saved(tmp_path, Pillow.new("RGB", (8, 8)), "a.jpg", exif=exif)
+        os.utime(path, (1.6e9, 1.6e9))
+        with open_source(str(path)) as source:
+            assert source.start == (taken or datetime.fromtimestamp(1.6e9, timezone.utc))
+            assert source.start.utcoffset() == timedelta(0)
+
+    @pytest.mark.parametrize("name", ["photo.png", "photo.jpg", "photo.bin", "photo"])
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
+    def test_a_torn_picture_is_told_and_never_taken_for_a_video(
+        self, tmp_path: Path, kind: str, name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = io.BytesIO()
+        noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
+        Pillow.fromarray(noise).save(file, kind)
+        (tmp_path / name).write_bytes(file.getvalue()[: file.tell() // 2])
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as after importing face_recognition
+        with pytest.raises(UserError, match=r"photo\S* is not a (picture|video) that can be read; "):
+            open_source(str(tmp_path / name))
+        with pytest.raises(UserError, match=r"photo\S* is not a picture that can be read; "):
+            read_picture(tmp_path / name)
+        assert capfd.readouterr() == ("", "")
+
+    def test_a_missing_picture_is_told_as_such(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="No such file"):
+            read_picture(tmp_path / "a.png")
+
+    @pytest.mark.parametrize("side", [10_001, 60_000])
+    def test_a_huge_picture_is_refused_before_it_is_decoded(self, tmp_path: Path, side: int) -> None:
+        def chunk(name: bytes, content: bytes) -> bytes:
+            return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+        data = chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + data)
+        with pytest.raises(UserError, match=r"more than (100|250) megapixels"):
+            open_source(str(tmp_path / "a.png"))

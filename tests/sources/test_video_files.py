@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
+import itertools
 import json
 import os
 import re
@@ -14,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import cv2
@@ -22,16 +25,18 @@ import numpy as np
 import pytest
 from conftest import Ended, need_tool
 from PIL import Image as Pillow
-from test_discover import BITS, EVERY_FRAME, START, boxes, number_of, numbered, run, write_clip
+from sources.clips import BITS, EVERY_FRAME, START, boxes, change_box, number_of, numbered, patch, run, write_clip
+from sources.seams import OpenSource, SourceTests
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame
 from face_classifier.gallery.store import Store
-from face_classifier.sources import video
-from face_classifier.sources.base import Sampling
+from face_classifier.sources import capture, video
+from face_classifier.sources.base import Sampling, frame_duration
 from face_classifier.sources.discover import open_source
 from face_classifier.sources.formats import containers, kinds, streams
-from face_classifier.sources.picture import Picture
+from face_classifier.sources.picture import Picture, read_picture
+from face_classifier.sources.video import VideoFile
 
 
 def ffmpeg(*arguments: object) -> None:
@@ -393,3 +398,397 @@ def test_what_a_source_passes_over_is_told_at_its_end(
     for line in ([cut_off], ["recognize", cut_off], ["enroll", "Ada", cut_off]):
         ended = command(*line, "--result", tmp_path / "result")
         assert "cut off.mkv is cut off: its end is missing" in ended.err, line
+
+
+class TestSampling:
+    @pytest.mark.parametrize("wrong", [{"every": -1}, {"skip": float("nan")}, {"stop": float("inf")}])
+    def test_impossible_times_are_refused(self, wrong: dict[str, float]) -> None:
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Sampling(**wrong)
+
+    def test_every_frame(self, tmp_path: Path) -> None:
+        found = run(write_clip(tmp_path / "a.mp4"))
+        assert [number_of(frame.image) for frame in found] == list(range(50))
+        assert [frame.index for frame in found] == list(range(50))
+        assert [frame.position for frame in found] == pytest.approx([number / 25 for number in range(50)])
+        assert all(frame.time == START + timedelta(seconds=frame.position) for frame in found)
+        assert [frame.tolerance for frame in found] == pytest.approx([0.02] * 50)
+        assert all(frame.due and frame.source == str(tmp_path / "a.mp4") for frame in found)
+
+    def test_a_grid_finer_than_the_frames_does_not_drift(self, tmp_path: Path) -> None:
+        found = run(write_clip(tmp_path / "a.mp4", 275, 29.97), Sampling(every=0.2))
+        assert len(found) == 46
+        late = [frame.position - 0.2 * step for step, frame in enumerate(found)]
+        assert min(late) > -0.001
+        assert max(late) < 1 / 29.97
+
+    def test_skip_and_stop(self, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "a.mp4")
+        found = run(clip, Sampling(every=0.5, skip=0.41, stop=1.44))
+        assert [number_of(frame.image) for frame in found] == [11, 23, 36]  # 0.44, 0.92, 1.44 s
+        assert [frame.index for frame in found] == [11, 23, 36]
+        assert run(clip, Sampling(skip=5)) == []
+
+    def test_times_of_a_variable_frame_rate_count_not_numbers(self, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "a.mp4", 40)
+        media = "moov/trak/mdia/minf/stbl/"
+
+        def slow_after_20(content: bytes) -> bytes:
+            _, count, delta = struct.unpack_from(">III", content, 4)
+            assert count == 40
+            return content[:4] + struct.pack(">IIIII", 2, 20, delta, 20, delta * 4)
+
+        patch(clip, media + "stts", slow_after_20)
+        patch(clip, "moov/trak/edts", lambda content: b"")  # its duration is that of the constant rate
+        found = run(clip, Sampling(every=0.4))
+        assert [number_of(frame.image) for frame in found] == [0, 10, 20, 23, 25, 28, 30, 33, 35, 38]
+        assert found[-1].position == pytest.approx(0.8 + 18 * 0.16)
+
+    @pytest.mark.parametrize(
+        ("told", "positions"),
+        [
+            ([0, 0, 0, 0], [0, 0.04, 0.08, 0.12]),
+            ([float("nan")] * 3, [0, 0.04, 0.08]),
+            ([-5.0, -4.96, -4.92], [0, 0.04, 0.08]),
+            ([0, 0.04, 1e18, 0.12, 0], [0, 0.04, 0.08, 0.12, 0.16]),
+            ([0.04, 0.08, 0], [0.04, 0.08, 0.12]),
+            ([0, 0.5, 7.25], [0, 0.5, 7.25]),
+        ],
+    )
+    def test_times_that_do_not_rise_are_replaced_by_the_frame_rate(
+        self, told: list[float], positions: list[float]
+    ) -> None:
+        clock = video.Clock(0.04)
+        assert [clock.position(value) for value in told] == pytest.approx(positions)
+
+    @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 90000.0])
+    def test_an_impossible_frame_rate_counts_as_25(self, fps: float) -> None:
+        assert frame_duration(fps) == 0.04
+
+    @pytest.mark.parametrize(("name", "codec", "sought"), [("a.mp4", "mp4v", True), ("a.avi", "MJPG", False)])
+    def test_a_skipped_start_gives_the_frames_of_a_decoded_one(
+        self, tmp_path: Path, name: str, codec: str, sought: bool
+    ) -> None:
+        clip = write_clip(tmp_path / name, 450, codec=codec)
+        decoded = [frame for frame in run(clip) if frame.position >= 13 - 0.001]
+        skipped = run(clip, Sampling(every=0, skip=13))
+        assert [frame.position for frame in skipped] == [frame.position for frame in decoded]
+        assert all(np.array_equal(one.image, other.image) for one, other in zip(skipped, decoded, strict=True))
+        assert skipped[0].index == (None if sought else 325)
+
+    def test_a_seek_that_lands_late_is_undone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(video, "_SEEK_AHEAD", -3.0)
+        found = run(write_clip(tmp_path / "a.mp4", 450), Sampling(every=1, skip=13))
+        assert [number_of(frame.image) for frame in found] == [325, 350, 375, 400, 425]
+        assert found[0].index == 325
+
+    @pytest.mark.parametrize("skip", [0.0, 100.0])
+    def test_stopping_ends_it_at_once_also_while_skipping(self, tmp_path: Path, skip: float) -> None:
+        grabbed: list[int] = []
+        stopping = threading.Event()
+
+        class Capture:
+            lost = 0
+
+            def grab(self, stopping: threading.Event) -> bool:
+                grabbed.append(1)
+                if len(grabbed) == 3:
+                    stopping.set()
+                return True
+
+            def position(self) -> float:
+                return 0.04 * len(grabbed)
+
+            def retrieve(self) -> np.ndarray:
+                return numbered(0)
+
+            def close(self) -> None: ...
+
+        video = VideoFile(str(write_clip(tmp_path / "a.mp4")))
+        video._open_near = lambda skip, number: (Capture(), 0)  # type: ignore[method-assign,assignment,return-value]
+        list(video.frames(Sampling(every=0, skip=skip), START, stopping))
+        assert len(grabbed) == 3
+
+
+class TestVideoFile(SourceTests):
+    @pytest.fixture
+    def open_it(self, tmp_path: Path) -> OpenSource:
+        path = write_clip(tmp_path / "a.mp4")
+        return lambda: open_source(str(path))
+
+    def test_its_name_is_the_path_as_given_and_it_tells_its_duration(self, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "a.mp4")
+        with open_source(str(clip)) as source:
+            assert isinstance(source, VideoFile)
+            assert source.name == str(clip)
+            assert source.duration == pytest.approx(2.0)
+
+    def test_a_second_run_begins_anew(self, tmp_path: Path) -> None:
+        with open_source(str(write_clip(tmp_path / "a.mp4"))) as source:
+            first = next(source.frames(EVERY_FRAME, START, threading.Event()))
+            assert number_of(first.image) == 0
+            assert len(list(source.frames(EVERY_FRAME, START, threading.Event()))) == 50
+
+    def test_a_rotated_video_is_upright(self, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "a.mp4", 3)
+        flat = run(clip)[1].image  # number 1: the leftmost column is white
+        matrix = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 32 * 65536, 0, 0x40000000)  # a quarter turn clockwise
+        patch(clip, "moov/trak/tkhd", lambda content: content[:40] + matrix + content[76:])
+        upright = run(clip)[1].image
+        assert upright.shape == (16 * BITS, 32, 3)
+        assert upright.flags.c_contiguous
+        assert upright[:12].mean() > 200 > 50 > upright[20:].mean()
+        assert np.abs(np.rot90(flat, -1).astype(int) - upright).mean() < 2
+
+    def test_the_fingerprint_is_of_the_content_alone(self, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "a.mp4")
+        (tmp_path / "elsewhere.mov").write_bytes(clip.read_bytes())
+        os.utime(tmp_path / "elsewhere.mov", (1e9, 1e9))
+        other = write_clip(tmp_path / "b.mp4", 51)
+        here, there, different = (run(path)[0].fingerprint for path in (clip, tmp_path / "elsewhere.mov", other))
+        assert here == there != different
+        assert re.fullmatch(rf"{clip.stat().st_size}-[0-9a-f]{{64}}", here or "")
+
+    @pytest.mark.parametrize("version", [0, 1])
+    def test_it_starts_at_the_creation_time_in_the_container(self, tmp_path: Path, version: int) -> None:
+        clip = write_clip(tmp_path / "a.mp4")
+        created = datetime(2021, 8, 13, 9, 36, 38, tzinfo=timezone.utc)
+        seconds = int((created - datetime(1904, 1, 1, tzinfo=timezone.utc)).total_seconds())
+
+        def stamp(content: bytes) -> bytes:
+            assert content[0] == 0
+            if version == 0:
+                return content[:4] + struct.pack(">I", seconds) + content[8:]
+            _, _, scale, duration = struct.unpack_from(">IIII", content, 4)
+            return b"\1\0\0\0" + struct.pack(">QQIQ", seconds, seconds, scale, duration) + content[20:]
+
+        patch(clip, "moov/mvhd", stamp)
+        with open_source(str(clip)) as source:
+            assert source.start == created
+            assert next(source.frames(EVERY_FRAME, source.start, threading.Event())).time == created
+
+    @pytest.mark.parametrize("name", ["a.mp4", "a.avi"])
+    def test_without_a_creation_time_its_modification_is_its_end(self, tmp_path: Path, name: str) -> None:
+        clip = write_clip(tmp_path / name, codec="mp4v" if name == "a.mp4" else "MJPG")
+        if name == "a.mp4":
+            clip.write_bytes(
+                change_box(clip.read_bytes(), [b"moov", b"mvhd"], lambda box: box[:4] + b"\0" * 4 + box[8:])
+            )
+        os.utime(clip, (1.6e9, 1.6e9))
+        with open_source(str(clip)) as source:
+            assert source.start == datetime.fromtimestamp(1.6e9 - 2, timezone.utc)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"\0\0\0\x08fty",
+            b"\0\0\0\x08free" * 20_000,
+            b"\0\0\0\x02moov" + b"\0" * 99,
+            b"\0\0\0\x01moov",
+            b"\0\0\0\x01moov" + b"\xff" * 8 + b"\0\0\0\x10mvhd",
+            b"\0\0\0\0moov\0\0\0\x09mvhd\0",
+            b"\0\0\0\x14moov\0\0\0\x14mvhd\0\0\0\0",
+            b"\0\0\0\0moov\0\0\0\x14mvhd\1\0\0\0" + b"\xff" * 8,
+            b"RIFF\0\0\0\x10mvhd" + b"\x99" * 20,
+        ],
+    )
+    def test_a_torn_or_hostile_container_has_no_creation_time(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "a.mp4").write_bytes(content)
+        assert containers.creation_time(tmp_path / "a.mp4") is None
+
+    def test_boxes_of_any_size_before_it_are_stepped_over(self, tmp_path: Path) -> None:
+        seconds = 3_800_000_000
+        mvhd = struct.pack(">I4sII", 16, b"mvhd", 0, seconds)
+        end = struct.pack(">I4s", 0, b"moov") + mvhd  # 0: until the end of the file
+        huge = 6 << 30
+        with (tmp_path / "a.mp4").open("wb") as file:
+            file.write(struct.pack(">I4s", 8, b"ftyp") + struct.pack(">I4sQ", 1, b"mdat", huge))
+            file.seek(8 + huge)  # a hole, which takes no space
+            file.write(end)
+        created = containers.creation_time(tmp_path / "a.mp4")
+        (tmp_path / "a.mp4").unlink()
+        assert created == datetime(1904, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
+
+    def test_a_truncated_video_gives_the_frames_that_it_has(self, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "a.avi", codec="MJPG")
+        data = clip.read_bytes()
+        clip.write_bytes(data[: len(data) // 2])
+        found = run(clip)
+        assert 10 < len(found) < 40
+        assert [number_of(frame.image) for frame in found] == list(range(len(found)))
+
+    @pytest.mark.parametrize("content", [b"\0", b"\0\0\0\x18moovmp42\0\0\0\0", bytes(range(256)) * 9])
+    @pytest.mark.parametrize("name", ["notes.mp4", "notes", "notes.mkv", "notes.mpg"])
+    def test_what_is_no_video_is_told_in_one_sentence_and_nothing_else(
+        self, tmp_path: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=r"notes\S* is not a video that can be read; .*MP4") as told:
+            open_source(str(tmp_path / name))
+        assert "\n" not in str(told.value)
+        assert capfd.readouterr() == ("", "")
+
+    @pytest.mark.skipif(os.name != "posix", reason="a name that other systems do not allow")
+    def test_a_colon_in_the_name_is_no_protocol(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        write_clip(tmp_path / "a.mp4").rename(tmp_path / "12:30.mp4")
+        assert len(run("12:30.mp4")) == 50
+
+
+PLAYLISTS = {
+    "ffconcat": "ffconcat version 1.0\nfile {name}.mp4\n",
+    "concat with an address": "ffconcat version 1.0\nfile 'file:{name}.mp4'\n",
+    "HLS": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{name}.ts\n#EXT-X-ENDLIST\n",
+    "HLS of parts": '#EXTM3U\n#EXT-X-MAP:URI="{name}.mp4"\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{name}.mp4\n',
+    "DASH": '<?xml version="1.0"?><MPD><Period><AdaptationSet mimeType="video/mp4"><Representation id="0">'
+    "<BaseURL>{name}.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    "SDP": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+    "pictures": "{name}%02d.jpg\n",
+    "other text": "Dear diary,\n" * 99,
+}
+
+
+class TestOtherFiles:
+    """A video is the file that was named, and nothing that it leads to."""
+
+    @pytest.fixture
+    def other(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.chdir(tmp_path)
+        other = write_clip(tmp_path / "other.mp4", 25)
+        write_clip(tmp_path / "other.ts", 25)
+        for number in range(3):
+            cv2.imwrite(str(tmp_path / f"other{number:02d}.jpg"), numbered(number))
+        return other
+
+    @pytest.mark.parametrize("kind", PLAYLISTS)
+    @pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.m3u8", "a"])
+    def test_a_playlist_is_refused_whatever_its_name(self, other: Path, name: str, kind: str) -> None:
+        Path(name).write_text(PLAYLISTS[kind].format(name="other"))
+        with pytest.raises(UserError, match=rf"^{name} is a text or a playlist and no video; give [^\n]*$"):
+            open_source(name)
+
+    @pytest.mark.parametrize("kind", PLAYLISTS)
+    def test_ffmpeg_itself_could_open_nothing_else(
+        self, other: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(video, "is_text", lambda head: False)
+        Path("a.mp4").write_text(PLAYLISTS[kind].format(name=other.with_suffix("")))
+        with pytest.raises(UserError, match="not a video"):
+            open_source("a.mp4")
+
+    def test_a_name_with_a_pattern_is_no_sequence_of_pictures(self, other: Path) -> None:
+        write_clip(Path("a.mp4"), 30).rename("other%02d.jpg")
+        assert len(run("other%02d.jpg")) == 30
+
+    @pytest.mark.parametrize("reference", [b"url ", b"alis"])
+    def test_data_that_lies_in_another_file_is_not_read(self, other: Path, reference: bytes) -> None:
+        def elsewhere(content: bytes) -> bytes:
+            place = str(other).encode() + b"\0"
+            if reference == b"alis":  # as QuickTime writes it: a fixed part, then (kind 18: POSIX path) and the end
+                place = bytes(150) + struct.pack(">HH", 18, len(place)) + place + b"\xff\xff\0\0"
+            entry = struct.pack(">I4sI", 12 + len(place), reference, 0) + place
+            return content[:8] + entry
+
+        clip = other.with_name("reference.mp4")
+        clip.write_bytes(other.read_bytes())
+        patch(clip, "moov/trak/mdia/minf/dinf/dref", elsewhere)
+        patch(clip, "mdat", lambda content: bytes(len(content)))
+        with pytest.raises(UserError, match="not a video"):
+            open_source(str(clip))
+
+    def test_options_for_other_captures_of_the_process_come_back(
+        self, other: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;udp")
+        assert len(run(other)) == 25
+        assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == "rtsp_transport;udp"
+        monkeypatch.delenv("OPENCV_FFMPEG_CAPTURE_OPTIONS")
+        assert len(run(other)) == 25
+        assert "OPENCV_FFMPEG_CAPTURE_OPTIONS" not in os.environ
+
+    @pytest.mark.parametrize("number", [errno.EIO, errno.ETIMEDOUT])  # of a disk, and of one on another machine
+    def test_an_error_while_a_video_is_read_is_told(
+        self, other: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        reads = itertools.count()
+
+        class Failing(io.BufferedReader):
+            def read(self, size: int | None = -1, /) -> bytes:
+                if next(reads) == 5:
+                    raise OSError(number, os.strerror(number))
+                return super().read(size)
+
+        source = open_source(str(write_clip(Path("long.avi"), 450, codec="MJPG")))
+        monkeypatch.setattr(capture, "open", lambda path, mode: Failing(io.FileIO(path)), raising=False)
+        with pytest.raises(UserError, match=rf"long\.avi cannot be read \({os.strerror(number)}\)"):
+            list(source.frames(EVERY_FRAME, START, threading.Event()))
+
+
+class TestRealFiles:
+    def test_files_of_reports_are_read_or_told(self, data: Path) -> None:
+        reports = data / "reports"
+        with open_source(str(reports / "twostreams/dashcam.mp4")) as source:
+            found = list(source.frames(Sampling(), START, threading.Event()))
+        assert [(frame.position, (frame.fingerprint or "")[-2:] == "#2") for frame in found] == [
+            (position, second) for second in (False, True) for position in range(6)
+        ]
+        assert [round(frame.position, 2) for frame in run(reports / "mjpeg/cam.mjpeg", Sampling())] == list(range(12))
+        jumped = run(reports / "ts/jump.ts", Sampling(every=0))
+        assert (len(jumped), jumped[0].position) == (300, 0)
+        assert jumped[-1].position == pytest.approx(11.96, abs=0.05)
+        with pytest.raises(UserError, match="is incomplete"):
+            open_source(str(reports / "containers/nomoov.mp4"))
+        for path in (reports / "time").glob("*.mkv"):
+            with open_source(str(path)) as source:
+                assert source.start == datetime(2020, 1, 1, 10, tzinfo=timezone.utc)
+
+    def test_bad_files_give_frames_or_a_sentence(self, data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        for path in sorted((data / "badfiles").rglob("*.*")):
+            began = time.monotonic()
+            with contextlib.suppress(UserError):
+                assert run(path), path
+            assert time.monotonic() - began < 5, path
+        assert capfd.readouterr() == ("", "")
+
+    def test_exif_orientations_agree(self, data: Path) -> None:
+        for path in sorted((data / "badfiles" / "exif_orientation").glob("Portrait_*.jpg")):
+            assert read_picture(path).shape == (1800, 1200, 3), path
+
+    @pytest.mark.parametrize(
+        ("name", "every", "count"),
+        [
+            ("multi/hamilton_short.mp4", 0.2, 46),
+            ("webcam/grid_bbaf2n.mpg", 1, 3),
+            ("surveillance/tld_david.mpg", 1, 31),
+        ],
+    )
+    def test_real_clips_are_sampled_by_time(self, data: Path, name: str, every: float, count: int) -> None:
+        found = run(data / "videos" / name, Sampling(every=every))
+        assert len(found) == count
+        assert all(frame.position >= every * step - 0.001 for step, frame in enumerate(found))
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "multi/blackjournal_interview.mp4",
+            "webcam/lp_d14.mp4",
+            "surveillance/tld_david.mpg",
+            "surveillance/intel_head-pose-face-detection-female-and-male.gif",
+            "noface/tree.avi",
+            "webcam/makeup_hand_over_face.avi",
+        ],
+    )
+    def test_skipping_gives_the_frames_of_decoding_from_the_start(
+        self, data: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(video, "_SEEK_FROM", 3.0)
+        path = data / "videos" / name
+        with open_source(str(path)) as source:
+            skip = 0.6 * (source.duration or 0)
+        decoded = run(path, Sampling(every=0, stop=skip + 2))
+        wanted = next(frame for frame in decoded if frame.position >= skip - 0.0005)
+        (found,) = run(path, Sampling(every=1000, skip=skip))
+        assert found.position == wanted.position
+        assert np.array_equal(found.image, wanted.image)
+        assert (found.index is None) == name.endswith("mp4")

@@ -1,3 +1,5 @@
+"""dlib's encoder, by itself and over ONNX Runtime."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,15 +8,26 @@ import cv2
 import dlib
 import numpy as np
 import pytest
+from vision.seams import EncoderTests
 
 from face_classifier.core.types import Box, Detection, check_encoding
-from face_classifier.vision.dlib_resnet import ResNetEncoder, face_chip
+from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder, face_chip
 from face_classifier.vision.yunet import YuNet
 
 
 @pytest.fixture(scope="module")
 def encoder(encoder_graph: Path, predictor_dat: Path) -> ResNetEncoder:
     return ResNetEncoder(encoder_graph, predictor_dat)
+
+
+class TestResNet(EncoderTests):
+    """As all."""
+
+
+class TestDlib(EncoderTests):
+    @pytest.fixture
+    def encoder(self) -> DlibEncoder:
+        return DlibEncoder()
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +96,6 @@ def test_more_faces_than_one_batch_keep_their_order(encoder: ResNetEncoder, lfw_
     alone = [encoder.encode_chips([face])[0] for face in chips]
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert encoder.encode_chips([]) == []
-
-
-def test_a_view_of_a_picture_is_encoded_like_the_picture(
-    encoder: ResNetEncoder, lfw_portraits: list[np.ndarray]
-) -> None:
-    face = Detection(Box(75, 175, 175, 75))
-    turned = lfw_portraits[0][:, ::-1]
-    np.testing.assert_array_equal(encoder.encode(turned, [face]), encoder.encode(turned.copy(), [face]))
-
-
-@pytest.mark.parametrize(
-    "box", [Box(-60, 60, 60, -60), Box(200, 400, 400, 200), Box(300, 360, 360, 300), Box(0, 1, 1, 0)]
-)
-def test_a_face_at_the_edge_or_beyond_still_has_an_encoding(encoder: ResNetEncoder, box: Box) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (250, 250, 3), dtype=np.uint8)
-    check_encoding(encoder.encode(picture, [Detection(box)])[0])
 
 
 def test_a_chip_is_black_where_it_leaves_the_picture() -> None:

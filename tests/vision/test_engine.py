@@ -39,7 +39,7 @@ def any_engine(request: pytest.FixtureRequest) -> Engine:
 
 
 class TestEveryEngine:
-    """What holds for every detector and encoder."""
+    """What holds for every detector together with every encoder."""
 
     def test_it_finds_the_face_and_tells_where_from_left_to_right(self, any_engine: Engine, portraits):
         left, right = portraits["obama.jpg"], portraits["biden.jpg"]
@@ -54,12 +54,6 @@ class TestEveryEngine:
         assert any_engine.detect(np.full((90, 120, 3), 99, np.uint8)) == []
         assert any_engine.encode(np.full((90, 120, 3), 99, np.uint8), []) == []
 
-    @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (500, 3), (1, 2000), (2000, 1), (2, 5000)])
-    def test_a_picture_of_any_shape_is_searched(self, any_engine: Engine, shape: tuple[int, int]):
-        image = np.zeros((*shape, 3), np.uint8)
-        assert any_engine.detect(image) == []
-        assert not any_engine.photo(image, own_cut=True)[1]
-
     def test_one_person_is_near_and_another_far(self, any_engine: Engine, portraits):
         one, same, other = (
             any_engine.photo(portraits[name], own_cut=False)[0] for name in ("obama.jpg", "obama2.jpg", "biden.jpg")
@@ -68,21 +62,11 @@ class TestEveryEngine:
         assert distance(one, same) < threshold - 0.02
         assert distance(one, other) > threshold + 0.14
 
-    def test_a_face_cut_by_the_edge_of_the_picture_is_encoded(self, any_engine: Engine, portraits):
-        image = np.ascontiguousarray(portraits["obama.jpg"][:, 160:])
-        face = any_engine.encode(image, [Detection(Box(57, 87, 164, -20))])[0]
-        assert np.isfinite(face.encoding).all()
-
     def test_it_tells_what_made_the_encodings(self, any_engine: Engine, portraits):
         face = any_engine.photo(portraits["biden.jpg"], own_cut=False)[0]
         assert face.made_by == any_engine.made_by
         assert face.made_by.space in ("dlib-resnet-v1", "sface-2021dec")
         assert face.made_by.detector in ("hog", "cnn", "yunet")
-
-    def test_pictures_handed_in_are_left_as_they_were(self, any_engine: Engine, portraits):
-        image = portraits["biden.jpg"].copy()
-        any_engine.encode(image, any_engine.detect(image))
-        assert (image == portraits["biden.jpg"]).all()
 
 
 def test_both_engines_give_one_face_nearly_the_same_numbers(portraits):
@@ -112,13 +96,6 @@ def test_the_encoder_is_given_rgb(photographs: dict[str, Path]):
     swapped = face_recognition.face_encodings(np.ascontiguousarray(rgb[:, :, ::-1]), [box.css])[0]
     assert np.linalg.norm(ours - right) < 0.02  # two JPEG decoders differ by a shade
     assert np.linalg.norm(ours - swapped) > 5 * np.linalg.norm(ours - right)
-
-
-def test_boxes_are_top_right_bottom_left_around_the_face(portraits: dict[str, Image]):
-    image = portraits["biden.jpg"]
-    (box,) = (detection.box for detection in HogDetector().detect(image))
-    # the photograph's face spans rows 241-562 and columns 419-740 of 2204 x 970, here at 0.4 of that
-    assert box.overlap(Box(96, 296, 225, 168)) > 0.7
 
 
 def test_half_the_resolution_finds_a_large_face_in_the_same_place(photographs: dict[str, Path]):

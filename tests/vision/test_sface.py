@@ -1,13 +1,16 @@
+"""The encoder SFace."""
+
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from vision.seams import EncoderTests
 
-from face_classifier.core.types import Box, Detection, Image, check_encoding
+from face_classifier.core.types import Encoding, Image
 from face_classifier.vision.models import registry as models
 from face_classifier.vision.sface import SFaceEncoder, face_chip
 from face_classifier.vision.yunet import YuNet
@@ -18,17 +21,14 @@ def encoder() -> SFaceEncoder:
     return SFaceEncoder(models.graph("sface"))
 
 
+class TestSFace(EncoderTests):
+    def test_its_encodings_have_length_1(self, encoded: Callable[[str], Encoding]) -> None:
+        assert np.linalg.norm(encoded("obama.jpg")) == pytest.approx(1)
+
+
 @pytest.fixture(scope="module")
 def yunet(yunet_graph: Path) -> YuNet:
     return YuNet(yunet_graph)
-
-
-@pytest.fixture(scope="module")
-def detections(portraits: dict[str, Image], yunet: YuNet) -> dict[str, Detection]:
-    """The face of each of the demo's photographs."""
-    return {
-        name: max(yunet.detect(image), key=lambda detection: detection.box.area) for name, image in portraits.items()
-    }
 
 
 @pytest.mark.parametrize("turn", [0, 20, -35], ids=["upright", "to the left", "to the right"])
@@ -45,20 +45,6 @@ def test_chips_are_those_of_opencv(portraits: dict[str, Image], yunet: YuNet, qu
             expected = reference.alignCrop(turned, np.array([row], np.float32))
             ours = face_chip(turned, detection.landmarks)
             assert np.abs(ours.astype(int) - expected).max() <= 2
-
-
-def test_one_president_is_nearer_to_himself_than_to_another(
-    encoder: SFaceEncoder, portraits: dict[str, Image], detections: dict[str, Detection]
-) -> None:
-    encodings = {name: encoder.encode(image, [detections[name]])[0] for name, image in portraits.items()}
-    for encoding in encodings.values():
-        check_encoding(encoding)
-        assert np.linalg.norm(encoding) == pytest.approx(1)
-    obamas = [encoding for name, encoding in encodings.items() if name.startswith("obama")]
-    distances = [np.linalg.norm(one - other) for one in obamas for other in obamas if one is not other]
-    assert len(obamas) >= 2
-    assert max(distances) < 1.0
-    assert min(np.linalg.norm(encodings["biden.jpg"] - obama) for obama in obamas) > 1.2
 
 
 def test_east_asian_faces_are_told_apart(encoder: SFaceEncoder, yunet: YuNet, data: Path) -> None:
@@ -81,39 +67,6 @@ def test_a_mirrored_picture_has_the_same_encoding(encoder: SFaceEncoder, portrai
     chip = np.ascontiguousarray(portraits["obama.jpg"][:112, :112])
     one, mirrored = encoder.encode_chips([chip, chip[:, ::-1]])
     np.testing.assert_allclose(one, mirrored, atol=1e-5)
-
-
-def test_a_face_without_landmarks_is_still_the_same_person(
-    encoder: SFaceEncoder, portraits: dict[str, Image], detections: dict[str, Detection]
-) -> None:
-    for name, image in portraits.items():
-        exact = detections[name]
-        unit = exact.box.area**0.5
-        middle, centre = (exact.box.left + exact.box.right) / 2, (exact.box.top + exact.box.bottom) / 2
-        left, top, side = round(middle - 0.5 * unit), round(centre - 0.43 * unit), round(0.93 * unit)  # as HOG's boxes
-        square = Detection(Box(top, left + side, top + side, left))
-        one, other = encoder.encode(image, [exact, square])
-        assert np.linalg.norm(one - other) < 1.0
-
-
-def test_faces_come_back_in_their_order(
-    encoder: SFaceEncoder, portraits: dict[str, Image], detections: dict[str, Detection]
-) -> None:
-    image, face = portraits["obama.jpg"], detections["obama.jpg"]
-    assert face.landmarks is not None
-    beside = replace(face, landmarks=face.landmarks + np.float32(40))
-    together = encoder.encode(image, [face, beside, face])
-    np.testing.assert_allclose(together[0], together[2], atol=1e-6)
-    assert np.linalg.norm(together[0] - together[1]) > 0.1
-    assert encoder.encode(image, []) == []
-
-
-@pytest.mark.parametrize("box", [Box(-60, 60, 60, -60), Box(300, 360, 360, 300), Box(0, 1, 1, 0)])
-def test_a_face_at_the_edge_or_beyond_still_has_an_encoding(encoder: SFaceEncoder, box: Box) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (250, 250, 3), dtype=np.uint8)
-    check_encoding(encoder.encode(picture, [Detection(box)])[0])
-    points = np.full((5, 2), 7, np.float32)
-    check_encoding(encoder.encode(picture, [Detection(box, landmarks=points)])[0])
 
 
 def test_a_chip_is_black_where_it_leaves_the_picture() -> None:
