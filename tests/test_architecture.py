@@ -55,6 +55,7 @@ LIBRARIES = {
         "rich": "cli",
         "platformdirs": "vision.models gallery.owner",
         "msgpack": "gallery.owner",
+        "watchfiles": "gallery.owner",
     }.items()
 }
 
