@@ -16,7 +16,7 @@ import watchfiles
 from face_classifier.core.disk.markers import PICKLE, TABLE
 from face_classifier.display import montages
 from face_classifier.gallery.owner.queue import OwnerClosedError
-from face_classifier.gallery.table import EXCLUDED
+from face_classifier.gallery.places import EXCLUDED
 
 OFTEN, SELDOM = 10.0, 60.0  # seconds between two looks at everything, without events and with them
 _TOGETHER = 500  # ms for which changes are collected at most
