@@ -67,16 +67,18 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """A name of `__all__`, whose imports wait until somebody asks for it."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # else a misspelt name would be one of any type
 
-    for home, names in _HOMES.items():
-        if name in names.split():
-            value = getattr(import_module(f"face_classifier.{home}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """A name of `__all__`, whose imports wait until somebody asks for it."""
+        from importlib import import_module
+
+        for home, names in _HOMES.items():
+            if name in names.split():
+                value = getattr(import_module(f"face_classifier.{home}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

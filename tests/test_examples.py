@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ FOLDER = Path(__file__).parent.parent / "examples"
 def run(script: str, *arguments: object) -> list[str]:
     """Runs a script, and returns the lines that it prints."""
     line = [sys.executable, str(FOLDER / script), *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}
+    return subprocess.run(line, capture_output=True, text=True, check=True, env=environment).stdout.splitlines()
 
 
 def test_every_script_is_tested():

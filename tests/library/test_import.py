@@ -22,12 +22,14 @@ def test_every_name_is_there_and_documented(name: str):
 
 def test_type_checkers_see_the_names_that_there_are():
     tree = ast.parse((ROOT / "face_classifier" / "__init__.py").read_text("utf-8"))
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    block, _ = [node for node in tree.body if isinstance(node, ast.If)]
     seen = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     homes = {name: f"face_classifier.{home}" for home, names in fc._HOMES.items() for name in names.split()}
     assert seen == homes
     assert sorted(seen) == fc.__all__
     assert set(fc.__all__) <= set(dir(fc))
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert "__getattr__" not in functions  # or they would take a misspelt name for one of any type
 
 
 def test_importing_loads_nothing_heavy():
