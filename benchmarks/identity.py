@@ -27,12 +27,12 @@ import numpy.typing as npt
 import testdata
 
 from face_classifier.core.types import Frame, Sighting
+from face_classifier.curate.questions.evaluate import evaluate
 from face_classifier.identity.calibrate import Calibration, calibrate
 from face_classifier.identity.cluster import UNKNOWN, Constraints, Rule, second_thoughts, shared_frames, templates
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.identity.tracks import TrackNumbers
-from face_classifier.library.evaluate import evaluate
 from face_classifier.pipeline.tracker import Follower
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.picture import read_picture
@@ -183,7 +183,7 @@ def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
 
 
 def scores(faces: Faces, label: Ints) -> Numbers:
-    """The measures of `library/evaluate.py`, of the faces that are scored."""
+    """The measures of `curate/questions/evaluate.py`, of the faces that are scored."""
     told = evaluate(faces.person[faces.scored].tolist(), label[faces.scored].tolist())
     return {**asdict(told), "f": told.f}
 

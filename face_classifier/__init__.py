@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from face_classifier.core.errors import UserError
     from face_classifier.core.types import Box, Detection, Emotion, Face, Sighting, as_rgb
+    from face_classifier.curate.questions.evaluate import Evaluation, evaluate
     from face_classifier.identity.cluster import Rule
-    from face_classifier.library.evaluate import Evaluation, evaluate
     from face_classifier.library.faces import Comparison, compare, detect, distances, encode, threshold
     from face_classifier.library.gallery import Gallery, Person, open_gallery
     from face_classifier.library.people import cluster
@@ -58,7 +58,7 @@ _HOMES = {
     "core.errors": "UserError",
     "core.types": "Box Detection Emotion Face Sighting as_rgb",
     "identity.cluster": "Rule",
-    "library.evaluate": "Evaluation evaluate",
+    "curate.questions.evaluate": "Evaluation evaluate",
     "library.faces": "Comparison compare detect distances encode threshold",
     "library.gallery": "Gallery Person open_gallery",
     "library.people": "cluster",

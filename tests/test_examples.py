@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from conftest import Gallery
 
 from face_classifier.core.types import Face
 
@@ -41,3 +42,19 @@ def test_cluster_encodings(faces: dict[str, Face], tmp_path: Path):
     np.savez(tmp_path / "faces.npz", encoding=np.array([faces[name].encoding for name in names]))
     lines = run("cluster_encodings.py", tmp_path / "faces.npz")
     assert lines == ["0 nobody", *(f"{number} person 0" for number in range(1, len(names)))]
+
+
+def test_evaluate_rules_and_gallery_to_csv(gallery: Gallery, tmp_path: Path):
+    gallery.see("obama.jpg", "obama2.jpg", "biden.jpg", "obama3.jpg", "biden.jpg")
+    line = [sys.executable, "-m", "face_classifier", "export", "--result", str(gallery.folder), "--format", "npz"]
+    exported = subprocess.run(line, capture_output=True, check=True, cwd=FOLDER.parent).stdout
+    (tmp_path / "faces.npz").write_bytes(exported)
+    lines = run("evaluate_rules.py", tmp_path / "faces.npz")
+    assert len(lines) == 5
+    assert lines[2] == "0.460: F 1.000, 0 edits, 2 people for 2"
+
+    head, *rows = (line.split(",") for line in run("gallery_to_csv.py", gallery.folder))
+    assert head == ["person", "faces", "first", "last", "spread"]
+    assert [(person, faces) for person, faces, *_ in rows] == [("person_01", "3"), ("person_02", "2")]
+    assert rows[0][2:4] == ["2024-05-06 07:08:09+00:00", "2024-05-06 07:08:12+00:00"]
+    assert 0 < float(rows[0][4]) < 0.46

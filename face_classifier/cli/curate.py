@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import click
 
@@ -59,6 +60,24 @@ def _calibrate(result: str | None, rate: str, as_json: bool) -> None:
         console.calibration_record(calibration, wished, threshold),
         console.calibration_lines(calibration, wished, threshold),
     )
+
+
+@click.command("evaluate")
+@click.option(
+    "--truth", metavar="FILE", help="A CSV file that tells who is who: face,person or source,position,person."
+)
+@result_option
+@json_option
+def _evaluate(truth: str | None, result: str | None, as_json: bool) -> None:
+    """Tell how right a result folder is, from a file that tells who is who."""
+    from face_classifier.cli import console
+    from face_classifier.curate.questions.truth import evaluate_gallery
+
+    if truth is None:
+        raise UserError("no truth is given; name a CSV file with the columns face,person with --truth")
+    told = evaluate_gallery(settings.load({"result": result}), Path(truth), observer := console.Screen())
+    observer.finish()
+    console.print_answer(as_json, told.record(), told.lines())
 
 
 @click.command("replay")
@@ -235,6 +254,7 @@ COMMANDS: list[click.Command] = [
     _explain,
     _audit,
     _calibrate,
+    _evaluate,
     _replay,
     _rethink,
     _suggest,

@@ -8,7 +8,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from face_classifier.library.evaluate import bcubed, edits, evaluate
+from face_classifier.curate.questions.evaluate import bcubed, edits, evaluate
 
 _ = -1  # unknown
 
