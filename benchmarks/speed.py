@@ -72,18 +72,19 @@ class Watch:
 def measure_run(source: str, settings: Numbers, begin: float = 0.0) -> Numbers:
     """One source through the pipeline, from opening to closing it. ``begin``: wait for this wall-clock time."""
     from face_classifier.core import settings as room
-    from face_classifier.pipeline import classify
+    from face_classifier.pipeline import place
     from face_classifier.pipeline import run as pipeline
+    from face_classifier.pipeline.records import AnalysedFrame
 
     found = 0
-    place = classify.Classifier.place
+    usual = place.Session.place
 
-    def counted(self: classify.Classifier, plan: classify.Plan, encoded: Any) -> Any:
+    def counted(self: place.Session, analysed: AnalysedFrame) -> place.Placed:
         nonlocal found
-        found += len(plan.faces)
-        return place(self, plan, encoded)
+        found += len(analysed.faces)
+        return usual(self, analysed)
 
-    classify.Classifier.place = counted  # type: ignore[method-assign]
+    place.Session.place = counted  # type: ignore[method-assign]
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         chosen = room.load({**settings, "result": str(Path(folder) / "result")}, environ={})
@@ -109,7 +110,7 @@ def measure_stages(source: str, settings: Numbers) -> Numbers:
     """CPU and wall milliseconds of each stage a frame, with one worker, so that stages hardly wait for each other."""
     from face_classifier.gallery import store
     from face_classifier.identity import person_db as people
-    from face_classifier.pipeline import classify, motion
+    from face_classifier.pipeline import motion, place
     from face_classifier.pipeline import tracker as follow
     from face_classifier.vision import dlib_resnet as encode
     from face_classifier.vision import engine, hog, yunet
@@ -127,9 +128,9 @@ def measure_stages(source: str, settings: Numbers) -> Numbers:
         ("encode", encode.ResNetEncoder, "encode_chips"),
         ("landmarks, chip, encode", encode.DlibEncoder, "encode"),
         ("match", people.PersonDB, "decide"),
-        ("keep: PNG", store, "png_bytes"),
+        ("picture: PNG", store, "png_bytes"),
         ("keep: all", store.Store, "keep"),
-        ("place: all", classify.Classifier, "place"),
+        ("place: all", place.Session, "place"),
     ]
     for label, owner, name in stages:
         setattr(owner, name, _timed(getattr(owner, name), spent[label]))

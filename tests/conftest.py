@@ -24,12 +24,14 @@ import pytest
 from face_classifier.cli import demo
 from face_classifier.cli import main as cli
 from face_classifier.core.disk.rooted import Root
+from face_classifier.core.settings import Settings
 from face_classifier.core.types import Detection, Face, Frame, Image, Sighting, cut
+from face_classifier.gallery.gallery import Gallery as LivingGallery
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import Row, Rows, Table
-from face_classifier.identity.person_db import PersonDB
 from face_classifier.photos.finder import FaceFinder
-from face_classifier.pipeline.classify import Classifier
+from face_classifier.pipeline.analyse import Analyst
+from face_classifier.pipeline.place import Session
 from face_classifier.sources.camera import Camera
 from face_classifier.sources.picture import read_picture
 from face_classifier.vision.engine import Engine, make_engine
@@ -234,11 +236,12 @@ class Gallery:
 
     def classify(self, store: Store, frames: Iterable[Frame]) -> list[Sighting]:
         """Place every face of every frame; returns the last frame's sightings."""
-        classifier = Classifier(self._engine, store, self.read_photo, lambda: PersonDB(0.44))
+        living = LivingGallery(Settings(engine="original"), store, self.read_photo, Listener())
+        analyst, session = Analyst(self._engine, None), Session(living, follows=False)
         sightings: list[Sighting] = []
         for frame in frames:
-            plan = classifier.plan(frame, self._engine.detect(frame.image))
-            _, sightings = classifier.place(plan, classifier.encode(plan))
+            plan = analyst.plan(frame, self._engine.detect(frame.image))
+            sightings = session.place(analyst.encode(plan)).changed
         return sightings
 
     def look(self, *, writing: bool = True) -> list[Sighting]:
@@ -389,6 +392,7 @@ def rows_of(gallery: Gallery) -> list[Row]:
 HOLD = """
 import sys
 from pathlib import Path
+from face_classifier.gallery.gallery import Gallery as LivingGallery
 from face_classifier.gallery.store import Store
 with Store(Path(sys.argv[1]), writing=True):
     print("held", flush=True)

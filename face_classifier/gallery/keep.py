@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from face_classifier.core.disk.files import png_bytes, time_name
 from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sighting, cut
+from face_classifier.gallery.again import SAME, paired, reach
 from face_classifier.gallery.folder.carry import (
     carry,
     carry_file,
@@ -28,8 +29,6 @@ from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.reconcile import speakers
 from face_classifier.gallery.table.row import DISCARDED, KEPT, Row, sighting_of, take_face, take_origin
 from face_classifier.identity.naming import number_in
-
-_SAME = 0.5  # overlap from which two boxes at one position are one face
 
 
 @dataclass(frozen=True)
@@ -56,32 +55,22 @@ class Keeper:
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
 
-    def same(self, frame: Frame, boxes: Sequence[Box]) -> dict[int, Sighting | None]:
+    def same(self, frame: Frame, boxes: Sequence[Box], but: Container[int]) -> dict[int, Sighting | None]:
         """As `Store.same`."""
-        rows = [row for row in self._rows_at(frame) if row.state != DISCARDED]
-        overlaps = [
-            (box.overlap(row.box), number, index)
-            for number, row in enumerate(rows)
-            for index, box in enumerate(map(frame.original, boxes))
-            if row.box and box.overlap(row.box) >= _SAME
-        ]
-        paired: dict[int, int] = {}
-        for _, number, index in sorted(overlaps, key=lambda overlap: (-overlap[0], overlap[1:])):
-            if index not in paired and number not in paired.values():
-                paired[index] = number
-        return {index: self._as_it_lies(rows[number]) for index, number in paired.items()}
+        rows = [row for row in self._rows_at(frame) if row.state != DISCARDED and row.id not in but]
+        pairs = paired(frame, boxes, [row.box for row in rows])
+        return {number: self._as_it_lies(rows[place]) for number, place in pairs.items()}
 
     def _rows_at(self, frame: Frame) -> list[Row]:
         if frame.fingerprint is None:
             return []
-        reach = frame.tolerance + 1e-6
-        return self._folder.rows.of_source(frame.fingerprint, frame.position - reach, frame.position + reach)
+        return self._folder.rows.of_source(frame.fingerprint, *reach(frame))
 
     def discard(self, frame: Frame, detection: Detection) -> None:
         """As `Store.discard`."""
         known = (row.box for row in self._rows_at(frame) if row.state == DISCARDED and row.box)
         place = frame.original(detection.box)
-        if frame.fingerprint is None or any(box.overlap(place) >= _SAME for box in known):
+        if frame.fingerprint is None or any(box.overlap(place) >= SAME for box in known):
             return  # live sources never show it again: nothing to know
         row = Row(face="", folder="", file="", size=0, mtime=0, hash="", state=DISCARDED)
         take_origin(row, frame)

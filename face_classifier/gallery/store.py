@@ -7,7 +7,7 @@ but views of what the user removed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime
 from functools import partial, wraps
 from pathlib import Path
@@ -18,6 +18,7 @@ from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sighting
+from face_classifier.gallery.again import KeptBefore
 from face_classifier.gallery.check import Check
 from face_classifier.gallery.derived.views import Views
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
@@ -27,13 +28,14 @@ from face_classifier.gallery.look import Looker, LookResult, ReadPhoto
 from face_classifier.gallery.reconcile import is_cut
 from face_classifier.gallery.table.row import Row
 
-__all__ = ["FoldersChangedError", "Kept", "LookResult", "ReadPhoto", "Store", "face_picture", "name_of"]
+__all__ = ["FoldersChangedError", "Kept", "LookResult", "ReadPhoto", "Store", "at_once", "face_picture", "name_of"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def _at_once(action: Callable[[], _T]) -> _T:
+def at_once(action: Callable[[], _T]) -> _T:
+    """Do it, and let a DiskError pass."""
     return action()
 
 
@@ -72,7 +74,7 @@ class Store:
         *,
         writing: bool,
         modes: Modes = PRIVATE,
-        until_done: Callable[[Callable[[], Any]], Any] = _at_once,
+        until_done: Callable[[Callable[[], Any]], Any] = at_once,
     ) -> None:
         """Raises UserError if the folder cannot be used, or is being written by another process.
 
@@ -132,13 +134,18 @@ class Store:
         """
         return self._inside.notes.is_bridged(fingerprint)
 
-    def same(self, frame: Frame, boxes: Sequence[Box]) -> dict[int, Sighting | None]:
+    def same(self, frame: Frame, boxes: Sequence[Box], but: Container[int] = ()) -> dict[int, Sighting | None]:
         """Which of the ``boxes`` in a frame are faces that the table has already; None: one that the user deleted.
 
         The same = same source content, position within half a frame, overlap of at least one half. ``boxes``: in
-        pixels of the frame's image. Raises FoldersChangedError if a picture is no longer where it was.
+        pixels of the frame's image; ``but``: ids of faces that are left out. Raises FoldersChangedError if a picture is
+        no longer where it was.
         """
-        return self._keeper.same(frame, boxes)
+        return self._keeper.same(frame, boxes, but)
+
+    def kept_before(self, fingerprint: str) -> KeptBefore:
+        """Where faces of a source were kept, or deleted by the user, so far."""
+        return KeptBefore(self._inside.rows.places_of_source(fingerprint))
 
     @_until_done
     def discard(self, frame: Frame, detection: Detection) -> None:

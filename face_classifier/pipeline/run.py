@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
 from face_classifier.core.disk.durable import MODES
-from face_classifier.core.disk.markers import refuse_source
 from face_classifier.core.disk.retry import DiskError, Patience
 from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
-from face_classifier.core.supervise import Frames, supervised
-from face_classifier.core.types import PICTURE_SUFFIXES, Detection, Face, Frame, Search, Seen, Sighting
+from face_classifier.core.supervise import supervised
+from face_classifier.core.types import Frame, Seen, Sighting
 from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
-from face_classifier.gallery.snapshot import (
-    carry_out,
-    check_place,
-    kept_apart_pairs,
-    photo_reader_of,
-    tell_problems,
-    with_threshold,
-)
-from face_classifier.gallery.store import LookResult, Store
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.snapshot import check_place
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.identity.profiles import of_gallery
-from face_classifier.identity.rethink import rethink
-from face_classifier.identity.rules import empty_people, rule_of
-from face_classifier.pipeline.classify import Classifier, Plan
-from face_classifier.pipeline.motion import Searches
-from face_classifier.pipeline.workers import Ahead
+from face_classifier.pipeline.analyse import Analysis, follows, none_kept
+from face_classifier.pipeline.inputs import as_first_seen, find_all
+from face_classifier.pipeline.place import Session
+from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import Source, find_sources, open_source
+from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine, make_engine
-
-_AHEAD = 4  # frames of a file that may wait for a result at each stage
 
 
 class Observer(LongObserver, Protocol):
@@ -80,22 +66,11 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
     with ExitStack() as stack:
         patience = Patience(settings.patience, stopping, observer.problem)
         viewers, log = _open_sinks(settings, stopping, observer, stack)
-        store = stack.enter_context(
-            Store(Path(settings.result), writing=True, modes=MODES[settings.mode], until_done=patience.until_done)
+        engine = cache(partial(_engine_of, settings, observer))
+        gallery = stack.enter_context(
+            Gallery.open(settings, observer, engine=engine, make=True, until_done=patience.until_done)
         )
-        refuse_other_encoder(settings, store)
-        engine = make_engine(
-            settings.engine,
-            settings.detector,
-            settings.resize_ratio,
-            observer.problem,
-            settings.encoder,
-            emotion=settings.emotion_reader,
-        )
-        if settings.threshold == "auto":
-            faces = store.look(photo_reader_of(lambda: engine)).faces
-            settings = with_threshold(settings, faces, store.cannot_links(), observer)
-        run = _Run(settings, engine, store, viewers, log, stopping, observer, patience)
+        run = _Run(gallery, engine(), viewers, log, stopping, observer, patience)
         try:
             for path in observer.through(paths, "sources"):
                 if stopping.is_set():
@@ -115,46 +90,15 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
     return RunResult(failed, sightings if run.analysed or not failed else None)
 
 
-def refuse_other_encoder(settings: Settings, store: Store) -> None:
-    other, wanted = of_gallery(store.spaces(), settings.encoder).encoder, settings.encoder
-    if other != wanted:
-        raise UserError(
-            f"the result folder {store.folder} belongs to the encoder {other}, not {wanted}; give --encoder {other}, "
-            f"or move it over with `face-classifier reencode --encoder {wanted} --result {store.folder}`"
-        )
-
-
-def as_first_seen(source: Source, sampling: Sampling, store: Store) -> tuple[Sampling, datetime]:
-    """How to sample a source, and when it began: the same frame has the position and time ever after that it had."""
-    if not source.fingerprint:
-        return sampling, source.start
-    start = store.first_start(source.fingerprint, source.start)
-    return replace(sampling, bridged=store.is_bridged(source.fingerprint)), start
-
-
-def find_all(
-    settings: Settings, given: Sequence[str], observer: Teller, *, keeping: bool = True
-) -> tuple[list[str], int]:
-    """What to open, and how many of the given sources are of no use.
-
-    A folder that the program wrote is refused, and so is a picture in one, unless nothing is kept of it (``keeping``).
-    """
-    ours = [Path(folder) for folder in (settings.result, settings.capture) if folder]
-    paths: list[str] = []
-    failed = 0
-    for one in given:
-        try:
-            with supervised(one):
-                if os.path.isdir(one) or (keeping and os.path.splitext(one)[1].lower() in PICTURE_SUFFIXES):
-                    refuse_source(one)
-                found = find_sources(one, ours)
-                paths += found.paths
-                for sentence in found.passed_over():
-                    observer.at_end(sentence)
-        except UserError as error:
-            failed += 1
-            observer.problem(str(error))
-    return paths, failed
+def _engine_of(settings: Settings, observer: Teller) -> Engine:
+    return make_engine(
+        settings.engine,
+        settings.detector,
+        settings.resize_ratio,
+        observer.problem,
+        settings.encoder,
+        emotion=settings.emotion_reader,
+    )
 
 
 def _open_sinks(
@@ -178,148 +122,114 @@ class _Run:
 
     def __init__(
         self,
-        settings: Settings,
+        gallery: Gallery,
         engine: Engine,
-        store: Store,
         viewers: Sequence[Viewer],
         log: JsonLines | None,
         stopping: threading.Event,
         observer: Observer,
         patience: Patience,
     ) -> None:
-        self._patience = patience
-        self._settings, self._engine, self._store = settings, engine, store
+        self._gallery, self._engine, self._settings = gallery, engine, gallery.settings
         self._viewers, self._log, self._stopping, self._observer = viewers, log, stopping, observer
-        read_photo = photo_reader_of(lambda: engine)
-        self._classifier = Classifier(
-            engine, store, read_photo, partial(empty_people, settings), quality=settings.quality, patience=patience
-        )
-        self._as_ever = settings.engine == "original"  # which looks at every face of every analysed frame, once
+        self._patience = patience
+        self._sessions: list[Session] = []  # with faces that may still be held
+        self._seen: list[Seen] = []  # in the latest analysed frame
         self._thought = monotonic()
         self.analysed = 0  # frames
-        tell_problems(self._store, self._observer)
 
     def watch(self, path: str) -> None:
         """Classify one source to its end. Raises UserError if it fails."""
-        settings = self._settings
-        sampling = Sampling(settings.seconds, settings.skip, settings.stop)
-        searches, frames = Searches(still=self._as_ever or settings.search_still), Frames(path)
-        self._classifier.begin(None if self._as_ever else settings.refresh)
-        with open_source(path) as source, self._writing_all(live=source.live):
-            sampling, start = as_first_seen(source, sampling, self._store)
-            ahead = Ahead(
-                lambda closing: source.frames(sampling, start, closing, between=settings.display),
+        settings, store = self._settings, self._gallery.store
+        with open_source(path) as source, self._session(live=source.live) as session:
+            sampling = Sampling(settings.seconds, settings.skip, settings.stop)
+            sampling, start = as_first_seen(source, sampling, store)
+            analysis = Analysis(
+                source,
+                sampling,
+                start,
+                self._engine,
+                settings,
                 self._stopping,
-                search=lambda frame: self._search(frame, searches.next(frame), frames),
-                plan=self._classifier.plan,
-                encode=lambda plan: self._encode(plan, frames),
-                workers=int(settings.workers),
-                depth=0 if source.live else _AHEAD,
+                kept_before=store.kept_before(source.fingerprint) if source.fingerprint else none_kept,
                 idle=self._catch_up,
             )
             self._observer.opened(source, sampling)
             before = self.analysed
             try:
-                with ahead:
-                    self._show(ahead, frames, live=source.live)
+                with analysis as frames:
+                    for analysed in frames:
+                        self._place(analysed, session)
+                        if source.live:
+                            self._keep_watch(analysis)
             finally:
                 self._observer.closed(source)
             if self.analysed == before and sampling.skip and not self._stopping.is_set():
                 self._observer.problem(
                     f"{path} has no frame to analyse from second {sampling.skip:g} on; give a smaller --skip"
                 )
-            if failure := frames.failure():
+            if failure := analysis.failures.failure():
                 self._observer.problem(failure)
 
-    def _search(self, frame: Frame, how: Search, frames: Frames) -> Callable[[], list[Detection]] | None:
-        if how is Search.NONE:
-            return None
+    def _place(self, analysed: AnalysedFrame, session: Session) -> None:
+        """Place the faces of a frame, and show them; where it is for the window alone, those of the frame before."""
+        if analysed.frame.due:
+            self._seen, changed = session.place(analysed)
+            self._tell(changed)
+            self.analysed += 1
+            self._observer.analysed(analysed.frame, self._gallery.people)
+        for viewer in self._viewers:
+            viewer.show(analysed.frame, self._seen)
+        self._catch_up()
 
-        def search() -> list[Detection]:
-            with frames.step():
-                return self._engine.search(frame.image, Search.USUAL if self._as_ever else how)
-            return []
-
-        return search
-
-    def _encode(self, plan: Plan, frames: Frames) -> list[Face]:
-        with frames.step(begins=False):
-            return self._classifier.encode(plan)
-        return []
+    def _keep_watch(self, analysis: Analysis) -> None:
+        """What a source without an end needs from time to time."""
+        if failure := analysis.failures.first_failure():
+            self._observer.problem(failure)
+        if monotonic() - self._thought > self._settings.rethink:
+            self._patience.write(self._think_again)
 
     @contextmanager
-    def _writing_all(self, *, live: bool) -> Iterator[None]:
+    def _session(self, *, live: bool) -> Iterator[Session]:
         """Within, a live source goes on while a disk refuses what is to be written; at the end all of it is written."""
+        session = Session(self._gallery, self._tell, follows=follows(self._settings), patience=self._patience)
+        self._sessions.append(session)
+        self._seen = []
         self._patience.holding = live
         try:
-            yield
+            yield session
         finally:
             self._patience.holding = False
             self._catch_up()
+            self._sessions.remove(session)
 
     def _catch_up(self) -> None:
         """Write what is still to be written, if it may be tried now."""
-        if self._classifier.holds:
-            self._patience.write(self._keep_held)
+        for session in self._sessions:
+            if session.holds:
+                self._patience.write(session.keep_held)
         for viewer in self._viewers:
             self._patience.write(viewer.flush)
         if self._log:
             self._patience.write(self._log.flush)
 
-    def _keep_held(self) -> None:
-        try:
-            self._classifier.keep_held()
-        finally:
-            self._tell(self._classifier.late())
-
-    def _show(self, ahead: Ahead[Plan], frames: Frames, *, live: bool) -> None:
-        """Place the faces of frame after frame, and show them."""
-        seen: list[Seen] = []
-        for plan, faces in ahead:
-            if plan.frame.due:
-                plan = plan if faces else replace(plan, encode=[])
-                seen, changed = self._classifier.place(plan, faces)
-                self._tell(changed)
-                self.analysed += 1
-                self._observer.analysed(plan.frame, self._classifier.people)
-            for viewer in self._viewers:
-                viewer.show(plan.frame, seen)
-            self._catch_up()
-            if live and (failure := frames.first_failure()):
-                self._observer.problem(failure)
-            if live and monotonic() - self._thought > self._settings.rethink:
-                self._patience.write(self._think_again)
-
     def _tell(self, changed: Sequence[Sighting]) -> None:
         if self._log:
             self._log.tell(changed)
-        tell_problems(self._store, self._observer)
+        self._gallery.tell_problems()
 
-    def _think_again(self) -> LookResult:
-        """Look, and move what second thoughts say should lie elsewhere; returns every face as it is labelled then.
-
-        The classifier looks, too: one that decides by names which the store knows are gone would bring them back.
-        """
-        looked = self._classifier.look()
-        if not (self._as_ever or self._settings.online_only):
-            kept_apart = kept_apart_pairs(self._settings, looked)
-            rethought = rethink(looked.faces, self._store.cannot_links(), kept_apart, rule_of(self._settings))
-            try:
-                for move in rethought.moves:
-                    self._tell(carry_out([move], self._store))
-            finally:
-                if rethought.moves:
-                    looked = self._classifier.look()
+    def _think_again(self) -> None:
+        self._gallery.think_again(self._tell)
         self._thought = monotonic()
-        return looked
 
     def finish(self) -> Sequence[Sighting]:
         """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
         try:
-            faces = self._think_again().faces
-            self._store.write_views(faces)
+            self._think_again()
+            self._gallery.write_views()
             self._catch_up()
         finally:
-            self._classifier.give_up()
-            tell_problems(self._store, self._observer)
-        return faces
+            for session in self._sessions:
+                session.give_up()
+            self._gallery.tell_problems()
+        return list(self._gallery.faces.values())

@@ -10,15 +10,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from face_classifier.core.types import Detection, Face, Frame
+from face_classifier.core.types import Detection, Frame
 
 _Plan = TypeVar("_Plan")
+_Result = TypeVar("_Result")
 _PATIENCE = 0.1  # seconds between two looks at whether to stop
 
 Search = Callable[[], list[Detection]]
 
 
-class Ahead(Generic[_Plan]):
+class Ahead(Generic[_Plan, _Result]):
     """Analyses the frames of one source with ``workers`` threads; iterate inside a ``with``.
 
     ``search`` runs in the decoding thread, frame after frame; it says how a frame is to be searched. That search and
@@ -34,7 +35,7 @@ class Ahead(Generic[_Plan]):
         stopping: threading.Event,
         search: Callable[[Frame], Search | None],
         plan: Callable[[Frame, list[Detection]], _Plan],
-        encode: Callable[[_Plan], list[Face]],
+        encode: Callable[[_Plan], _Result],
         *,
         workers: int,
         depth: int,
@@ -55,7 +56,7 @@ class Ahead(Generic[_Plan]):
         self._closing = threading.Event()
         self._reader = threading.Thread(target=self._read, name="decoding")
 
-    def __enter__(self) -> Ahead[_Plan]:
+    def __enter__(self) -> Ahead[_Plan, _Result]:
         self._reader.start()
         return self
 
@@ -104,9 +105,9 @@ class Ahead(Generic[_Plan]):
             frame, found = item
             yield frame, found.result() if found else []
 
-    def __iter__(self) -> Iterator[tuple[_Plan, list[Face]]]:
-        """What ``plan`` made of each frame, with the faces that it wanted encoded, in frame order."""
-        waiting: deque[tuple[_Plan, Future[list[Face]]]] = deque()
+    def __iter__(self) -> Iterator[tuple[_Plan, _Result]]:
+        """What ``plan`` made of each frame, and ``encode`` of that, in frame order."""
+        waiting: deque[tuple[_Plan, Future[_Result]]] = deque()
         planned, error = self._planned(), None
         while error is None:
             try:
@@ -122,12 +123,12 @@ class Ahead(Generic[_Plan]):
         if error is not None:
             raise error
 
-    def _planned(self) -> Iterator[tuple[_Plan, Future[list[Face]]]]:
+    def _planned(self) -> Iterator[tuple[_Plan, Future[_Result]]]:
         for frame, detections in self._detected():
             plan = self._plan(frame, detections)
             yield plan, self._pool.submit(self._encode, plan)
 
 
-def _finished(pair: tuple[_Plan, Future[list[Face]]]) -> tuple[_Plan, list[Face]]:
-    plan, faces = pair
-    return plan, faces.result()
+def _finished(pair: tuple[_Plan, Future[_Result]]) -> tuple[_Plan, _Result]:
+    plan, result = pair
+    return plan, result.result()

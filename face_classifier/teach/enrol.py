@@ -23,14 +23,16 @@ from face_classifier.curate.questions.explain import Near, to_averages
 from face_classifier.display.overlay import KNOWN
 from face_classifier.display.text import SHADE, paste, text
 from face_classifier.display.window import Window
+from face_classifier.gallery.gallery import refuse_other_encoder
 from face_classifier.gallery.places import UNKNOWNS, check_name
 from face_classifier.gallery.snapshot import Snapshot, opened, people_of, photo_reader_of
 from face_classifier.gallery.store import Store
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.identity.rules import threshold_of
+from face_classifier.pipeline.inputs import as_first_seen, find_all
 from face_classifier.pipeline.motion import Searches
-from face_classifier.pipeline.run import Observer, as_first_seen, find_all, refuse_other_encoder
+from face_classifier.pipeline.run import Observer
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
 from face_classifier.sources.picture import Picture

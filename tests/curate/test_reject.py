@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Ended, Gallery, killed_at_every_line
+from conftest import Ended, Gallery, Listener, killed_at_every_line
 
 from face_classifier.core import settings
 from face_classifier.core.disk import files
@@ -22,13 +22,15 @@ from face_classifier.curate.exclude import exclude_faces
 from face_classifier.gallery import check, keep, look, reconcile, snapshot, store
 from face_classifier.gallery.derived import pickled, views
 from face_classifier.gallery.folder import carry, opened, scan
+from face_classifier.gallery.gallery import Gallery as LivingGallery
 from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import file, notes, rows
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
-from face_classifier.pipeline.classify import Classifier
+from face_classifier.pipeline.analyse import Analyst
+from face_classifier.pipeline.place import Session
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 AGAIN = "20240506_070809.000-0"  # the face of the first frame, in UTC
@@ -342,13 +344,16 @@ def test_a_followed_face_that_is_like_it_leaves_its_track(
         plain = frame(OBAMA_AGAIN, position)
         return replace(plain, image=np.ascontiguousarray((plain.image * factor).astype(np.uint8)))
 
+    rule = settings.Settings(engine="original", threshold=0.46)
+
     def follow(*frames: Frame) -> list[Sighting]:
         with Store(gallery.folder, writing=True) as opened:
-            classifier = Classifier(gallery._engine, opened, gallery.read_photo, lambda: PersonDB(0.46))
-            classifier.begin(0.001)  # seconds, so that each frame is encoded
+            living = LivingGallery(rule, opened, gallery.read_photo, Listener())
+            analyst = Analyst(gallery._engine, 0.001)  # seconds, so that each frame is encoded
+            session = Session(living, follows=True)
             for one in frames:
-                plan = classifier.plan(one, gallery._engine.detect(one.image))
-                _, changed = classifier.place(plan, classifier.encode(plan))
+                plan = analyst.plan(one, gallery._engine.detect(one.image))
+                changed = session.place(analyst.encode(plan)).changed
             return changed
 
     first, second, third, fourth = (darkened(number / 5, 1 - 0.3 * (number % 2)) for number in range(4))

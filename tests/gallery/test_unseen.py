@@ -19,7 +19,7 @@ from face_classifier.core.types import Emotion, Face, Frame, Image, Match
 from face_classifier.gallery import look
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import schema
-from face_classifier.pipeline.classify import Classifier
+from face_classifier.pipeline.place import Session
 from face_classifier.vision.engine import Engine
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
@@ -238,16 +238,16 @@ class TestAnotherFolderInThePlaceOfTheOpenedOne:
         self, tmp_path: Path, short_clip: Path, command: Command, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         result, moved = tmp_path / "result", tmp_path / "moved"
-        place = Classifier.place
+        place = Session.place
 
-        def replace_after_the_first(self: Classifier, *arguments: object) -> object:
+        def replace_after_the_first(self: Session, *arguments: object) -> object:
             placed = place(self, *arguments)
             if not moved.exists():
                 result.rename(moved)
                 result.mkdir()
             return placed
 
-        monkeypatch.setattr(Classifier, "place", replace_after_the_first)
+        monkeypatch.setattr(Session, "place", replace_after_the_first)
         ended = command(short_clip, short_clip, "--result", result)
         monkeypatch.undo()
         assert ended.code == 1

@@ -13,14 +13,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import Listener
 
+from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Face, Frame, Image, Sighting
+from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.store import Store
 from face_classifier.identity.cluster import DLIB
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.tracks import Track, TrackNumbers, parted
-from face_classifier.pipeline.classify import Classifier
+from face_classifier.pipeline.analyse import Analyst
+from face_classifier.pipeline.place import Session
 from face_classifier.vision.engine import Engine
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
@@ -127,19 +131,16 @@ class Program:
     ) -> None:
         self._engine, self._index = engine, count()
         self._store, self.is_open = Store(folder, writing=True), True
-        self.classifier = Classifier(
-            engine, self._store, no_photo, lambda: PersonDB(threshold, spread=0.5, founding=3),
-            quality=quality,
-        )  # fmt: skip
-        self.classifier.begin(refresh)
+        self.analyst = Analyst(engine, refresh, quality)
+        gallery = Gallery(Settings(threshold=threshold), self._store, no_photo, Listener())
+        self._session = Session(gallery, follows=True)
 
     def show(self, image: Image, position: float) -> list[str | None]:
         """Who is seen in the next analysed frame."""
         taken = NOON + timedelta(seconds=position)
         frame = Frame(image, "clip", "clip", next(self._index), position, 0.02, taken)
-        plan = self.classifier.plan(frame, self._engine.detect(image))
-        seen, _ = self.classifier.place(plan, self.classifier.encode(plan))
-        return [face.person for face in seen]
+        plan = self.analyst.plan(frame, self._engine.detect(image))
+        return [face.person for face in self._session.place(self.analyst.encode(plan)).seen]
 
     def faces(self) -> list[Sighting]:
         return list(self._store.look(no_photo).faces)
@@ -196,6 +197,7 @@ def test_a_track_is_parted_at_the_threshold_that_the_user_wishes(
     program: Callable[..., Program],
     scene: Callable[..., Image],
     faces: dict[str, Face],
+    engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
     threshold: float,
     tracks: int,
@@ -204,7 +206,7 @@ def test_a_track_is_parted_at_the_threshold_that_the_user_wishes(
     gallery = program(threshold=threshold)
     given = iter([OBAMA, OBAMA_AGAIN])
     monkeypatch.setattr(
-        gallery.classifier, "encode", lambda plan: [replace(faces[next(given)], box=plan.faces[0].detection.box)]
+        engine, "encode", lambda image, detections: [replace(faces[next(given)], box=detections[0].box)]
     )
     for position in (0.0, 1.0):
         gallery.show(scene(OBAMA), position)

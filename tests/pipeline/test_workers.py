@@ -53,7 +53,7 @@ def analysis(
     encode: Callable[[Any], list[Face]] = lambda plan: [],
     workers: int = 2,
     depth: int = 4,
-) -> Ahead[Any]:
+) -> Ahead[Any, list[Face]]:
     listed = frames if callable(frames) else lambda closing: iter(frames)
 
     def search(frame: Frame) -> Search | None:
@@ -62,13 +62,13 @@ def analysis(
     return Ahead(listed, stopping or threading.Event(), search, plan, encode, workers=workers, depth=depth)
 
 
-def consume(ahead: Ahead[Any], use: Callable[[int], object]) -> None:
+def consume(ahead: Ahead[Any, list[Face]], use: Callable[[int], object]) -> None:
     with ahead:
         for plan, _ in ahead:
             use(plan[0])
 
 
-def indexes(ahead: Ahead[Any]) -> list[int]:
+def indexes(ahead: Ahead[Any, list[Face]]) -> list[int]:
     found: list[int] = []
     consume(ahead, found.append)
     return found

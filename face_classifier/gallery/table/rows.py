@@ -56,6 +56,16 @@ class Rows:
             self._table, "WHERE fingerprint = ? AND position BETWEEN ? AND ? ORDER BY id", fingerprint, earliest, latest
         )
 
+    def places_of_source(self, fingerprint: str) -> list[tuple[float, int, Box]]:
+        """Position (seconds), id and box of each face of a source, but of those that were discarded."""
+        statement = (
+            'SELECT position, id, "top", "right", bottom, "left" FROM faces WHERE fingerprint = ? AND state != ? '
+            'AND position IS NOT NULL AND "top" IS NOT NULL'
+        )
+        with self._table.telling():
+            found = self._table.database.execute(statement, (fingerprint, DISCARDED))
+            return [(position, number, Box(*box)) for position, number, *box in found]
+
     def with_hash(self, content: str) -> list[Row]:
         return select(self._table, "WHERE hash = ? ORDER BY id", content)
 

@@ -1,0 +1,241 @@
+"""A living gallery: a result folder, and its people as they are now, which every change brings up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from face_classifier.core.disk.durable import MODES
+from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Sighting
+from face_classifier.gallery.snapshot import (
+    as_gallery,
+    carry_out,
+    check_place,
+    check_result_folder,
+    kept_apart_pairs,
+    photo_reader,
+    photo_reader_of,
+    tell_problems,
+    with_threshold,
+)
+from face_classifier.gallery.store import FoldersChangedError, Kept, LookResult, ReadPhoto, Store, at_once
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.profiles import of_gallery
+from face_classifier.identity.rethink import rethink
+from face_classifier.identity.rules import empty_people, rule_of
+from face_classifier.vision.engine import Engine
+
+_T = TypeVar("_T")
+
+
+def nobody_is_told(_sightings: Sequence[Sighting]) -> None:
+    """For whoever does not ask which faces changed."""
+
+
+def refuse_other_encoder(settings: Settings, store: Store) -> None:
+    """Raise UserError if a result folder belongs to another encoder than the settings name."""
+    other, wanted = of_gallery(store.spaces(), settings.encoder).encoder, settings.encoder
+    if other != wanted:
+        raise UserError(
+            f"the result folder {store.folder} belongs to the encoder {other}, not {wanted}; give --encoder {other}, "
+            f"or move it over with `face-classifier reencode --encoder {wanted} --result {store.folder}`"
+        )
+
+
+class Gallery:
+    """A result folder that only one thread uses, and who its faces are.
+
+    Attributes
+    ----------
+    settings: with the encoder of the folder and a number instead of the threshold "auto".
+    store: the folder.
+    people: everybody in it, as they are now.
+    faces: every face that is kept, by id, as it is now.
+    """
+
+    def __init__(self, settings: Settings, store: Store, read_photo: ReadPhoto, observer: Teller) -> None:
+        """``read_photo``: reads pictures that have no encoding; ``observer``: is told what goes wrong."""
+        self.settings, self.store = settings, store
+        self.people = PersonDB(0.0)
+        self.faces: dict[int, Sighting] = {}
+        self._read_photo, self._observer = read_photo, observer
+        self._cannot_links: set[tuple[int, int]] = set()  # of tracks since this was made
+        self._unsaved: set[tuple[int, int]] = set()  # those of them that the store does not know yet
+        self._next_track = store.first_track()
+        self._stale = True  # what the user did to the folders is still to be taken in
+        if settings.threshold == "auto":
+            faces = store.look(read_photo).faces
+            self.settings = with_threshold(settings, faces, store.cannot_links(), observer)
+        self.look()
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        settings: Settings,
+        observer: Teller,
+        *,
+        engine: Callable[[], Engine] | None = None,
+        make: bool = False,
+        until_done: Callable[[Callable[[], Any]], Any] = at_once,
+    ) -> Iterator[Gallery]:
+        """Opens a result folder to write to it, and closes it at the end.
+
+        Parameters
+        ----------
+        settings: of them the folder, the encoder, and how to decide.
+        observer: is told what goes wrong.
+        engine: of a run, to whose encoder the folder must belong; None = one of the folder's own encoder is made as
+            soon as a picture needs it.
+        make: whether the folder is made if there is none.
+        until_done: does what it is given, again and again for as long as that raises DiskError.
+
+        Raises
+        ------
+        UserError: the folder cannot be used, or is being written by another process.
+        """
+        folder = Path(settings.result)
+        if make:
+            check_place(settings)
+        else:
+            check_result_folder(folder)
+        with Store(folder, writing=True, modes=MODES[settings.mode], until_done=until_done) as store:
+            if engine is None:
+                settings = as_gallery(settings, store)
+                read_photo = photo_reader(settings, observer.problem)
+            else:
+                refuse_other_encoder(settings, store)
+                engine()
+                read_photo = photo_reader_of(engine)
+            gallery = cls(settings, store, read_photo, observer)
+            gallery.tell_problems()
+            yield gallery
+
+    def look(self) -> LookResult:
+        """Take the folders as they are now."""
+        self._stale = True  # as long as this fails
+        looked = self.store.look(self._read_photo)
+        self.faces = {face.id: face for face in looked.faces}
+        self.people = empty_people(self.settings)
+        for face in looked.faces:
+            self.people.add(face)
+        for track, other in looked.kept_apart_tracks:
+            if other in self.faces and (person := self.faces[other].person):
+                self.people.keep_apart(track, person)
+        for name, encoding in looked.excluded:
+            self.people.exclude(name, encoding)
+        for one, other in self._cannot_links:
+            self.people.cannot_link(one, other)
+        self._stale = False
+        return looked
+
+    def tell_problems(self) -> None:
+        """Tell the observer what the store left alone or set aside."""
+        tell_problems(self.store, self._observer)
+
+    # Placing
+
+    def new_track(self) -> int:
+        """The number of another track: no track of any source has it."""
+        self._next_track += 1
+        return self._next_track - 1
+
+    def cannot_link(self, pairs: Collection[tuple[int, int]]) -> None:
+        """Tracks that shared a frame, the lower number first, are two people. `save_cannot_links` makes it durable."""
+        self._cannot_links.update(pairs)
+        self._unsaved.update(pairs)
+        for one, other in pairs:
+            self.people.cannot_link(one, other)
+
+    def save_cannot_links(self) -> None:
+        """Write what `cannot_link` was told. Raises DiskError; then it is to be called again."""
+        if self._unsaved:
+            self.store.add_cannot_links(sorted(self._unsaved))
+            self._unsaved.clear()
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether there is something for `save_cannot_links` to write."""
+        return bool(self._unsaved)
+
+    def same(self, frame: Frame, boxes: Sequence[Box], but: Collection[int]) -> dict[int, Sighting | None]:
+        """As `Store.same`, with the folders as they are now."""
+        if frame.fingerprint is None or not boxes:
+            return {}  # a live source never shows anything again
+        return self._on_folders_as_they_are(partial(self.store.same, frame, boxes, but))
+
+    def decide(self, encoding: Encoding, track: int | None) -> tuple[Match, int | None]:
+        """Whose a face is, and the track that it goes on."""
+        if track is not None and self.people.leaves(track, encoding):
+            track = None
+        return self.people.decide(encoding, track), track
+
+    def keep(self, frame: Frame, face: Face, order: int, track: int | None, picture: bytes) -> Kept:
+        """Put a face where it belongs, durably; people and faces are as they are then.
+
+        Parameters
+        ----------
+        frame: where it was seen; its image is not used.
+        face: with its box in pixels of that image.
+        order: its number in the frame, from 0, from left to right.
+        track: the one that it belongs to, a number of `new_track` or of an earlier run.
+        picture: PNG of what is kept of it.
+
+        Raises
+        ------
+        DiskError: nothing was kept.
+        """
+        return self._on_folders_as_they_are(partial(self._keep, frame, face, order, track, picture))
+
+    def _keep(self, frame: Frame, face: Face, order: int, track: int | None, picture: bytes) -> Kept:
+        match, track = self.decide(face.encoding, track)
+        kept = self.store.keep(frame, face, match, order, track, picture=picture)
+        if kept.new:
+            for partner in kept.sightings[1:]:
+                self.people.remove_unknown(partner)
+            for sighting in kept.sightings:
+                self.people.add(sighting)
+        self.faces.update((sighting.id, sighting) for sighting in kept.sightings)
+        return kept
+
+    def _on_folders_as_they_are(self, action: Callable[[], _T]) -> _T:
+        """Do something that writes where the folders should be; if the user changed them meanwhile, look and redo."""
+        if self._stale:
+            self.look()
+        for _ in range(3):
+            try:
+                return action()
+            except FoldersChangedError:
+                self.look()
+        return action()
+
+    # Thinking
+
+    @property
+    def has_second_thoughts(self) -> bool:
+        """Whether the settings ask for them."""
+        return self.settings.engine != "original" and not self.settings.online_only
+
+    def think_again(self, tell: Callable[[Sequence[Sighting]], None] = nobody_is_told) -> None:
+        """Look, and move what second thoughts say should lie elsewhere. ``tell``: gets the faces of each move."""
+        looked = self.look()
+        if not self.has_second_thoughts:
+            return
+        kept_apart = kept_apart_pairs(self.settings, looked)
+        rethought = rethink(looked.faces, self.store.cannot_links(), kept_apart, rule_of(self.settings))
+        try:
+            for move in rethought.moves:
+                tell(carry_out([move], self.store))
+        finally:
+            if rethought.moves:
+                self.look()  # one that decides by names which are gone would bring them back
+
+    def write_views(self) -> None:
+        """Bring montages and pickle up to date with the faces."""
+        self.store.write_views(list(self.faces.values()))

@@ -1,0 +1,180 @@
+"""The first half of a run: a source in, records out. Nothing here knows who anybody is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+
+from face_classifier.core.settings import Settings
+from face_classifier.core.supervise import Frames
+from face_classifier.core.types import Box, Detection, Face, Frame, Search
+from face_classifier.gallery.store import face_picture
+from face_classifier.pipeline.motion import Searches
+from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
+from face_classifier.pipeline.tracker import Followed, Follower
+from face_classifier.pipeline.workers import Ahead
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source
+from face_classifier.vision.engine import Engine
+
+_AHEAD = 4  # frames of a file that may wait for a result at each stage
+
+# Which of the boxes in a frame, by number, need no encoding, since their faces are kept from an earlier run. It saves
+# work and decides nothing: an encoding that is there all the same is not used.
+KeptBefore = Callable[[Frame, Sequence[Box]], Collection[int]]
+
+
+def none_kept(_frame: Frame, _boxes: Sequence[Box]) -> Collection[int]:
+    """`KeptBefore` of a source that was never seen."""
+    return ()
+
+
+def follows(settings: Settings) -> bool:
+    """Whether faces are followed; the original engine looks at every face of every analysed frame, once."""
+    return settings.engine != "original"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done with the faces of a frame."""
+
+    frame: Frame
+    faces: list[Followed]  # from left to right
+    encode: list[int]  # numbers of those to be encoded
+    discard: frozenset[int]  # numbers of those too poor to be kept
+
+
+class Analyst:
+    """Turns the frames of one source into records: `plan` frame after frame, then `encode` in any thread."""
+
+    def __init__(
+        self, engine: Engine, refresh: float | None, quality: float = 0.0, kept_before: KeptBefore = none_kept
+    ) -> None:
+        """What it needs to know.
+
+        Parameters
+        ----------
+        engine: encodes the faces.
+        refresh: seconds of the source after which a followed face is encoded anew; None = each is a face by itself.
+        quality: of the poorest face to be kept, 0 to 1.
+        kept_before: which faces need no encoding.
+        """
+        self._engine, self._kept_before = engine, kept_before
+        self._follower = Follower(refresh or 0.0, quality)
+
+    def plan(self, frame: Frame, detections: Sequence[Detection]) -> Plan:
+        """What to do with the faces in the next frame of the source, by place, look and quality."""
+        if not frame.due:
+            return Plan(frame, [], [], frozenset())
+        faces = self._follower.follow(frame, detections)
+        wanted = {number for number, face in enumerate(faces) if face.encode}
+        poor = frozenset(number for number in wanted if not self._follower.is_good(faces[number].detection))
+        kept = self._kept_before(frame, [face.detection.box for face in faces]) if faces else ()
+        return Plan(frame, faces, sorted(wanted - poor - set(kept)), poor)
+
+    def encode(self, plan: Plan) -> AnalysedFrame:
+        """The record of a frame, with the encodings that were planned and the pictures of those faces."""
+        if not plan.encode:
+            return self.unencoded(plan)
+        detections = [plan.faces[number].detection for number in plan.encode]
+        encoded = self._engine.encode(plan.frame.image, detections)
+        return _record(plan, dict(zip(plan.encode, encoded, strict=True)))
+
+    def unencoded(self, plan: Plan) -> AnalysedFrame:
+        """The record of a frame whose faces cannot be encoded, or need not be."""
+        return _record(plan, {})
+
+
+def _record(plan: Plan, encoded: dict[int, Face]) -> AnalysedFrame:
+    return AnalysedFrame(
+        plan.frame,
+        tuple(
+            AnalysedFace(
+                followed.detection,
+                followed.track,
+                followed.sure,
+                face := encoded.get(number),
+                face_picture(plan.frame, face) if face else None,
+                number in plan.discard,
+            )
+            for number, followed in enumerate(plan.faces)
+        ),
+    )
+
+
+class Analysis:
+    """The records of one source, in the order of its frames; iterate inside a ``with``.
+
+    They depend on the source and the settings alone, not on the number of workers. `failures` counts the frames whose
+    analysis failed, which are told as frames without faces.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        sampling: Sampling,
+        start: datetime,
+        engine: Engine,
+        settings: Settings,
+        stopping: threading.Event,
+        *,
+        kept_before: KeptBefore = none_kept,
+        idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        """What it needs to know.
+
+        Parameters
+        ----------
+        source: open.
+        sampling, start: which frames are taken, and when the source began.
+        engine: detects and encodes.
+        settings: of them only what concerns the analysis matters.
+        stopping: the user's wish to end.
+        kept_before: which faces need no encoding.
+        idle: called in the iterating thread ten times a second while no frame comes.
+        """
+        self.failures = Frames(source.name)
+        self._engine = engine
+        self._follows = follows(settings)
+        self._searches = Searches(still=settings.search_still or not self._follows)
+        refresh = settings.refresh if self._follows else None
+        self._analyst = Analyst(engine, refresh, settings.quality, kept_before)
+        self._ahead: Ahead[Plan, AnalysedFrame] = Ahead(
+            lambda closing: source.frames(sampling, start, closing, between=settings.display),
+            stopping,
+            search=self._search,
+            plan=self._analyst.plan,
+            encode=self._encode,
+            workers=int(settings.workers),
+            depth=0 if source.live else _AHEAD,
+            idle=idle,
+        )
+
+    def _search(self, frame: Frame) -> Callable[[], list[Detection]] | None:
+        how = self._searches.next(frame)
+        if how is Search.NONE:
+            return None
+
+        def search() -> list[Detection]:
+            with self.failures.step():
+                return self._engine.search(frame.image, how if self._follows else Search.USUAL)
+            return []
+
+        return search
+
+    def _encode(self, plan: Plan) -> AnalysedFrame:
+        with self.failures.step(begins=False):
+            return self._analyst.encode(plan)
+        return self._analyst.unencoded(plan)
+
+    def __enter__(self) -> Iterator[AnalysedFrame]:
+        self._ahead.__enter__()
+        return (analysed for _, analysed in self._ahead)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._ahead.__exit__(kind, error, traceback)

@@ -1,0 +1,52 @@
+"""What the user names becomes sources to open, each sampled as when it was first seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from face_classifier.core.disk.markers import refuse_source
+from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
+from face_classifier.core.supervise import supervised
+from face_classifier.core.types import PICTURE_SUFFIXES
+from face_classifier.gallery.store import Store
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source, find_sources
+
+
+def find_all(
+    settings: Settings, given: Sequence[str], observer: Teller, *, keeping: bool = True
+) -> tuple[list[str], int]:
+    """What to open, and how many of the given sources are of no use.
+
+    A folder that the program wrote is refused, and so is a picture in one, unless nothing is kept of it (``keeping``).
+    """
+    ours = [Path(folder) for folder in (settings.result, settings.capture) if folder]
+    paths: list[str] = []
+    failed = 0
+    for one in given:
+        try:
+            with supervised(one):
+                if os.path.isdir(one) or (keeping and os.path.splitext(one)[1].lower() in PICTURE_SUFFIXES):
+                    refuse_source(one)
+                found = find_sources(one, ours)
+                paths += found.paths
+                for sentence in found.passed_over():
+                    observer.at_end(sentence)
+        except UserError as error:
+            failed += 1
+            observer.problem(str(error))
+    return paths, failed
+
+
+def as_first_seen(source: Source, sampling: Sampling, store: Store) -> tuple[Sampling, datetime]:
+    """How to sample a source, and when it began: the same frame has the position and time ever after that it had."""
+    if not source.fingerprint:
+        return sampling, source.start
+    start = store.first_start(source.fingerprint, source.start)
+    return replace(sampling, bridged=store.is_bridged(source.fingerprint)), start
