@@ -193,22 +193,25 @@ def _recommend(
 @click.option("--sidecars", is_flag=True, help="Write names and face regions beside the photos, as XMP.")
 @click.option("--allow-private", is_flag=True, help="Fetch from addresses that are not on the public internet, too.")
 @json_option
-def _group(album: tuple[str, ...], out: str | None, as_json: bool, **wishes: Any) -> None:
+def _group(album: tuple[str, ...], out: str | None, as_json: bool, **options: Any) -> None:
     """Sort photos into a folder a person: of a folder, files, addresses, or a JSON list of {id, url}."""
     from face_classifier.cli import console
     from face_classifier.photos.albums import album as albums
+    from face_classifier.photos.albums.result import HEADER
 
     if not album:
         raise UserError("no album is given; name a folder of photos, photos, addresses or a .json file")
     if out is None:
         raise UserError("no folder to sort into is given; name a new one with -o")
     observer = console.Screen()
-    found = albums.group_album(list(dict.fromkeys(album)), albums.Wishes(out, **wishes), observer, stop_on_signals())
+    found = albums.group_album(
+        list(dict.fromkeys(album)), albums.AlbumOptions(out, **options), observer, stop_on_signals()
+    )
     observer.finish()
     if as_json:
         console.print_json(found.record())
     elif found.is_read:
-        console.print_table(albums.HEADER, found.rows())
+        console.print_table(HEADER, found.rows())
         console.print_lines([found.summary()])
     if found.failed:
         raise SystemExit(1)

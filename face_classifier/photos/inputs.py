@@ -52,7 +52,7 @@ class Keeper(Protocol):
 
 
 @dataclass(frozen=True)
-class Folder:
+class TemporaryKeeper:
     """Keeps photos in a folder for the time of one run."""
 
     path: Path

@@ -32,8 +32,9 @@ from face_classifier.core.types import Image
 from face_classifier.display.text import SHADE, Color
 from face_classifier.photos.albums import album as albums
 from face_classifier.photos.albums import folder as album_folder
-from face_classifier.photos.albums import links, manifest, sidecars
-from face_classifier.photos.albums.album import Album, Wishes, group_album, run_face_recog
+from face_classifier.photos.albums import links, manifest, output, sidecars
+from face_classifier.photos.albums.album import AlbumOptions, group_album, run_face_recog
+from face_classifier.photos.albums.result import NO_FACE, Album
 from face_classifier.photos.finder import FaceFinder
 from face_classifier.photos.index import PhotoIndex
 
@@ -83,8 +84,8 @@ def photos(tmp_path: Path, closeups: dict[str, Image]) -> Path:
 def sort(photos: Path, tmp_path: Path) -> Callable[..., Album]:
     """Sorts the photos into OUT."""
 
-    def run(*given: Path | str | dict, observer: Screen | None = None, **wishes: object) -> Album:
-        made = Wishes(**{"out": str(tmp_path / "out"), **wishes})  # type: ignore[arg-type]
+    def run(*given: Path | str | dict, observer: Screen | None = None, **options: object) -> Album:
+        made = AlbumOptions(**{"out": str(tmp_path / "out"), **options})  # type: ignore[arg-type]
         return group_album([*given] or [photos], made, observer or Screen(), threading.Event())
 
     return run
@@ -117,7 +118,7 @@ def test_the_documented_answer_of_the_function(photos: Path):
         **{name: [0] for name in OBAMA},
         **{name: [1] for name in BIDEN},
         "both.jpg": [0, 1],
-        "sky.jpg": [albums.NO_FACE],
+        "sky.jpg": [NO_FACE],
     }
     for one in groups:
         assert set(one) == GROUP_KEYS
@@ -269,7 +270,7 @@ def test_a_list_that_is_none_is_told(content: str, photos: Path, sort, capsys):
 def test_one_bad_item_of_a_list_stops_no_other_and_keeps_its_place(bad: object, photos: Path, caplog):
     _, valid, images = run_face_recog([photos / "obama.jpg", bad, {"id": 1, "url": photos / "obama2.jpg"}])
     assert valid == [0]
-    assert [image["group_idx"] for image in images] == [[0], [albums.NO_FACE], [0]]
+    assert [image["group_idx"] for image in images] == [[0], [NO_FACE], [0]]
     assert all({"id", "url", "group_idx"} == set(image) for image in images)
     assert len(caplog.records) == 1
     assert len(caplog.text) < 600
@@ -280,7 +281,7 @@ def test_no_photo_and_one_photo_make_no_person(names: list[str], want: list[list
     given = [{"id": number, "url": str(photos / name)} for number, name in enumerate(names)]
     groups, valid, images = run_face_recog(given)
     assert (len(groups), valid, [image["group_idx"] for image in images]) == (want.count([-1]), [], want)
-    album = sort(*given) if given else group_album([], Wishes(str(out)), Screen(), threading.Event())
+    album = sort(*given) if given else group_album([], AlbumOptions(str(out)), Screen(), threading.Event())
     assert json.loads((out / "groups.json").read_text("utf-8")) == album.record()
     assert album.record()["images"] == images
 
@@ -407,7 +408,7 @@ def test_every_colour_of_the_plot_is_seen_on_its_ground():
     def luminance(color: Color) -> float:
         return float(np.dot((np.array(color) / 255) ** 2.2, (0.0722, 0.7152, 0.2126)))  # near to that of sRGB
 
-    colors = [albums._color(place) for place in range(100)]
+    colors = [output._color(place) for place in range(100)]
     assert min((luminance(color) + 0.05) / (luminance(SHADE) + 0.05) for color in colors) > 4.2
     assert len(set(colors[:60])) == 60
 
