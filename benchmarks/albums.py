@@ -157,7 +157,7 @@ class _Silence:
         return iter(steps)
 
 
-def gallery_of(photos: Sequence[Shot], reader: Reader) -> portraits.Gallery:
+def gallery_of(photos: Sequence[Shot], reader: Reader) -> portraits.PhotoGallery:
     """The gallery of photos, opened as the command opens a folder."""
     reader.read([shot.path for shot in photos])
     with tempfile.TemporaryDirectory() as folder:
@@ -168,7 +168,7 @@ def gallery_of(photos: Sequence[Shot], reader: Reader) -> portraits.Gallery:
         return portraits.open_gallery(folder, str(index), reader.encoder, _Silence(), threading.Event())
 
 
-def asked(gallery: portraits.Gallery, photo: Photo, face: int, k: int) -> Sequence[similar.LookAlike]:
+def asked(gallery: portraits.PhotoGallery, photo: Photo, face: int, k: int) -> Sequence[similar.LookAlike]:
     """What the command answers for a face of a photo, which is left out of the gallery."""
     return similar.search(gallery, [photo], k)[face].results
 
@@ -186,7 +186,9 @@ def look_alikes(data: Path, reader: Reader, *, quick: bool) -> list[Numbers]:
     return rows
 
 
-def _ranks(gallery: portraits.Gallery, photos: Sequence[Shot], reader: Reader, least: int) -> dict[Shot, int | None]:
+def _ranks(
+    gallery: portraits.PhotoGallery, photos: Sequence[Shot], reader: Reader, least: int
+) -> dict[Shot, int | None]:
     """For each photo of people with at least so many the place of the right person: 0 beyond the fifth, None without a
     clear face.
     """

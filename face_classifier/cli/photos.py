@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import threading
 
     from face_classifier.cli.console import Screen
-    from face_classifier.photos.lookalike.people import Gallery
+    from face_classifier.photos.lookalike.people import PhotoGallery
 
 
 def _gallery_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -32,7 +32,7 @@ def _gallery_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _open_gallery(
     observer: Screen, stopping: threading.Event, gallery: str | None, index: str | None, encoder: str | None
-) -> Gallery:
+) -> PhotoGallery:
     """A gallery, after telling which of its photos are of no use."""
     from face_classifier.photos.lookalike import people as portraits
 
@@ -145,6 +145,8 @@ def _recommend(
     from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import people as portraits
     from face_classifier.photos.lookalike import recommend
+    from face_classifier.photos.lookalike.picks import find_picks
+    from face_classifier.photos.lookalike.rounds import Rounds
     from face_classifier.web import picker as page
 
     turns, among = settings.count(rounds, "--rounds"), settings.count(choices, "--choices")
@@ -159,11 +161,9 @@ def _recommend(
             webbrowser.open(address)
 
     if picks:
-        picked = recommend.find_picks(
-            picks, people, gallery["gallery"], portraits.finder_of(people.encoder, observer.problem)
-        )
+        picked = find_picks(picks, people, gallery["gallery"], portraits.finder_of(people.encoder, observer.problem))
     else:
-        asked = recommend.Rounds(people, turns, among, secrets.randbits(32))
+        asked = Rounds(people, turns, among, secrets.randbits(32))
         page.show(asked, lambda: recommend.recommend(people, asked.picks, most), stopping, observer.problem, opened)
         picked = asked.picks
         if stopping.is_set() and not picked:

@@ -28,7 +28,7 @@ class PhotoFace:
     tile: bytes  # JPEG, 160 x 160, the upright face with half a box around it, as far as the photo goes
 
 
-class Finding(NamedTuple):
+class FoundFaces(NamedTuple):
     """What was found in a photo."""
 
     size: tuple[int, int]  # width and height of the upright photo, pixels
@@ -48,11 +48,11 @@ class FaceFinder:
         self._engine, self._keen = engine, engine.keener()
         self.space = engine.made_by.space
 
-    def find(self, path: Path) -> Finding:
+    def find(self, path: Path) -> FoundFaces:
         """The faces of a photo. Raises UserError where it cannot be read."""
         photo = decode(path)
         faces, how = self.find_in(photo.image)
-        return Finding(photo.size, [replace(face, box=face.box.scaled(photo.scale)) for face in faces], how)
+        return FoundFaces(photo.size, [replace(face, box=face.box.scaled(photo.scale)) for face in faces], how)
 
     def find_in(self, image: Image) -> tuple[list[PhotoFace], str]:
         """The faces in an upright BGR picture (height, width, 3) uint8, and which attempt found them."""

@@ -26,14 +26,14 @@ from face_classifier.photos.find import find_pictures, find_videos
 _AT_ONCE = 8  # addresses
 _MOST_BYTES = 100_000_000  # of a list
 _DEEPEST = 50  # levels
-_LONGEST = 200  # characters of what the user gave, in a sentence
+_LONGEST = 200  # characters of the user's, in a sentence
 
 
 @dataclass(eq=False)
 class Item:
-    """A photo as it was given."""
+    """A photo of an album."""
 
-    record: dict[str, Any]  # id, url and whatever else
+    record: dict[str, Any]  # id, url and whatever else, as the user gave it
     path: Path | None = None  # None: at an address and not fetched (yet), or nowhere
     address: str | None = None  # None: a file
     named: bool = True  # by the user, and not found in a folder
@@ -41,7 +41,7 @@ class Item:
     content: str | None = None  # SHA-256, hexadecimal; None: not read
 
 
-class Keeper(Protocol):
+class PhotoKeeper(Protocol):
     """Where photos from addresses are kept."""
 
     def kept(self, address: str) -> Path | None:
@@ -66,22 +66,26 @@ class TemporaryKeeper:
 
 
 def items_of(
-    given: Iterable[Any], out: Path | None, aside: Sequence[Path], observer: Observer
+    photos: Iterable[Any], out: Path | None, aside: Sequence[Path], observer: Observer
 ) -> tuple[list[Item], bool]:
     """The photos that are meant, and whether a folder or list was named that holds none, which the observer is told.
 
-    ``given``: paths, addresses, and mappings with a ``url``; what is none of these becomes an item with a problem.
-    What is found in a folder and was also named, or found before, is not meant twice. The observer is told how many
-    videos are in the folders. ``out``: the folder that they are sorted into. ``aside``: folders to be passed over in
-    folders.
+    What is found in a folder and was also named, or found before, is not meant twice.
+
+    Parameters
+    ----------
+    photos: paths, addresses, and mappings with a ``url``; what is none of these becomes an item with a problem.
+    out: the folder that they are sorted into.
+    aside: folders to be passed over in folders.
+    observer: is told how many videos are in the folders.
     """
     items: list[Item] = []
     problems: dict[str, None] = {}
     videos: set[Path] = set()
-    for one in given:
+    for photo in photos:
         try:
-            with supervised(_short(one)):
-                items += _items_of(one, out, aside, videos, observer)
+            with supervised(_short(photo)):
+                items += _items_of(photo, out, aside, videos, observer)
         except UserError as error:
             problems[str(error)] = None
     for sentence in problems:
@@ -94,8 +98,10 @@ def items_of(
     return _once(items), bool(problems)
 
 
-def _items_of(one: Any, out: Path | None, aside: Sequence[Path], videos: set[Path], observer: Observer) -> list[Item]:
-    return _of_path(os.fsdecode(one), out, aside, videos, observer) if _is_path(one) else [_of_record(one, Path(), out)]
+def _items_of(photo: Any, out: Path | None, aside: Sequence[Path], videos: set[Path], observer: Observer) -> list[Item]:
+    if isinstance(photo, (str, bytes, os.PathLike)):
+        return _of_path(os.fsdecode(photo), out, aside, videos, observer)
+    return [_of_record(photo, Path(), out)]
 
 
 def _once(items: Sequence[Item]) -> list[Item]:
@@ -114,20 +120,16 @@ def _place(path: Path) -> Path:
     return Path(os.path.realpath(path.parent)) / path.name
 
 
-def _is_path(given: Any) -> bool:
-    return isinstance(given, (str, bytes, os.PathLike))
-
-
-def _of_path(given: str, out: Path | None, aside: Sequence[Path], videos: set[Path], observer: Observer) -> list[Item]:
+def _of_path(path: str, out: Path | None, aside: Sequence[Path], videos: set[Path], observer: Observer) -> list[Item]:
     """``videos``: those of folders are added to it."""
-    if os.path.isdir(given):
-        refuse_source(given)
-        pictures = find_pictures(given, observer.at_end, aside)
-        videos |= {_place(path) for path in find_videos(given, aside)}
-        return [Item({"id": str(path), "url": str(path)}, path, named=False) for path in pictures]
-    if given.lower().endswith(".json") and os.path.isfile(given):
-        return [_of_record(record, Path(given).parent, out) for record in _listed(given)]
-    return [_of_record(given, Path(), out)]
+    if os.path.isdir(path):
+        refuse_source(path)
+        pictures = find_pictures(path, observer.at_end, aside)
+        videos |= {_place(video) for video in find_videos(path, aside)}
+        return [Item({"id": str(picture), "url": str(picture)}, picture, named=False) for picture in pictures]
+    if path.lower().endswith(".json") and os.path.isfile(path):
+        return [_of_record(record, Path(path).parent, out) for record in _listed(path)]
+    return [_of_record(path, Path(), out)]
 
 
 def _listed(file: str) -> list[Any]:
@@ -152,8 +154,8 @@ def _nests_deeper(value: Any, levels: int) -> bool:
     """Whether lists and mappings nest deeper: what can be read may be too deep to be written again."""
     layer = [value]
     for _ in range(levels + 1):
-        parts = (one.values() if isinstance(one, dict) else one for one in layer if isinstance(one, (dict, list)))
-        layer = [part for one in parts for part in one]
+        parts = (node.values() if isinstance(node, dict) else node for node in layer if isinstance(node, (dict, list)))
+        layer = [part for children in parts for part in children]
     return bool(layer)
 
 
@@ -162,22 +164,22 @@ def _of_record(record: Any, base: Path, out: Path | None) -> Item:
     url = record.get("url") if isinstance(record, Mapping) else record
     if isinstance(url, (bytes, os.PathLike)):
         url = os.fsdecode(url)
-    whole = {"id": url, **record, "url": url} if isinstance(record, Mapping) else {"id": url, "url": url}
+    item = {"id": url, **record, "url": url} if isinstance(record, Mapping) else {"id": url, "url": url}
     if not isinstance(url, str) or not is_path(url):
-        return Item(whole, problem=f"{_short(record)} is no photo to look at; give an id and a url, or a path")
+        return Item(item, problem=f"{_short(record)} is no photo to look at; give an id and a url, or a path")
     scheme = url.partition(":")[0].lower()
     if "://" in url and scheme != "file":
-        return Item(whole, address=url)
+        return Item(item, address=url)
     try:
         path = base / (_local(url) if scheme == "file" else url)
         _check_file(path, out)
     except UserError as error:
-        return Item(whole, problem=str(error))
-    return Item(whole, path)
+        return Item(item, problem=str(error))
+    return Item(item, path)
 
 
-def _short(given: Any) -> str:
-    text = str(given)
+def _short(value: Any) -> str:
+    text = str(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -202,7 +204,7 @@ def _check_file(path: Path, out: Path | None) -> None:
 
 
 def fetch_all(
-    items: Iterable[Item], keeper: Keeper, allow_private: bool, observer: Observer, stopping: threading.Event
+    items: Iterable[Item], keeper: PhotoKeeper, allow_private: bool, observer: Observer, stopping: threading.Event
 ) -> None:
     """Get what lies at addresses and is not kept yet; each item is told its path or problem.
 
@@ -239,7 +241,7 @@ def _content_at(address: str, allow_private: bool) -> bytes | UserError:
         return error
 
 
-def _kept(keeper: Keeper, address: str, content: bytes) -> Path:
+def _kept(keeper: PhotoKeeper, address: str, content: bytes) -> Path:
     try:
         return keeper.keep(address, _file_name(address, content), content)
     except OSError as error:

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import supervised
-from face_classifier.photos.finder import FaceFinder, Finding
+from face_classifier.photos.finder import FaceFinder, FoundFaces
 from face_classifier.sources.base import unreadable
 from face_classifier.sources.picture import check_bytes
 
@@ -35,7 +35,7 @@ class Look(NamedTuple):
     """What came of looking at a photo."""
 
     stamp: Stamp
-    finding: Finding | None  # None = its content is known already
+    finding: FoundFaces | None  # None = its content is known already
 
 
 # A photo's name, and what will come of it: a `UserError` where it cannot be read, None if it was not looked at any more

@@ -21,7 +21,8 @@ from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.errors import UserError
 from face_classifier.photos.finder import TILE
 from face_classifier.photos.lookalike.people import Portrait
-from face_classifier.photos.lookalike.recommend import Recommendation, Rounds, shown
+from face_classifier.photos.lookalike.recommend import Recommendation, shown
+from face_classifier.photos.lookalike.rounds import Rounds
 
 _HOSTS = ("127.0.0.1", "localhost")
 _MOST_BODY = 1000  # bytes; what the page's form sends has 20
@@ -100,15 +101,16 @@ class _Session:
         """The recommendation."""
         with self._lock:
             try:
-                done = self._finish()
+                recommendation = self._finish()
             except UserError as error:
                 sentence = str(error)
                 return _page("Nobody to recommend", [f"<p>{_text(sentence[0].upper() + sentence[1:])}.</p>", _CLOSE])
-            picked = [_figure(self._image(pick.portrait, ""), pick.name) for pick in done.picks]
-            found = [
-                _figure(self._image(one.portrait, ""), one.person.name, f"{one.distance:.3f}") for one in done.results
+            picked = [_figure(self._image(pick.portrait, ""), pick.name) for pick in recommendation.picks]
+            near = [
+                _figure(self._image(result.portrait, ""), result.person.name, f"{result.distance:.3f}")
+                for result in recommendation.results
             ]
-            return _page("Recommended for you", [_faces(found), "<h2>You picked</h2>", _faces(picked), _CLOSE])
+            return _page("Recommended for you", [_faces(near), "<h2>You picked</h2>", _faces(picked), _CLOSE])
 
 
 # HTML

@@ -19,8 +19,9 @@ import pytest
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
-from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
-from face_classifier.photos.lookalike.recommend import Recommendation, Rounds, recommend
+from face_classifier.photos.lookalike.people import Person, PhotoGallery, Portrait
+from face_classifier.photos.lookalike.recommend import Recommendation, recommend
+from face_classifier.photos.lookalike.rounds import Rounds
 from face_classifier.web import picker as page
 
 TILE = cv2.imencode(".jpg", np.full((160, 160, 3), 90, np.uint8))[1].tobytes()
@@ -78,9 +79,9 @@ class Browser:
             connection.close()
 
 
-def a_gallery(people: int, name: str = "person") -> Gallery:
+def a_gallery(people: int, name: str = "person") -> PhotoGallery:
     encodings = np.random.default_rng(1).normal(size=(people, 128))
-    return Gallery(
+    return PhotoGallery(
         [
             Person(f"{name}{number:02}", (Portrait(f"{name}{number}.jpg", one, TILE),))
             for number, one in enumerate(encodings)
@@ -91,7 +92,7 @@ def a_gallery(people: int, name: str = "person") -> Gallery:
 
 
 @contextlib.contextmanager
-def browsing(gallery: Gallery, rounds: int = 3, choices: int = 4) -> Iterator[Browser]:
+def browsing(gallery: PhotoGallery, rounds: int = 3, choices: int = 4) -> Iterator[Browser]:
     asked = Rounds(gallery, rounds, choices, seed=1)
     browser = Browser(asked, lambda: recommend(gallery, asked.picks, 7))
     try:

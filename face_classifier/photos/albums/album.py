@@ -27,7 +27,7 @@ from face_classifier.photos.albums import output, sidecars
 from face_classifier.photos.albums.corrections import Said
 from face_classifier.photos.albums.folder import AlbumFolder, usable
 from face_classifier.photos.albums.groups import Faces, Group, Known, group
-from face_classifier.photos.albums.manifest import Entry
+from face_classifier.photos.albums.manifest import ManifestEntry
 from face_classifier.photos.albums.result import Album, AlbumFace
 from face_classifier.photos.download import shown_address
 from face_classifier.photos.finder import UNSURE
@@ -308,7 +308,7 @@ def _sort_into(folder: AlbumFolder, album: Album, options: AlbumOptions, observe
     }
     here = {item.content for item in album.items}
 
-    def stays(entry: Entry) -> bool:
+    def stays(entry: ManifestEntry) -> bool:
         """A copy may be all that there is of a photo, and a part of the album that failed will be back."""
         return entry.content not in here and (album.failed or entry.link is None)
 

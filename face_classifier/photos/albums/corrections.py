@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from face_classifier.photos.albums.manifest import USERS_FILE, Entry, FaceKey, Manifest
+from face_classifier.photos.albums.manifest import USERS_FILE, FaceKey, Manifest, ManifestEntry
 
 Place = tuple[str, str]  # folder, and name in it
 _Places = Mapping[FaceKey, Sequence[Place]]
 
 
-class Seen(NamedTuple):
+class FileToday(NamedTuple):
     """A file or link as it lies in a person's folder."""
 
     content: str | None  # of the photo of the album that it is, or leads to; None = none of these
@@ -27,21 +27,21 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Today:
+class AlbumToday:
     """The people's folders as they are now."""
 
-    folders: Mapping[str, Mapping[str, Seen]]  # what lies in each, by name
+    folders: Mapping[str, Mapping[str, FileToday]]  # what lies in each, by name
     inodes: Mapping[str, int]  # of each folder
 
-    def at(self, place: Place) -> Seen | None:
+    def at(self, place: Place) -> FileToday | None:
         folder, name = place
         return self.folders.get(folder, {}).get(name)
 
 
-class Move(NamedTuple):
+class LinkMove(NamedTuple):
     """A link or file that lies where the program did not put it."""
 
-    entry: Entry  # as it is now
+    entry: ManifestEntry  # as it is now
     origin: Place | None  # where it was; None = nowhere
     target: Place  # where it is
 
@@ -100,7 +100,7 @@ def follow_edits(manifest: Manifest, photos: Mapping[str, str], faces: Mapping[s
     )
 
 
-def follow_renames(manifest: Manifest, today: Today) -> Manifest:
+def follow_renames(manifest: Manifest, today: AlbumToday) -> Manifest:
     """Step 2: a renamed folder keeps its new name, and is the user's.
 
     In: the folders of today.
@@ -128,7 +128,7 @@ def follow_renames(manifest: Manifest, today: Today) -> Manifest:
     )
 
 
-def renamed_folders(manifest: Manifest, today: Today) -> dict[str, str]:
+def renamed_folders(manifest: Manifest, today: AlbumToday) -> dict[str, str]:
     """New name by old.
 
     A folder was renamed that is gone while a new one has photos of it. Where folders swapped names, or several
@@ -149,7 +149,7 @@ def renamed_folders(manifest: Manifest, today: Today) -> dict[str, str]:
     return renamed
 
 
-def forget_deleted_folders(manifest: Manifest, today: Today) -> Manifest:
+def forget_deleted_folders(manifest: Manifest, today: AlbumToday) -> Manifest:
     """Step 3: of a folder that the user deleted nothing is certain any more: the person is found anew.
 
     In: the folders of today.
@@ -163,7 +163,7 @@ def forget_deleted_folders(manifest: Manifest, today: Today) -> Manifest:
     )
 
 
-def find_moves(manifest: Manifest, today: Today, faces: Mapping[str, int]) -> tuple[list[Move], list[Unclear]]:
+def find_moves(manifest: Manifest, today: AlbumToday, faces: Mapping[str, int]) -> tuple[list[LinkMove], list[Unclear]]:
     """Step 4: what lies where the program did not put it.
 
     For which of a photo's faces it stands is clear where one of them alone is not where it was.
@@ -175,7 +175,7 @@ def find_moves(manifest: Manifest, today: Today, faces: Mapping[str, int]) -> tu
     for folder, entries in manifest.folders.items():
         for name, entry in entries.items():
             places[entry.key].append((folder, name))
-    moves: dict[FaceKey, Move] = {}  # of several files for one face the first counts
+    moves: dict[FaceKey, LinkMove] = {}  # of several files for one face the first counts
     unclear = []
     for folder, files in sorted(today.folders.items()):
         for name, seen in sorted(files.items()):
@@ -188,13 +188,13 @@ def find_moves(manifest: Manifest, today: Today, faces: Mapping[str, int]) -> tu
             elif away:
                 ((key, origins),) = away.items()
                 moves.setdefault(
-                    key, Move(_as_found(manifest, seen, key, origins), origins[0] if origins else None, place)
+                    key, LinkMove(_as_found(manifest, seen, key, origins), origins[0] if origins else None, place)
                 )
     return list(moves.values()), unclear
 
 
 def _faces_away(
-    manifest: Manifest, today: Today, folder: str, content: str, count: int, places: _Places
+    manifest: Manifest, today: AlbumToday, folder: str, content: str, count: int, places: _Places
 ) -> dict[FaceKey, Sequence[Place]]:
     """Faces of a photo that are not where they were, with their places: those that a file in ``folder`` may stand for.
 
@@ -210,23 +210,23 @@ def _faces_away(
     return {key: origins for key, origins in away.items() if folder in (origin[0] for origin in origins)} or away
 
 
-def _as_found(manifest: Manifest, seen: Seen, key: FaceKey, origins: Iterable[Place]) -> Entry:
+def _as_found(manifest: Manifest, seen: FileToday, key: FaceKey, origins: Iterable[Place]) -> ManifestEntry:
     """The program's own link or copy, from another place; or the user's, which is never to be removed."""
     before = [manifest.folders[folder][name] for folder, name in origins]
     if seen.link is not None and seen.link in {entry.link for entry in before}:
-        return Entry(*key, seen.link)
+        return ManifestEntry(*key, seen.link)
     copies = (entry for entry in before if entry.link is None and entry.is_as_written(seen.size, seen.mtime))
-    return next(copies, Entry(*key, None, USERS_FILE))
+    return next(copies, ManifestEntry(*key, None, USERS_FILE))
 
 
-def _is_there(manifest: Manifest, today: Today, place: Place) -> bool:
+def _is_there(manifest: Manifest, today: AlbumToday, place: Place) -> bool:
     """Whether a link is where it was written; a copy that the user edited is."""
     folder, name = place
     entry, seen = manifest.folders.get(folder, {}).get(name), today.at(place)
     return entry is not None and seen is not None and seen.content in (entry.content, None)
 
 
-def lift_moved(manifest: Manifest, moves: Iterable[Move]) -> Manifest:
+def lift_moved(manifest: Manifest, moves: Iterable[LinkMove]) -> Manifest:
     """Step 5: what was moved is no more where it was.
 
     In: the moves.
@@ -235,7 +235,7 @@ def lift_moved(manifest: Manifest, moves: Iterable[Move]) -> Manifest:
     return _without(manifest, {move.origin for move in moves if move.origin is not None})
 
 
-def find_replaced(manifest: Manifest, today: Today) -> list[Replaced]:
+def find_replaced(manifest: Manifest, today: AlbumToday) -> list[Replaced]:
     """Step 6: links that are gone while another folder has that photo by that name for another of its faces.
 
     If they were moved there, they took the place of what it had, and nothing can be seen of it.
@@ -262,7 +262,7 @@ def find_replaced(manifest: Manifest, today: Today) -> list[Replaced]:
     return replaced
 
 
-def drop_missing(manifest: Manifest, today: Today) -> Manifest:
+def drop_missing(manifest: Manifest, today: AlbumToday) -> Manifest:
     """Step 7: a link that is gone while its folder is there was deleted, and its face is not that person.
 
     In: the folders of today; the manifest knows of no moves any more.
@@ -285,7 +285,7 @@ def drop_missing(manifest: Manifest, today: Today) -> Manifest:
     )
 
 
-def lay_moved(manifest: Manifest, moves: Iterable[Move]) -> Manifest:
+def lay_moved(manifest: Manifest, moves: Iterable[LinkMove]) -> Manifest:
     """Step 8: what was moved into another folder says whose face it is; within its folder it has only another name.
 
     In: the moves.

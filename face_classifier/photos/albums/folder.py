@@ -21,9 +21,9 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.identity.naming import numbered
 from face_classifier.photos.albums import corrections
-from face_classifier.photos.albums.corrections import Said, Seen, Today
+from face_classifier.photos.albums.corrections import AlbumToday, FileToday, Said
 from face_classifier.photos.albums.links import alike, carry_out, make_folder, plan_folder, remove_empty
-from face_classifier.photos.albums.manifest import Entry, FaceKey, Manifest, address_key
+from face_classifier.photos.albums.manifest import FaceKey, Manifest, ManifestEntry, address_key
 from face_classifier.sources.picture import MOST_BYTES
 
 CROPS, FETCHED = "faces", "photos"  # folders in it that are nobody's
@@ -141,19 +141,9 @@ class AlbumFolder:
         """A folder's name for each group: the one it has, else that of the folder that most of its faces lie in, else a
         new `person_##`. ``groups``: name, or None, and faces of each.
         """
-        lies_in: dict[FaceKey, set[str]] = defaultdict(set)  # of a run that was killed: where it was, and where it goes
-        for folder, entries in self._manifest.folders.items():
-            for entry in entries.values():
-                lies_in[entry.key].add(folder)
         names: dict[int, str] = {number: name for number, (name, _) in enumerate(groups) if name is not None}
         taken = {*names.values(), *self._manifest.users}
-        claims = [
-            (-count, folder, number)
-            for number, (name, faces) in enumerate(groups)
-            if name is None
-            for folder, count in Counter(folder for key in faces for folder in lies_in[key]).items()
-        ]
-        for _, folder, number in sorted(claims):
+        for folder, number in _claims(self._manifest, groups):
             if number not in names and folder not in taken:
                 names[number] = folder
                 taken.add(folder)
@@ -171,7 +161,7 @@ class AlbumFolder:
         people: Mapping[str, Sequence[tuple[FaceKey, Path]]],
         *,
         copies: bool,
-        stays: Callable[[Entry], bool] = lambda _: False,
+        stays: Callable[[ManifestEntry], bool] = lambda _: False,
     ) -> dict[str, dict[FaceKey, str]]:
         """Make each person's folder hold links to these photos, or copies; returns the names of the links.
 
@@ -232,6 +222,22 @@ def usable(name: str) -> str:
     return f"{name}_2" if name in (CROPS, FETCHED) else name
 
 
+def _claims(manifest: Manifest, groups: Sequence[tuple[str | None, Collection[FaceKey]]]) -> Iterator[tuple[str, int]]:
+    """Folders in which faces of groups without a name lie, with the groups' numbers; those with the most come first."""
+    lies_in: dict[FaceKey, set[str]] = defaultdict(set)  # of a run that was killed: where it was, and where it goes
+    for folder, entries in manifest.folders.items():
+        for entry in entries.values():
+            lies_in[entry.key].add(folder)
+    claims = [
+        (-count, folder, number)
+        for number, (name, faces) in enumerate(groups)
+        if name is None
+        for folder, count in Counter(folder for key in faces for folder in lies_in[key]).items()
+    ]
+    for _, folder, number in sorted(claims):
+        yield folder, number
+
+
 @contextmanager
 def _telling(done: str, cure: str, what: str | None = None) -> Iterator[None]:
     """Tells an OSError in a sentence: ``what`` cannot be ``done``; None = the file or folder that it names."""
@@ -282,10 +288,10 @@ def _people_in(root: Path) -> list[str]:
     ]
 
 
-def _look(root: Path, manifest: Manifest, photos: Mapping[str, str], faces: Collection[str]) -> Today:
+def _look(root: Path, manifest: Manifest, photos: Mapping[str, str], faces: Collection[str]) -> AlbumToday:
     """What lies in the people's folders; ``photos``: real path -> content, ``faces``: contents. Raises OSError."""
     links = {entry.link: entry.content for entries in manifest.folders.values() for entry in entries.values()}
-    folders: dict[str, dict[str, Seen]] = {}
+    folders: dict[str, dict[str, FileToday]] = {}
     inodes: dict[str, int] = {}
     for folder in _people_in(root):
         written = manifest.folders.get(folder, {})
@@ -297,25 +303,25 @@ def _look(root: Path, manifest: Manifest, photos: Mapping[str, str], faces: Coll
             if entry.is_symlink() or entry.is_file()
         }
         inodes[folder] = (root / folder).stat().st_ino
-    return Today(folders, inodes)
+    return AlbumToday(folders, inodes)
 
 
-def _link(entry: os.DirEntry[str], links: Mapping[str | None, str], photos: Mapping[str, str]) -> Seen:
+def _link(entry: os.DirEntry[str], links: Mapping[str | None, str], photos: Mapping[str, str]) -> FileToday:
     target, state = os.readlink(entry.path), entry.stat(follow_symlinks=False)
     content = links.get(target) or photos.get(os.path.realpath(entry.path))
-    return Seen(content, target, state.st_size, state.st_mtime_ns)
+    return FileToday(content, target, state.st_size, state.st_mtime_ns)
 
 
-def _file(entry: os.DirEntry[str], written: Entry | None, faces: Collection[str]) -> Seen:
+def _file(entry: os.DirEntry[str], written: ManifestEntry | None, faces: Collection[str]) -> FileToday:
     """Hashes only what was not copied there by the program (``written``)."""
     try:
         state = entry.stat(follow_symlinks=False)
         if written is not None and written.is_as_written(state.st_size, state.st_mtime_ns):
             content = written.content
         elif state.st_size > MOST_BYTES:  # no photo of the album is larger, and it would be read here in silence
-            return Seen(None)
+            return FileToday(None)
         else:
             content = content_hash(Path(entry.path))
     except OSError:
-        return Seen(None)
-    return Seen(content if content in faces else None, None, state.st_size, state.st_mtime_ns)
+        return FileToday(None)
+    return FileToday(content if content in faces else None, None, state.st_size, state.st_mtime_ns)

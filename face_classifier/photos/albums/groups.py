@@ -83,22 +83,27 @@ def group(
 ) -> list[Group]:
     """The groups of an album, the largest first; each face is in one of them.
 
-    ``known``: people who give their names to the groups that they are in. ``anchors``: for each face the name of the
-    person that it is for certain, or None. ``cannot_links``: (pairs, 2) faces that are two people for certain. People
-    of two names are never one. Groups of one size are in the order of the numbers of their faces, not of the input.
+    People of two names are never one. Groups of one size are in the order of the numbers of their faces, not of the
+    input.
+
+    Parameters
+    ----------
+    known: people who give their names to the groups that they are in.
+    anchors: for each face the name of the person that it is for certain, or None.
+    cannot_links: (pairs, 2) int64, faces that are two people for certain.
     """
     order = np.lexsort(faces.encodings.T[::-1]) if len(faces) else np.zeros(0, np.int64)
     place = np.argsort(order)
     sorted_faces = Faces(faces.encodings[order], faces.quality[order], faces.photos[order])
-    given = [None] * len(faces) if anchors is None else [anchors[face] for face in order]
+    sorted_anchors = [None] * len(faces) if anchors is None else [anchors[face] for face in order]
     pairs = np.zeros((0, 2), np.int64) if cannot_links is None else np.sort(place[cannot_links], axis=1)
-    labels, names = _labelled(sorted_faces, rule, sorted(known, key=lambda one: one.name), given, pairs)
+    labels, names = _labelled(sorted_faces, rule, sorted(known, key=lambda person: person.name), sorted_anchors, pairs)
     groups = [
         _joined(names.get(label), order[members], faces.encodings)
         for label in dict.fromkeys(labels.tolist())
         for members in [np.flatnonzero(labels == label)]
     ]
-    return sorted(groups, key=lambda one: -len(one.faces))
+    return sorted(groups, key=lambda members: -len(members.faces))
 
 
 def _labelled(
@@ -106,7 +111,7 @@ def _labelled(
 ) -> tuple[Ints, dict[int, str]]:
     """(n,) the label of each face, none of them UNKNOWN, and which of the labels have a name."""
     count = len(faces)
-    people = [*anchors, *(one.name for one in known)]
+    people = [*anchors, *(person.name for person in known)]
     numbers = {name: number for number, name in enumerate(sorted({name for name in people if name is not None}))}
     together = np.array([UNKNOWN if name is None else numbers[name] for name in people], np.int64)
     tracks = np.concatenate(
@@ -118,8 +123,8 @@ def _labelled(
         named=together != UNKNOWN,
     )
     sums = templates(
-        np.vstack([faces.encodings, *(one.encodings for one in known)]),
-        np.concatenate([faces.quality, *(one.quality for one in known)]),
+        np.vstack([faces.encodings, *(person.encodings for person in known)]),
+        np.concatenate([faces.quality, *(person.quality for person in known)]),
         tracks.astype(np.int64),
     )
     labels = second_thoughts(sums, constraints, rule)

@@ -12,7 +12,7 @@ from face_classifier.core.names import shown
 
 
 @dataclass(frozen=True)
-class Picture:
+class PagePicture:
     """A picture on the page."""
 
     shown: str  # path in the page's folder
@@ -21,18 +21,18 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Person:
+class PersonSection:
     """A section of the page."""
 
     name: str
     counts: str  # how much there is of them, in words
-    faces: Sequence[Picture]  # at least one
+    faces: Sequence[PagePicture]  # at least one
 
 
 def page(
     title: str,
-    people: Sequence[Person],
-    rest: Iterable[tuple[str, Sequence[Picture]]],
+    people: Sequence[PersonSection],
+    rest: Iterable[tuple[str, Sequence[PagePicture]]],
     told: tuple[str, Sequence[str]],
     beside: Mapping[str, str],
 ) -> bytes:
@@ -54,8 +54,8 @@ def page(
         *_contents(people),
         *(
             line
-            for number, one in enumerate(people)
-            for line in _section(f"p{number}", one.name, one.counts, one.faces)
+            for number, person in enumerate(people)
+            for line in _section(f"p{number}", person.name, person.counts, person.faces)
         ),
         *(
             line
@@ -87,7 +87,7 @@ def _sentences(heading: str, sentences: Sequence[str]) -> Iterator[str]:
         yield "</ul></section>"
 
 
-def _contents(people: Sequence[Person]) -> Iterator[str]:
+def _contents(people: Sequence[PersonSection]) -> Iterator[str]:
     """Everybody with a face, to jump to."""
     yield "<nav>"
     for number, person in enumerate(people):
@@ -96,7 +96,7 @@ def _contents(people: Sequence[Person]) -> Iterator[str]:
     yield "</nav>"
 
 
-def _section(anchor: str, heading: str, counts: str, pictures: Sequence[Picture]) -> Iterator[str]:
+def _section(anchor: str, heading: str, counts: str, pictures: Sequence[PagePicture]) -> Iterator[str]:
     yield f'<section id="{anchor}"><h2><bdi>{_text(heading)}</bdi> <small>{_text(counts)}</small></h2><div>'
     for picture in pictures:
         yield (

@@ -12,9 +12,9 @@ from pathlib import Path
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.photos.albums.manifest import USERS_FILE, Entry, FaceKey
+from face_classifier.photos.albums.manifest import USERS_FILE, FaceKey, ManifestEntry
 
-Plan = dict[str, tuple[Entry, "Path | None"]]  # of a folder: name -> what is to be there, and of which photo
+Plan = dict[str, tuple[ManifestEntry, "Path | None"]]  # of a folder: name -> what is to be there, and of which photo
 
 _NO_LINKS = errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS  # exFAT, SMB, vboxsf
 _SAME_TIME = 2_000_000_000  # ns: as coarse as the times of the coarsest file system
@@ -22,11 +22,11 @@ _SAME_TIME = 2_000_000_000  # ns: as coarse as the times of the coarsest file sy
 
 def plan_folder(
     folder: Path,
-    before: Mapping[str, Entry],
+    before: Mapping[str, ManifestEntry],
     faces: Sequence[tuple[FaceKey, Path]],
     *,
     copies: bool,
-    stays: Callable[[Entry], bool],
+    stays: Callable[[ManifestEntry], bool],
 ) -> Plan:
     """Names and links of a person's folder; without a path: what stays as it is.
 
@@ -46,7 +46,7 @@ def plan_folder(
     plan: Plan = {name: (entry, None) for name, entry in before.items() if stays(entry)}
     for key, photo in sorted(faces, key=lambda face: (face[1].name, face[0])):
         path = Path(os.path.realpath(photo.parent)) / photo.name
-        entry = Entry(*key, None if copies else os.path.relpath(path, here))
+        entry = ManifestEntry(*key, None if copies else os.path.relpath(path, here))
         name = names.get(key) or _free(photo.name, taken)
         taken.add(alike(name))
         old = before.get(name)
@@ -57,8 +57,8 @@ def plan_folder(
 
 
 def carry_out(
-    root: Root, plan: Mapping[str, Plan], before: Mapping[str, Mapping[str, Entry]]
-) -> dict[str, dict[str, Entry]]:
+    root: Root, plan: Mapping[str, Plan], before: Mapping[str, Mapping[str, ManifestEntry]]
+) -> dict[str, dict[str, ManifestEntry]]:
     """Make what is planned for each folder, and remove what was there ``before`` and is not planned.
 
     Returns what is in each folder then. Raises OSError, and UserError where the file system has no links.
@@ -104,7 +104,7 @@ def _free(name: str, taken: Collection[str]) -> str:
     return free
 
 
-def _put(root: Root, place: str, entry: Entry, photo: Path) -> Entry:
+def _put(root: Root, place: str, entry: ManifestEntry, photo: Path) -> ManifestEntry:
     """Make the link or the copy unless something is there; returns it as it is then."""
     path = root.path / place
     if entry.link is not None:
@@ -132,7 +132,7 @@ def _link(root: Root, place: str, target: str) -> None:
         ) from error
 
 
-def _remove(root: Root, place: str, entry: Entry) -> None:
+def _remove(root: Root, place: str, entry: ManifestEntry) -> None:
     """A link that leads where the program's did, or a copy that nobody touched."""
     state = _state(root, place)
     if state is not None and stat.S_ISLNK(state.st_mode):
@@ -150,14 +150,14 @@ def _state(root: Root, place: str) -> os.stat_result | None:
         return None
 
 
-def _is_ours(path: Path, entry: Entry) -> bool:
+def _is_ours(path: Path, entry: ManifestEntry) -> bool:
     """Whether a copy is as it was written, also by a run that was killed before it could note when."""
     if _is_as_written(path, entry):
         return True
     return entry.size != USERS_FILE and path.is_file() and content_hash(path) == entry.content
 
 
-def _is_as_written(path: Path, entry: Entry) -> bool:
+def _is_as_written(path: Path, entry: ManifestEntry) -> bool:
     try:
         state = path.stat(follow_symlinks=False)
     except FileNotFoundError:
@@ -165,7 +165,7 @@ def _is_as_written(path: Path, entry: Entry) -> bool:
     return entry.is_as_written(state.st_size, state.st_mtime_ns)
 
 
-def _differs(copy: Entry, photo: Path) -> bool:
+def _differs(copy: ManifestEntry, photo: Path) -> bool:
     """Whether a photo was edited since it was copied."""
     state = photo.stat()
     return copy.size != state.st_size or abs(copy.mtime - state.st_mtime_ns) > _SAME_TIME

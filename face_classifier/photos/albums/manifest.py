@@ -22,7 +22,7 @@ _VERSION = 1
 FaceKey = tuple[str, int]  # a photo's content (SHA-256, hexadecimal), and which of its faces, from left to right
 
 
-class Entry(NamedTuple):
+class ManifestEntry(NamedTuple):
     """A link, or copy, that the program wrote."""
 
     content: str  # of the photo
@@ -47,7 +47,7 @@ class Manifest:
     finished: bool = True
     numbers: int = 0  # the highest number given to a person
     users: set[str] = field(default_factory=set)  # folders that the user named or put a face into
-    folders: dict[str, dict[str, Entry]] = field(default_factory=dict)  # the links in each, by name
+    folders: dict[str, dict[str, ManifestEntry]] = field(default_factory=dict)  # the links in each, by name
     together: dict[FaceKey, str] = field(default_factory=dict)  # whose folder a face is in by the user's will
     cannot_links: set[tuple[str, int, str]] = field(default_factory=set)  # content, face, and whose folder it is not in
     # `address_key` -> name of the file; an address itself may hold what is secret
@@ -79,7 +79,7 @@ class Manifest:
             record["numbers"],
             set(record["users"]),
             {
-                folder: {name: Entry(*entry) for name, entry in found.items()}
+                folder: {name: ManifestEntry(*entry) for name, entry in found.items()}
                 for folder, found in record["folders"].items()
             },
             {(content, face): folder for content, face, folder in record["together"]},

@@ -83,9 +83,9 @@ def _json(album: Album) -> bytes:
 
 def _sheet_name(folder: str) -> str:
     """A folder's name may be as long as a file's may, and then its sheet is called after the beginning and a hash."""
-    whole = os.fsencode(folder)
-    if len(whole) > _LONG_NAME:
-        folder = f"{whole[:_LONG_NAME].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:8]}"
+    name = os.fsencode(folder)
+    if len(name) > _LONG_NAME:
+        folder = f"{name[:_LONG_NAME].decode(errors='ignore')}-{hashlib.sha256(name).hexdigest()[:8]}"
     return f"sheet.{folder}.png"
 
 
@@ -149,12 +149,12 @@ def _page(album: Album, links: Mapping[str, Mapping[FaceKey, str]], beside: Mapp
     def relative(path: Path) -> str:
         return os.path.relpath(Path(os.path.realpath(path.parent)) / path.name, root)
 
-    def picture(face: AlbumFace, folder: str | None) -> html_page.Picture:
+    def picture(face: AlbumFace, folder: str | None) -> html_page.PagePicture:
         leads_to = f"{folder}/{links[folder][face.key]}" if folder else relative(face.path)
-        return html_page.Picture(face.crop_name, leads_to, face.path.name)
+        return html_page.PagePicture(face.crop_name, leads_to, face.path.name)
 
     people = [
-        html_page.Person(
+        html_page.PersonSection(
             album.folders[number],
             f"{count} photo" if (count := len(album.photos_of(number))) == 1 else f"{count} photos",
             [picture(album.faces[joined.face], album.folders[number]) for joined in album.groups[number].faces],
@@ -163,7 +163,7 @@ def _page(album: Album, links: Mapping[str, Mapping[FaceKey, str]], beside: Mapp
     ]
     alone = [picture(album.faces[single.faces[0].face], None) for single in album.groups if not single.is_valid]
     faceless = [
-        html_page.Picture(_thumbnail_name(content), relative(path), path.name)
+        html_page.PagePicture(_thumbnail_name(content), relative(path), path.name)
         for content, path in album.faceless.items()
     ]
     rest = [("People seen once", alone), ("Photos without a face", faceless)]

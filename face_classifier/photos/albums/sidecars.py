@@ -157,12 +157,12 @@ def _orientation(photo: Path) -> int:
     try:
         with warnings.catch_warnings(), Pillow.open(photo) as picture:
             warnings.simplefilter("ignore")
-            told = picture.getexif().get(ExifTags.Base.Orientation, 1)
+            orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception as error:  # damaged EXIF is no orientation, as when the picture was read
         if isinstance(error, OSError) and error.errno:
             raise
         return 1
-    return told if told in _TO_STORED else 1
+    return orientation if orientation in _TO_STORED else 1
 
 
 def _document(size: Size, orientation: int, regions: list[Region]) -> bytes:

@@ -13,7 +13,7 @@ from face_classifier.core.types import ENCODING_SIZE, Image
 from face_classifier.display import contact_sheet
 from face_classifier.display.overlay import KNOWN, UNKNOWN
 from face_classifier.display.text import Color
-from face_classifier.photos.lookalike.people import Gallery, Portrait
+from face_classifier.photos.lookalike.people import PhotoGallery, Portrait
 
 HEADER = ("dimension", "lowest", "of", "highest", "of")
 _TILE = 96  # pixels
@@ -44,22 +44,22 @@ class Dimension:
         """As JSON."""
         return {
             "dimension": self.number,
-            "lowest": [one.record() for one in self.lowest],
-            "highest": [one.record() for one in self.highest],
+            "lowest": [extreme.record() for extreme in self.lowest],
+            "highest": [extreme.record() for extreme in self.highest],
         }
 
 
-def chosen(given: Iterable[str]) -> list[int]:
+def chosen(words: Iterable[str]) -> list[int]:
     """The numbers of dimensions that a user names; none named = all. Raises UserError."""
     numbers = []
-    for one in dict.fromkeys(given):
-        if not (one.isascii() and one.isdecimal() and int(one) < ENCODING_SIZE):
-            raise UserError(f"--dimension is {one!r}, but must be a whole number from 0 to {ENCODING_SIZE - 1}")
-        numbers.append(int(one))
+    for word in dict.fromkeys(words):
+        if not (word.isascii() and word.isdecimal() and int(word) < ENCODING_SIZE):
+            raise UserError(f"--dimension is {word!r}, but must be a whole number from 0 to {ENCODING_SIZE - 1}")
+        numbers.append(int(word))
     return numbers or list(range(ENCODING_SIZE))
 
 
-def extremes(gallery: Gallery, numbers: Iterable[int], k: int) -> list[Dimension]:
+def extremes(gallery: PhotoGallery, numbers: Iterable[int], k: int) -> list[Dimension]:
     """For each number of an encoding (from 0) the ``k`` photos with the lowest and the ``k`` with the highest value.
 
     Fewer where the gallery has too few to show none of them on both sides.
@@ -82,9 +82,9 @@ def extremes(gallery: Gallery, numbers: Iterable[int], k: int) -> list[Dimension
 
 def rows(dimensions: Iterable[Dimension]) -> Iterator[Sequence[str]]:
     """A line for each dimension, as ``HEADER`` has it."""
-    for one in dimensions:
-        least, greatest = one.lowest[0], one.highest[-1]
-        yield str(one.number), f"{least.value:.3f}", least.name, f"{greatest.value:.3f}", greatest.name
+    for dimension in dimensions:
+        least, greatest = dimension.lowest[0], dimension.highest[-1]
+        yield str(dimension.number), f"{least.value:.3f}", least.name, f"{greatest.value:.3f}", greatest.name
 
 
 def picture(dimensions: Sequence[Dimension]) -> Image:
@@ -92,20 +92,20 @@ def picture(dimensions: Sequence[Dimension]) -> Image:
 
     Many rows are laid out in columns, about as wide as high together.
     """
-    rows = [_row(one) for one in dimensions]
+    rows = [_row(dimension) for dimension in dimensions]
     height, width = rows[0].shape[:2]
     return contact_sheet.grid(rows, max(1, round((len(rows) * height / width) ** 0.5)))
 
 
 def _row(dimension: Dimension) -> Image:
     sides = [
-        contact_sheet.grid([_tile(one, color) for one in side], len(side))
+        contact_sheet.grid([_tile(extreme, color) for extreme in side], len(side))
         for side, color in ((dimension.lowest, UNKNOWN), (dimension.highest, KNOWN))
     ]
     faces = np.hstack(sides)
     return np.concatenate([contact_sheet.heading(f"dimension {dimension.number}", faces.shape[1]), faces])
 
 
-def _tile(one: Extreme, color: Color) -> Image:
-    tile = contact_sheet.square(one.portrait.image(), _TILE)
-    return contact_sheet.captioned(tile, one.name, f"{one.value:.3f}", color=color, letters=_LETTERS)
+def _tile(extreme: Extreme, color: Color) -> Image:
+    tile = contact_sheet.square(extreme.portrait.image(), _TILE)
+    return contact_sheet.captioned(tile, extreme.name, f"{extreme.value:.3f}", color=color, letters=_LETTERS)

@@ -76,7 +76,7 @@ class Person:
 
 
 @dataclass(frozen=True, eq=False)
-class Gallery:
+class PhotoGallery:
     """People by name, and what could not be used."""
 
     people: list[Person]  # sorted by name
@@ -97,7 +97,7 @@ class Gallery:
 
 
 def left_out(photos: int, faceless: list[str], failed: list[str], unsure: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """As of a `Gallery`."""
+    """As of a `PhotoGallery`."""
     of_all = f"of {photos} photos"
     if faceless:
         yield f"no face was found in {len(faceless)} {of_all}, which are left out:", faceless
@@ -118,14 +118,18 @@ def open_gallery(
     encoder: str | None,
     observer: Observer,
     stopping: threading.Event,
-) -> Gallery:
-    """The people of a gallery.
+) -> PhotoGallery:
+    """The people of a gallery. Photos that cannot be used are told in the result.
 
-    ``folder``: of `<name>.jpg` and `<name>/...`, a result folder, which keeps its own encodings, or one that an album
-    was sorted into, of which the folders of people count, with the faces that it was for. ``index``: the file
-    that remembers the encodings of photos; None = a hidden one in the folder. Without a folder, or where its photos
-    are away, the index stands for them. ``encoder``: None = the usual one. Photos that cannot be used are told in the
-    result. Raises UserError; StoppedError when ``stopping`` is set: the next time goes on from there.
+    Without a folder, or where its photos are away, the index stands for them. Raises UserError; StoppedError when
+    ``stopping`` is set: the next time goes on from there.
+
+    Parameters
+    ----------
+    folder: of `<name>.jpg` and `<name>/...`; a result folder, which keeps its own encodings; or one that an album
+        was sorted into, of which the folders of people count, with the faces that it was for.
+    index: the file that remembers the encodings of photos; None = a hidden one in the folder.
+    encoder: None = the usual one.
     """
     if folder is None and index is None:
         raise UserError("no gallery is given; name a folder of photos with --gallery")
@@ -140,38 +144,17 @@ def open_gallery(
         )
     if folder is not None and kind == RESULT:
         return _of_result_folder(folder, encoder, observer)
-    chosen = encoder or ENCODER
-    file = Path(index) if index is not None else Path(folder or "") / INDEX
-    sorted_album = kind == ALBUM
-    pictures = _pictures(folder, file, observer)
-    if not pictures and not file.exists():
-        raise UserError(f"there is no index {file}; name a folder of photos with --gallery")
-    with PhotoIndex(file, BY_ENCODER[chosen].name, MODES[settings.load({}).mode]) as remembered:
-        if not pictures:
-            photos, failed = remembered.remembered(), []
-        else:
-            reading = remembered.read(
-                pictures,
-                finder_of(chosen, observer.problem),
-                stopping,
-                lambda steps: observer.through(steps, "photos"),
-                forget=index is not None or not sorted_album,  # that in the folder is the whole album's
-            )
-            photos, failed = reading.photos, [sentence for _, sentence in reading.failed]
-            if reading.stopped:
-                done = len(photos) + len(failed)
-                raise StoppedError(
-                    f"stopped after {done} of {len(pictures)} photos of {folder}; run it again to go on from there"
-                )
+    encoder = encoder or ENCODER
+    pictures, photos, failed = _read(folder, index, encoder, observer, stopping)
     top = Path(folder or "")
-    people = _people(photos, top, faces_meant(top) if pictures and sorted_album else {})
+    people = _people(photos, top, faces_meant(top) if pictures and kind == ALBUM else {})
     if not people:
         for sentence in failed:
             observer.problem(sentence)
         raise UserError(f"no face was found in the photos of {folder or index}; give a folder of photos of people")
-    return Gallery(
+    return PhotoGallery(
         people,
-        chosen,
+        encoder,
         len(photos) + len(failed),
         [photo.name for photo in photos if not photo.faces],
         failed,
@@ -179,27 +162,54 @@ def open_gallery(
     )
 
 
-def _of_result_folder(folder: str, encoder: str | None, observer: Observer) -> Gallery:
-    whole = take_snapshot(settings.load({"result": folder}), observer)
-    own = whole.settings.encoder
+def _read(
+    folder: str | None, index: str | None, encoder: str, observer: Observer, stopping: threading.Event
+) -> tuple[bool, list[Photo], list[str]]:
+    """Whether the photos are there, or only the index; the photos; and a sentence for each that cannot be read."""
+    file = Path(index) if index is not None else Path(folder or "") / INDEX
+    pictures = _pictures(folder, file, observer)
+    if not pictures and not file.exists():
+        raise UserError(f"there is no index {file}; name a folder of photos with --gallery")
+    with PhotoIndex(file, BY_ENCODER[encoder].name, MODES[settings.load({}).mode]) as opened:
+        if not pictures:
+            return False, opened.remembered(), []
+        reading = opened.read(
+            pictures,
+            finder_of(encoder, observer.problem),
+            stopping,
+            lambda steps: observer.through(steps, "photos"),
+            # the one in the folder of an album is of all its photos
+            forget=index is not None or kind_of(folder or "") != ALBUM,
+        )
+    if reading.stopped:
+        done = len(reading.photos) + len(reading.failed)
+        raise StoppedError(
+            f"stopped after {done} of {len(pictures)} photos of {folder}; run it again to go on from there"
+        )
+    return True, reading.photos, [sentence for _, sentence in reading.failed]
+
+
+def _of_result_folder(folder: str, encoder: str | None, observer: Observer) -> PhotoGallery:
+    snapshot = take_snapshot(settings.load({"result": folder}), observer)
+    own = snapshot.settings.encoder
     if encoder not in (None, own):
         raise UserError(
             f"the result folder {folder} belongs to the encoder {own}, not {encoder}; leave out --encoder, or move it "
             f"over with `face-classifier reencode --encoder {encoder} --result {folder}`"
         )
     portraits = defaultdict(list)
-    for face, path in zip(whole.faces, whole.pictures, strict=True):
+    for face, path in zip(snapshot.faces, snapshot.pictures, strict=True):
         if face.person is not None and face.encoding is not None:
             portraits[face.person].append(Portrait(str(path), face.encoding, None))
     if not portraits:
         raise UserError(f"the result folder {folder} has no person with a face; classify something into it first")
-    return Gallery([Person(name, tuple(portraits[name])) for name in sorted(portraits)], own, len(whole.faces))
+    return PhotoGallery([Person(name, tuple(portraits[name])) for name in sorted(portraits)], own, len(snapshot.faces))
 
 
 def _pictures(folder: str | None, index: Path, observer: Observer) -> list[tuple[str, Path]]:
     """Name, which is the path in the folder, and path of each photo; none if they are away but the index is there."""
     try:
-        found = find_pictures(folder, observer.at_end) if folder is not None else []
+        pictures = find_pictures(folder, observer.at_end) if folder is not None else []
     except UserError:
         if index.exists():
             return []
@@ -207,10 +217,10 @@ def _pictures(folder: str | None, index: Path, observer: Observer) -> list[tuple
     top = Path(folder or "")
     if kind_of(top) == ALBUM:
         nobodys = top, top / CROPS, top / FETCHED
-        found = [path for path in found if path.parent not in nobodys]
-        if not found:
+        pictures = [path for path in pictures if path.parent not in nobodys]
+        if not pictures:
             raise UserError(f"the album in {folder} has no folder of a person; give a folder of photos of people")
-    return [(path.relative_to(top).as_posix(), path) for path in found]
+    return [(path.relative_to(top).as_posix(), path) for path in pictures]
 
 
 def _people(photos: Iterable[Photo], folder: Path, meant: Mapping[tuple[str, str], int]) -> list[Person]:
@@ -225,8 +235,8 @@ def _people(photos: Iterable[Photo], folder: Path, meant: Mapping[tuple[str, str
             by_name[path.parts[0] if len(path.parts) > 1 else path.stem].append(photo)
     meant = {(unicodedata.normalize("NFC", name), content): face for (name, content), face in meant.items()}
     return [
-        Person(name, tuple(_portraits(found, [meant.get((name, photo.content)) for photo in found], folder)))
-        for name, found in sorted(by_name.items())
+        Person(name, tuple(_portraits(shown, [meant.get((name, photo.content)) for photo in shown], folder)))
+        for name, shown in sorted(by_name.items())
     ]
 
 

@@ -23,7 +23,7 @@ from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.find import find_pictures
 from face_classifier.photos.finder import UNSURE, PhotoFace, tile_image
 from face_classifier.photos.index import Photo, PhotoIndex
-from face_classifier.photos.lookalike.people import Gallery, Person, Portrait, finder_of, left_out
+from face_classifier.photos.lookalike.people import Person, PhotoGallery, Portrait, finder_of, left_out
 
 HEADER = ("rank", "name", "distance", "likeness", "photo")
 MOST_DRAWN = 100  # faces
@@ -73,15 +73,15 @@ class Ranking:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class Questions:
     """The photos that somebody asks about."""
 
     photos: list[Photo]  # with a face or several
     failed: list[str]  # a sentence for each argument that is of no use
-    left_out: list[tuple[str, list[str]]]  # what to tell about the photos in folders, as of a `Gallery`
+    left_out: list[tuple[str, list[str]]]  # what to tell about the photos in folders, as of a `PhotoGallery`
 
 
-def read_photos(given: Iterable[str], encoder: str, observer: Observer, stopping: threading.Event) -> Asked:
+def read_photos(arguments: Iterable[str], encoder: str, observer: Observer, stopping: threading.Event) -> Questions:
     """The photos that arguments of the command line stand for; ``encoder``: the gallery's.
 
     Raises StoppedError when ``stopping`` is set before all are read.
@@ -89,14 +89,14 @@ def read_photos(given: Iterable[str], encoder: str, observer: Observer, stopping
     failed: list[str] = []
     paths: list[Path] = []
     named: set[str] = set()
-    for one in given:
+    for argument in arguments:
         try:
-            found = find_pictures(one, observer.at_end)
+            pictures = find_pictures(argument, observer.at_end)
         except UserError as error:
             failed.append(str(error))
             continue
-        paths += found
-        named |= {str(path) for path in found if not os.path.isdir(one)}
+        paths += pictures
+        named |= {str(path) for path in pictures if not os.path.isdir(argument)}
     with PhotoIndex(None, BY_ENCODER[encoder].name) as index:
         photos = [(str(path), path) for path in dict.fromkeys(paths)]
         reading = index.read(photos, finder_of(encoder, observer.problem), stopping)
@@ -115,10 +115,10 @@ def read_photos(given: Iterable[str], encoder: str, observer: Observer, stopping
         [sentence for name, sentence in reading.failed if name not in named],
         [photo.name for photo in showing if photo.how == UNSURE],
     )
-    return Asked(showing, failed, list(others))
+    return Questions(showing, failed, list(others))
 
 
-def search(gallery: Gallery, photos: Iterable[Photo], k: int) -> list[Ranking]:
+def search(gallery: PhotoGallery, photos: Iterable[Photo], k: int) -> list[Ranking]:
     """The ``k`` people nearest to each face of each photo, by the distance to their averages.
 
     ``photos``: of the gallery's encoder; one that the gallery has itself is not searched there. People who are left
@@ -154,7 +154,7 @@ def _nearest(
     )
 
 
-def _without(gallery: Gallery, photo: Photo) -> tuple[list[Person], npt.NDArray[np.float64]]:
+def _without(gallery: PhotoGallery, photo: Photo) -> tuple[list[Person], npt.NDArray[np.float64]]:
     """The people of a gallery and their averages (people, 128), as they are without a photo."""
     own = {id(portrait) for person in gallery.people for portrait in person.portraits if _is_same(portrait, photo)}
     if not own:
@@ -179,8 +179,8 @@ def _is_same(portrait: Portrait, photo: Photo) -> bool:
 
 def rows(ranking: Ranking) -> Iterator[Sequence[str]]:
     """A line for each look-alike, as ``HEADER`` has it."""
-    for rank, one in enumerate(ranking.results, 1):
-        yield str(rank), one.name, f"{one.distance:.4f}", f"{one.likeness:.1f} %", one.portrait.photo
+    for rank, result in enumerate(ranking.results, 1):
+        yield str(rank), result.name, f"{result.distance:.4f}", f"{result.likeness:.1f} %", result.portrait.photo
 
 
 # Pictures
@@ -195,19 +195,19 @@ def _row(ranking: Ranking) -> Image:
     faces = ranking.photo.faces
     which = f"face {faces.index(ranking.face) + 1} of {len(faces)}" if len(faces) > 1 else ""
     asked = contact_sheet.captioned(tile_image(ranking.face.tile), Path(ranking.photo.name).name, which, color=UNKNOWN)
-    found = [
+    results = [
         contact_sheet.captioned(
-            one.portrait.image(), f"{rank}. {one.name}", f"{one.distance:.4f} · {one.likeness:.1f} %"
+            result.portrait.image(), f"{rank}. {result.name}", f"{result.distance:.4f} · {result.likeness:.1f} %"
         )
-        for rank, one in enumerate(ranking.results, 1)
+        for rank, result in enumerate(ranking.results, 1)
     ]
-    row = contact_sheet.grid([asked, *found], len(found) + 1)
+    row = contact_sheet.grid([asked, *results], len(results) + 1)
     right = contact_sheet.GAP + asked.shape[1] + contact_sheet.GAP // 2
     row[contact_sheet.GAP : -contact_sheet.GAP, right - 1 : right + 1] = UNKNOWN
     return row
 
 
-def map_picture(gallery: Gallery, rankings: Sequence[Ranking]) -> Image:
+def map_picture(gallery: PhotoGallery, rankings: Sequence[Ranking]) -> Image:
     """The gallery's faces in the plane, the asked ones among them: (height, width, 3) uint8 BGR.
 
     A photo that is both asked about and in the gallery is there once, as asked about.

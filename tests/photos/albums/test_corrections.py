@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from face_classifier.photos.albums.corrections import (
-    Move,
+    AlbumToday,
+    FileToday,
+    LinkMove,
     Replaced,
-    Seen,
-    Today,
     Unclear,
     drop_missing,
     find_moves,
@@ -20,14 +20,14 @@ from face_classifier.photos.albums.corrections import (
     lay_moved,
     lift_moved,
 )
-from face_classifier.photos.albums.manifest import USERS_FILE, Entry, Manifest
+from face_classifier.photos.albums.manifest import USERS_FILE, Manifest, ManifestEntry
 
 ANN, BEN, BOTH = "a" * 64, "b" * 64, "c" * 64  # contents: photos of one, of the other, and of the two
 FACES = {ANN: 1, BEN: 1, BOTH: 2}
 
 
-def link(content: str, face: int = 0) -> Entry:
-    return Entry(content, face, f"../../{content[0]}.jpg")
+def link(content: str, face: int = 0) -> ManifestEntry:
+    return ManifestEntry(content, face, f"../../{content[0]}.jpg")
 
 
 def written() -> Manifest:
@@ -43,22 +43,22 @@ def written() -> Manifest:
     )
 
 
-def seen(manifest: Manifest) -> Today:
+def seen(manifest: Manifest) -> AlbumToday:
     """As nobody changed anything."""
-    return Today(
+    return AlbumToday(
         {
-            folder: {name: Seen(entry.content, entry.link) for name, entry in entries.items()}
+            folder: {name: FileToday(entry.content, entry.link) for name, entry in entries.items()}
             for folder, entries in manifest.folders.items()
         },
         dict(manifest.inodes),
     )
 
 
-def changed(today: Today, **folders: dict[str, Seen] | None) -> Today:
+def changed(today: AlbumToday, **folders: dict[str, FileToday] | None) -> AlbumToday:
     """With other contents of some folders; None = gone."""
     contents = {**today.folders, **folders}
     inodes = {**{folder: 100 + number for number, folder in enumerate(folders)}, **today.inodes}
-    return Today({folder: files for folder, files in contents.items() if files is not None}, inodes)
+    return AlbumToday({folder: files for folder, files in contents.items() if files is not None}, inodes)
 
 
 # Photos and folders
@@ -108,10 +108,10 @@ def test_folders_that_swapped_names_are_told_by_their_inodes():
     before = written()
     one, two = before.folders.values()
     swapped = {
-        "person_01": {name: Seen(entry.content, entry.link) for name, entry in two.items()},
-        "person_02": {name: Seen(entry.content, entry.link) for name, entry in one.items()},
+        "person_01": {name: FileToday(entry.content, entry.link) for name, entry in two.items()},
+        "person_02": {name: FileToday(entry.content, entry.link) for name, entry in one.items()},
     }
-    after = follow_renames(before, Today(swapped, {"person_01": 2, "person_02": 1}))
+    after = follow_renames(before, AlbumToday(swapped, {"person_01": 2, "person_02": 1}))
     assert after.folders == {"person_02": one, "person_01": two}
 
 
@@ -133,7 +133,7 @@ def test_a_moved_link_says_whose_face_it_is_and_whose_not():
     two["a.jpg"] = one.pop("a.jpg")
     today = changed(today, person_01=one, person_02=two)
     moves, unclear = find_moves(before, today, FACES)
-    assert (moves, unclear) == ([Move(link(ANN), ("person_01", "a.jpg"), ("person_02", "a.jpg"))], [])
+    assert (moves, unclear) == ([LinkMove(link(ANN), ("person_01", "a.jpg"), ("person_02", "a.jpg"))], [])
     after, said = hear(lay_moved(drop_missing(lift_moved(before, moves), today), moves))
     assert list(after.folders["person_02"]) == ["b.jpg", "c.jpg", "a.jpg"]
     assert after.users == {"person_02"}
@@ -157,32 +157,34 @@ def test_for_which_of_two_faces_a_file_stands_is_not_clear_where_both_are_away()
     before = written()
     today = changed(
         seen(before),
-        person_01={"a.jpg": Seen(ANN, link(ANN).link)},
-        person_02={"b.jpg": Seen(BEN, link(BEN).link)},
-        Cid={"c.jpg": Seen(BOTH, link(BOTH).link)},
+        person_01={"a.jpg": FileToday(ANN, link(ANN).link)},
+        person_02={"b.jpg": FileToday(BEN, link(BEN).link)},
+        Cid={"c.jpg": FileToday(BOTH, link(BOTH).link)},
     )
     assert find_moves(before, today, FACES) == ([], [Unclear(("Cid", "c.jpg"), 2)])
 
 
 def test_a_file_of_the_users_is_never_taken_for_the_programs():
     before = replace(written(), folders={"person_02": {"b.jpg": link(BEN)}})
-    today = Today({"person_02": {"b.jpg": Seen(BEN, link(BEN).link)}, "Ann": {"me.jpg": Seen(ANN, None, 70, 7)}}, {})
+    today = AlbumToday(
+        {"person_02": {"b.jpg": FileToday(BEN, link(BEN).link)}, "Ann": {"me.jpg": FileToday(ANN, None, 70, 7)}}, {}
+    )
     moves, _ = find_moves(before, replace(today, inodes={"person_02": 2, "Ann": 9}), FACES)
-    assert moves == [Move(Entry(ANN, 0, None, USERS_FILE), None, ("Ann", "me.jpg"))]
+    assert moves == [LinkMove(ManifestEntry(ANN, 0, None, USERS_FILE), None, ("Ann", "me.jpg"))]
 
 
 def test_a_copy_that_was_moved_is_the_programs_while_nobody_edited_it():
-    copy = Entry(ANN, 0, None, 70, 7)
+    copy = ManifestEntry(ANN, 0, None, 70, 7)
     before = Manifest(folders={"person_01": {"a.jpg": copy}, "person_02": {}})
-    for state, want in (((70, 7), copy), ((71, 8), Entry(ANN, 0, None, USERS_FILE))):
-        today = Today({"person_01": {}, "person_02": {"a.jpg": Seen(ANN, None, *state)}}, {})
+    for state, want in (((70, 7), copy), ((71, 8), ManifestEntry(ANN, 0, None, USERS_FILE))):
+        today = AlbumToday({"person_01": {}, "person_02": {"a.jpg": FileToday(ANN, None, *state)}}, {})
         moves, _ = find_moves(before, today, FACES)
         assert [move.entry for move in moves] == [want]
 
 
 def test_a_deleted_link_is_a_cannot_link_with_those_that_stay():
     before = replace(written(), together={(ANN, 0): "person_01"})
-    today = changed(seen(before), person_01={"c.jpg": Seen(BOTH, link(BOTH).link)})
+    today = changed(seen(before), person_01={"c.jpg": FileToday(BOTH, link(BOTH).link)})
     after, said = hear(drop_missing(before, today))
     assert after.folders["person_01"] == {"c.jpg": link(BOTH, 0)}
     assert (said.together, said.cannot_links) == ({}, [((ANN, 0), (BOTH, 0))])
@@ -190,14 +192,14 @@ def test_a_deleted_link_is_a_cannot_link_with_those_that_stay():
 
 def test_after_a_killed_run_a_missing_link_says_nothing():
     before = replace(written(), finished=False)
-    today = changed(seen(before), person_01={}, person_02={"c.jpg": Seen(BOTH, link(BOTH).link)})
+    today = changed(seen(before), person_01={}, person_02={"c.jpg": FileToday(BOTH, link(BOTH).link)})
     assert drop_missing(before, today) == before
     assert find_replaced(before, today) == []
 
 
 def test_links_that_took_the_place_of_others_are_found():
     before = written()
-    today = changed(seen(before), person_01={"a.jpg": Seen(ANN, link(ANN).link)})
+    today = changed(seen(before), person_01={"a.jpg": FileToday(ANN, link(ANN).link)})
     assert find_replaced(before, today) == [Replaced("person_01", "person_02", ["c.jpg"])]
 
 
@@ -211,9 +213,9 @@ def test_what_the_user_puts_together_is_together_whatever_was_said_before():
 
 def test_no_step_changes_the_manifest_that_went_in():
     before = replace(written(), users={"person_02"}, together={(BEN, 0): "person_02"})
-    today = changed(seen(before), person_01=None, Ann={"a.jpg": Seen(ANN, link(ANN).link)}, person_02={})
+    today = changed(seen(before), person_01=None, Ann={"a.jpg": FileToday(ANN, link(ANN).link)}, person_02={})
     want = before.record()
-    moves = [Move(link(ANN), ("person_01", "a.jpg"), ("Ann", "a.jpg"))]
+    moves = [LinkMove(link(ANN), ("person_01", "a.jpg"), ("Ann", "a.jpg"))]
     for step in (
         lambda: follow_edits(before, {"../a.jpg": "d" * 64}, {"d" * 64: 1}),
         lambda: follow_renames(before, today),

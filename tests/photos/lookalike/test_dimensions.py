@@ -13,19 +13,19 @@ from conftest import Ended
 
 from face_classifier.core.errors import UserError
 from face_classifier.photos.lookalike import dimensions
-from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
+from face_classifier.photos.lookalike.people import Person, PhotoGallery, Portrait
 
 Command = Callable[..., Ended]
 
 
-def gallery(*values: float) -> Gallery:
+def gallery(*values: float) -> PhotoGallery:
     """Somebody for each value of dimension 3, with the value for a name."""
     people = []
     for value in values:
         encoding = np.zeros(128)
         encoding[3] = value
         people.append(Person(f"{value:g}", (Portrait(f"{value:g}.jpg", encoding, b""),)))
-    return Gallery(people, "sface", len(values))
+    return PhotoGallery(people, "sface", len(values))
 
 
 def test_the_lowest_and_the_highest_are_named_in_rising_order():
@@ -45,7 +45,7 @@ def test_no_face_is_at_both_ends_of_a_small_gallery():
 def test_the_sheet_of_all_dimensions_is_about_as_wide_as_high():
     tile = cv2.imencode(".jpg", np.zeros((160, 160, 3), np.uint8))[1].tobytes()
     people = [Person(f"{n}", (Portrait(f"{n}.jpg", np.full(128, float(n)), tile),)) for n in range(12)]
-    found = dimensions.extremes(Gallery(people, "sface", 12), range(128), 6)
+    found = dimensions.extremes(PhotoGallery(people, "sface", 12), range(128), 6)
     height, width, _ = dimensions.picture(found).shape
     assert max(height, width) < 8000
     assert 0.5 < height / width < 2

@@ -20,7 +20,7 @@ from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.finder import TILE
 from face_classifier.photos.index import INDEX, PhotoIndex
 from face_classifier.photos.lookalike import people as portraits
-from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
+from face_classifier.photos.lookalike.people import Person, PhotoGallery, Portrait
 from face_classifier.vision.models import registry as models
 
 PhotoFolder = Callable[..., Path]
@@ -38,7 +38,7 @@ def open_gallery(
     encoder: str | None = None,
     observer: Listener | None = None,
     stopping: threading.Event | None = None,
-) -> Gallery:
+) -> PhotoGallery:
     return portraits.open_gallery(
         None if folder is None else str(folder),
         None if index is None else str(index),
@@ -48,7 +48,7 @@ def open_gallery(
     )
 
 
-def photos_of(gallery: Gallery) -> dict[str, list[str]]:
+def photos_of(gallery: PhotoGallery) -> dict[str, list[str]]:
     return {person.name: [portrait.photo for portrait in person.portraits] for person in gallery.people}
 
 

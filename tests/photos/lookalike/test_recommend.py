@@ -12,8 +12,10 @@ import pytest
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
-from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
-from face_classifier.photos.lookalike.recommend import Pick, Rounds, caution, centre, find_picks, picture, recommend
+from face_classifier.photos.lookalike.people import Person, PhotoGallery, Portrait
+from face_classifier.photos.lookalike.picks import find_picks
+from face_classifier.photos.lookalike.recommend import Pick, caution, centre, picture, recommend
+from face_classifier.photos.lookalike.rounds import Rounds
 
 TILE = cv2.imencode(".jpg", np.full((160, 160, 3), 90, np.uint8))[1].tobytes()
 NEVER = pytest.fail  # in place of what finds faces, where there is none to find
@@ -29,7 +31,7 @@ def a_person(name: str, encodings: np.ndarray) -> Person:
     )
 
 
-def a_gallery(people: int, families: int = 8, photos: int = 1) -> Gallery:
+def a_gallery(people: int, families: int = 8, photos: int = 1) -> PhotoGallery:
     """People of families of twins, `person_<family>_<number>`."""
     random = np.random.default_rng(1)
     middles = unit(random.normal(size=(families, 128)))
@@ -37,7 +39,7 @@ def a_gallery(people: int, families: int = 8, photos: int = 1) -> Gallery:
         a_person(f"person_{number % families}_{number:03}", unit(middle + random.normal(0, 0.03, (photos, 128))))
         for number, middle in ((number, middles[number % families]) for number in range(people))
     ]
-    return Gallery(sorted(whole, key=lambda person: person.name), "sface", people)
+    return PhotoGallery(sorted(whole, key=lambda person: person.name), "sface", people)
 
 
 def family(person: Person | None) -> str:
@@ -45,7 +47,7 @@ def family(person: Person | None) -> str:
     return person.name.split("_")[1]
 
 
-def picks_of(gallery: Gallery, *numbers: int) -> list[Pick]:
+def picks_of(gallery: PhotoGallery, *numbers: int) -> list[Pick]:
     portraits = [(gallery.people[number], gallery.people[number].portraits[0]) for number in numbers]
     return [Pick(person, portrait, portrait.encoding) for person, portrait in portraits]
 
@@ -74,7 +76,7 @@ def test_people_with_many_photos_are_not_recommended_for_that_alone():
     axes = np.eye(128)
     alike = unit(axes[:2].sum(axis=0) + 0.5 * axes[2])[None]
     many = unit(axes[5] + random.normal(0, 0.2, (12, 128)))
-    gallery = Gallery([a_person("alike", alike), a_person("many", many)], "sface", 13)
+    gallery = PhotoGallery([a_person("alike", alike), a_person("many", many)], "sface", 13)
     picks = [Pick(None, Portrait("x.jpg", one, TILE), one) for one in axes[:5]]
 
     assert recommend(gallery, picks, 1).results[0].person.name == "alike"
@@ -126,7 +128,7 @@ def test_the_same_seed_shows_the_same_faces_and_another_seed_others():
 
 
 def test_people_who_are_all_the_same_picture_still_fill_a_round():
-    gallery = Gallery([a_person(f"twin_{number}", np.eye(128)[:1]) for number in range(20)], "sface", 20)
+    gallery = PhotoGallery([a_person(f"twin_{number}", np.eye(128)[:1]) for number in range(20)], "sface", 20)
     assert len(set(Rounds(gallery, 2, 8, seed=1).offer(0))) == 8
 
 
@@ -181,7 +183,7 @@ def test_it_finds_nearer_people_than_random_choices_do():
     random = np.random.default_rng(2)
     middles = random.normal(size=(25, 128))
     everybody = unit(middles[random.integers(25, size=400)] + random.normal(size=(400, 128)))
-    gallery = Gallery([a_person(f"p{number:03}", one[None]) for number, one in enumerate(everybody)], "sface", 400)
+    gallery = PhotoGallery([a_person(f"p{number:03}", one[None]) for number, one in enumerate(everybody)], "sface", 400)
     ranks: dict[str, list[float]] = {"rounds": [], "random": []}
     for seed in range(30):
         taste = everybody[random.choice(400, 3, replace=False)].mean(axis=0)
@@ -205,7 +207,7 @@ def test_picks_are_paths_names_of_files_and_people(tmp_path: Path):
             ("김연아", [(2, "same.jpg")]),
         )
     ]
-    gallery = Gallery(people, "sface", 3)
+    gallery = PhotoGallery(people, "sface", 3)
 
     def found(*given: str) -> list[tuple[str, str]]:
         picks = find_picks(given, gallery, str(tmp_path), NEVER)
@@ -226,9 +228,9 @@ def test_picks_are_paths_names_of_files_and_people(tmp_path: Path):
 def test_who_may_have_been_meant_is_told(word: str):
     people = [a_person(name, np.eye(128)[:1]) for name in ("Anna", "Bill_Gates", "Cameron_Diaz")]
     with pytest.raises(UserError, match="name of a person, such as Cameron_Diaz, or the path"):
-        find_picks([word], Gallery(people, "sface", 3), None, NEVER)
+        find_picks([word], PhotoGallery(people, "sface", 3), None, NEVER)
     with pytest.raises(UserError, match="name of a person or the path"):
-        find_picks(["Qqq"], Gallery(people, "sface", 3), None, NEVER)
+        find_picks(["Qqq"], PhotoGallery(people, "sface", 3), None, NEVER)
 
 
 def test_picks_with_little_in_common_are_told():
@@ -242,7 +244,7 @@ def test_picks_with_little_in_common_are_told():
 
 def test_the_picture_has_the_picked_above_the_recommended_in_any_script():
     people = [*a_gallery(10).people, a_person("김연아 ادم 🙂", np.eye(128)[:1])]
-    gallery = Gallery(people, "sface", 11)
+    gallery = PhotoGallery(people, "sface", 11)
     drawn = picture(recommend(gallery, picks_of(gallery, *range(9), 10), 7), pytest.fail)
     assert drawn.dtype == np.uint8
     assert drawn.shape[1] > 10 * 160
@@ -255,7 +257,7 @@ def test_a_portrait_whose_photo_is_gone_is_told_and_dark(tmp_path: Path):
         for row, name in enumerate(("a", "b"))
     ]
     told: list[str] = []
-    gallery = Gallery(gone, "dlib", 2)
+    gallery = PhotoGallery(gone, "dlib", 2)
     picture(recommend(gallery, picks_of(gallery, 0), 7), told.append)
     assert len(told) == 2
     assert "a.png" in told[0]

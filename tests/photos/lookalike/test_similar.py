@@ -21,7 +21,7 @@ from face_classifier.photos.finder import PhotoFace
 from face_classifier.photos.index import Photo
 from face_classifier.photos.lookalike import people as portraits
 from face_classifier.photos.lookalike import similar
-from face_classifier.photos.lookalike.people import Gallery, Person, Portrait
+from face_classifier.photos.lookalike.people import Person, PhotoGallery, Portrait
 
 Command = Callable[..., Ended]
 PhotoFolder = Callable[..., Path]
@@ -53,7 +53,7 @@ def query(*values: float, content: str = "mine") -> Photo:
     return Photo("me.jpg", content, (100, 100), (PhotoFace(Box(0, 10, 10, 0), encoding(*values), 1.0, TILE),))
 
 
-def ranked(gallery: Gallery, photo: Photo, k: int = 9) -> list[str]:
+def ranked(gallery: PhotoGallery, photo: Photo, k: int = 9) -> list[str]:
     (ranking,) = similar.search(gallery, [photo], k)
     return [result.name for result in ranking.results]
 
@@ -68,7 +68,7 @@ def test_the_ranking_is_by_the_average_and_by_name_where_that_is_equal():
         Person("c", (portrait("c1", -2.0),)),
         Person("d", (portrait("d1", 0.5),)),
     ]
-    gallery = Gallery(people, "sface", 5)
+    gallery = PhotoGallery(people, "sface", 5)
     (ranking,) = similar.search(gallery, [query()], 9)
     assert [(one.name, one.portrait.photo, one.distance) for one in ranking.results] == [
         ("d", "d1", 0.5),
@@ -84,7 +84,7 @@ def test_a_photo_of_the_gallery_is_not_its_own_look_alike():
         Person("a", (portrait("a1", 1.0), portrait("a2", 3.0))),
         Person("b", (portrait("b1", 2.0),)),
     ]
-    gallery = Gallery(people, "sface", 3)
+    gallery = PhotoGallery(people, "sface", 3)
     (ranking,) = similar.search(gallery, [query(1.0, content="a1")], 9)
     assert [(one.name, one.portrait.photo, one.distance) for one in ranking.results] == [
         ("b", "b1", 1.0),
@@ -95,7 +95,7 @@ def test_a_photo_of_the_gallery_is_not_its_own_look_alike():
 
 
 def test_a_gallery_of_nobody_but_the_asked_one_has_no_answer():
-    gallery = Gallery([Person("a", (portrait("a1", 1.0),))], "sface", 1)
+    gallery = PhotoGallery([Person("a", (portrait("a1", 1.0),))], "sface", 1)
     rankings = similar.search(gallery, [query(1.0, content="a1"), query(2.0)], 9)
     assert [len(ranking.results) for ranking in rankings] == [0, 1]
     (sentence,) = similar.unanswered(rankings)
@@ -282,7 +282,7 @@ def test_the_map_has_the_gallery_and_the_asked_face(command: Command, folder: Pa
 
 def test_the_map_has_a_photo_once_that_is_of_the_gallery_too(monkeypatch: pytest.MonkeyPatch):
     people = [Person("a", (portrait("a1", 1.0), portrait("a2", 3.0))), Person("b", (portrait("b1", 2.0),))]
-    gallery = Gallery(people, "sface", 3)
+    gallery = PhotoGallery(people, "sface", 3)
     labels: list[str] = []
     monkeypatch.setattr(
         "face_classifier.display.face_map.draw_plane",
