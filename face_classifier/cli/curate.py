@@ -102,16 +102,12 @@ def _replay(result: str | None, threshold: str | None, as_json: bool) -> None:
 def _rethink(result: str | None, dry_run: bool, as_json: bool) -> None:
     """Think again about all faces of a result folder: a person just named gets old unknown faces, and so on."""
     from face_classifier.cli import console
-    from face_classifier.curate import decide
+    from face_classifier.curate import corrections
 
-    changes = decide.think_again(settings.load({"result": result}), observer := console.Screen(), dry_run=dry_run)
+    changes = corrections.rethink(settings.load({"result": result}), observer := console.Screen(), dry_run=dry_run)
     observer.finish()
-    if as_json:
-        console.print_json([change.record() for change in changes])
-        return
-    for face, person, found in changes:
-        say(f"{face.face}: {face.person or 'unknown'} -> {'a new person' if found else person or 'unknown'}")
-    say(f"{len(changes)} {'face' if len(changes) == 1 else 'faces'} {'would move' if dry_run else 'moved'}")
+    told = [change.record() for change in changes]
+    console.print_answer(as_json, told, corrections.lines(changes, dry_run=dry_run))
 
 
 @click.group("suggest", invoke_without_command=True)
@@ -141,13 +137,12 @@ def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_jso
 def _accept(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
     """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours."""
     from face_classifier.cli import console
-    from face_classifier.curate import decide
+    from face_classifier.curate import corrections
 
     chosen = settings.load({"result": result or of_group})
-    stays, goes, faces = decide.accept(chosen, observer := console.Screen(), one, other)
+    told = corrections.accept(chosen, observer := console.Screen(), one, other)
     observer.finish()
-    told = {"person": stays, "was": goes, "faces": faces}
-    console.print_answer(as_json, told, [f"{goes} is {stays} now; {faces} faces moved"])
+    console.print_answer(as_json, told, [f"{told['was']} is {told['person']} now; {told['faces']} faces moved"])
 
 
 @_suggest.command("reject")
@@ -159,9 +154,9 @@ def _accept(of_group: str | None, one: str, other: str, result: str | None, as_j
 def _keep_apart(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
     """Two people are two: they are never suggested or joined again, whatever their names will be."""
     from face_classifier.cli import console
-    from face_classifier.curate import decide
+    from face_classifier.curate import corrections
 
-    decide.keep_apart(settings.load({"result": result or of_group}), observer := console.Screen(), one, other)
+    corrections.keep_apart(settings.load({"result": result or of_group}), observer := console.Screen(), one, other)
     observer.finish()
     console.print_answer(as_json, {"apart": [one, other]}, [f"{one} and {other} stay two people"])
 
@@ -173,17 +168,17 @@ def _keep_apart(of_group: str | None, one: str, other: str, result: str | None, 
 def _exclude(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
     """Put faces, given by name or path, aside for good: nobody's, and a lasting "not this person"."""
     from face_classifier.cli import console
-    from face_classifier.curate import exclude
+    from face_classifier.curate import corrections
 
     if not faces:
         raise UserError("no face is given; name one, or the path of its picture")
     chosen = settings.load({"result": result})
-    rejected, failed = exclude.exclude_faces(chosen, observer := console.Screen(), faces)
+    rejected, failed = corrections.exclude(chosen, observer := console.Screen(), faces)
     observer.finish()
     if as_json:
         console.print_json([one._asdict() for one in rejected])
     else:
-        console.print_lines(exclude.lines(rejected))
+        console.print_lines(face.sentence() for face in rejected)
     if failed:
         raise SystemExit(1)
 

@@ -1,56 +1,56 @@
-"""Whose faces are moved, and why: second thoughts, two people who are one, two people who are two."""
+"""Handlers of commands that say whose face it is: second thoughts, and what the user says of people and faces.
+
+A handler changes an open gallery. Its arguments and its answer are plain data, as messages between processes hold
+them; `corrections` has the same as functions with types.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
-from face_classifier.gallery.snapshot import carry_out, opened
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.snapshot import Snapshot, carry_out
 from face_classifier.identity.naming import is_named
-from face_classifier.identity.rethink import rethink
+from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.rules import rule_of
 
 
-class Change(NamedTuple):
-    """A face that is someone else's than before."""
-
-    face: Sighting  # before
-    person: str | None  # after; None = unknown
-    found: bool  # a new person, who gets a name only when it is not a dry run
-
-    def record(self) -> dict[str, Any]:
-        """As JSON; ``then``: null = unknown, or a new person without a name yet where it is ``new``."""
-        return {"face": self.face.face, "person": self.face.person, "then": self.person, "new": self.found}
+def moves_of(snapshot: Snapshot) -> list[Move]:
+    """What second thoughts would move."""
+    return rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings)).moves
 
 
-def think_again(settings: Settings, observer: Teller, *, dry_run: bool) -> list[Change]:
-    """Second thoughts on a result folder. ``dry_run``: change nothing, and work while another process runs."""
-    with opened(settings, observer, writing=not dry_run) as (store, snapshot):
-        moves = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings)).moves
-        before = {face.id: face for face in snapshot.faces}
-        if dry_run:
-            return [Change(before[face], move.person, move.found) for move in moves for face in move.faces]
-        return [Change(before[face.id], face.person, False) for face in carry_out(moves, store)]
+def think_again(gallery: Gallery, _arguments: dict[str, Any], _tell: Teller) -> list[list[str | None]]:
+    """Second thoughts. Answers (the face's name, its person before and after) for each face that was moved."""
+    snapshot = gallery.snapshot()
+    before = {face.id: face for face in snapshot.faces}
+    moved = carry_out(moves_of(snapshot), gallery.store)
+    return [[face.face, before[face.id].person, face.person] for face in moved]
 
 
-def accept(settings: Settings, observer: Teller, one: str, other: str) -> tuple[str, str, int]:
-    """Two people are one, by the user's word: (the name that stays, the one that goes, how many faces were moved)."""
-    with opened(settings, observer, writing=True) as (store, snapshot):
-        faces = _faces_of_two(one, other, snapshot.faces)
-        stays, goes = name_kept(one, other)
-        store.join(faces[goes], stays)
-    return stays, goes, len(faces[goes])
+def accept(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
+    """Two people, ``one`` and ``other``, are one.
+
+    Answers the name that stays (``person``), the one that goes (``was``), and how many ``faces`` were moved.
+    """
+    one, other = arguments["one"], arguments["other"]
+    faces = _faces_of_two(one, other, gallery.look().faces)
+    stays, goes = (other, one) if is_named(other) and not is_named(one) else (one, other)
+    gallery.store.join(faces[goes], stays)
+    return {"person": stays, "was": goes, "faces": len(faces[goes])}
 
 
-def keep_apart(settings: Settings, observer: Teller, one: str, other: str) -> None:
-    """Two people are two, by the user's word, whatever their names will be."""
-    with opened(settings, observer, writing=True) as (store, snapshot):
-        faces = _faces_of_two(one, other, snapshot.faces)
-        store.keep_apart(faces[one], faces[other])
+def keep_apart(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> None:
+    """Two people, ``one`` and ``other``, are two, whatever their names will be."""
+    one, other = arguments["one"], arguments["other"]
+    faces = _faces_of_two(one, other, gallery.look().faces)
+    gallery.store.keep_apart(faces[one], faces[other])
 
 
 def _faces_of_two(one: str, other: str, sightings: Iterable[Sighting]) -> dict[str, list[int]]:
@@ -67,6 +67,40 @@ def _faces_of_two(one: str, other: str, sightings: Iterable[Sighting]) -> dict[s
     return faces
 
 
-def name_kept(one: str, other: str) -> tuple[str, str]:
-    """(the name that stays, the one that goes) when two people are one: the first, unless the other alone is named."""
-    return (other, one) if is_named(other) and not is_named(one) else (one, other)
+def exclude(gallery: Gallery, arguments: dict[str, Any], tell: Teller) -> dict[str, Any]:
+    """Put faces aside for good. None of them counts any more, and neither it nor what is nearer to it than to its
+    person is ever that person.
+
+    ``faces``: [name as given, the absolute path that it would be] of each. Answers how many ``failed``, each of which
+    is told, and what was ``excluded``: [name, person or None, where its picture is now, from the result folder on].
+    """
+    snapshot = gallery.snapshot()
+    excluded: dict[int, list[str | None]] = {}
+    failed = 0
+    for name, path in arguments["faces"]:
+        try:
+            face = snapshot.faces[snapshot.number_of(name, Path(path))]
+            if face.id not in excluded:
+                picture = gallery.store.exclude(face.id)
+                excluded[face.id] = [face.face, face.person, os.path.relpath(picture, gallery.store.folder)]
+        except UserError as error:
+            failed += 1
+            tell.problem(str(error))
+    return {"excluded": list(excluded.values()), "failed": failed}
+
+
+def take_out(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> int:
+    """Move faces that the program placed to the unknown ones.
+
+    ``faces``: [id, name, person] of each, as they were when that was decided; what is otherwise by now stays. Answers
+    how many were moved.
+    """
+    gallery.look()
+    return len(carry_out(_still_so(gallery, arguments["faces"]), gallery.store))
+
+
+def _still_so(gallery: Gallery, faces: Iterable[Sequence[Any]]) -> Iterator[Move]:
+    for face_id, name, person in faces:
+        face = gallery.faces.get(face_id)
+        if face and (face.face, face.person) == (name, person) and not face.corrected:
+            yield Move((face_id,), None)

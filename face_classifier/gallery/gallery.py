@@ -14,6 +14,7 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Sighting
 from face_classifier.gallery.snapshot import (
+    Snapshot,
     as_gallery,
     carry_out,
     check_place,
@@ -21,6 +22,7 @@ from face_classifier.gallery.snapshot import (
     kept_apart_pairs,
     photo_reader,
     photo_reader_of,
+    snapshot_of,
     tell_problems,
     with_threshold,
 )
@@ -117,10 +119,10 @@ class Gallery:
             gallery.tell_problems()
             yield gallery
 
-    def look(self) -> LookResult:
-        """Take the folders as they are now."""
+    def look(self, *, confirmed: bool = False) -> LookResult:
+        """Take the folders as they are now. ``confirmed``: the user deleted the faces that are missing."""
         self._stale = True  # as long as this fails
-        looked = self.store.look(self._read_photo)
+        looked = self.store.look(self._read_photo, confirmed=confirmed)
         self.faces = {face.id: face for face in looked.faces}
         self.people = empty_people(self.settings)
         for face in looked.faces:
@@ -134,6 +136,10 @@ class Gallery:
             self.people.cannot_link(one, other)
         self._stale = False
         return looked
+
+    def snapshot(self) -> Snapshot:
+        """The folders as they are now, with all that goes with their faces."""
+        return snapshot_of(self.settings, self.look(), self.store.cannot_links())
 
     def tell_problems(self) -> None:
         """Tell the observer what the store left alone or set aside."""

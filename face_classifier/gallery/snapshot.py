@@ -48,9 +48,12 @@ class Snapshot:
         """The picture of each face, by its id."""
         return {face.id: path for face, path in zip(self.faces, self.pictures, strict=True)}
 
-    def number_of(self, name: str) -> int:
-        """The number of the face that has a name, or a picture at that path. Raises UserError unless there is one."""
-        path, folder = Path(name).resolve(), self.settings.result
+    def number_of(self, name: str, path: Path | None = None) -> int:
+        """The number of the face that has a name, or a picture at that path. Raises UserError unless there is one.
+
+        ``path``: what the name is as an absolute path, where another process gave it.
+        """
+        path, folder = path or Path(name).resolve(), self.settings.result
         numbers = [number for number, picture in enumerate(self.pictures) if picture.resolve() == path]
         numbers = numbers or [
             number
@@ -77,7 +80,11 @@ def _taken(settings: Settings, store: Store, observer: Teller) -> Snapshot:
     looked = store.look(photo_reader(settings, observer.problem))
     tell_problems(store, observer)
     cannot_links = store.cannot_links()
-    settings = with_threshold(settings, looked.faces, cannot_links, observer)
+    return snapshot_of(with_threshold(settings, looked.faces, cannot_links, observer), looked, cannot_links)
+
+
+def snapshot_of(settings: Settings, looked: LookResult, cannot_links: list[tuple[int, int]]) -> Snapshot:
+    """What a look found, with the pairs of tracks that shared a frame."""
     return Snapshot(
         settings,
         looked.faces,

@@ -18,7 +18,7 @@ from face_classifier.core import settings
 from face_classifier.core.disk import files
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.types import Face, Frame, Image, Sighting
-from face_classifier.curate.exclude import exclude_faces
+from face_classifier.curate.corrections import exclude
 from face_classifier.gallery import check, keep, look, reconcile, snapshot, store
 from face_classifier.gallery.derived import pickled, views
 from face_classifier.gallery.folder import carry, opened, scan
@@ -457,7 +457,7 @@ def test_reject_killed_at_any_line_neither_loses_the_picture_nor_counts_it(named
     picture = first_of(named, "Barack")
     content = content_hash(picture)
     chosen = settings.load({"result": str(named.folder)})
-    folders = killed(lambda: exclude_faces(chosen, Silent(), [str(picture)]))
+    folders = killed(lambda: exclude(chosen, Silent(), [str(picture)]))
     done = 0
     for left in folders:
         rejected = picture.stem not in {face.face for face in left.look()}

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.errors import UserError
-from face_classifier.core.progress import Teller
+from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Image, Sighting
-from face_classifier.gallery.snapshot import carry_out, opened
+from face_classifier.curate.ask import carry_out
+from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.cluster import Constraints, Rule, second_thoughts, templates
 from face_classifier.identity.naming import is_named, natural
 from face_classifier.identity.nearest import Matrix
-from face_classifier.identity.rethink import Move
 from face_classifier.identity.rules import rule_of
 from face_classifier.identity.tracks import cannot_link_pairs, parts
 from face_classifier.sources.picture import read_picture
@@ -82,21 +82,27 @@ class Audit:
         return [outlier.face.id for outlier in self.outliers if outlier.kept_by is None]
 
 
-def audit_gallery(settings: Settings, observer: Teller, *, apply: bool) -> tuple[Audit, int]:
-    """What does not fit in a gallery, and how many outliers were moved to the unknown faces: none unless ``apply``."""
-    with opened(settings, observer, writing=apply) as (store, snapshot):
+def audit_gallery(settings: Settings, observer: Observer, *, apply: bool) -> tuple[Audit, int]:
+    """What does not fit in a gallery, and how many outliers were moved to the unknown faces: none unless ``apply``.
 
-        def picture_of(number: int) -> Image | None:
-            try:
-                with supervised(snapshot.pictures[number]):
-                    return read_picture(snapshot.pictures[number])
-            except UserError as error:
-                observer.problem(str(error))
-                return None
+    Raises UserError.
+    """
+    snapshot = take_snapshot(settings, observer)
 
-        found = audit(snapshot.faces, picture_of, snapshot.cannot_links, rule_of(snapshot.settings))
-        moved = carry_out([Move((face_id,), None) for face_id in found.movable], store) if apply else []
-    return found, len(moved)
+    def picture_of(number: int) -> Image | None:
+        try:
+            with supervised(snapshot.pictures[number]):
+                return read_picture(snapshot.pictures[number])
+        except UserError as error:
+            observer.problem(str(error))
+            return None
+
+    found = audit(snapshot.faces, picture_of, snapshot.cannot_links, rule_of(snapshot.settings))
+    if not apply:
+        return found, 0
+    movable = {face.id: face for face in snapshot.faces if face.id in found.movable}
+    faces = [[face_id, movable[face_id].face, movable[face_id].person] for face_id in found.movable]
+    return found, carry_out(settings, "audit", {"faces": faces}, observer)
 
 
 def audit(

@@ -12,7 +12,7 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.types import Image, Sighting
 from face_classifier.display import contact_sheet
 from face_classifier.display.text import SHADE
-from face_classifier.gallery.snapshot import opened
+from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.rethink import Suggestion, rethink
 from face_classifier.identity.rules import rule_of
 from face_classifier.sources.picture import read_picture
@@ -45,14 +45,12 @@ def suggestions(settings: Settings, observer: Teller, file: str | None = None) -
 
     ``file``: where to draw their faces as PNG. Raises UserError where that cannot be written.
     """
-    with opened(settings, observer, writing=False) as (_, snapshot):
-        found = rethink(
-            snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings)
-        ).suggestions
-        reasons = evidence(found, snapshot.faces)
-        if file is not None:
-            path_of = snapshot.path_of
-            contact_sheet.write(file, picture(reasons, lambda face: read_picture(path_of[face.id])))
+    snapshot = take_snapshot(settings, observer)
+    found = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings)).suggestions
+    reasons = evidence(found, snapshot.faces)
+    if file is not None:
+        path_of = snapshot.path_of
+        contact_sheet.write(file, picture(reasons, lambda face: read_picture(path_of[face.id])))
     return reasons
 
 

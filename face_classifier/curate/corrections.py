@@ -1,0 +1,82 @@
+"""Corrections of a gallery, as functions: each asks its owner, or opens the result folder if nobody owns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from face_classifier.core.progress import Observer
+from face_classifier.core.settings import Settings
+from face_classifier.curate.ask import carry_out
+from face_classifier.curate.decide import moves_of
+from face_classifier.gallery.snapshot import take_snapshot
+
+
+class Change(NamedTuple):
+    """A face that is someone else's than before."""
+
+    face: str  # its name
+    person: str | None  # before
+    then: str | None  # after; None = unknown
+    new: bool  # a new person, who gets a name only when it is not a dry run
+
+    def record(self) -> dict[str, Any]:
+        """As JSON; ``then``: null = unknown, or a new person without a name yet where it is ``new``."""
+        return self._asdict()
+
+
+class ExcludedFace(NamedTuple):
+    """A face that the user excluded."""
+
+    face: str
+    person: str | None  # whom it is not; None = it was unknown
+    picture: str  # the path where it is kept now
+
+    def sentence(self) -> str:
+        never = f"is not {self.person}" if self.person else "is no face to be known"
+        return f"{self.face} {never}; {self.picture}"
+
+
+def rethink(settings: Settings, observer: Observer, *, dry_run: bool = False) -> list[Change]:
+    """Second thoughts on all faces. ``dry_run``: change nothing. Raises UserError."""
+    if dry_run:
+        snapshot = take_snapshot(settings, observer)
+        before = {face.id: face for face in snapshot.faces}
+        return [
+            Change(before[face].face, before[face].person, move.person, move.found)
+            for move in moves_of(snapshot)
+            for face in move.faces
+        ]
+    moved = carry_out(settings, "rethink", {}, observer)
+    return [Change(face, person, then, new=False) for face, person, then in moved]
+
+
+def accept(settings: Settings, observer: Observer, one: str, other: str) -> dict[str, Any]:
+    """Two people are one, by the user's word; as `decide.accept` answers. Raises UserError."""
+    answer: dict[str, Any] = carry_out(settings, "suggest accept", {"one": one, "other": other}, observer)
+    return answer
+
+
+def keep_apart(settings: Settings, observer: Observer, one: str, other: str) -> None:
+    """Two people are two, by the user's word, whatever their names will be. Raises UserError."""
+    carry_out(settings, "suggest reject", {"one": one, "other": other}, observer)
+
+
+def exclude(settings: Settings, observer: Observer, names: Iterable[str]) -> tuple[list[ExcludedFace], int]:
+    """Put faces, given by name or the path of a picture, aside for good; and how many could not be, each of which is
+    told. Raises UserError.
+    """
+    faces = [[name, str(Path(name).resolve())] for name in names]
+    answer = carry_out(settings, "reject", {"faces": faces}, observer)
+    excluded = [
+        ExcludedFace(face, person, str(Path(settings.result, picture))) for face, person, picture in answer["excluded"]
+    ]
+    return excluded, answer["failed"]
+
+
+def lines(changes: Sequence[Change], *, dry_run: bool) -> Iterator[str]:
+    """What second thoughts changed, or would change, in words."""
+    for face, person, then, new in changes:
+        yield f"{face}: {person or 'unknown'} -> {'a new person' if new else then or 'unknown'}"
+    yield f"{len(changes)} {'face' if len(changes) == 1 else 'faces'} {'would move' if dry_run else 'moved'}"
