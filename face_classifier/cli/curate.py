@@ -202,7 +202,7 @@ def _verify(
 ) -> None:
     """Check that folders, encodings, views, indexes and logs agree, and repair what can be."""
     from face_classifier.cli import console
-    from face_classifier.curate import findings, verify
+    from face_classifier.curate.checks import findings, verify
     from face_classifier.photos.check_index import verify_index
 
     observer = console.Screen()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from face_classifier.core.progress import Observer
@@ -11,7 +13,12 @@ from face_classifier.gallery.gallery import Gallery
 
 
 def carry_out(
-    settings: Settings, name: str, arguments: dict[str, Any], observer: Observer, *, make: bool = False
+    settings: Settings,
+    name: str,
+    arguments: dict[str, Any],
+    observer: Observer,
+    *,
+    opens: Callable[[Settings, Observer], AbstractContextManager[Gallery]] = Gallery.open,
 ) -> Any:
     """Have a command carried out on the result folder of the settings.
 
@@ -21,7 +28,7 @@ def carry_out(
     name: of the command, a key of `HANDLERS`.
     arguments: of the command.
     observer: is told what goes wrong.
-    make: whether the folder is made if there is none.
+    opens: opens the folder where nobody owns it.
 
     Returns what the command answers.
 
@@ -30,5 +37,5 @@ def carry_out(
     UserError: the folder cannot be used, or what the command raises.
     InUseError: another process writes to it.
     """
-    with Gallery.open(settings, observer, make=make) as gallery:
+    with opens(settings, observer) as gallery:
         return HANDLERS[name](gallery, arguments, observer)

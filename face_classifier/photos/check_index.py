@@ -10,7 +10,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer
 from face_classifier.core.supervise import supervised
-from face_classifier.curate.findings import Inspection, Verified
+from face_classifier.curate.checks.findings import Inspection, Verified
 from face_classifier.photos.index import INDEX, PhotoIndex
 
 PHOTOS = "photos"

@@ -1,34 +1,30 @@
-"""Checks that the pictures, the table, the views and the logs of a result folder agree, and repairs what can be.
-
-First everything is only read, so that a sound folder stays as it is to the byte. Repairing is doubting: what is wrong
-in the table is forgotten, and the next look at the pictures makes it anew, as for any picture that came by hand.
-"""
+"""A way through a result folder that changes nothing: whether pictures, table, views and logs agree."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Image
-from face_classifier.curate.findings import Finding, Inspection, Verified
+from face_classifier.curate.checks.findings import Inspection
+from face_classifier.curate.checks.repair import profile_of
 from face_classifier.gallery.check import Lying, Stock
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import missing_sentence
-from face_classifier.gallery.snapshot import check_result_folder, open_existing, photo_reader, tell_problems
+from face_classifier.gallery.snapshot import open_existing, photo_reader
 from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.gallery.table import KEPT, Row
-from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
+from face_classifier.identity.profiles import EncoderProfile
 from face_classifier.sources.picture import read_picture
 
 TABLE, ROWS, PICTURES, EXCLUDED = "table", "rows", "pictures", "rejected"
@@ -38,7 +34,7 @@ _SAME_BOX = 0.5  # overlap from which a face found in one of our cuts is the one
 
 
 @dataclass
-class _Inspection(Inspection):
+class FolderInspection(Inspection):
     """A way through a result folder that changes nothing."""
 
     contents: set[int] = field(default_factory=set)  # ids of faces whose picture is to be read again,
@@ -47,71 +43,8 @@ class _Inspection(Inspection):
     missing: int = 0  # faces that went at once, which may be no wish of the user's
 
 
-def verify(
-    settings: Settings,
-    observer: Observer,
-    *,
-    logs: Sequence[str] = (),
-    encodings: bool = False,
-    dry_run: bool = False,
-    confirmed: bool = False,
-) -> Verified:
-    """Check the result folder of ``settings``, and repair what is wrong.
-
-    ``confirmed``: the user deleted the faces that are missing, and those that went at once.
-    ``logs``: files of ``--jsonl``, which are never changed. ``encodings``: encode every picture anew to compare.
-    ``dry_run``: change nothing, and work while another process runs. Raises UserError where there is no such folder, or
-    it has to be repaired while another process writes to it.
-    """
-    check_result_folder(Path(settings.result))
-    observer = _Once(observer)
-    found = _inspect(settings, observer, logs, encodings)
-    first, all_found = found, {_key(finding): finding for finding in found.findings}
-    while not dry_run and (any(one.check != LOGS for one in found.findings) or (confirmed and found.missing)):
-        before = found
-        _repair(settings, observer, found, confirmed=confirmed)
-        found = _inspect(settings, observer, logs, encodings)
-        all_found |= {_key(finding): finding for finding in found.findings if _key(finding) not in all_found}
-        if (found.findings, found.missing) == (before.findings, before.missing):
-            break
-    if first.missing > found.missing:
-        found.notes.append(f"{first.missing - found.missing} faces that were missing are deleted now")
-    left = {_key(finding) for finding in found.findings}
-    return Verified(
-        found.checked | first.checked,
-        [replace(one, repaired=None if dry_run else key not in left) for key, one in all_found.items()],
-        found.notes,
-    )
-
-
-class _Once:
-    """Tells an observer each sentence once: a folder is looked through several times."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._problem, self._told = observer.problem, set[str]()
-        self.through, self.at_end = observer.through, observer.at_end
-
-    def problem(self, sentence: str) -> None:
-        if sentence not in self._told:
-            self._told.add(sentence)
-            self._problem(sentence)
-
-
-def _key(finding: Finding) -> tuple[str, str, str]:
-    return finding.check, finding.where, finding.sentence
-
-
-def _repair(settings: Settings, observer: Observer, found: _Inspection, *, confirmed: bool) -> None:
-    with Store(Path(settings.result), writing=True, modes=MODES[settings.mode]) as store:
-        store.check.mend()
-        store.check.doubt(found.contents, found.encodings, found.montages)
-        read_photo = _reader(settings, _space_of(store.check.stock().rows, settings), observer)
-        store.write_views(store.look(read_photo, confirmed=confirmed).faces)
-        tell_problems(store, observer)
-
-
-def _inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodings: bool) -> _Inspection:
-    found = _Inspection()
+def inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodings: bool) -> FolderInspection:
+    found = FolderInspection()
     folder = Path(settings.result)
     found.checked[TABLE] = 1
     try:
@@ -130,7 +63,7 @@ def _inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodi
             observer.problem(sentence)
         _check_rows(stock, folder, found)
         _check_pictures(stock, folder, observer, found)
-        space = _space_of(stock.rows, settings)
+        space = profile_of(stock.rows, settings)
         _check_encodings(stock, space, folder, found)
         if encodings:
             _check_anew(stock, _reader(settings, space, observer), space, folder, observer, found)
@@ -157,17 +90,11 @@ def _at_rest(store: Store) -> Stock:
     )
 
 
-def _space_of(rows: Iterable[Row], settings: Settings) -> EncoderProfile:
-    """The encoder that most encodings are of, if it is known."""
-    spaces = Counter(row.space for row in rows if row.encoding is not None and row.space in PROFILES)
-    return next((PROFILES[name] for name, _ in spaces.most_common(1) if name), BY_ENCODER[settings.encoder])
-
-
 def _reader(settings: Settings, space: EncoderProfile, observer: Observer) -> ReadPhoto:
     return photo_reader(replace(settings, encoder=space.encoder), observer.problem)
 
 
-def _check_rows(stock: Stock, folder: Path, found: _Inspection) -> None:
+def _check_rows(stock: Stock, folder: Path, found: FolderInspection) -> None:
     """Every row has its picture, every picture its row."""
     lying = Counter(EXCLUDED if one.excluded else ROWS for one in stock.lying)
     found.checked |= {ROWS: lying[ROWS], PICTURES: len(stock.lying), EXCLUDED: lying[EXCLUDED]}
@@ -187,7 +114,7 @@ def _check_rows(stock: Stock, folder: Path, found: _Inspection) -> None:
         found.find(check, path.relative_to(folder), "it has no row in the table")
 
 
-def _check_pictures(stock: Stock, folder: Path, observer: Observer, found: _Inspection) -> None:
+def _check_pictures(stock: Stock, folder: Path, observer: Observer, found: FolderInspection) -> None:
     """Every picture can be read, and is still the one that was encoded."""
     for one in observer.through(stock.lying, "pictures"):
         where = one.path.relative_to(folder)
@@ -201,7 +128,7 @@ def _check_pictures(stock: Stock, folder: Path, observer: Observer, found: _Insp
             found.find(PICTURES, where, "it cannot be read; put back a copy of it, or remove it")
 
 
-def _check_encodings(stock: Stock, space: EncoderProfile, folder: Path, found: _Inspection) -> None:
+def _check_encodings(stock: Stock, space: EncoderProfile, folder: Path, found: FolderInspection) -> None:
     """Every encoding is of the gallery's encoder, as long as its encodings are, and of its picture alone."""
     found.checked[ENCODINGS] = len(stock.lying)
     alike: dict[bytes, list[Lying]] = defaultdict(list)
@@ -250,7 +177,12 @@ def _middle(image: Image) -> Box:
 
 
 def _check_anew(
-    stock: Stock, read_photo: ReadPhoto, space: EncoderProfile, folder: Path, observer: Observer, found: _Inspection
+    stock: Stock,
+    read_photo: ReadPhoto,
+    space: EncoderProfile,
+    folder: Path,
+    observer: Observer,
+    found: FolderInspection,
 ) -> None:
     """Encoded from its picture, every face is the one that it was when it was encoded from its frame.
 
@@ -281,7 +213,7 @@ def _check_anew(
             found.encodings.add(one.row.id)
 
 
-def _check_views(store: Store, stock: Stock, found: _Inspection) -> None:
+def _check_views(store: Store, stock: Stock, found: FolderInspection) -> None:
     wrong = dict(store.check.wrong_views(stock))
     found.checked[VIEWS] = len(store.check.views() | wrong.keys())
     for file, reason in wrong.items():
@@ -289,7 +221,7 @@ def _check_views(store: Store, stock: Stock, found: _Inspection) -> None:
         found.montages.add(file)
 
 
-def _check_log(path: Path, stock: Stock, found: _Inspection) -> None:
+def _check_log(path: Path, stock: Stock, found: FolderInspection) -> None:
     """Every line is of a face that the table knows; whose it is by now may be another matter."""
     rows = {row.face: row for row in stock.rows}
     folder_of = {one.row.face: one.folder for one in stock.lying if not one.excluded}

@@ -1,0 +1,82 @@
+"""Checks that the pictures, the table, the views and the logs of a result folder agree, and repairs what can be.
+
+First everything is only read, so that a sound folder stays as it is to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from face_classifier.core.progress import Observer
+from face_classifier.core.settings import Settings
+from face_classifier.curate.ask import carry_out
+from face_classifier.curate.checks.findings import Finding, Verified
+from face_classifier.curate.checks.folder import LOGS, FolderInspection, inspect
+from face_classifier.curate.checks.repair import opened_to_repair
+from face_classifier.gallery.snapshot import check_result_folder
+
+
+def verify(
+    settings: Settings,
+    observer: Observer,
+    *,
+    logs: Sequence[str] = (),
+    encodings: bool = False,
+    dry_run: bool = False,
+    confirmed: bool = False,
+) -> Verified:
+    """Check the result folder of ``settings``, and repair what is wrong.
+
+    ``confirmed``: the user deleted the faces that are missing, and those that went at once.
+    ``logs``: files of ``--jsonl``, which are never changed. ``encodings``: encode every picture anew to compare.
+    ``dry_run``: change nothing. Raises UserError where there is no such folder, or its owner cannot repair it.
+    """
+    check_result_folder(Path(settings.result))
+    observer = _Once(observer)
+    found = inspect(settings, observer, logs, encodings)
+    first, all_found = found, {_key(finding): finding for finding in found.findings}
+    while not dry_run and (any(one.check != LOGS for one in found.findings) or (confirmed and found.missing)):
+        before = found
+        _repair(settings, observer, found, confirmed=confirmed)
+        found = inspect(settings, observer, logs, encodings)
+        all_found |= {_key(finding): finding for finding in found.findings if _key(finding) not in all_found}
+        if (found.findings, found.missing) == (before.findings, before.missing):
+            break
+    if first.missing > found.missing:
+        found.notes.append(f"{first.missing - found.missing} faces that were missing are deleted now")
+    left = {_key(finding) for finding in found.findings}
+    return Verified(
+        found.checked | first.checked,
+        [replace(one, repaired=None if dry_run else key not in left) for key, one in all_found.items()],
+        found.notes,
+    )
+
+
+class _Once:
+    """Tells an observer each sentence once: a folder is looked through several times."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._problem, self._told = observer.problem, set[str]()
+        self.through, self.at_end = observer.through, observer.at_end
+
+    def problem(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._problem(sentence)
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
+    return finding.check, finding.where, finding.sentence
+
+
+def _repair(settings: Settings, observer: Observer, found: FolderInspection, *, confirmed: bool) -> None:
+    arguments = {
+        "contents": sorted(found.contents),
+        "encodings": sorted(found.encodings),
+        "montages": sorted(found.montages),
+        "confirmed": confirmed,
+    }
+    carry_out(settings, "verify", arguments, observer, opens=partial(opened_to_repair, confirmed=confirmed))
