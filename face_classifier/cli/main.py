@@ -9,6 +9,7 @@ import difflib
 import io
 import logging
 import os
+import platform
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +19,12 @@ import click
 from face_classifier import __version__
 from face_classifier.cli import curate, models, people, photos, run
 from face_classifier.cli.options import say
+from face_classifier.core import names
 from face_classifier.core.errors import StoppedError, UserError
 
 _RUN = "run"
+_LOG = "FACE_CLASSIFIER_LOG"
+_DETAILS = "%(asctime)s %(name)s [%(threadName)s] %(message)s"
 
 
 class _Commands(click.Group):
@@ -82,16 +86,34 @@ def _take_names_for_utf8() -> None:
         os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], {**os.environ, **printed})
 
 
+class _Lines(logging.Formatter):
+    """Records as lines for a terminal: signs that it would obey are shown as words."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(names.shown(line) for line in super().format(record).splitlines())
+
+
 @contextmanager
-def _log_told() -> Iterator[None]:
-    """Within, what the program logs is told on stderr, such as what is being fetched."""
-    logger = logging.getLogger("face_classifier")
-    handler, level = logging.StreamHandler(sys.stderr), logger.level
-    handler.setFormatter(logging.Formatter("face-classifier: %(message)s"))
+def _logging() -> Iterator[None]:
+    """Within, what the program logs is told on stderr: what is being fetched and what is missing.
+
+    Where the user asks for it, all that it does is logged there, each line with time, module and thread. Raises
+    UserError where the user asks for something else.
+    """
+    wish = os.environ.get(_LOG, "")
+    if wish not in ("", "debug"):
+        raise UserError(f"{_LOG} is {wish!r}, but must be debug, or not be set")
+    logger, handler = logging.getLogger("face_classifier"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(_DETAILS if wish else "face-classifier: %(message)s"))
+    level = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG if wish else logging.INFO)
+    logger.debug("version %s, Python %s on %s", __version__, platform.python_version(), platform.platform())
     try:
         yield
+    except Exception as error:
+        logger.debug("it ends by %s", type(error).__name__, exc_info=True)
+        raise
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
@@ -108,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for names with signs that its encoding lacks
     try:
-        with _log_told():
+        with _logging():
             return _main.main(arguments, prog_name="face-classifier", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)

@@ -17,7 +17,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.names import is_path
 
 ENVIRONMENT = "FACE_CLASSIFIER_"
-_OTHER_VARIABLES = ("MODELS", "TEST_DATA")  # of `models`, and of the tests
+_OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
 _LONGEST_WORD = 100  # characters
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 

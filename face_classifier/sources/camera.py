@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ import cv2
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame, Image
 from face_classifier.sources.base import Grid, Sampling, frame_duration
+
+logger = logging.getLogger(__name__)
 
 _CAMERA_PATIENCE = 2.0  # seconds without a picture until a camera counts as gone
 _CAMERA_RETRY = 0.05  # seconds
@@ -62,6 +65,7 @@ class Camera:
         self._taken = -1  # index of the newest picture handed out
         self._error: BaseException | None = None
         self._reader: threading.Thread | None = None
+        logger.debug("%s is open; it tells %g pictures a second", self.name, self._device.get(cv2.CAP_PROP_FPS))
 
     def frames(
         self, sampling: Sampling, start: datetime, stopping: threading.Event, between: bool = False
@@ -95,6 +99,7 @@ class Camera:
         if self._reader is not None:
             self._reader.join()
         self._device.release()
+        logger.debug("%s is closed; %d pictures were replaced before anybody took them", self.name, self.dropped)
         self._raise_error()
 
     def __enter__(self) -> Camera:
@@ -131,15 +136,19 @@ class Camera:
         try:
             self._read_on()
         except BaseException as error:  # handed to whoever waits for a picture
+            logger.debug("%s ends", self.name, exc_info=True)
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
 
     def _read_on(self) -> None:
-        index, alive = 0, time.monotonic()
+        index, alive, silent = 0, time.monotonic(), False
         while not self._closing.is_set():
             good, image = self._device.read()
             now = time.monotonic()
+            if good == silent:
+                silent = not good
+                logger.debug("%s %s", self.name, "sends no picture" if silent else "sends pictures")
             if good:
                 self._keep(_Shot(image, index, now - self._opened, datetime.now(timezone.utc)))
                 index, alive = index + 1, now

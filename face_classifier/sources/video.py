@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from face_classifier.sources.capture import Capture, not_a_video
 from face_classifier.sources.formats.containers import creation_time, is_cut_off, lacks_index
 from face_classifier.sources.formats.kinds import head_of, is_seekable, is_text, may_jump
 from face_classifier.sources.formats.streams import video_streams
+
+logger = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset(
     ".264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv "
@@ -111,6 +114,7 @@ class VideoFile(File):
         finally:
             capture.close()
         self._step = frame_duration(fps)
+        logger.debug("%s: %g x %g pixels, %d frames, %d video streams", path, width, height, count, len(self._streams))
         if math.isfinite(count) and 0 < count * self._step < _LONGEST:
             self.duration = self._if_possible(count * self._step)
 
@@ -167,7 +171,8 @@ class VideoFile(File):
             if stream.hidden and not stopping.is_set():
                 try:
                     yield from self._frames_of(number, sampling, start, stopping)
-                except UserError:
+                except UserError as error:
+                    logger.debug("%s: video stream %d: %s", self.name, number + 1, error)
                     self._notes.append(
                         f"video stream {number + 1} of {self.name} cannot be read; save it as a video of its own if it "
                         "plays elsewhere"
@@ -221,6 +226,7 @@ class VideoFile(File):
             return capture, 0
         if capture.set(cv2.CAP_PROP_POS_MSEC, (skip - _SEEK_AHEAD) * 1000) and capture.grab():
             landed = capture.position()
+            logger.debug("%s: sought %g s, landed at %g s", self.name, skip - _SEEK_AHEAD, landed)
             if 0 < landed < skip - SAME_TIME:
                 return capture, None
         capture.close()

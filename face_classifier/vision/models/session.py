@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import onnxruntime
+
+logger = logging.getLogger(__name__)
 
 
 def open_session(model: Path) -> onnxruntime.InferenceSession:
@@ -12,6 +15,7 @@ def open_session(model: Path) -> onnxruntime.InferenceSession:
 
     Two pictures in flight beat two threads on one picture, and ONNX Runtime's spinning threads fight the decoder.
     """
+    logger.debug("%s is loaded into ONNX Runtime %s", model, onnxruntime.__version__)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
