@@ -424,9 +424,9 @@ def test_what_is_logged_is_quiet_unless_it_is_asked_for(run, clip: Path, monkeyp
 
 def test_a_traceback_is_logged_where_it_is_asked_for_and_the_sentence_stays(run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACE_CLASSIFIER_LOG", "debug")
-    code, _, told = run("nowhere.mp4")
+    code, _, told = run("people", "--result", "nowhere")
     assert code == 1
-    assert told.splitlines()[-1].startswith("face-classifier: 'nowhere.mp4' does not exist; ")
+    assert told.splitlines()[-1].startswith("face-classifier: there is no result folder nowhere; ")
     assert "Traceback" in told
 
 
