@@ -75,6 +75,7 @@ class Looker:
         """What lies where now, all rows, and which row each picture is. Raises FolderGoneError."""
         folder = self._folder
         folder.root.check()
+        folder.follow_writer()
         with collector_at_rest():
             scan = scan_folder(folder.path)
             rows = folder.rows.all()

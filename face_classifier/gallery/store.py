@@ -90,6 +90,10 @@ class Store:
     def close(self) -> None:
         self._inside.close()
 
+    def tell_socket(self, socket: str | None) -> None:
+        """Tell in the lock file where this process takes commands, as `FolderLock.tell`."""
+        self._inside.tell_socket(socket)
+
     def check_root(self) -> None:
         """Raise FolderGoneError unless the folder is still where it was opened."""
         self._inside.root.check()

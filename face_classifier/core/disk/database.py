@@ -33,14 +33,17 @@ def open_database(root: Root, name: str, *, timeout: float = 5.0) -> sqlite3.Con
     return database
 
 
-def open_to_read(root: Root, name: str) -> sqlite3.Connection | None:
+def open_to_read(root: Root, name: str, *, written: bool) -> sqlite3.Connection | None:
     """Open a file in ``root`` without changing anything on disk; None where there is none. Raises as `open_database`.
 
-    A reader of a WAL file makes `-wal` and `-shm` beside it and cannot remove them. So without a `-wal`, when nobody
-    writes, and in a folder where they cannot be made, the file is read as it stands.
+    ``written``: whether a process writes to it now, whose changes are to be seen from now on. A reader of a WAL file
+    makes `-wal` and `-shm` beside it and cannot remove them. So when nobody writes, and left no `-wal` or one that
+    cannot be used, the file is read as it stands; who writes to it later is not seen then.
     """
     if not root.has(name):
         return None
+    if written:
+        return _opened(root, name, "mode=ro")
     if root.has(f"{name}-wal"):
         with suppress(sqlite3.OperationalError):
             return _opened(root, name, "mode=ro")

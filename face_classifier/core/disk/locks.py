@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from face_classifier.core.errors import InUseError
 
 LOCK = ".lock"
 _LONGEST = 4096  # bytes of a lock file that are read
+_TRIALS, _INSTANT = 5, 0.01  # seconds
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class FolderLock:
 
     def _take(self, root: Root, what: str, flag: str) -> None:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take_from_readers()
         except OSError as error:
             if error.errno in UNSUPPORTED:
                 root.lack(
@@ -77,6 +79,14 @@ class FolderLock:
                 ) from None
             else:
                 raise
+
+    def _take_from_readers(self) -> None:
+        """Take the lock; readers who look whether it is taken hold it for an instant. Raises OSError."""
+        for _ in range(_TRIALS):
+            with suppress(BlockingIOError):
+                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            time.sleep(_INSTANT)
+        return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def tell(self, socket: str | None) -> None:
         """Write into the lock file which process this is, and where it takes commands. Raises OSError."""

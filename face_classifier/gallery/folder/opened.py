@@ -39,6 +39,7 @@ class ResultFolder:
         self.writing = writing
         self.listing = Scan()  # what lay where when it was last listed, with the folders that were made since
         self.damaged: str | None = None  # the table that was set aside
+        self._was_written = False  # by another process when the table was opened to be read
         self._problems: list[str] = []
         self._told: set[str] = set()
         refuse_place(path, RESULT, "--result")
@@ -78,13 +79,25 @@ class ResultFolder:
     def _open_table(self) -> Table:
         path = self.path / TABLE
         try:
-            return retried(lambda: Table(self.root, TABLE, writing=self.writing), may_pass)
+            self._was_written = not self.writing and self.is_written()
+            return retried(lambda: Table(self.root, TABLE, writing=self.writing, written=self._was_written), may_pass)
         except sqlite3.OperationalError as error:
             raise UserError(f"{path} cannot be opened ({error}); choose another folder with --result") from error
         except sqlite3.DatabaseError as error:
             if not self.writing:
                 raise UserError(f"{path} is damaged ({error}); run the classifier once to make it anew") from error
             return self._new_table(str(error))
+
+    def follow_writer(self) -> None:
+        """Open the table anew if it is only read, and another process has begun to write to it since it was opened."""
+        if not self.writing and not self._was_written and self.is_written():
+            self.table.close()
+            self._use(self._open_table())
+
+    def tell_socket(self, socket: str | None) -> None:
+        """Tell in the lock file where this process takes commands; None: nowhere."""
+        if self._lock:
+            self._lock.tell(socket)
 
     def _new_table(self, reason: str) -> Table:
         aside = self.damaged = self.set_aside(TABLE, reason)

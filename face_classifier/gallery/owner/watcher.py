@@ -13,10 +13,8 @@ from types import TracebackType
 
 import watchfiles
 
-from face_classifier.core.disk.markers import PICKLE, TABLE
-from face_classifier.display import montages
 from face_classifier.gallery.owner.queue import OwnerClosedError
-from face_classifier.gallery.places import EXCLUDED
+from face_classifier.gallery.places import EXCLUDED, is_own_file
 
 OFTEN, SELDOM = 10.0, 60.0  # seconds between two looks at everything, without events and with them
 _TOGETHER = 500  # ms for which changes are collected at most
@@ -133,14 +131,9 @@ def changed_folders(root: Path, paths: Iterable[str]) -> frozenset[str] | None:
             parts[:2] = [f"{EXCLUDED}/{parts[1]}"]
         elif parts[0].startswith("."):  # the root itself, too
             continue
-        if not (_is_view(parts[0]) if len(parts) == 1 else parts[-1].startswith(".")):
+        if not (is_own_file(parts[0]) if len(parts) == 1 else parts[-1].startswith(".")):
             names.add(parts[0])
     return frozenset(names)
-
-
-def _is_view(name: str) -> bool:
-    """Whether it is a file of the program's beside the folders."""
-    return name == PICKLE or name.startswith(TABLE) or montages.MONTAGE.fullmatch(name) is not None
 
 
 def sends_all_events(folder: Path) -> bool:

@@ -44,15 +44,17 @@ def may_pass(error: Exception) -> bool:
 class Table:
     """The open file. Raises UserError where it cannot be used once it is open, DiskError if only for now."""
 
-    def __init__(self, root: Root, name: str, *, writing: bool) -> None:
+    def __init__(self, root: Root, name: str, *, writing: bool, written: bool = False) -> None:
         """Open, and when writing make, the file. A missing file that is only to be read gives an empty table.
+
+        ``written``: whether another process writes to it now, when it is only read.
 
         Raises sqlite3.DatabaseError where the file is damaged, its subclass OperationalError where it cannot be
         opened, and UserError where it is of a newer version, or was made to have another file changed.
         """
         self.path = root.path / name
         try:
-            self.database = open_database(root, name) if writing else open_or_empty(root, name)
+            self.database = open_database(root, name) if writing else open_or_empty(root, name, written=written)
         except OSError as error:
             raise sqlite3.OperationalError(str(error.strerror)) from error
         try:
@@ -123,9 +125,9 @@ class Table:
             self.execute("ROLLBACK")
 
 
-def open_or_empty(root: Root, name: str) -> sqlite3.Connection:
-    """The file, open to be read; an empty table where there is none yet."""
-    database = open_to_read(root, name)
+def open_or_empty(root: Root, name: str, *, written: bool = False) -> sqlite3.Connection:
+    """The file, open to be read; an empty table where there is none yet. ``written``: as `open_to_read` means it."""
+    database = open_to_read(root, name, written=written)
     if database is not None and not schema.version_of(database):
         database.close()  # another process is just making it
         database = None
