@@ -12,6 +12,7 @@ import codecs
 import json
 import os
 import re
+import unicodedata
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -71,6 +72,16 @@ def stored(name: str) -> str | bytes:
 def restored(key: str | bytes) -> str:
     """The name that was `stored`."""
     return os.fsdecode(key)
+
+
+def composed(name: str) -> str:
+    """A name with each letter and its accents as one sign: Macs write them apart (Unicode NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
+def alike(name: str) -> str:
+    """The same for names that are one on file systems that know no case, or no two spellings of an accent."""
+    return composed(composed(name).casefold())
 
 
 def is_path(text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import threading
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ import numpy as np
 
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.names import composed
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import Detection, Frame, Image, Match, Search, Seen, Sighting, cut
@@ -207,7 +207,7 @@ def enrol(
 
 def name_known(name: str, people: Iterable[str]) -> str:
     """The same name as one of the ``people`` has it: an accent or a Hangul syllable may be one sign or several."""
-    alike = [one for one in people if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", name)]
+    alike = [one for one in people if composed(one) == composed(name)]
     return name if name in alike else min(alike, default=name)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.locks import LOCK
 from face_classifier.core.disk.markers import is_litter, kind_of
-from face_classifier.core.disk.retry import asking_the_disk, retried
+from face_classifier.core.disk.retry import asking_the_disk, listed
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
@@ -136,13 +136,7 @@ def _scan_person(folder: os.DirEntry[str], name: str, scan: Scan) -> None:
 
 def _visible(folder: str, scan: Scan) -> list[os.DirEntry[str]]:
     """The visible entries of a folder with usable names, sorted. Raises OSError."""
-    entries = retried(lambda: _listed(folder))
-    return [entry for entry in entries if _is_usable(entry, scan)]
-
-
-def _listed(folder: str) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as listing:
-        return sorted(listing, key=lambda entry: entry.name)
+    return [entry for entry in listed(folder) if _is_usable(entry, scan)]
 
 
 def _is_usable(entry: os.DirEntry[str], scan: Scan) -> bool:

@@ -19,10 +19,11 @@ from face_classifier.core.disk.markers import ALBUM, MANIFEST, refuse_place
 from face_classifier.core.disk.retry import listed
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
+from face_classifier.core.names import alike
 from face_classifier.identity.naming import numbered
 from face_classifier.photos.albums import corrections
 from face_classifier.photos.albums.corrections import AlbumToday, FileToday, Said
-from face_classifier.photos.albums.links import alike, carry_out, make_folder, plan_folder, remove_empty
+from face_classifier.photos.albums.links import carry_out, make_folder, plan_folder, remove_empty
 from face_classifier.photos.albums.manifest import FaceKey, Manifest, ManifestEntry, address_key
 from face_classifier.sources.picture import MOST_BYTES
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
+from face_classifier.core.names import alike
 from face_classifier.photos.albums.manifest import USERS_FILE, FaceKey, ManifestEntry
 
 Plan = dict[str, tuple[ManifestEntry, "Path | None"]]  # of a folder: name -> what is to be there, and of which photo
@@ -88,11 +88,6 @@ def remove_empty(root: Root, name: str) -> None:
     """Remove a folder if it is there with nothing in it."""
     if root.has_folder(name) and not root.names(name):
         root.remove_folder(name)
-
-
-def alike(name: str) -> str:
-    """The same for names that are one on file systems that know no case, or no two spellings of an accent."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _free(name: str, taken: Collection[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from face_classifier.core import settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.markers import ALBUM, CAPTURES, RESULT, kind_of
 from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.names import composed
 from face_classifier.core.progress import Observer
 from face_classifier.core.types import Encoding, Image
 from face_classifier.display import contact_sheet
@@ -231,9 +231,9 @@ def _people(photos: Iterable[Photo], folder: Path, meant: Mapping[tuple[str, str
     by_name: dict[str, list[Photo]] = defaultdict(list)
     for photo in photos:
         if photo.faces:
-            path = Path(unicodedata.normalize("NFC", photo.name))
+            path = Path(composed(photo.name))
             by_name[path.parts[0] if len(path.parts) > 1 else path.stem].append(photo)
-    meant = {(unicodedata.normalize("NFC", name), content): face for (name, content), face in meant.items()}
+    meant = {(composed(name), content): face for (name, content), face in meant.items()}
     return [
         Person(name, tuple(_portraits(shown, [meant.get((name, photo.content)) for photo in shown], folder)))
         for name, shown in sorted(by_name.items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import UserError
+from face_classifier.core.names import composed
 from face_classifier.core.supervise import supervised
 from face_classifier.photos.find import find_pictures
 from face_classifier.photos.finder import FaceFinder
@@ -36,14 +36,16 @@ def find_picks(
         for path in (word, os.path.join(folder or "", word)):
             if at_path := by_path.get(os.path.realpath(path)):
                 return Pick(*at_path, at_path[1].encoding)
-        named = [(person, portrait) for person, portrait in owned if _plain(Path(portrait.photo).name) == _plain(word)]
+        named = [
+            (person, portrait) for person, portrait in owned if composed(Path(portrait.photo).name) == composed(word)
+        ]
         if len(named) > 1:
             paths = " or ".join(portrait.photo for _, portrait in named[:2])
             raise UserError(f"{len(named)} photos of the gallery are called {word}; give the path, such as {paths}")
         if named:
             return Pick(*named[0], named[0][1].encoding)
         for person in gallery.people:
-            if _plain(person.name) == _plain(word):
+            if composed(person.name) == composed(word):
                 return Pick(person, person.nearest(person.average), centre(person))
         if not os.path.isfile(word):
             return None
@@ -82,12 +84,7 @@ def _nearest_names(word: str, names: Iterable[str]) -> list[str]:
 
 
 def _key(name: str) -> str:
-    return _plain(name).casefold().replace("_", " ")
-
-
-def _plain(name: str) -> str:
-    """Macs write letters and their accents apart."""
-    return unicodedata.normalize("NFC", name)
+    return composed(name).casefold().replace("_", " ")
 
 
 def _other_picture(path: Path, finder: Callable[[], FaceFinder]) -> Pick:
