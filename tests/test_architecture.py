@@ -1,8 +1,9 @@
-"""Imports point one way through the folders; and an outside library stays in its folders."""
+"""Imports point one way through the folders, an outside library stays in its folders, and nothing grows too large."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ LIBRARIES = {
         "msgpack": "gallery.owner",
         "watchfiles": "gallery.owner",
     }.items()
+}
+
+LINES, MODULES_A_FOLDER, CLASS_LINES, METHODS, BODY_LINES = 400, 10, 200, 20, 60
+# What may be larger, and why: at most three.
+EXCEPTIONS = {
+    "teach.enrol": "looking for the best views is being parted from keeping them",
+    "gallery.store.Store": "what looks, keeps and writes views is being parted from it",
 }
 
 
@@ -126,3 +134,45 @@ def test_an_outside_library_appears_in_its_folders_only(module: str):
     for library in {name.split(".")[0] for name in imported(module)} & set(LIBRARIES):
         allowed = LIBRARIES[library]
         assert folder in allowed, f"{library} belongs to {', '.join(allowed)}, not to {module}"
+
+
+def too_large() -> Iterator[tuple[str, str]]:
+    """Everything above a limit, by its dotted name, and how large it is."""
+    for folder in FOLDERS:
+        modules = [module for module in MODULES if module.rpartition(".")[0] == folder]
+        if len(modules) > MODULES_A_FOLDER:
+            yield folder, f"{len(modules)} modules, and a folder has at most {MODULES_A_FOLDER}"
+    for module in MODULES:
+        text = FILES[module].read_text("utf-8")
+        if (lines := text.count("\n")) > LINES:
+            yield module, f"{lines} lines, and a module has at most {LINES}"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                yield from ((f"{module}.{node.name}", why) for why in too_large_a_class(node))
+            elif isinstance(node, ast.FunctionDef) and (lines := body_lines(node)) > BODY_LINES:
+                yield f"{module}.{node.name}", f"{lines} lines, and the body of a function has at most {BODY_LINES}"
+
+
+def too_large_a_class(node: ast.ClassDef) -> Iterator[str]:
+    if (lines := (node.end_lineno or 0) - node.lineno + 1) > CLASS_LINES:
+        yield f"{lines} lines, and a class has at most {CLASS_LINES}"
+    methods = {part.name for part in node.body if isinstance(part, ast.FunctionDef) and not part.name.startswith("_")}
+    if len(methods) > METHODS:
+        yield f"{len(methods)} public methods, and a class has at most {METHODS}"
+
+
+def body_lines(node: ast.FunctionDef) -> int:
+    """The lines of a function without its head and docstring."""
+    has_words = ast.get_docstring(node) is not None and len(node.body) > 1
+    return (node.end_lineno or 0) - node.body[has_words].lineno + 1
+
+
+def test_nothing_is_larger_than_a_reader_takes_in_at_once():
+    faults = [f"{name} has {why}" for name, why in too_large() if name not in EXCEPTIONS]
+    assert not faults, "; ".join(faults)
+
+
+def test_exceptions_are_few_and_needed():
+    assert len(EXCEPTIONS) <= 3
+    unneeded = EXCEPTIONS.keys() - {name for name, _ in too_large()}
+    assert not unneeded, f"take out of EXCEPTIONS what is no longer too large: {', '.join(sorted(unneeded))}"
