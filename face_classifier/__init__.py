@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from face_classifier.core.errors import UserError
-    from face_classifier.core.types import Box, Detection, Emotion, Face, Sighting, as_rgb
+    from face_classifier.core.types import Box, Detection, Emotion, Face, Frame, Seen, Sighting, as_rgb
     from face_classifier.curate.questions.evaluate import Evaluation, evaluate
     from face_classifier.identity.cluster import Rule
     from face_classifier.library.faces import Comparison, compare, detect, distances, encode, threshold
     from face_classifier.library.gallery import Gallery, Person, open_gallery
     from face_classifier.library.people import cluster
+    from face_classifier.library.runs import run
     from face_classifier.photos.albums.album import run_face_recog
+    from face_classifier.pipeline.run import RunResult
     from face_classifier.sources.picture import read_picture
 
 __all__ = [
@@ -30,9 +32,12 @@ __all__ = [
     "Emotion",
     "Evaluation",
     "Face",
+    "Frame",
     "Gallery",
     "Person",
     "Rule",
+    "RunResult",
+    "Seen",
     "Sighting",
     "UserError",
     "as_rgb",
@@ -44,6 +49,7 @@ __all__ = [
     "evaluate",
     "open_gallery",
     "read_picture",
+    "run",
     "run_face_recog",
     "threshold",
 ]
@@ -56,13 +62,15 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 
 _HOMES = {
     "core.errors": "UserError",
-    "core.types": "Box Detection Emotion Face Sighting as_rgb",
+    "core.types": "Box Detection Emotion Face Frame Seen Sighting as_rgb",
     "identity.cluster": "Rule",
     "curate.questions.evaluate": "Evaluation evaluate",
     "library.faces": "Comparison compare detect distances encode threshold",
     "library.gallery": "Gallery Person open_gallery",
     "library.people": "cluster",
+    "library.runs": "run",
     "photos.albums.album": "run_face_recog",
+    "pipeline.run": "RunResult",
     "sources.picture": "read_picture",
 }
 

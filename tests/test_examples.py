@@ -58,3 +58,10 @@ def test_evaluate_rules_and_gallery_to_csv(gallery: Gallery, tmp_path: Path):
     assert [(person, faces) for person, faces, *_ in rows] == [("person_01", "3"), ("person_02", "2")]
     assert rows[0][2:4] == ["2024-05-06 07:08:09+00:00", "2024-05-06 07:08:12+00:00"]
     assert 0 < float(rows[0][4]) < 0.46
+
+
+def test_video_to_csv(short_clip: Path, tmp_path: Path):
+    head, *lines = run("video_to_csv.py", short_clip, tmp_path / "result")
+    assert head == "seconds,person,top,right,bottom,left"
+    assert [line.split(",")[:2] for line in lines][-2:] == [["2.00", "person_01"], ["3.00", "person_02"]]
+    assert (tmp_path / "result" / "person_01").is_dir()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
+
+from face_classifier.core.names import shown
 
 _T = TypeVar("_T")
 
@@ -23,3 +26,18 @@ class Observer(Teller, Protocol):
 
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
         """The same steps one by one, shown as they are done."""
+
+
+class Log:
+    """The observer of those who have no screen: a logger's warnings."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def problem(self, sentence: str) -> None:
+        self._logger.warning(shown(sentence))
+
+    at_end = problem
+
+    def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
+        yield from steps

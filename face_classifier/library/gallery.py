@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from face_classifier.core.progress import Log
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Sighting
 from face_classifier.gallery.snapshot import take_snapshot
@@ -56,7 +57,7 @@ def open_gallery(folder: str | os.PathLike[str]) -> Gallery:
     Every face has its encoding; a picture that the user put there since the last run is encoded now. What is passed
     over, such as a damaged picture, is logged as a warning. Raises `UserError` if the folder is no result folder.
     """
-    snapshot = take_snapshot(Settings(result=os.fspath(folder)), _Log())
+    snapshot = take_snapshot(Settings(result=os.fspath(folder)), Log(_LOG))
     faces: dict[str, list[Sighting]] = {}
     for face in snapshot.faces:
         if face.person is not None:
@@ -72,12 +73,3 @@ def open_gallery(folder: str | os.PathLike[str]) -> Gallery:
 
 def _id(face: Sighting) -> int:
     return face.id
-
-
-class _Log:
-    """Told what goes wrong, for those who have no screen."""
-
-    def problem(self, sentence: str) -> None:
-        _LOG.warning(sentence)
-
-    at_end = problem

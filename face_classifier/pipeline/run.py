@@ -53,11 +53,18 @@ class RunResult:
     sightings: Sequence[Sighting] | None  # every face as it is labelled at the end; None if no source could be analysed
 
 
-def run(settings: Settings, given: Sequence[str], stopping: threading.Event, observer: Observer) -> RunResult:
+def run(
+    settings: Settings,
+    given: Sequence[str],
+    stopping: threading.Event,
+    observer: Observer,
+    viewers: Sequence[Viewer] = (),
+) -> RunResult:
     """Classify the faces of all sources into the result folder, until their end or until ``stopping`` is set.
 
-    A source that fails is told to ``observer`` and the others go on. Raises UserError if nothing can be done at all,
-    DiskError if a disk refuses what is to be written for longer than the user has patience.
+    A source that fails is told to ``observer`` and the others go on. Frames are shown to the ``viewers``, too, which
+    stay open. Raises UserError if nothing can be done at all, DiskError if a disk refuses what is to be written for
+    longer than the user has patience.
     """
     check_place(settings)
     paths, failed = find_all(settings, given, observer)
@@ -65,12 +72,12 @@ def run(settings: Settings, given: Sequence[str], stopping: threading.Event, obs
         return RunResult(failed, None)
     with ExitStack() as stack:
         patience = Patience(settings.patience, stopping, observer.problem)
-        viewers, log = _open_sinks(settings, stopping, observer, stack)
+        opened, log = _open_sinks(settings, stopping, observer, stack)
         engine = cache(partial(_engine_of, settings, observer))
         gallery = stack.enter_context(
             Gallery.open(settings, observer, engine=engine, make=True, until_done=patience.until_done)
         )
-        run = _Run(gallery, engine(), viewers, log, stopping, observer, patience)
+        run = _Run(gallery, engine(), [*opened, *viewers], log, stopping, observer, patience)
         try:
             for path in observer.through(paths, "sources"):
                 if stopping.is_set():

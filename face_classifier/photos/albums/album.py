@@ -6,18 +6,18 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from face_classifier.core import names, settings
+from face_classifier.core import settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.errors import StoppedError, UserError
-from face_classifier.core.progress import Observer
+from face_classifier.core.progress import Log, Observer
 from face_classifier.core.types import ENCODING_SIZE
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.cluster import Rule
@@ -36,7 +36,6 @@ from face_classifier.photos.inputs import Item, TemporaryKeeper, fetch_all, item
 from face_classifier.photos.lookalike.people import ENCODER, finder_of
 
 _NEVER = threading.Event()
-_T = TypeVar("_T")
 
 logger = logging.getLogger(__name__)
 
@@ -104,24 +103,12 @@ def run_face_recog(
         allow_private=allow_private,
     )
     photos = [images] if isinstance(images, (str, os.PathLike, Mapping)) else list(images)
-    album = group_album(photos, options, observer or _Log(), _NEVER)
+    album = group_album(photos, options, observer or Log(logger), _NEVER)
     groups = [
         {**record, "face_list": [album.faces[joined.face].crop for joined in members.faces]}
         for record, members in zip(album.group_records(Path(options.out or "")), album.groups, strict=True)
     ]
     return groups, album.valid, album.images()
-
-
-class _Log:
-    """Watches for those who have no screen."""
-
-    def problem(self, sentence: str) -> None:
-        logger.warning(names.shown(sentence))
-
-    at_end = problem
-
-    def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
-        yield from steps
 
 
 def group_album(
