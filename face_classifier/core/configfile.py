@@ -1,6 +1,6 @@
 """A configuration file: YAML of one level, ``key: value``, read event by event, so that no bomb ever goes off.
 
-What nests, refers to something else or is no plain value is refused where it begins, before anything is built of it.
+Nested values, references and other tags are refused at the event where they begin, before anything is built of them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Entry(NamedTuple):
     line: int  # from 1
 
 
-def told(value: object) -> str:
-    """A value as a sentence has it, however long or deep it is."""
+def quoted(value: object) -> str:
+    """A value as an error message quotes it, shortened if it is long or deep."""
     try:
         return _SHORT.repr(value)
     except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
@@ -69,7 +69,7 @@ def _entries(path: Path, text: str) -> Iterator[Entry]:
                 raise UserError(f"{path}, line {line}, has a key that is no word; give lines of `key: value`")
             if event.value in lines:
                 where = f"lines {lines[event.value]} and {line}"
-                raise UserError(f"{told(event.value)} stands twice in {path}, on {where}; leave one out")
+                raise UserError(f"{quoted(event.value)} stands twice in {path}, on {where}; leave one out")
             lines[event.value] = line
             yield Entry(event.value, _value(loader, event.value, path), line)
         loader.get_event()
@@ -84,7 +84,7 @@ def _entries(path: Path, text: str) -> Iterator[Entry]:
 
 def _value(loader: Any, key: str, path: Path) -> Any:
     event = loader.get_event()
-    where = f"{told(key)} in {path}, line {event.start_mark.line + 1},"
+    where = f"{quoted(key)} in {path}, line {event.start_mark.line + 1},"
     if not isinstance(event, yaml.ScalarEvent):
         kind = {yaml.SequenceStartEvent: "a list", yaml.MappingStartEvent: "a mapping"}.get(type(event), "an alias")
         raise UserError(f"{where} is {kind}, but must be one value")
@@ -96,12 +96,12 @@ def _value(loader: Any, key: str, path: Path) -> Any:
         # What looks like a date or a number, but is none: PyYAML raises whatever comes of it.
         kind = tag.rpartition(":")[2]
         raise UserError(
-            f"{where} is {told(event.value)}, which is no {kind} that can be; put it into quotes"
+            f"{where} is {quoted(event.value)}, which is no {kind} that can be; put it into quotes"
         ) from error
 
 
 def _tag(loader: Any, event: yaml.ScalarEvent) -> str:
-    """What kind of value it is, as told or as it looks."""
+    """The YAML tag of a value: the one written before it, else the one that its look gives it."""
     return str(
         event.tag if event.tag not in (None, "!") else loader.resolve(yaml.ScalarNode, event.value, event.implicit)
     )

@@ -37,21 +37,25 @@ def shown(text: str) -> str:
     return _CONTROL.sub(_escape, in_utf8(_SECRET.sub(r"\1\2", text)))
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     if 0xDC80 <= code <= 0xDCFF:  # a byte, as ``os.fsdecode`` makes it
         code -= 0xDC00
     known = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-    return known.get(found[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+    return known.get(match[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
 def json_text(value: Any, *, encoding: str = "utf-8", indent: int | None = None) -> str:
-    """A value as JSON for a stream or file of that encoding; other values than JSON's are told by their ``str``.
+    """A value as JSON. What the encoding or a terminal cannot show is escaped, so that readers get the same text.
 
-    What the encoding or a terminal could not show is escaped as JSON does it, so that its readers get the same text.
+    Parameters
+    ----------
+    value : None, bool, int, float, str, list, dict; of anything else its ``str`` is written
+    encoding : of the stream or file that it is written to
+    indent : spaces a level; None = all on one line
     """
     text = json.dumps(value, ensure_ascii=not _is_unicode(encoding), indent=indent, default=str)
-    return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _NOT_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _is_unicode(encoding: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from face_classifier.core import configfile
-from face_classifier.core.configfile import told
+from face_classifier.core.configfile import quoted
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import is_path
 
@@ -134,25 +134,33 @@ class Settings:
 
 
 def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from a YAML file, the environment and flags, the last one winning.
+    """Settings from a YAML file, the environment and flags; flags win over the environment, that over the file.
 
-    ``flags`` maps field names to what the user typed, None = not given. Raises UserError naming key, rule and value.
+    Parameters
+    ----------
+    flags : what the user typed by field name; None = not typed
+    config : path of the YAML file; None = there is none
+    environ : the environment variables
+
+    Raises
+    ------
+    UserError : a value is out of its range, or a key or variable is unknown; it names key, rule and value
     """
     _check_variables(environ)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Settings):
         variable = ENVIRONMENT + field.name.upper()
-        for given, origin in (
+        for value, origin in (
             (flags.get(field.name), field.metadata["flags"][-1]),
             (environ.get(variable), variable),
         ):
-            if given is not None:
-                values[field.name] = _parse(field, given, origin)
+            if value is not None:
+                values[field.name] = _parse(field, value, origin)
                 break
-    for key, given, line in configfile.read(Path(config)) if config else []:
+    for key, value, line in configfile.read(Path(config)) if config else []:
         field = _field(key, f"{config}, line {line},")
-        if key not in values and given is not None:
-            values[key] = _parse(field, given, f"{key} in {config}, line {line},")
+        if key not in values and value is not None:
+            values[key] = _parse(field, value, f"{key} in {config}, line {line},")
     return Settings(**values)
 
 
@@ -165,49 +173,49 @@ def metavar(field: dataclasses.Field[Any]) -> str:
 def _field(key: str, where: str) -> dataclasses.Field[Any]:
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     if key not in fields:
-        raise UserError(f"{where} has the unknown key {told(key)}; {_meant(key, list(fields))}")
+        raise UserError(f"{where} has the unknown key {quoted(key)}; {_meant(key, list(fields))}")
     return fields[key]
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
-    """Raise UserError for a variable that looks like one of the program's and is none: most likely it is misspelt."""
+    """Raises UserError for a misspelt variable: it begins like the program's own and is none of them."""
     known = [*(field.name.upper() for field in dataclasses.fields(Settings)), *_OTHER_VARIABLES]
     for name in environ:
         word = name.removeprefix(ENVIRONMENT)
         if word not in (name, *known):
-            raise UserError(f"there is the unknown variable {told(name)}; {_meant(word, known, ENVIRONMENT)}")
+            raise UserError(f"there is the unknown variable {quoted(name)}; {_meant(word, known, ENVIRONMENT)}")
 
 
 def _meant(word: str, known: Sequence[str], prefix: str = "") -> str:
-    """What to do about a word that is not known. ``prefix``: of all these words, with which they are told."""
+    """The advice for an unknown word: the known word nearest to it, else all of them, each with ``prefix``."""
     near = difflib.get_close_matches(word[:_LONGEST_WORD], known, 1)
-    return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + one for one in known)}"
+    return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}"
 
 
-def _parse(field: dataclasses.Field[Any], given: Any, origin: str) -> Any:
+def _parse(field: dataclasses.Field[Any], value: Any, origin: str) -> Any:
     kind = str(field.type)
     choices = field.metadata["choices"]
     if kind.startswith("float"):
-        return given if given in choices else _number(field, given, origin)
+        return value if value in choices else _number(field, value, origin)
     if kind == "bool":
-        return _truth(given, origin)
-    if choices and given not in choices:
-        raise UserError(f"{origin} is {told(given)}, but must be one of {', '.join(choices)}")
-    if not isinstance(given, str) or not is_path(given):
-        raise UserError(f"{origin} is {told(given)}, which is no path; give the path of a file or folder")
-    return given
+        return _truth(value, origin)
+    if choices and value not in choices:
+        raise UserError(f"{origin} is {quoted(value)}, but must be one of {', '.join(choices)}")
+    if not isinstance(value, str) or not is_path(value):
+        raise UserError(f"{origin} is {quoted(value)}, which is no path; give the path of a file or folder")
+    return value
 
 
-def _number(field: dataclasses.Field[Any], given: Any, origin: str) -> float:
+def _number(field: dataclasses.Field[Any], value: Any, origin: str) -> float:
     low, high, above = (field.metadata[key] for key in ("low", "high", "above"))
     rule = f"a number {'above' if above else 'of at least'} {low:g}" + (
         f" and at most {high:g}" if high < math.inf else ""
     )
     example = 0.44 if field.default is None else field.default
     words = "".join(f", or {word}" for word in field.metadata["choices"])
-    sentence = f"{origin} is {told(given)}, but must be {rule}, such as {example:g}{words}"
+    sentence = f"{origin} is {quoted(value)}, but must be {rule}, such as {example:g}{words}"
     try:
-        number = math.nan if isinstance(given, bool) else float(given)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         raise UserError(sentence) from None
     if not math.isfinite(number) or not low <= number <= high or (above and number == low):
@@ -215,30 +223,30 @@ def _number(field: dataclasses.Field[Any], given: Any, origin: str) -> float:
     return number
 
 
-def fraction(given: str, origin: str) -> float:
+def fraction(value: str, origin: str) -> float:
     """A number between 0 and 1, both excluded. Raises UserError."""
     try:
-        number = float(given)
+        number = float(value)
     except ValueError:
         number = math.nan
     if not 0 < number < 1:
-        raise UserError(f"{origin} is {told(given)}, but must be a number above 0 and below 1, such as 0.001")
+        raise UserError(f"{origin} is {quoted(value)}, but must be a number above 0 and below 1, such as 0.001")
     return number
 
 
-def count(given: str, origin: str) -> int:
+def count(value: str, origin: str) -> int:
     """A whole number from 1 up. Raises UserError."""
-    if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) > 0):
-        raise UserError(f"{origin} is {told(given)}, but must be a whole number of at least 1, such as 8")
-    return int(given)
+    if not (value.isascii() and value.isdecimal() and len(value) < 10 and int(value) > 0):
+        raise UserError(f"{origin} is {quoted(value)}, but must be a whole number of at least 1, such as 8")
+    return int(value)
 
 
-def _truth(given: Any, origin: str) -> bool:
-    if isinstance(given, bool):
-        return given
-    word = given.lower() if isinstance(given, str) else told(given)
+def _truth(value: Any, origin: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = value.lower() if isinstance(value, str) else quoted(value)
     if word in _TRUE:
         return True
     if word in _FALSE:
         return False
-    raise UserError(f"{origin} is {told(given)}, but must be true or false")
+    raise UserError(f"{origin} is {quoted(value)}, but must be true or false")

@@ -1,4 +1,4 @@
-"""The words that every room speaks: Box, Frame, Detection, Face, Match, Sighting."""
+"""The data that all folders exchange: Box, Frame, Detection, Face, Match, Sighting."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ class Sighting:
 
 
 def check_encoding(value: Any) -> Encoding:
-    """Return ``value`` if it is a finite float64 array of shape (128,); else raise ValueError."""
+    """Returns ``value``. Raises ValueError unless it is a finite float64 array of shape (128,)."""
     if not isinstance(value, np.ndarray) or value.dtype != np.float64 or value.shape != (ENCODING_SIZE,):
         what = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
         raise ValueError(f"an encoding is a float64 array of shape ({ENCODING_SIZE},), not {what}")
@@ -246,7 +246,7 @@ def cut(image: Image, box: Box) -> Image:
     height, width = image.shape[:2]
     top, left = max(0, box.top), max(0, box.left)
     bottom, right = min(height, box.bottom), min(width, box.right)
-    whole = np.zeros((box.height, box.width, 3), np.uint8)
+    padded = np.zeros((box.height, box.width, 3), np.uint8)
     if top < bottom and left < right:
-        whole[top - box.top : bottom - box.top, left - box.left : right - box.left] = image[top:bottom, left:right]
-    return whole
+        padded[top - box.top : bottom - box.top, left - box.left : right - box.left] = image[top:bottom, left:right]
+    return padded

@@ -16,11 +16,19 @@ _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")  # at the end of a journal th
 
 
 def open_database(root: Root, name: str, *, timeout: float = 5.0) -> sqlite3.Connection:
-    """Open a file in ``root`` to read and write; it is made if it is missing. What is deleted leaves no trace in it.
+    """Opens a database to read and write, and makes it if it is missing. Deleted rows leave no trace in it.
 
-    ``timeout``: seconds for which another process that writes is waited for. Raises sqlite3.Error, OSError, and
-    UserError where it or one of its ``SIDES`` is a link, has another name elsewhere, or was made by somebody to have
-    SQLite remove another file.
+    Parameters
+    ----------
+    root : the folder
+    name : of the file in it
+    timeout : seconds to wait for another process that writes
+
+    Raises
+    ------
+    UserError : the file or one of its ``SIDES`` is a link, has another name elsewhere, or would have SQLite remove
+        another file
+    OSError, sqlite3.Error : it cannot be opened
     """
     if root.check_own(name) is None:
         os.close(root.open_own(name))

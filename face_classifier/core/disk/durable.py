@@ -48,7 +48,14 @@ def open_log(path: Path, modes: Modes) -> int:
 
 @contextmanager
 def replacing(folder: int, name: str, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """A new file beside ``name`` in an open folder, which takes its place at the end. ``mode``: less the umask."""
+    """Opens a new file beside another one, and puts it into the place of that one at the end. Raises OSError.
+
+    Parameters
+    ----------
+    folder : descriptor of the open folder
+    name : of the file to replace; it may be missing
+    mode : permissions of the new file, less the umask
+    """
     beside = f"{PART}{os.getpid()}-{threading.get_ident()}"
     with suppress(FileNotFoundError):
         os.unlink(beside, dir_fd=folder)  # of a killed process with the same number
@@ -66,9 +73,18 @@ def replacing(folder: int, name: str, mode: int = 0o600) -> Iterator[BinaryIO]:
 def write_in(
     folder: int, name: str, content: bytes, mode: int | None = None, *, durable: bool = True
 ) -> tuple[os.stat_result, str | None]:
-    """Replace a file in an open folder; its new content is durable, but not yet its name. Raises OSError.
+    """Replaces a file in an open folder. Its content is durable afterwards, its name only after `sync`. Raises OSError.
 
-    ``mode``: of a file that is new; None: as the umask says. Returns its state, and why it could not have its mode.
+    Parameters
+    ----------
+    folder : descriptor of the open folder
+    name, content : of the file
+    mode : permissions of a new file, an old one keeps its own; None = as the umask says
+    durable : False for what is quickly made anew; after a power cut it may be empty
+
+    Returns
+    -------
+    The state of the written file, and why the file system refuses its mode; None = it has it.
     """
     with suppress(FileNotFoundError):
         before = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -84,10 +100,20 @@ def write_in(
 
 
 def write_durably(path: Path, content: bytes, mode: int | None = None) -> os.stat_result:
-    """Write beside, fsync, rename: after a crash the file is whole or as before. Raises OSError, which names ``path``.
+    """Writes beside, syncs, renames: after a crash the file is complete or as before. Never makes the folder.
 
-    ``mode``: of a file that is new; None: as the umask says. Returns the state of the written file. Never makes the
-    folder: a folder that went away meanwhile was renamed or removed by the user.
+    Parameters
+    ----------
+    path, content : of the file
+    mode : permissions of a new file, an old one keeps its own; None = as the umask says
+
+    Returns
+    -------
+    The state of the written file.
+
+    Raises
+    ------
+    OSError : names ``path``; the folder may have been renamed or removed by the user meanwhile
     """
     try:
         descriptor = os.open(path.parent, FOLDER)
@@ -102,7 +128,7 @@ def write_durably(path: Path, content: bytes, mode: int | None = None) -> os.sta
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in ``folder`` durable, where the file system can."""
+    """Makes renames in ``folder`` durable, where the file system can. Raises OSError."""
     descriptor = os.open(folder, FOLDER)
     try:
         sync(descriptor)

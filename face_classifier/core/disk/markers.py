@@ -61,21 +61,25 @@ def is_empty(folder: Path) -> bool:
         return True
 
 
-def refuse_source(given: str) -> None:
-    """Raise UserError if what the user named as input is a folder of ours, or lies in one."""
-    if home := home_of(given):
+def refuse_source(source: str) -> None:
+    """Raises UserError if a path that the user named as input is a folder of ours, or lies in one."""
+    if home := home_of(source):
         folder, kind = home
-        is_it = Path(os.path.realpath(given)) == folder
+        is_it = Path(os.path.realpath(source)) == folder
         raise UserError(
-            f"{given} {'is' if is_it else f'lies in {folder},'} a {kind}, which the program wrote and does not take "
+            f"{source} {'is' if is_it else f'lies in {folder},'} a {kind}, which the program wrote and does not take "
             "for input; give what it was made from"
         )
 
 
 def refuse_place(folder: Path, kind: str, flag: str) -> None:
-    """Raise UserError unless a folder of a ``kind`` may be at this place, which the user named with ``flag``.
+    """Raises UserError if a folder is one of ours of another kind, or lies in one, which would take in its pictures.
 
-    It may neither be a folder of ours of another kind nor lie in any, of which its pictures would become a part.
+    Parameters
+    ----------
+    folder : the place where a folder of ours is to be; it may be missing
+    kind : RESULT, CAPTURES or ALBUM
+    flag : the option with which the user named it, for the message
     """
     own = kind_of(folder)
     if own == kind:

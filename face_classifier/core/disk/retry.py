@@ -89,7 +89,15 @@ class DiskError(UserError):
     """A disk refused something, and nothing of it was done: it may be tried again once the disk is cured."""
 
     def __init__(self, path: object, reason: str, cure: str, done: str = "written") -> None:
-        """``cure``: what the user can do, as ``make room on that disk``; ``done``: what could not be done."""
+        """A refusal as a sentence.
+
+        Parameters
+        ----------
+        path : of the file
+        reason : the system's words
+        cure : what the user can do, such as ``make room on that disk``
+        done : what could not be done with the file
+        """
         self.cure = cure
         self.fault = f"{path} cannot be {done} ({reason})"
         self.cured = f"{path} can be {done} again"
@@ -128,7 +136,14 @@ class Patience:
     """
 
     def __init__(self, seconds: float, stopping: threading.Event, tell: Callable[[str], None]) -> None:
-        """``seconds``: for which it waits until it raises the DiskError; ``stopping`` ends that at once."""
+        """Patience with one disk.
+
+        Parameters
+        ----------
+        seconds : how long it waits before it raises the DiskError
+        stopping : ends the waiting at once
+        tell : is told of refusals and cures, a sentence each
+        """
         self.holding = False
         self.tell = tell
         self._seconds, self._stopping = seconds, stopping
@@ -207,7 +222,15 @@ class Held(Generic[_T]):
     def __init__(
         self, what: str, write: Callable[[_T], object], tell: Callable[[str], None], most: int = _MOST
     ) -> None:
-        """``what``: it is, as ``faces``; ``write``: raises DiskError, having done nothing; ``most``: bytes."""
+        """An empty queue.
+
+        Parameters
+        ----------
+        what : the items, as a plural for sentences: ``faces``
+        write : writes one item; raises DiskError if it wrote nothing of it
+        tell : is told how many are lost
+        most : bytes held at once
+        """
         self._what, self._write, self._tell, self._most = what, write, tell, most
         self._items: deque[tuple[_T, int]] = deque()
         self._bytes = 0

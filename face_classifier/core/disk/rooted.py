@@ -59,12 +59,20 @@ class Root(Tree):
             self._sync(above)
 
     def write(self, place: str, content: bytes, *, durable: bool = True) -> os.stat_result:
-        """Write beside, fsync, rename: after a crash the file is whole or as before. Returns its state.
+        """Writes beside, syncs, renames: after a crash the file is complete or as before. Never makes the folder.
 
-        ``durable``: False for what is quickly made anew; after a power cut it may be empty.
+        Parameters
+        ----------
+        place, content : of the file
+        durable : False for what is quickly made anew; after a power cut it may be empty
 
-        Never makes the folder: where it went away meanwhile, FileNotFoundError is raised, though it may have been
-        renamed with the file in it.
+        Returns
+        -------
+        The state of the written file.
+
+        Raises
+        ------
+        FileNotFoundError : the folder is gone; it may have been renamed with the file in it
         """
         with self._parent(place) as (folder, name):
             written, reason = write_in(folder, name, content, self.modes.file, durable=durable)

@@ -68,10 +68,10 @@ class Tree:
     def check(self) -> None:
         """Raise FolderGoneError unless its path still leads to the folder that was opened, by device and inode."""
         try:
-            found = retried(lambda: os.stat(self.path))
+            state = retried(lambda: os.stat(self.path))
         except OSError:
-            found = None
-        if found is None or identity(found) != self._identity:
+            state = None
+        if state is None or identity(state) != self._identity:
             raise FolderGoneError(
                 f"the folder {self.path} is not there any more, or another one is in its place; nothing in it is "
                 "taken for deleted: put it back, or mount its disk, and run again"
@@ -122,7 +122,7 @@ class Tree:
 
     def names(self, place: str = "") -> list[str]:
         """Of everything in a folder, in any order."""
-        with self._folder(place) as folder, self._whole(place):
+        with self._folder(place) as folder, self._full_path_in_errors(place):
             return os.listdir(folder)
 
     def read(self, place: str) -> bytes:
@@ -167,7 +167,7 @@ class Tree:
         above, _, name = place.rpartition("/")
         if not is_component(name):
             raise self._leads_out(place)
-        with self._folder(above) as folder, self._whole(place):
+        with self._folder(above) as folder, self._full_path_in_errors(place):
             yield folder, name
 
     @contextmanager
@@ -179,7 +179,7 @@ class Tree:
         descriptor = os.dup(self._descriptor)
         try:
             for number, name in enumerate(names, 1):
-                with self._whole(way := "/".join(names[:number])):
+                with self._full_path_in_errors(way := "/".join(names[:number])):
                     below = self._enter(descriptor, name, way)
                 os.close(descriptor)
                 descriptor = below
@@ -196,7 +196,7 @@ class Tree:
             raise
 
     @contextmanager
-    def _whole(self, place: str) -> Iterator[None]:
+    def _full_path_in_errors(self, place: str) -> Iterator[None]:
         """Errors tell the whole path: system calls are given names alone."""
         try:
             yield
