@@ -25,11 +25,12 @@ _TURNED = 0.2  # difference in ``quality.turn`` that counts as much as an encodi
 class View:
     """A face that is good enough to be kept."""
 
-    frame: Frame  # its image is cut to what is kept: the box grown to 3 x 3
+    frame: Frame  # its image is cut to what is kept, the box grown to 3 x 3, or there is none
     face: Face
     order: int  # number of the face in its frame, from the left
     turn: tuple[float, float]  # as of ``quality.turn``
     frames: int = 1  # how many it stands for
+    picture: bytes = b""  # PNG of what is kept, where the frame has no image
     known: Sighting | None = None  # as it lies in the store
     settled: bool = False  # it lies in the folder of the person, or of another one whom the user named, and stays
 

@@ -8,6 +8,7 @@ from typing import Any
 from face_classifier.core.progress import Observer
 from face_classifier.curate import decide
 from face_classifier.curate.checks.repair import repair
+from face_classifier.curate.enrolment import enrol
 from face_classifier.gallery.gallery import Gallery
 
 # (gallery, arguments, who is told what goes wrong) -> answer; both hold only what `gallery.owner.socket.packed` takes
@@ -33,5 +34,6 @@ HANDLERS: dict[str, Handler] = {
     "suggest reject": _command(decide.keep_apart),
     "reject": _command(decide.exclude),
     "audit": _command(decide.take_out),
+    "enroll": _command(enrol),
     "verify": _command(repair),
 }

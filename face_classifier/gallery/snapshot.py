@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -125,30 +124,9 @@ def faces_of(settings: Settings, observer: Teller) -> Sequence[Sighting]:
 
 
 def open_existing(settings: Settings, *, writing: bool) -> Store:
-    """A result folder that is there; one that is not is told by UserError, and not made."""
+    """Opens an existing result folder. Raises UserError if there is none."""
     check_result_folder(Path(settings.result))
     return Store(Path(settings.result), writing=writing, modes=MODES[settings.mode])
-
-
-@contextmanager
-def opened(
-    settings: Settings, observer: Teller, *, writing: bool, make: bool = False
-) -> Iterator[tuple[Store, Snapshot]]:
-    """A result folder and what is in it; when writing, with its views brought up to date at the end.
-
-    One that is not there is made, or (without ``make``) told by UserError.
-    """
-    if make:
-        check_place(settings)
-        store = Store(Path(settings.result), writing=True, modes=MODES[settings.mode])
-    else:
-        store = open_existing(settings, writing=writing)
-    with store:
-        snapshot = _taken(settings, store, observer)
-        yield store, snapshot
-        if writing:
-            store.write_views(store.look(photo_reader(snapshot.settings, observer.problem)).faces)
-            tell_problems(store, observer)
 
 
 def check_result_folder(folder: Path) -> None:

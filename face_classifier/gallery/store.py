@@ -131,6 +131,10 @@ class Store:
         """When a source began (UTC), as told when it was first seen: names and times stay as they were."""
         return self._inside.notes.first_start(fingerprint, start)
 
+    def start_of(self, fingerprint: str) -> datetime | None:
+        """When a source began (UTC), as told when it was first seen; None if it never was."""
+        return self._inside.notes.start_of(fingerprint)
+
     def is_bridged(self, fingerprint: str) -> bool:
         """Whether the positions of a source that has a first start go on over jumps of its clock, as `Sampling` means.
 

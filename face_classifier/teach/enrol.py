@@ -5,69 +5,51 @@ from __future__ import annotations
 import shlex
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from face_classifier.core.disk.files import png_bytes
+from face_classifier.core.disk.markers import RESULT, kind_of
 from face_classifier.core.errors import StoppedError, UserError
-from face_classifier.core.names import composed
+from face_classifier.core.messages import sighting_from
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
-from face_classifier.core.types import Detection, Frame, Image, Match, Search, Seen, Sighting, cut
+from face_classifier.core.types import Frame, Image, Search, Seen, Sighting, cut
+from face_classifier.curate.ask import carry_out
 from face_classifier.curate.best_views import VIEWS, View, choose, differences, majority
-from face_classifier.curate.questions.explain import Near, to_averages
+from face_classifier.curate.enrolment import HINTS, NO_FACE, staying, view_message
+from face_classifier.curate.questions.explain import Near
 from face_classifier.display.overlay import KNOWN
 from face_classifier.display.text import SHADE, paste, text
 from face_classifier.display.window import Window
-from face_classifier.gallery.gallery import refuse_other_encoder
-from face_classifier.gallery.places import UNKNOWNS, check_name
-from face_classifier.gallery.snapshot import Snapshot, opened, people_of, photo_reader_of
+from face_classifier.gallery.gallery import Gallery, refuse_other_encoder
+from face_classifier.gallery.places import check_name
+from face_classifier.gallery.snapshot import check_place, open_existing, people_of, take_snapshot
 from face_classifier.gallery.store import Store
-from face_classifier.identity.naming import is_named
+from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER
-from face_classifier.identity.rules import threshold_of
-from face_classifier.pipeline.inputs import as_first_seen, find_all
+from face_classifier.identity.rules import empty_people, threshold_of
+from face_classifier.pipeline.inputs import find_all
 from face_classifier.pipeline.motion import Searches
 from face_classifier.pipeline.run import Observer
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import open_source
+from face_classifier.sources.discover import Source, open_source
 from face_classifier.sources.picture import Picture
+from face_classifier.teach.judge import judge
 from face_classifier.vision.engine import Engine, make_engine
-from face_classifier.vision.quality import Quality, assess, turn
+from face_classifier.vision.quality import turn
 
 _EVERY = 0.25  # seconds between two looks at a video or a camera
 _LONGEST = 30.0  # seconds for which a camera is watched
 _POOL = 4  # times the wanted views are remembered, so that a long video needs no more memory than a short one
-_BYSTANDER = 0.5  # times as tall as the largest face: whoever is smaller stands in the background
-_UNSURE = 0.02  # quality below which a second face in the frame may be none
-
-# Parts of a quality below which a face is refused. Portraits of LFW made worse step by step have their encodings
-# shifted there by a median L2 of .2 (size, wholeness), .4 (sharpness) and .3 (light). Of the 1,936 portraits that show
-# one person 99.7 % are above all of them.
-_LIMITS = Quality(size=0.5, sharpness=0.7, light=0.25, whole=0.6, pose=0.35, score=0.5)
-
-_GOOD_LIGHT = 120.0  # grey levels: the mean of 102 faces in LFW
-
 _RIVAL = 2 / 3  # times as many frames as the person with most: from there on it is not clear who is meant
-# Why a picture is refused, and what the person can do.
-NO_FACE, CROWD, TINY, BLURRED, DARK, BRIGHT, CUT_OFF, AWAY, UNSURE, OTHER, UNLIKE, REMOVED = HINTS = {
-    "no face": "look into the camera, in good light and with the whole face in the picture",
-    "several faces": "be alone in the picture, or cut the others off",
-    "too small": "come nearer, or give a picture with more pixels",
-    "blurred": "hold still, and focus the camera",
-    "too dark": "put more light on the face",
-    "too bright": "keep bright light off the face",
-    "cut off": "bring the whole face into the picture, farther from the camera or in the middle",
-    "turned away": "turn the face towards the camera",
-    "not surely a face": "take away what hides the face",
-    "another person": "show one person at a time",
-    "does not look like the other pictures": "if it is the same person, put it into the folder yourself",
-    "removed by you": "put its picture back if you want it",
-}
 
 
 class Declined(NamedTuple):
@@ -97,9 +79,17 @@ class Enrolment:
     failed: int  # sources that could not be read
     threshold: float  # L2, of this gallery
 
+    @classmethod
+    def from_message(cls, answer: dict[str, Any], photos: Collection[str], failed: int) -> Enrolment:
+        """What the command answered. ``photos``: sources that are photos; ``failed``: how many could not be read."""
+        declined = [Declined(source, reason, frames, source in photos) for source, reason, frames in answer["declined"]]
+        looks_like = answer["looks_like"] and Near(answer["looks_like"][0], *answer["looks_like"])
+        kept = [sighting_from(face) for face in answer["kept"]]
+        return cls(**answer | {"kept": kept, "declined": declined, "looks_like": looks_like, "failed": failed})
+
     def warnings(self) -> Iterator[str]:
         """Sentences about doubts that the user should look into."""
-        yield from _staying(self.name, self.stay)
+        yield from staying(self.name, self.stay)
         if self.rival >= _RIVAL * self.frames:
             yield (
                 f"{_frames(self.frames)} one person and {_frames(self.rival)} another, so it is not clear who is "
@@ -146,16 +136,6 @@ def _frames(count: int) -> str:
     return f"{count} {'picture shows' if count == 1 else 'pictures show'}"
 
 
-def _staying(name: str, stay: Mapping[str, int]) -> Iterator[str]:
-    """A sentence about each of the people who keep their faces."""
-    for other, views in stay.items():
-        are, they_stay = ("is", "stays") if views == 1 else ("are", "stay")
-        yield (
-            f"{views} of the views {are} {other}'s already and {they_stay} there; if {other} is {name}, "
-            "rename that folder"
-        )
-
-
 def enrol(
     settings: Settings,
     name: str,
@@ -169,10 +149,23 @@ def enrol(
     """Put the best and most different views of one person into the folder ``name``, as the user's own word.
 
     Of several people the one with most frames is enrolled. A camera is watched until it has shown enough, at most 30
-    seconds. ``must_have_encoder``: refuse a result folder of another encoder than that of ``settings``.
-    Running it again on the same files adds nothing. A source that fails is told to ``observer`` and the others go on.
-    ``stopping`` ends the watching of a camera; of files nothing is kept then. Raises UserError if the name is unusable
-    or no view is good enough, StoppedError.
+    seconds. Running it again on the same files adds nothing. A source that fails is told to ``observer`` and the others
+    go on.
+
+    Parameters
+    ----------
+    settings: of them the result folder, which is made if there is none.
+    name: of the person.
+    sources: photos, videos, folders, numbers of cameras.
+    stopping: ends the watching of a camera; of files nothing is kept then.
+    observer: watches it.
+    views: how many to keep at most.
+    must_have_encoder: refuse a result folder of another encoder than that of the settings.
+
+    Raises
+    ------
+    UserError: the name is unusable, or no view is good enough.
+    StoppedError: it was stopped, and nothing is kept.
     """
     check_name(name)
     paths, failed = find_all(settings, sources, observer)
@@ -183,60 +176,63 @@ def enrol(
         window = Window(enough) if settings.display else None
         if window:
             stack.callback(window.close)
-        store, snapshot = stack.enter_context(opened(settings, observer, writing=True, make=True))
-        if must_have_encoder:
-            refuse_other_encoder(settings, store)
-        engine = make_engine("fast", settings.detector, 1.0, observer.problem, snapshot.settings.encoder)
-        name = name_known(name, {face.person for face in snapshot.faces if face.person})
-        session = _Session(engine, store, snapshot, name, views, stopping, enough, observer, window)
+        known = stack.enter_context(_known_in(settings, observer, must_have_encoder=must_have_encoder))
+        engine = make_engine("fast", settings.detector, 1.0, observer.problem, known.settings.encoder)
+        gathering = _Gathering(engine, known, name, views, observer)
         for number, path in enumerate(paths, 1):
             if stopping.is_set() or enough.is_set():
                 break
             try:
                 with supervised(path):
-                    session.watch(path)
+                    gathering.watch(path, stopping, enough, window)
             except UserError as error:
-                if number == len(paths) and not session.has_seen:
+                if number == len(paths) and not gathering.has_seen:
                     raise  # there is nothing to say about the views
                 failed += 1
                 observer.problem(str(error))
-        if stopping.is_set() and not session.live:
-            raise StoppedError(f"stopped before all was looked at, so nothing of {name} is kept; run it again")
-        return session.keep(failed)
+    if stopping.is_set() and not gathering.live:
+        raise StoppedError(f"stopped before all was looked at, so nothing of {name} is kept; run it again")
+    arguments = gathering.arguments() | {
+        "encoder": settings.encoder if must_have_encoder else None,
+        "is_stopped": stopping.is_set(),
+    }
+    answer = carry_out(settings, "enroll", arguments, observer, opens=partial(Gallery.open, make=True))
+    return Enrolment.from_message(answer, gathering.photos, failed)
 
 
-def name_known(name: str, people: Iterable[str]) -> str:
-    """The same name as one of the ``people`` has it: an accent or a Hangul syllable may be one sign or several."""
-    alike = [one for one in people if composed(one) == composed(name)]
-    return name if name in alike else min(alike, default=name)
+@dataclass(frozen=True)
+class _Known:
+    """What gathering needs to know of a gallery."""
+
+    settings: Settings  # with its encoder
+    people: PersonDB
+    store: Store | None  # to read only; None where there is no result folder so far
 
 
-class _Session:
-    """The views that were gathered so far, and what becomes of them."""
+@contextmanager
+def _known_in(settings: Settings, observer: Observer, *, must_have_encoder: bool) -> Iterator[_Known]:
+    check_place(settings)
+    if kind_of(Path(settings.result)) != RESULT:
+        yield _Known(settings, empty_people(settings), None)
+        return
+    snapshot = take_snapshot(settings, observer)
+    with open_existing(settings, writing=False) as store:
+        if must_have_encoder:
+            refuse_other_encoder(settings, store)
+        yield _Known(snapshot.settings, people_of(snapshot), store)
 
-    def __init__(
-        self,
-        engine: Engine,
-        store: Store,
-        snapshot: Snapshot,
-        name: str,
-        views: int,
-        stopping: threading.Event,
-        enough: threading.Event,
-        observer: Observer,
-        window: Window | None,
-    ) -> None:
+
+class _Gathering:
+    """The views that were gathered so far."""
+
+    def __init__(self, engine: Engine, known: _Known, name: str, views: int, observer: Observer) -> None:
         self.live = False  # the source that was watched last
-        self._engine, self._store, self._name, self._views = engine, store, name, views
-        self._read_photo = photo_reader_of(lambda: engine)
-        self._threshold, self._gathered = (
-            threshold_of(snapshot.settings),
-            BY_ENCODER[snapshot.settings.encoder].gathered,
-        )
-        self._people = people_of(snapshot)
-        self._stopping, self._enough, self._observer, self._window = stopping, enough, observer, window
-        self._photos: set[str] = set()
+        self.photos: set[str] = set()  # the sources that are photos
+        self._engine, self._known, self._name, self._views, self._observer = engine, known, name, views, observer
+        self._threshold = threshold_of(known.settings)
+        self._gathered = BY_ENCODER[known.settings.encoder].gathered
         self._pool: list[View] = []
+        self._starts: dict[str, str] = {}  # of sources, by fingerprint
         self._declined: Counter[tuple[str, str]] = Counter()  # by source and reason
 
     @property
@@ -244,34 +240,44 @@ class _Session:
         """Whether any picture was looked at."""
         return bool(self._pool or self._declined)
 
-    def watch(self, path: str) -> None:
+    def watch(self, path: str, stopping: threading.Event, enough: threading.Event, window: Window | None) -> None:
         """Gather the views of a source. Raises UserError if it fails."""
         with open_source(path) as source:
             self.live = source.live
             if isinstance(source, Picture):
-                self._photos.add(source.name)
-            sampling = Sampling(_EVERY, stop=_LONGEST if source.live else 0.0)
-            sampling, start = as_first_seen(source, sampling, self._store)
+                self.photos.add(source.name)
+            sampling, start = self._as_first_seen(source)
             self._observer.opened(source, sampling)
             frames = Frames(source.name)
             seen: list[Seen] = []
             words = HINTS[NO_FACE]
             searches = Searches(still=True)
             try:
-                for frame in source.frames(sampling, start, self._stopping, between=self._window is not None):
+                for frame in source.frames(sampling, start, stopping, between=window is not None):
                     if frame.due:
                         seen = []
                         with frames.step():
                             seen, words = self._look(frame, searches.next(frame))
-                        self._observer.analysed(frame, self._people)
-                    if self._window:
-                        self._window.show(replace(frame, image=with_words(frame.image, words)), seen)
-                    if self._enough.is_set() or (source.live and len(self._best()) >= self._views):
+                        self._observer.analysed(frame, self._known.people)
+                    if window:
+                        window.show(replace(frame, image=with_words(frame.image, words)), seen)
+                    if enough.is_set() or (source.live and len(self._best()) >= self._views):
                         break
             finally:
                 self._observer.closed(source)
             if failure := frames.failure():
                 self._observer.problem(failure)
+
+    def _as_first_seen(self, source: Source) -> tuple[Sampling, datetime]:
+        """How to sample a source, and when it began: the same frame has ever after the position that it had."""
+        sampling = Sampling(_EVERY, stop=_LONGEST if source.live else 0.0)
+        if not source.fingerprint:
+            return sampling, source.start
+        start = self._known.store.start_of(source.fingerprint) if self._known.store else None
+        if self._known.store is None or start is None:
+            self._starts[source.fingerprint] = source.start.isoformat()
+            return sampling, source.start
+        return replace(sampling, bridged=self._known.store.is_bridged(source.fingerprint)), start
 
     def _look(self, frame: Frame, how: Search) -> tuple[list[Seen], str]:
         """Gather the view that a frame shows, if any; returns the face if it is good, and what the person should do."""
@@ -290,9 +296,9 @@ class _Session:
         words = f"{len(best)} of {self._views}: {_where_to_turn([view.turn for view in best])}"
         return [Seen(face.box, self._name)], words
 
-    def _decline(self, source: str, reason: str, count: int = 1) -> None:
-        self._declined[source, reason] += count
-        if source in self._photos:
+    def _decline(self, source: str, reason: str) -> None:
+        self._declined[source, reason] += 1
+        if source in self.photos:
             self._observer.problem(f"{source} is refused ({reason}); {HINTS[reason]}")
 
     def _merge_nearest(self) -> None:
@@ -307,130 +313,17 @@ class _Session:
     def _best(self) -> list[View]:
         return choose(majority(self._pool, self._gathered), self._views, self._threshold)
 
-    def keep(self, failed: int) -> Enrolment:
-        """Keep the best views. Raises UserError if there are none, StoppedError if that is since the user ended it."""
-        before = self._store.look(self._read_photo).faces  # what was seen earlier may lie elsewhere by now
-        self._pool = [view for view in self._pool if self._meet_again(view)]
-        mine = majority(self._pool, self._gathered)
-        others_views = [view for view in self._pool if view not in mine]
-        for view in others_views:
-            self._decline(view.frame.source, UNLIKE if view.frame.source in self._photos else OTHER, view.frames)
-        # Views that are another's take their places, so that nothing like them is kept a second time.
-        chosen = [view for view in choose(mine, self._views, self._threshold) if not self._stays(view)]
-        stay = Counter(view.known.person for view in mine if view.known and view.known.person and self._stays(view))
-        kept = self._put(chosen, stay) if chosen else []
-        if not kept and stay:
-            raise UserError(f"there is nothing to enrol {self._name} from: {'; '.join(_staying(self._name, stay))}")
-        if not kept:
-            reason = StoppedError if self._stopping.is_set() else UserError
-            raise reason(f"no view of {self._name} is good enough, so nothing is kept; {self._advice()}")
-        ids = {face.id for face in kept}
-        settled = {view.known.id for view in chosen if view.known and view.settled}
-        others = [face for face in before if face.id not in ids and face.encoding is not None]
-        near = to_averages(np.mean([view.face.encoding for view in chosen], axis=0), others)
-        return Enrolment(
-            name=self._name,
-            kept=kept,
-            new=len(ids - settled),
-            taken_from=dict(
-                Counter(
-                    view.known.person or UNKNOWNS for view in chosen if view.known if view.known.person != self._name
-                )
-            ),
-            declined=[
-                Declined(source, reason, frames, source in self._photos)
-                for (source, reason), frames in self._declined.items()
-            ],
-            stay=dict(stay),
-            alike=sum(view.frames for view in mine if not self._stays(view)) - len(chosen),
-            frames=sum(view.frames for view in mine),
-            rival=sum(view.frames for view in majority(others_views, self._gathered)),
-            looks_like=next((one for one in near if one.name != self._name and one.distance < self._threshold), None),
-            to_itself=next((one.distance for one in near if one.name == self._name), None),
-            failed=failed,
-            threshold=self._threshold,
-        )
-
-    def _meet_again(self, view: View) -> bool:
-        """Look whether the store has a view already; False if the user removed it."""
-        known = self._store.same(view.frame, [view.face.box])
-        view.known = known.get(0)
-        if known and view.known is None:
-            self._decline(view.frame.source, REMOVED, view.frames)
-            return False
-        view.settled = view.known is not None and (view.known.person == self._name or self._stays(view))
-        return True
-
-    def _stays(self, view: View) -> bool:
-        """Whether a view lies with somebody else whom the user named."""
-        return view.known is not None and self._is_anothers(view.known.person)
-
-    def _is_anothers(self, person: str | None) -> bool:
-        return person != self._name and is_named(person)
-
-    def _put(self, chosen: Sequence[View], stay: Counter[str]) -> list[Sighting]:
-        """Put views into the person's folder, durably, as the user's word; those that ``stay`` are counted there."""
-        faces: list[Sighting] = []
-        for view in chosen:
-            if view.known:
-                faces.append(view.known)
-            else:
-                picture = png_bytes(view.frame.image)
-                faces += self._store.keep(
-                    view.frame, view.face, Match(self._name), view.order, picture=picture, by_user=True
-                ).sightings
-        # The very picture may lie in a folder that is older than its table, which tells only now.
-        stay.update(face.person for face in faces if face.person and self._is_anothers(face.person))
-        faces = [face for face in faces if not self._is_anothers(face.person)]
-        self._store.join([face.id for face in faces if face.person != self._name or not face.corrected], self._name)
-        now = {face.id: face for face in self._store.look(self._read_photo).faces}
-        return [now[face.id] for face in faces if face.id in now]
-
-    def _advice(self) -> str:
-        """What was most often wrong, and what to do."""
-        counts: Counter[str] = Counter()
-        for (_, reason), count in self._declined.items():
-            counts[reason] += count
-        if not counts:
-            return HINTS[NO_FACE]
-        ((reason, count),) = counts.most_common(1)
-        what = "pictures" if all(source in self._photos for source, _ in self._declined) else "frames"
-        return f"most often ({count} of {counts.total()} {what}) it was {reason}: {HINTS[reason]}"
-
-
-def judge(image: Image, detections: Sequence[Detection]) -> tuple[int, str | None]:
-    """Which face a picture is about, and why it cannot be enrolled, a key of ``HINTS``; None if it can.
-
-    ``image``: (height, width, 3) uint8, BGR. Small faces in the background do not count.
-    """
-    if not detections:
-        return 0, NO_FACE
-    number = max(range(len(detections)), key=lambda index: detections[index].box.area)
-    largest = detections[number]
-    tall = _BYSTANDER * largest.box.height
-    near = [one for one in detections if one.box.height >= tall and (one.quality is None or one.quality >= _UNSURE)]
-    if len(near) > 1:
-        return number, CROWD
-    quality = assess(image, largest)
-    worst, field = min(
-        (value / limit, name) for name, value, limit in zip(quality._fields, quality, _LIMITS, strict=True)
-    )
-    if worst >= 1:
-        return number, None
-    if field == "sharpness" and _is_sharp_in_good_light(image, largest):
-        return number, DARK
-    if field == "light":
-        return number, BRIGHT if cut(image, largest.box).mean() > 128 else DARK
-    return number, {"size": TINY, "sharpness": BLURRED, "whole": CUT_OFF, "pose": AWAY, "score": UNSURE}[field]
-
-
-def _is_sharp_in_good_light(image: Image, detection: Detection) -> bool:
-    """Whether a dark face only seems to be blurred: details are fainter there, too."""
-    face = cut(image, detection.box)
-    gain = _GOOD_LIGHT / max(1.0, float(face.mean()))
-    lit = np.clip(face * gain, 0, 255).astype(np.uint8)
-    there = detection.moved(-detection.box.left, -detection.box.top)
-    return gain > 1 and assess(lit, there).sharpness >= _LIMITS.sharpness
+    def arguments(self) -> dict[str, Any]:
+        """What was gathered, as the command takes it."""
+        fingerprints = {view.frame.fingerprint for view in self._pool}
+        return {
+            "name": self._name,
+            "views": self._views,
+            "pool": [view_message(view, png_bytes(view.frame.image)) for view in self._pool],
+            "starts": {source: start for source, start in self._starts.items() if source in fingerprints},
+            "declined": [[source, reason, frames] for (source, reason), frames in self._declined.items()],
+            "photos": sorted(self.photos),
+        }
 
 
 def _where_to_turn(turns: Sequence[tuple[float, float]]) -> str:

@@ -28,6 +28,11 @@ class Notes:
         stored = self._table.execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
         return datetime.fromisoformat(stored[0])
 
+    def start_of(self, fingerprint: str) -> datetime | None:
+        """The start of a source as it was told when it was first seen; None if it never was."""
+        stored = self._table.execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        return datetime.fromisoformat(stored[0]) if stored else None
+
     def is_bridged(self, fingerprint: str) -> bool:
         """Whether a source was first seen when jumps of its clock no longer counted."""
         return bool(self._table.execute("SELECT 1 FROM bridged WHERE fingerprint = ?", (fingerprint,)).fetchone())
