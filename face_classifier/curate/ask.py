@@ -1,15 +1,24 @@
-"""Has a command carried out that changes a gallery."""
+"""Has a command carried out that changes a gallery: by the process that owns it, or by this one if none does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
+from face_classifier.core.disk.locks import Holder, holder_of
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import InUseError
 from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.owner.client import Client
+
+_STARTING = 3.0  # seconds in which a process that has just begun may still tell where it takes commands
+_PAUSE = 0.05  # seconds between two looks whether it does
 
 
 def carry_out(
@@ -35,7 +44,43 @@ def carry_out(
     Raises
     ------
     UserError: the folder cannot be used, or what the command raises.
-    InUseError: another process writes to it.
+    InUseError: another process writes to it, and takes no commands or does not answer.
     """
-    with opens(settings, observer) as gallery:
-        return HANDLERS[name](gallery, arguments, observer)
+    folder = Path(settings.result)
+    end = monotonic() + _STARTING
+    while True:
+        if client := connected(folder, end):
+            with client:
+                return client.ask(name, arguments, observer)
+        with ExitStack() as stack:
+            try:
+                gallery = stack.enter_context(opens(settings, observer))
+            except InUseError:  # somebody began to use it just now
+                if monotonic() > end:
+                    raise
+            else:
+                return HANDLERS[name](gallery, arguments, observer)
+        sleep(_PAUSE)
+
+
+def connected(folder: Path, end: float) -> Client | None:
+    """A connection to the process that owns a result folder; None: nobody does.
+
+    One that has just begun is waited for until ``end`` on the monotonic clock. Raises InUseError, UserError.
+    """
+    if not folder.is_dir():
+        return None
+    with Root(folder) as root:
+        while holder := holder_of(root):
+            try:
+                return Client(root, holder)
+            except InUseError:
+                if monotonic() > end or not _may_still_tell(root, holder):
+                    raise
+            sleep(_PAUSE)
+    return None
+
+
+def _may_still_tell(root: Root, holder: Holder) -> bool:
+    """Whether who holds a folder did not tell its socket yet, or something else than a moment ago."""
+    return holder.socket is None or holder_of(root) != holder

@@ -22,7 +22,7 @@ def _command(handler: Handler) -> Handler:
         answer = handler(gallery, arguments, observer)
         gallery.look()
         gallery.write_views()
-        gallery.tell_problems()
+        gallery.tell_problems(observer)
         return answer
 
     return carry_out

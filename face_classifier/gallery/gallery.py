@@ -141,9 +141,9 @@ class Gallery:
         """The folders as they are now, with all that goes with their faces."""
         return snapshot_of(self.settings, self.look(), self.store.cannot_links())
 
-    def tell_problems(self) -> None:
-        """Tell the observer what the store left alone or set aside."""
-        tell_problems(self.store, self._observer)
+    def tell_problems(self, observer: Teller | None = None) -> None:
+        """Tell what the store left alone or set aside: the observer of a command, or that of the gallery."""
+        tell_problems(self.store, observer or self._observer)
 
     # Placing
 

@@ -99,14 +99,14 @@ class FolderLock:
 
 
 def holder_of(root: Root) -> Holder | None:
-    """The process that writes to a folder now; None: none does.
+    """The process that writes to a folder now; None: none does, or this user may not know.
 
     For an instant this holds the lock itself, as readers may together.
     Raises UserError, OSError where the lock file is a link, or cannot be read.
     """
     if root.check_own(LOCK) is None:
         return None
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, PermissionError):
         descriptor = root.open_to_read(LOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

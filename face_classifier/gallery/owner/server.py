@@ -9,7 +9,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 from types import TracebackType
@@ -140,6 +141,29 @@ class Server(Generic[T]):
             with self._lock:
                 self._idle.discard(connection)
         return request
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    owner: Owner[T],
+    handlers: Mapping[str, Handler[T]],
+    announce: Callable[[str | None], None],
+    problem: Callable[[str], None],
+) -> Iterator[None]:
+    """Within, other processes of this user send the owner commands, as `Server` says.
+
+    ``problem``: is told a sentence where there is no place for a socket; then nobody can.
+    """
+    with ExitStack() as stack:
+        try:
+            root = stack.enter_context(Root(folder))
+            stack.enter_context(Server(root, owner, handlers, announce))
+        except (OSError, UserError) as error:
+            problem(
+                f"no socket can be made for {folder} ({error}), so commands that change it are refused until this ends"
+            )
+        yield
 
 
 class _Command:

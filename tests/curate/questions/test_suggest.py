@@ -10,6 +10,7 @@ import pytest
 from conftest import Ended, Gallery
 
 from face_classifier.core.types import Image
+from face_classifier.curate import ask
 from face_classifier.gallery.store import Store
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
@@ -78,7 +79,10 @@ def test_suggest_says_when_there_is_nothing_to_ask(command: Command, fill: Fill)
     assert command("suggest", "--result", result).out == "no two people are near enough to be asked about\n"
 
 
-def test_suggest_changes_nothing_and_works_while_another_process_runs(command: Command, two_named: Path):
+def test_suggest_changes_nothing_and_works_while_another_process_runs(
+    command: Command, two_named: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ask, "_STARTING", 0.1)
     command("rethink", "--result", two_named)
     before = content(two_named)
     with Store(two_named, writing=True):
