@@ -8,7 +8,7 @@ from pathlib import Path
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
-from face_classifier.sources.discover import Found, look_through
+from face_classifier.sources.discover import Listing, look_through
 from face_classifier.sources.video import VIDEO_SUFFIXES
 
 _PICTURES = PICTURE_SUFFIXES | {".gif"}
@@ -37,7 +37,7 @@ def find_pictures(path: str, tell: Callable[[str], object] = lambda _: None, ski
     return pictures
 
 
-def _is_video(path: str, sources: Found) -> bool:
+def _is_video(path: str, sources: Listing) -> bool:
     known = Path(path).suffix.lower() in _PICTURES or path in sources.odd_pictures
     return not known and not os.path.isdir(path)
 

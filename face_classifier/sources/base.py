@@ -111,13 +111,21 @@ def frame_duration(fps: float) -> float:
 
 
 def check_size(path: str, width: float, height: float) -> None:
-    """Raise UserError if the frames of a video are larger than any that is read."""
+    """Raises UserError if a video of ``width`` x ``height`` pixels is larger than any that is read."""
     if width * height > _LARGEST:
         raise too_large(path, width, height, _LARGEST, "video")
 
 
 def too_large(path: str, width: float, height: float, most: int, kind: str) -> UserError:
-    """``most``: pixels of that ``kind``."""
+    """The error of a picture or video that has too many pixels.
+
+    Parameters
+    ----------
+    path : of the file
+    width, height : in pixels
+    most : pixels, the most that are read of its kind
+    kind : of file, for the sentence: ``video``, ``JPEG``
+    """
     return UserError(
         f"{path} has {width:.0f} x {height:.0f} pixels, and no {kind} of more than {most / 1e6:.0f} megapixels is "
         "read; make it smaller first"

@@ -70,10 +70,21 @@ class Camera:
     def frames(
         self, sampling: Sampling, start: datetime, stopping: threading.Event, between: bool = False
     ) -> Iterator[Frame]:
-        """Yield sampled frames until ``stopping``; with ``between`` also the others, as ``due=False``.
+        """Yields the newest picture whenever one is due. Pictures that nobody took in time are dropped.
 
-        Positions are monotonic seconds since the camera was opened; ``Frame.time`` is the wall clock (UTC) at which
-        the picture came, so ``start`` does not matter. Raises UserError when no picture comes for 2 seconds.
+        Positions are monotonic seconds since the camera was opened. ``Frame.time`` is the wall clock (UTC) at which
+        the picture came.
+
+        Parameters
+        ----------
+        sampling : which frames
+        start : does not matter
+        stopping : ends it within a tenth of a second
+        between : yield the frames between as well, with ``due=False``
+
+        Raises
+        ------
+        UserError : no picture came for 2 seconds
         """
         self._start_reading()
         grid = Grid(sampling)
@@ -94,7 +105,7 @@ class Camera:
         return []
 
     def close(self) -> None:
-        """End the thread and free the camera; raises what ended the thread, unless ``frames`` has raised it."""
+        """Ends the thread and frees the camera. Raises what ended the thread, unless ``frames`` has raised it."""
         self._closing.set()
         if self._reader is not None:
             self._reader.join()
@@ -165,7 +176,7 @@ class Camera:
             self._changed.notify_all()
 
     def _take(self) -> _Shot | None:
-        """Return a picture that nobody has had yet, or None if none comes within a moment."""
+        """A picture that nobody has had yet; None if there is none within a tenth of a second."""
 
         def new() -> bool:
             return self._newest is not None and self._newest.index > self._taken

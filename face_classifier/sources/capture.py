@@ -105,10 +105,17 @@ def _by_itself() -> Iterator[None]:
 
 
 class Capture:
-    """OpenCV's capture of a file's content. Raises UserError where it is no video, and where it cannot be read."""
+    """OpenCV's capture of a file's content. Raises UserError if it is no video or cannot be read."""
 
     def __init__(self, path: str, hidden: Sequence[VideoStream] = (), *, decoding: bool = True) -> None:
-        """``decoding``: else it grabs frames without looking into them, in the order in which they are stored."""
+        """Opens a file.
+
+        Parameters
+        ----------
+        path : of the file
+        hidden : streams to pass over, so that OpenCV takes the first other one
+        decoding : False grabs frames without decoding them, in the order in which they are stored
+        """
         self._path, self._bytes = path, _Bytes(path, hidden)
         self.lost = 0  # frames that could not be decoded
         try:

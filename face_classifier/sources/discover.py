@@ -27,86 +27,86 @@ _NAMED, _KINDS = 3, 6  # so many names a kind, and kinds, are told
 
 
 @dataclass
-class Found:
+class Listing:
     """What one argument of the command line stands for."""
 
-    given: str
+    argument: str
     paths: list[str] = field(default_factory=list)  # what `open_source` opens, in order
     odd_pictures: set[str] = field(default_factory=set)  # those of them that only their content shows to be pictures
     unknown: list[str] = field(default_factory=list)  # files of no known format, which are passed over
     ours: list[str] = field(default_factory=list)  # folders in it that the program wrote, which are passed over
 
     def but(self) -> str:
-        """What is there instead, for a sentence that says that nothing of use is."""
-        found = [f"files of no known format: {_by_kind(self.unknown)}"] if self.unknown else []
-        found += [self._ours()] if self.ours else []
-        return f", but {' and '.join(found)}" if found else ""
+        """What is there instead of pictures and videos, for a sentence that says that there are none."""
+        others = [f"files of no known format: {_by_kind(self.unknown)}"] if self.unknown else []
+        others += [self._ours()] if self.ours else []
+        return f", but {' and '.join(others)}" if others else ""
 
     def passed_over(self) -> Iterator[str]:
         """Sentences about what was passed over."""
         if self.unknown:
             files = "1 file" if len(self.unknown) == 1 else f"{len(self.unknown)} files"
-            yield f"{files} in {self.given} of no known format: passed over, {_by_kind(self.unknown)}"
+            yield f"{files} in {self.argument} of no known format: passed over, {_by_kind(self.unknown)}"
         if self.ours:
-            yield f"{self._ours()} in {self.given}: passed over, such as {self.ours[0]}"
+            yield f"{self._ours()} in {self.argument}: passed over, such as {self.ours[0]}"
 
     def _ours(self) -> str:
         return f"{len(self.ours)} {'folder' if len(self.ours) == 1 else 'folders'} that the program wrote"
 
 
-def find_sources(given: str, skip: Collection[Path]) -> Found:
-    """Turn one argument of the command line into what ``open_source`` opens, in order.
+def find_sources(argument: str, skip: Collection[Path]) -> Listing:
+    """Turns one argument of the command line into what ``open_source`` opens, in order.
 
-    Digits are a camera, always. A file is itself. A folder stands for every picture and video in it and below, sorted,
-    known by file extension, or by content where that is none or an odd one; hidden entries, the folders in ``skip``,
-    those below it that the program wrote (`markers`) and symbolic links to folders are left out. Its paths begin with
-    the folder as given. A folder that cannot be looked into stands for itself, so that opening it tells the user why.
-    Raises UserError.
+    Digits are always a camera, and a file is itself. A folder stands for every picture and video in it and below,
+    sorted by path; its paths begin with the folder as given. They are known by file extension, or by content where
+    there is none or an odd one. Left out are hidden entries, the folders in ``skip``, folders that the program wrote
+    (`markers`) and symbolic links to folders. A folder that cannot be listed stands for itself, so that opening it
+    tells the user why. Raises UserError if there is nothing to open.
     """
-    if _is_camera(given) or os.path.isfile(given):
-        return Found(given, [given])
-    if not os.path.isdir(given):
-        raise _of_no_kind(given) if os.path.exists(given) else missing(given)
-    found = look_through(given, skip)
-    if not found.paths:
-        raise UserError(f"{given} has no picture or video in it{found.but()}; give another folder or a file")
-    return found
+    if _is_camera(argument) or os.path.isfile(argument):
+        return Listing(argument, [argument])
+    if not os.path.isdir(argument):
+        raise _of_no_kind(argument) if os.path.exists(argument) else missing(argument)
+    listing = look_through(argument, skip)
+    if not listing.paths:
+        raise UserError(f"{argument} has no picture or video in it{listing.but()}; give another folder or a file")
+    return listing
 
 
-def look_through(folder: str, skip: Collection[Path]) -> Found:
-    """What is in a folder and below, as `find_sources` finds it; maybe nothing."""
-    found = Found(folder)
-    found.paths = sorted(_walk(found, {path.resolve() for path in skip}), key=lambda path: Path(path).parts)
-    found.unknown.sort(key=lambda path: Path(path).parts)
-    return found
+def look_through(folder: str, skip: Collection[Path]) -> Listing:
+    """Lists a folder and all below it as `find_sources` does; the listing may be empty."""
+    listing = Listing(folder)
+    listing.paths = sorted(_walk(listing, {path.resolve() for path in skip}), key=lambda path: Path(path).parts)
+    listing.unknown.sort(key=lambda path: Path(path).parts)
+    return listing
 
 
-def _walk(found: Found, skipped: Collection[Path]) -> Iterator[str]:
+def _walk(listing: Listing, skipped: Collection[Path]) -> Iterator[str]:
     locked: list[str] = []
-    for here, folders, files in os.walk(found.given, onerror=lambda error: locked.append(error.filename)):
+    for here, folders, files in os.walk(listing.argument, onerror=lambda error: locked.append(error.filename)):
         place = Path(here).resolve()
         if any(place.is_relative_to(path) for path in skipped):
             folders.clear()
             continue
-        if here != found.given and kind_of(here):
-            found.ours.append(here)
+        if here != listing.argument and kind_of(here):
+            listing.ours.append(here)
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         links = [path for name in folders if os.path.islink(path := os.path.join(here, name))]
-        found.unknown += [path for path in links if Path(path).resolve() not in skipped]
+        listing.unknown += [path for path in links if Path(path).resolve() not in skipped]
         for name in files:
             path = os.path.join(here, name)
             if name.startswith(".") or is_litter(name):
                 continue
-            if _is_known(path, found):
+            if _is_known(path, listing):
                 yield path
             else:
-                found.unknown.append(path)
+                listing.unknown.append(path)
     yield from locked
 
 
-def _is_known(path: str, found: Found) -> bool:
+def _is_known(path: str, listing: Listing) -> bool:
     suffix = Path(path).suffix.lower()
     if not os.path.isfile(path) or suffix in _COMPANIONS:
         return False
@@ -117,7 +117,7 @@ def _is_known(path: str, found: Found) -> bool:
     except UserError:
         return False
     if shows_picture(head):
-        found.odd_pictures.add(path)
+        listing.odd_pictures.add(path)
         return True
     return shows_video(path, head)
 
@@ -127,13 +127,13 @@ def _by_kind(paths: Iterable[str]) -> str:
     kinds: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         kinds[_kind(path)].append(os.path.basename(path))
-    told = []
+    phrases = []
     most_first = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
     for kind, names in most_first[:_KINDS]:
         more = ", …" if len(names) > _NAMED else ""
-        told.append(f"{len(names)} {kind} ({', '.join(names[:_NAMED])}{more})")
+        phrases.append(f"{len(names)} {kind} ({', '.join(names[:_NAMED])}{more})")
     others = sum(len(names) for _, names in most_first[_KINDS:])
-    return ", ".join([*told, *([f"{others} of other kinds"] if others else [])])
+    return ", ".join([*phrases, *([f"{others} of other kinds"] if others else [])])
 
 
 def _kind(path: str) -> str:
@@ -175,5 +175,5 @@ def _of_no_kind(path: str) -> UserError:
     return UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
 
 
-def _is_camera(given: str) -> bool:
-    return given.isascii() and given.isdecimal()
+def _is_camera(argument: str) -> bool:
+    return argument.isascii() and argument.isdecimal()

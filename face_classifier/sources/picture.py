@@ -82,7 +82,15 @@ class Picture(File):
     def frames(
         self, sampling: Sampling, start: datetime, stopping: threading.Event, between: bool = False
     ) -> Iterator[Frame]:
-        """Yield the picture: position 0, index 0, ``Frame.time`` = ``start``. ``sampling`` does not apply."""
+        """Yields the picture once: position 0, index 0, ``Frame.time`` = ``start`` (aware, UTC).
+
+        Parameters
+        ----------
+        sampling : does not apply
+        start : as `start`, or as it was stored for this picture
+        stopping : no frame comes once it is set
+        between : for cameras
+        """
         if not stopping.is_set():
             image, scale = self._decoded.image, self._decoded.scale
             yield Frame(image, self.name, self.fingerprint, 0, 0.0, 0.5 / USUAL_FPS, start, scale=scale)
@@ -94,10 +102,11 @@ def read_picture(path: Path) -> Image:
 
 
 def decode(path: Path) -> Decoded:
-    """Read a picture, upright by its EXIF orientation; of a camera's raw format the preview that is embedded in it.
+    """Reads a picture, upright by its EXIF orientation; of a camera's raw format, its embedded preview.
 
-    Transparent parts become white, 16 bits a channel are scaled to 8; of several pictures in a file the first counts.
-    Colour profiles are not applied. Raises UserError, also for what would take more than 1 GB or 10 s of a processor.
+    Transparent parts become white, and 16 bits a channel are scaled to 8. Of several pictures in a file the first
+    counts. Colour profiles are not applied. Raises UserError if it cannot be read, or not in 1 GB and 10 s of a
+    processor.
     """
     check_bytes(path)
     try:
@@ -122,7 +131,7 @@ def decode(path: Path) -> Decoded:
 
 
 def check_bytes(path: Path) -> None:
-    """Raise UserError if a picture's file is larger than any that is read."""
+    """Raises UserError if a picture's file is larger than MOST_BYTES."""
     try:
         size = path.stat().st_size
     except OSError:
@@ -135,6 +144,7 @@ def check_bytes(path: Path) -> None:
 
 
 def is_single_picture(path: str) -> bool:
+    """Whether Pillow knows the file for a picture, and not for an animated GIF."""
     try:
         with _opened(path) as picture:
             return picture.format != "GIF" or not is_animated_gif(path)
@@ -287,15 +297,15 @@ def _bytes_of(picture: Pillow.Image) -> int:
 
 def _check_exif(stream: _Patient, path: str) -> None:
     """Raise UserError if a JPEG has EXIF beyond measure: Pillow glues the segments together one by one."""
-    found, position = 0, 2
+    total, position = 0, 2
     if stream.read(2) == b"\xff\xd8":
         while len(head := stream.read(8)) == 8 and head[0] == 0xFF and head[1] != _SOS:
             length = int.from_bytes(head[2:4], "big")
-            found += length if head[1] == _APP1 and head[4:] == b"Exif" else 0
+            total += length if head[1] == _APP1 and head[4:] == b"Exif" else 0
             position = stream.seek(position + 2 + length)
     stream.seek(0)
-    if found > _MOST_EXIF:
-        raise UserError(f"{path} has {found / 1e6:.0f} MB of EXIF, which no camera writes; save it anew as JPEG or PNG")
+    if total > _MOST_EXIF:
+        raise UserError(f"{path} has {total / 1e6:.0f} MB of EXIF, which no camera writes; save it anew as JPEG or PNG")
 
 
 def _coefficients(picture: Pillow.Image) -> float:
@@ -341,10 +351,10 @@ def _time_taken(path: Path) -> datetime | None:
         with _opened(path) as picture:
             if picture.format == "JXL":
                 picture.load()  # EXIF comes with the pixels
-            whole = picture.getexif()
-            exif = whole.get_ifd(0x8769)
+            tags = picture.getexif()
+            exif = tags.get_ifd(0x8769)
         if is_raw(str(path), head_of(str(path))) and 0x9003 not in exif:
-            exif[0x9003] = whole[0x0132]  # where LibRaw writes it
+            exif[0x9003] = tags[0x0132]  # where LibRaw writes it
         text, offset = str(exif[0x9003]).strip("\0 "), str(exif.get(0x9011, "")).strip("\0 ")
         taken = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
         zone = datetime.strptime(offset, "%z").tzinfo if offset else None

@@ -49,12 +49,13 @@ class Clock:
         self._last: float | None = None
         self._behind = 0.0  # seconds that the container's clock is ahead of the position
 
-    def position(self, told: float) -> float:
+    def position(self, container_time: float) -> float:
+        """The position of the next frame in seconds, from what the container tells: seconds, or NaN."""
         last = -self._step if self._last is None else self._last
-        now = told - self._behind
-        if self._last is not None and abs(now - last) > self._jump and abs(told) < _LONGEST:
+        now = container_time - self._behind
+        if self._last is not None and abs(now - last) > self._jump and abs(container_time) < _LONGEST:
             now = last + self._step
-            self._behind = told - now
+            self._behind = container_time - now
         usable = max(last, -SAME_TIME) < now < _LONGEST  # False for NaN
         self._last = max(now, 0.0) if usable else last + self._step
         return self._last
@@ -89,9 +90,9 @@ class _Lack:
 class VideoFile(File):
     """A video file, decoded by OpenCV's ffmpeg; an animated GIF is one too.
 
-    Of several video streams each gives its frames after those of the one before, from position 0 on; the fingerprint of
-    the second one's ends with ``#2``, and so on. Raises UserError when not one frame of the first can be decoded.
-    ``frames`` begins anew at every call.
+    Several video streams give their frames one after the other, each from position 0 on; the fingerprint of the second
+    stream's frames ends with ``#2``, and so on. ``frames`` begins anew at every call. Raises UserError if no frame of
+    the first stream can be decoded.
     """
 
     def __init__(self, path: str) -> None:
@@ -159,11 +160,21 @@ class VideoFile(File):
     def frames(
         self, sampling: Sampling, start: datetime, stopping: threading.Event, between: bool = False
     ) -> Iterator[Frame]:
-        """Yield the sampled frames in order; ``Frame.time`` = ``start`` (aware, UTC) + position.
+        """Yields the sampled frames in order; a damaged file gives the frames that it has.
 
-        A position is the presentation time in the container, so a variable frame rate is right; where the container
-        tells none, index / fps (25 where that is missing too). ``Frame.index`` is None after a seek. A damaged file
-        gives the frames that it has. ``stopping`` ends it within one frame; ``between`` is for cameras.
+        A position is the presentation time in the container, which holds for variable frame rates, too; where there is
+        none, it is index / fps (25 where that is missing too). ``Frame.index`` is None after a seek.
+
+        Parameters
+        ----------
+        sampling : which frames
+        start : aware, UTC; ``Frame.time`` is this plus the position
+        stopping : ends it within one frame
+        between : for cameras
+
+        Raises
+        ------
+        UserError : the file cannot be read any more, or takes too long
         """
         self._notes = []
         yield from self._frames_of(0, sampling, start, stopping)

@@ -27,7 +27,7 @@ class Part(NamedTuple):
 
 
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Part]:
-    """Of MP4."""
+    """The boxes of an MP4 file between two places, in bytes. Raises one of ``DAMAGE``."""
     for _ in range(MOST_PARTS):
         file.seek(start)
         header = file.read(16)
@@ -47,7 +47,10 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Part]:
 
 
 def elements(file: BinaryIO, start: int, end: int) -> Iterator[Part]:
-    """Of Matroska. An element of unknown size, as live recordings have, reaches to the end."""
+    """The elements of a Matroska file between two places, in bytes. Raises one of ``DAMAGE``.
+
+    An element of unknown size, as live recordings have, reaches to the end.
+    """
     for _ in range(MOST_PARTS):
         file.seek(start)
         header = file.read(12)
@@ -66,7 +69,7 @@ def elements(file: BinaryIO, start: int, end: int) -> Iterator[Part]:
 
 
 def chunks(file: BinaryIO, start: int, end: int) -> Iterator[Part]:
-    """Of RIFF; a list is named after its type."""
+    """The chunks of a RIFF file between two places, in bytes; a list is named after its type. Raises ``DAMAGE``."""
     for _ in range(MOST_PARTS):
         file.seek(start)
         header = file.read(12)
@@ -79,6 +82,7 @@ def chunks(file: BinaryIO, start: int, end: int) -> Iterator[Part]:
 
 
 def asf_objects(file: BinaryIO, start: int, end: int) -> Iterator[Part]:
+    """The objects of an ASF file between two places, in bytes. Raises one of ``DAMAGE``."""
     for _ in range(MOST_PARTS):
         file.seek(start)
         header = file.read(24)
@@ -92,14 +96,17 @@ def asf_objects(file: BinaryIO, start: int, end: int) -> Iterator[Part]:
 
 
 def first_named(parts: Iterator[Part], name: bytes) -> Part | None:
+    """The first part of that name."""
     return next((part for part in parts if part.name == name), None)
 
 
 def size_of(file: BinaryIO) -> int:
+    """Bytes of an open file, at whose end it is then."""
     return file.seek(0, os.SEEK_END)
 
 
 def content_of(file: BinaryIO, part: Part | None, most: int = 256) -> bytes:
+    """The content of a part, of which at most so many bytes are read; empty where there is no such part."""
     if part is None:
         return b""
     file.seek(part.begin)

@@ -38,19 +38,19 @@ class VideoStream(NamedTuple):
 def video_streams(path: str, head: bytes) -> list[VideoStream]:
     """The streams of pictures in MP4, QuickTime, Matroska, AVI and MPEG-TS files, in the file's order.
 
-    Pictures of chapters do not count. Of other containers, and of damaged ones, what could be found.
+    Pictures of chapters do not count. Of other containers there are none, of damaged ones those that could be found.
     """
-    found: list[VideoStream] = []
+    streams: list[VideoStream] = []
     with suppress(*DAMAGE), open(path, "rb") as file:
         if is_mp4(head):
-            found += _mp4_streams(file)
+            streams += _mp4_streams(file)
         elif head.startswith(MATROSKA):
-            found += _matroska_streams(file)
+            streams += _matroska_streams(file)
         elif head[:4] == b"RIFF":
-            found += _avi_streams(file)
+            streams += _avi_streams(file)
         elif is_ts(head):
-            found += _ts_streams(file)
-    return found
+            streams += _ts_streams(file)
+    return streams
 
 
 def _mp4_streams(file: BinaryIO) -> Iterator[VideoStream]:
