@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from face_classifier.core.errors import UserError
-    from face_classifier.core.types import Box, Detection, Emotion, Face, Frame, Seen, Sighting, as_rgb
+    from face_classifier.core.types import Box, Detection, Emotion, Face, Frame, Match, Seen, Sighting, as_rgb
     from face_classifier.curate.questions.evaluate import Evaluation, evaluate
     from face_classifier.identity.cluster import Rule
     from face_classifier.library.faces import Comparison, compare, detect, distances, encode, threshold
@@ -34,6 +34,7 @@ __all__ = [
     "Face",
     "Frame",
     "Gallery",
+    "Match",
     "Person",
     "Rule",
     "RunResult",
@@ -62,7 +63,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 
 _HOMES = {
     "core.errors": "UserError",
-    "core.types": "Box Detection Emotion Face Frame Seen Sighting as_rgb",
+    "core.types": "Box Detection Emotion Face Frame Match Seen Sighting as_rgb",
     "identity.cluster": "Rule",
     "curate.questions.evaluate": "Evaluation evaluate",
     "library.faces": "Comparison compare detect distances encode threshold",

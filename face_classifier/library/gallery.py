@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from face_classifier.core.progress import Log
 from face_classifier.core.settings import Settings
-from face_classifier.core.types import Encoding, Sighting
-from face_classifier.gallery.snapshot import take_snapshot
+from face_classifier.core.types import Encoding, Face, Match, Sighting
+from face_classifier.gallery.snapshot import people_of, take_snapshot
 from face_classifier.identity.naming import natural
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.profiles import PROFILES
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Gallery:
     people: tuple[Person, ...]  # in natural order of their names
     unknown: tuple[Sighting, ...]  # faces of nobody yet
     pictures: dict[int, Path]  # by the id of a face: a PNG file of its box grown by one box on every side
+    _rule: PersonDB = field(repr=False, compare=False)  # with all the faces, by which a run decides
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.people)
@@ -49,6 +52,20 @@ class Gallery:
     def faces(self) -> tuple[Sighting, ...]:
         """All faces, unknown ones too, in the order in which they came."""
         return tuple(sorted((*(face for person in self.people for face in person.faces), *self.unknown), key=_id))
+
+    def recognize(self, face: Face) -> Match:
+        """Tells whose face that is, as a run decides for a face that it sees once.
+
+        ``person`` is None if it is nobody known. ``distance`` is L2, to the nearest average of a person, or to the
+        unknown faces that are the same person, whose ids are the ``partners``. Raises ValueError if another encoder
+        made its encoding.
+        """
+        encoder = PROFILES[face.made_by.space].encoder
+        if encoder != self.encoder:
+            raise ValueError(
+                f"the face has an encoding of {encoder}, but the gallery's are of {self.encoder}; encode it with that"
+            )
+        return self._rule.decide(face.encoding)
 
 
 def open_gallery(folder: str | os.PathLike[str]) -> Gallery:
@@ -68,6 +85,7 @@ def open_gallery(folder: str | os.PathLike[str]) -> Gallery:
         tuple(Person(name, tuple(faces[name])) for name in sorted(faces, key=natural)),
         tuple(face for face in snapshot.faces if face.person is None),
         snapshot.path_of,
+        people_of(snapshot),
     )
 
 

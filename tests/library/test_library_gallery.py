@@ -10,6 +10,7 @@ import pytest
 from conftest import Gallery, held
 
 import face_classifier as fc
+from face_classifier.core.types import Image
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -33,6 +34,20 @@ def test_people_and_their_faces_are_those_of_the_folder(gallery: Gallery):
         assert picture.parent.name == (face.person or "unknowns")
         assert cv2.imread(str(picture)) is not None
     assert contents(gallery.folder) == before
+
+
+def test_a_face_is_recognized_as_a_run_would(gallery: Gallery, portraits: dict[str, Image]):
+    gallery.see("obama.jpg", "obama2.jpg", "biden.jpg")
+    opened = fc.open_gallery(gallery.folder)
+    known, stranger = (fc.encode(portraits[name])[0] for name in ("obama3.jpg", "biden.jpg"))
+    match = opened.recognize(known)
+    assert match.person == "person_01"
+    (average,) = [person.average for person in opened]
+    assert match.distance == pytest.approx(np.linalg.norm(known.encoding - average))
+    unknown = opened.recognize(stranger)
+    assert (unknown.person, unknown.partners) == (None, (opened.unknown[0].id,))
+    with pytest.raises(ValueError, match="an encoding of sface, but the gallery's are of dlib"):
+        opened.recognize(fc.encode(portraits["obama3.jpg"], encoder="sface")[0])
 
 
 def test_it_is_read_while_another_process_writes(gallery: Gallery):
