@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import click
 
 from face_classifier import __version__
-from face_classifier.cli import curate, models, people, photos, run
+from face_classifier.cli import curate, models, past, people, photos, run
 from face_classifier.cli.options import say
 from face_classifier.core import names
 from face_classifier.core.errors import StoppedError, UserError
@@ -64,7 +64,14 @@ def _main() -> None:
     """
 
 
-for _command in [*run.COMMANDS, *people.COMMANDS, *curate.COMMANDS, *photos.COMMANDS, *models.COMMANDS]:
+for _command in [
+    *run.COMMANDS,
+    *people.COMMANDS,
+    *curate.COMMANDS,
+    *past.COMMANDS,
+    *photos.COMMANDS,
+    *models.COMMANDS,
+]:
     _main.add_command(_command)
 
 

@@ -9,18 +9,23 @@ from face_classifier.core.progress import Observer
 from face_classifier.curate import decide
 from face_classifier.curate.checks.repair import repair
 from face_classifier.curate.enrolment import enrol
+from face_classifier.curate.undo import undo
 from face_classifier.gallery.gallery import Gallery
 
 # (gallery, arguments, who is told what goes wrong) -> answer; both hold only what `gallery.owner.socket.packed` takes
 Handler = Callable[[Gallery, dict[str, Any], Observer], Any]
 
 
-def _command(handler: Handler) -> Handler:
-    """The handler, after which the gallery is looked at again and its views are brought up to date."""
+def _command(name: str, handler: Handler) -> Handler:
+    """The handler, after which the gallery is looked at again and its views are brought up to date.
+
+    All that it changes is one entry of the journal.
+    """
 
     def carry_out(gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> Any:
-        answer = handler(gallery, arguments, observer)
-        gallery.look()
+        with gallery.store.past.entry(f"command {name}"):
+            answer = handler(gallery, arguments, observer)
+            gallery.look()
         gallery.write_views()
         gallery.tell_problems(observer)
         return answer
@@ -29,11 +34,15 @@ def _command(handler: Handler) -> Handler:
 
 
 HANDLERS: dict[str, Handler] = {
-    "rethink": _command(decide.think_again),
-    "suggest accept": _command(decide.accept),
-    "suggest reject": _command(decide.keep_apart),
-    "reject": _command(decide.exclude),
-    "audit": _command(decide.take_out),
-    "enroll": _command(enrol),
-    "verify": _command(repair),
+    name: _command(name, handler)
+    for name, handler in {
+        "rethink": decide.think_again,
+        "suggest accept": decide.accept,
+        "suggest reject": decide.keep_apart,
+        "reject": decide.exclude,
+        "audit": decide.take_out,
+        "enroll": enrol,
+        "verify": repair,
+        "undo": undo,
+    }.items()
 }

@@ -13,6 +13,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Sighting
+from face_classifier.gallery.past.journal import SECOND_THOUGHTS
 from face_classifier.gallery.snapshot import (
     Snapshot,
     as_gallery,
@@ -236,8 +237,9 @@ class Gallery:
         kept_apart = kept_apart_pairs(self.settings, looked)
         rethought = rethink(looked.faces, self.store.cannot_links(), kept_apart, rule_of(self.settings))
         try:
-            for move in rethought.moves:
-                tell(carry_out([move], self.store))
+            with self.store.past.entry(SECOND_THOUGHTS):
+                for move in rethought.moves:
+                    tell(carry_out([move], self.store))
         finally:
             if rethought.moves:
                 self.look()  # one that decides by names which are gone would bring them back

@@ -20,11 +20,13 @@ from face_classifier.gallery.folder.carry import (
     follow,
     free_file,
     new_person,
+    settle,
     sync,
     take_back,
     tidy,
 )
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
+from face_classifier.gallery.past.journal import RUN, SECOND_THOUGHTS
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.reconcile import speakers
 from face_classifier.gallery.table.row import DISCARDED, KEPT, Row, sighting_of, take_face, take_origin
@@ -104,7 +106,7 @@ class Keeper:
             orphans = [row for row in folder.rows.with_hash(digest) if row.source is None]
             if orphans:
                 return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
-        with folder.as_last_seen(), ExitStack() as undo:
+        with folder.journal.entry(RUN), folder.as_last_seen(), ExitStack() as undo:
             partners = self._partners(match)
             if partners and match.person is None:
                 target = new_person(folder, partners, undo)
@@ -122,7 +124,7 @@ class Keeper:
                 partner.distance = match.distance
             with folder.table.together():
                 folder.rows.add(row)
-                self._settle_in(partners, target)
+                settle(folder, partners, target)
             undo.pop_all()  # it is done
         return Kept([sighting_of(one) for one in (row, *partners)], new=True)
 
@@ -143,18 +145,11 @@ class Keeper:
                 raise FoldersChangedError
         return rows
 
-    def _settle_in(self, rows: Sequence[Row], target: str) -> None:
-        """Write into the rows that their pictures are where they were to be."""
-        for row in rows:
-            row.folder = row.placed = target
-            row.intent = None
-            self._folder.rows.update(row)
-
     def move(self, faces: Sequence[int], person: str | None, *, new: bool) -> list[Sighting]:
         """As `Store.move`."""
         folder = self._folder
         rows = [folder.rows.with_id(face_id) for face_id in faces]
-        with folder.as_last_seen(), ExitStack() as undo:
+        with folder.journal.entry(SECOND_THOUGHTS), folder.as_last_seen(), ExitStack() as undo:
             for row in rows:
                 if row.state != KEPT or not folder.lies(row):
                     raise FoldersChangedError
@@ -169,7 +164,7 @@ class Keeper:
                     undo.pop_all()  # with what was excluded moved, too, only the next look can complete it
                     follow(folder, emptied, target)
             with folder.table.together():
-                self._settle_in(rows, target)
+                settle(folder, rows, target)
             undo.pop_all()  # it is done
         tidy(folder, [], sorted(left))
         return [sighting_of(row) for row in rows]
@@ -179,6 +174,7 @@ class Keeper:
         folder = self._folder
         rows = [folder.rows.with_id(face_id) for face_id in faces]
         left = sorted({row.folder for row in rows} - {person})
+        folder.journal.ask(rows)
         with folder.as_last_seen():
             # Without an intent the next look takes it for what the user did, as it would be by the file manager.
             target = folder_for(folder, person)
@@ -196,6 +192,7 @@ class Keeper:
         """As `Store.exclude`."""
         folder = self._folder
         row = folder.rows.with_id(face)
+        folder.journal.ask([row])
         with folder.as_last_seen():
             folder_for(folder, EXCLUDED)
             target = folder_for(folder, f"{EXCLUDED}/{row.folder}")
@@ -206,8 +203,10 @@ class Keeper:
 
     def keep_apart(self, ones: Iterable[int], others: Iterable[int]) -> None:
         """As `Store.keep_apart`."""
-        notes = self._folder.notes
+        notes, journal = self._folder.notes, self._folder.journal
         pairs = {(one, other) for one in speakers(list(ones)) for other in speakers(list(others))}
-        pairs |= {(other, one) for one, other in pairs} | set(notes.pairs_kept_apart())
-        with self._folder.table.together():
+        before = set(notes.pairs_kept_apart())
+        pairs |= {(other, one) for one, other in pairs} | before
+        with journal.entry("command suggest reject"), self._folder.table.together():
             notes.set_pairs_kept_apart(sorted(pairs))
+            journal.observe_pairs(before, pairs, by_user=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -16,6 +16,7 @@ from face_classifier.gallery.derived.views import old_encodings
 from face_classifier.gallery.folder.carry import NUMBER_MARK, follow, tidy
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.folder.scan import Entry, Scan, scan_folder
+from face_classifier.gallery.past.journal import Place, Plan, place_of, take_place
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded, is_own_cut, person_of
 from face_classifier.gallery.reconcile import (
     Move,
@@ -94,16 +95,17 @@ class Looker:
         folder.listing = scan
         for sentence in (*scan.problems, *map(copy_sentence, settled.copies)):
             folder.report(sentence)
-        before = {row.id: _changeable(row) for row in rows}
+        before = {row.id: (_changeable(row), place_of(row)) for row in rows}
         read = _PhotoReader(folder, read_photo)
         self._doubt_gone(settled, rows, confirmed=confirmed)
         moves = follow_moves(settled, scan.folders)
         intents = [row.intent for row in rows if row.intent]
-        _take_over(settled, moves, read)
+        _take_over(settled, moves, read, folder.journal.planned())
         lying = [row for row, _ in settled.pairs if row.state == KEPT]
         kept_apart = kept_apart_after(moves, lying, set(folder.notes.pairs_kept_apart()))
         if folder.writing:
-            self._write([row for row in rows if before[row.id] != _changeable(row)], moves, kept_apart)
+            changed = [row for row in rows if before[row.id][0] != _changeable(row)]
+            self._write(changed, {row.id: before[row.id][1] for row in changed}, moves, kept_apart)
             tidy(folder, scan.parts, intents)
         new = [row for entry in settled.new if (row := self._new_row(entry, settled.hashes[entry], read))]
         if not folder.writing:
@@ -159,7 +161,14 @@ class Looker:
         if left := [row for row in rows if row.id in still - {row.id for row in believed}]:
             folder.report(missing_sentence(left, folder.path))
 
-    def _write(self, changed: Sequence[Row], moves: Sequence[Move], kept_apart: set[tuple[int, int]]) -> None:
+    def _write(
+        self,
+        changed: Sequence[Row],
+        before: Mapping[int, Place],
+        moves: Sequence[Move],
+        kept_apart: set[tuple[int, int]],
+    ) -> None:
+        """``before``: where the changed faces were, by id."""
         folder = self._folder
         numbers = [number for name in folder.listing.folders if (number := number_in(name)) is not None]
         with folder.table.together():
@@ -167,8 +176,9 @@ class Looker:
                 folder.rows.update(row)
                 if row.state == DELETED and row.encoding is None:
                     folder.encodings.forget(row.id)
+            folder.journal.observe(before, changed, {move.face: move.kind for move in moves})
             if moves:
-                folder.notes.log_moves(moves, datetime.now(timezone.utc))
+                folder.journal.observe_pairs(set(folder.notes.pairs_kept_apart()), kept_apart, by_user=True)
                 folder.notes.set_pairs_kept_apart(sorted(kept_apart))
             folder.notes.set_mark(NUMBER_MARK, max([folder.notes.mark(NUMBER_MARK), *numbers]))
 
@@ -225,10 +235,12 @@ def _is_unit(encoding: Encoding) -> bool:
     return abs(float(encoding @ encoding) - 1) < 1e-9
 
 
-def _take_over(settled: Settled, moves: Sequence[Move], read: _PhotoReader) -> None:
-    """Change the rows of pictures that lie elsewhere, are others now, or are gone."""
+def _take_over(settled: Settled, moves: Sequence[Move], read: _PhotoReader, plans: Mapping[int, Plan]) -> None:
+    """Change the rows of pictures that lie elsewhere, are others now, or are gone; ``plans``: what was unfinished."""
     for row, entry in settled.pairs:
         _bring_up_to_date(row, entry, settled, read)
+        if row.id in plans and plans[row.id].place.folder == entry.folder:
+            take_place(row, plans[row.id].place)
     for row in settled.gone:
         row.folder = person_of(row.folder)
         row.state, row.encoding, row.emotion, row.intent, row.missing = DELETED, None, None, None, None

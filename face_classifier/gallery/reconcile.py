@@ -200,12 +200,14 @@ def follow_moves(settled: Settled, folders: set[str]) -> list[Move]:
     }
     moves = [Move(row.id, row.folder, "", "delete") for row in settled.gone]
     for row, entry in settled.pairs:
+        if row.intent and row.intent == entry.folder:
+            continue  # it was the program, which was killed before it could say so
         if is_excluded(entry.folder):
             if row.state != DELETED and not is_excluded(row.folder):
                 moves.append(Move(row.id, row.folder, entry.folder, "delete"))
         elif row.state == DELETED or is_excluded(row.folder):
             moves.append(Move(row.id, row.folder, entry.folder, "revive"))
-        elif row.folder != entry.folder and entry.folder != row.intent:
+        elif row.folder != entry.folder:
             moves.append(Move(row.id, row.folder, entry.folder, "rename" if row.folder in renamed else "move"))
     for row, _entry in settled.pairs:
         row.placed = renamed.get(row.placed or "", row.placed)

@@ -13,6 +13,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Face, Sighting
+from face_classifier.gallery.past.journal import SECOND_THOUGHTS
 from face_classifier.gallery.store import FoldersChangedError, LookResult, ReadPhoto, Store
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, calibrated
 from face_classifier.identity.person_db import PersonDB
@@ -205,11 +206,12 @@ def with_threshold(
 def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:
     """Move faces as second thoughts say; returns those that were moved. What the user is moving meanwhile is left."""
     moved: list[Sighting] = []
-    for move in moves:
-        try:
-            moved += store.move(move.faces, move.person, found=move.found)
-        except FoldersChangedError:
-            continue
+    with store.past.entry(SECOND_THOUGHTS):
+        for move in moves:
+            try:
+                moved += store.move(move.faces, move.person, found=move.found)
+            except FoldersChangedError:
+                continue
     return moved
 
 

@@ -25,6 +25,7 @@ from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFol
 from face_classifier.gallery.folder.scan import Entry
 from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
 from face_classifier.gallery.look import Looker, LookResult, ReadPhoto
+from face_classifier.gallery.past.back import Past
 from face_classifier.gallery.reconcile import is_cut
 from face_classifier.gallery.table.row import Row
 
@@ -65,7 +66,7 @@ class Store:
     """A result folder, opened by one writing process or any number of reading ones.
 
     What writes raises DiskError where the disk refuses it, and FolderGoneError where the folder is there no more.
-    ``folder``: its path; ``check``: what `verify` asks.
+    ``folder``: its path; ``check``: what `verify` asks; ``past``: what happened, and the way back.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Store:
         self._inside = ResultFolder(folder, modes, writing=writing)
         self._looker, self._keeper, self._views = Looker(self._inside), Keeper(self._inside), Views(self._inside)
         self.check = Check(self._inside, self._looker, self._views)
+        self.past = Past(self._inside, until_done)
 
     def close(self) -> None:
         self._inside.close()

@@ -389,7 +389,7 @@ def groups(folder: Path) -> list[list[str]]:
 
 
 def moves(folder: Path) -> list[tuple[str, ...]]:
-    return query(folder, "SELECT origin, target, kind FROM moves")
+    return query(folder, "SELECT door FROM journal WHERE door = 'file manager'")
 
 
 def placed_rows(folder: Path) -> tuple[int, int]:

@@ -27,11 +27,16 @@ from face_classifier.sources.picture import read_picture
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 
+MOVES = """
+SELECT folder, CASE WHEN kind = 'delete' AND folder = new_folder THEN '' ELSE new_folder END, kind
+FROM changes JOIN journal ON number = entry WHERE door = 'file manager' AND kind <> 'follow' ORDER BY entry, face
+"""
+
 
 def moves_of(gallery: Gallery) -> list[tuple[str, str, str]]:
     database = sqlite3.connect(gallery.folder / "faces.sqlite")
     try:
-        return database.execute("SELECT origin, target, kind FROM moves ORDER BY rowid").fetchall()
+        return database.execute(MOVES).fetchall()
     finally:
         database.close()
 

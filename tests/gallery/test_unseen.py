@@ -36,7 +36,7 @@ def states_of(gallery: Gallery) -> list[str]:
 def moves_of(gallery: Gallery) -> list[str]:
     database = sqlite3.connect(gallery.folder / "faces.sqlite")
     try:
-        return [kind for (kind,) in database.execute("SELECT kind FROM moves ORDER BY rowid")]
+        return [kind for (kind,) in database.execute("SELECT kind FROM changes WHERE kind <> 'follow'")]
     finally:
         database.close()
 
@@ -378,7 +378,7 @@ class TestATableOfTheFirstVersion:
         database = sqlite3.connect(many.folder / "faces.sqlite")
         ((schema,),) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'faces'").fetchall()
         columns = ", ".join(f'"{name}"' for _, name, *_ in database.execute("PRAGMA table_info(faces)").fetchall()[:-1])
-        schema = schema.partition(",               -- rows")[0].replace(", 'missing'", "") + ")"
+        schema = schema.rpartition(",")[0].replace(", 'missing'", "") + ")"
         database.executescript(
             f"ALTER TABLE faces RENAME TO newer; {schema}; "
             f"INSERT INTO faces SELECT {columns} FROM newer; DROP TABLE newer; "

@@ -8,8 +8,9 @@ from contextlib import ExitStack, suppress
 
 from face_classifier.core.errors import UserError
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
+from face_classifier.gallery.past.journal import place_of
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
-from face_classifier.gallery.table.row import Row
+from face_classifier.gallery.table.row import KEPT, Row
 from face_classifier.identity.naming import numbered
 
 NUMBER_MARK = "person"  # the highest number that a person was given
@@ -61,7 +62,7 @@ def new_person(folder: ResultFolder, rows: Sequence[Row], undo: ExitStack) -> st
         _intend(folder, rows, name)
     _make_folder(folder, name)
     undo.callback(_unmake_folder, folder, name)
-    _move_files(folder, rows, name, undo)
+    move_files(folder, rows, name, undo)
     return name
 
 
@@ -70,17 +71,29 @@ def carry(folder: ResultFolder, rows: Sequence[Row], target: str, undo: ExitStac
     if rows:
         with folder.table.together():
             _intend(folder, rows, target)
-        _move_files(folder, rows, target, undo)
+        move_files(folder, rows, target, undo)
 
 
 def _intend(folder: ResultFolder, rows: Sequence[Row], target: str) -> None:
-    """Write into the rows where their pictures will be moved: after a crash in between, it was no user who did."""
+    """Write down where pictures will be moved: after a crash in between, it was no user who did."""
     for row in rows:
         row.intent = target
         folder.rows.update(row)
+        folder.journal.plan(row, place_of(row)._replace(folder=target, state=KEPT, placed=target))
 
 
-def _move_files(folder: ResultFolder, rows: Sequence[Row], target: str, undo: ExitStack) -> None:
+def settle(folder: ResultFolder, rows: Sequence[Row], target: str) -> None:
+    """Write into rows that their pictures are where they were to be by the program's decision; in a transaction."""
+    for row in rows:
+        before = place_of(row)
+        row.folder = row.placed = target
+        row.intent = None
+        folder.rows.update(row)
+        folder.journal.record(row, before)
+
+
+def move_files(folder: ResultFolder, rows: Sequence[Row], target: str, undo: ExitStack) -> None:
+    """Move pictures into a folder that is there, durably; their rows are as they were but for the files' names."""
     for row in rows:
         origin = row.place
         row.file = carry_file(folder, row, target)

@@ -15,6 +15,7 @@ from face_classifier.core.disk.retry import asking_the_disk, retried
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.gallery.folder.scan import Scan, refuse_links
+from face_classifier.gallery.past.journal import Journal
 from face_classifier.gallery.table.encodings import OtherEncodings
 from face_classifier.gallery.table.file import Table, may_pass
 from face_classifier.gallery.table.notes import Notes
@@ -31,7 +32,7 @@ class FoldersChangedError(UserError):
 
 
 class ResultFolder:
-    """What everything that works on a result folder shares: ``root``, ``table``, ``rows``, ``notes``, ``encodings``."""
+    """What everything that works on a result folder shares: ``root``, ``table``, ``rows``, ``notes``, ``journal`` …"""
 
     def __init__(self, path: Path, modes: Modes, *, writing: bool) -> None:
         """Raises UserError if the folder cannot be used, or is being written by another process."""
@@ -109,6 +110,7 @@ class ResultFolder:
     def _use(self, table: Table) -> None:
         self.table = table
         self.rows, self.notes, self.encodings = Rows(table), Notes(table), OtherEncodings(table)
+        self.journal = Journal(table)
 
     def replace_table(self, reason: str) -> None:
         """Set the table aside as damaged, and make an empty one."""

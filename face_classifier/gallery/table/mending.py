@@ -23,6 +23,9 @@ _TABLES = (
     "sources",
     "bridged",
     "marks",
+    "journal",
+    "changes",
+    "parted",
     *_ROWLESS,
 )  # all but what is made from them
 _LEAST_BYTES = 16  # of a record
@@ -63,7 +66,10 @@ def mend(table: Table) -> None:
     ):
         for face_id, _, _ in list(_faulty_rows(table)):
             table.execute(statement, (face_id,))
-    for name, column in (("refused", "one"), ("refused", "other"), ("encodings", "face"), ("emotions", "face")):
+    for name, column in (
+        *(("refused", "one"), ("refused", "other"), ("parted", "one"), ("parted", "other")),
+        *((name, "face") for name in ("encodings", "emotions", "changes", "planned")),
+    ):
         table.execute(f"DELETE FROM {name} WHERE {column} NOT IN (SELECT id FROM faces)")
 
 

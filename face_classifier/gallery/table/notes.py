@@ -14,11 +14,6 @@ class Notes:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def log_moves(self, moves: Iterable[tuple[int, str, str, str]], seen: datetime) -> None:
-        """Record what the user did: (face id, origin, target, kind) each."""
-        for move in moves:
-            self._table.execute("INSERT INTO moves VALUES (?, ?, ?, ?, ?)", (*move, seen.isoformat()))
-
     def first_start(self, fingerprint: str, start: datetime) -> datetime:
         """The start of a source as it was told when it was first seen, which is now if it never was."""
         with self._table.together():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import fields
 
@@ -41,7 +42,7 @@ CREATE INDEX faces_track ON faces (track);
 """
 _SCHEMA = f"""
 CREATE TABLE faces {_FACES}
-CREATE TABLE moves (             -- what the user did to the folders between two looks
+CREATE TABLE moves (             -- what earlier versions wrote of what the user did, before there was a journal
     face INTEGER NOT NULL, origin TEXT NOT NULL, target TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('rename', 'move', 'delete', 'revive')),
     seen TEXT NOT NULL           -- ISO 8601, UTC
@@ -64,12 +65,36 @@ CREATE TABLE sources (fingerprint TEXT PRIMARY KEY, start TEXT NOT NULL);
 CREATE TABLE views (file TEXT PRIMARY KEY, digest TEXT NOT NULL);
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
+_PLACE = "folder TEXT NOT NULL, state TEXT NOT NULL, placed TEXT, pinned INTEGER NOT NULL, distance REAL"
+_NEW_PLACE = ", ".join(f"new_{column}" for column in _PLACE.split(", "))
 # Tables that came later, by name; programs that do not know them leave them alone, so the version stays.
 _ADDED = {
     "bridged": "(fingerprint TEXT PRIMARY KEY)",  # sources at whose positions no jump of their clock counts
     "emotions": """(             -- of faces for which they were asked
     face INTEGER PRIMARY KEY, engine TEXT NOT NULL,
     scores BLOB NOT NULL         -- little-endian float32, in the order of ``faces.EMOTIONS``
+)""",
+    "journal": """(               -- an entry a decision
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    time TEXT NOT NULL,          -- ISO 8601, UTC
+    door TEXT NOT NULL,          -- 'file manager', 'run', 'second thoughts', 'command NAME'
+    what TEXT NOT NULL,          -- a sentence where the changes do not tell it; '': they do
+    undone INTEGER               -- the number of the entry that took it back
+)""",
+    "changes": f"""(             -- of whose face it is, by an entry
+    entry INTEGER NOT NULL, face INTEGER NOT NULL,
+    kind TEXT NOT NULL,          -- 'rename', 'move', 'delete', 'revive'; 'follow': of ``placed`` alone
+    {_PLACE},                    -- before; a folder that is '' was forgotten
+    {_NEW_PLACE},                -- after
+    PRIMARY KEY (entry, face)
+)""",
+    "parted": """(              -- what an entry added to the table ``refused``, or took out of it
+    entry INTEGER NOT NULL, one INTEGER NOT NULL, other INTEGER NOT NULL, added INTEGER NOT NULL,
+    PRIMARY KEY (entry, one, other)
+)""",
+    "planned": f"""(             -- what an entry is about to change: pictures are moved before their rows
+    face INTEGER PRIMARY KEY, entry INTEGER NOT NULL, kind TEXT NOT NULL,
+    {_PLACE}
 )""",
 }
 
@@ -108,11 +133,19 @@ def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
     if version == 0:
-        database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+        database.executescript(f"BEGIN;{_bare(_SCHEMA)}PRAGMA user_version = {VERSION};COMMIT;")
     elif version == 1 and writing:
-        database.executescript(f"BEGIN IMMEDIATE;{_FROM_1}PRAGMA user_version = {VERSION};COMMIT;")
+        database.executescript(f"BEGIN IMMEDIATE;{_bare(_FROM_1)}PRAGMA user_version = {VERSION};COMMIT;")
     elif version == 1:
         database.execute("CREATE TEMP VIEW faces AS SELECT *, NULL AS missing FROM main.faces")
     present = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for name in _ADDED.keys() - present:
-        database.execute(f"CREATE {'TABLE IF NOT EXISTS main' if writing else 'TABLE temp'}.{name} {_ADDED[name]}")
+        where = "TABLE IF NOT EXISTS main" if writing else "TABLE temp"
+        database.execute(f"CREATE {where}.{name} {_bare(_ADDED[name])}")
+
+
+def _bare(statement: str) -> str:
+    """Without comments and indentation, since SQLite stores it all: it takes a second page of its schema that it
+    cannot read for damage, and not for what a disk refuses.
+    """
+    return re.sub(r"\s*--.*|(?<=\n) +", "", statement)

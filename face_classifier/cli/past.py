@@ -1,0 +1,47 @@
+"""The user's words about what was decided: the log, taking back. Heavy imports wait as in `main`."""
+
+from __future__ import annotations
+
+import click
+
+from face_classifier.cli.options import json_option, result_option
+from face_classifier.core import settings
+from face_classifier.core.errors import UserError
+
+
+@click.command("log")
+@result_option
+@json_option
+def _log(result: str | None, as_json: bool) -> None:
+    """List every change of whose face it is: when, by whom, from where to where."""
+    from face_classifier.cli import console
+    from face_classifier.curate.questions import log
+
+    entries, names = log.read(settings.load({"result": result}))
+    if as_json:
+        console.print_json(log.record(entries, names))
+    elif entries:
+        console.print_table(("entry", "time", "by", "what", ""), log.rows(entries))
+    else:
+        console.print_lines(["nothing was changed yet"])
+
+
+@click.command("undo")
+@click.option("--to", metavar="ENTRY", help="Take back all after this entry of the log.")
+@result_option
+@json_option
+def _undo(to: str | None, result: str | None, as_json: bool) -> None:
+    """Take back the latest change of whose face it is, whoever made it."""
+    from face_classifier.cli import console
+    from face_classifier.curate import undo
+    from face_classifier.curate.ask import carry_out
+
+    if to is not None and not to.isdecimal():
+        raise UserError(f"--to is {to!r}, but must be the number of an entry, as `face-classifier log` tells them")
+    arguments = {"to": None if to is None else int(to)}
+    answer = carry_out(settings.load({"result": result}), "undo", arguments, observer := console.Screen())
+    observer.finish()
+    console.print_answer(as_json, answer, undo.lines(answer))
+
+
+COMMANDS: list[click.Command] = [_log, _undo]

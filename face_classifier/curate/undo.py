@@ -1,0 +1,85 @@
+"""Taking back what was decided: the latest entry of the journal, or all after one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Teller
+from face_classifier.curate.questions.log import count_of, label_of
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.past.back import Return
+from face_classifier.gallery.past.journal import FILE_MANAGER, Entry
+from face_classifier.gallery.store import FoldersChangedError
+from face_classifier.gallery.table.row import KEPT
+
+UNDO = "command undo"
+_TRIALS = 4  # while the user moves pictures at the same time
+
+
+def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
+    """Take back the latest entry of the journal, or all after entry ``to`` if that is not None.
+
+    Answers the numbers of the undo's own ``entry`` and of those ``taken_back``, the oldest first; how many ``faces``
+    have another label now; and what was ``left``: ``face``, ``person`` and ``why`` each. A face that the user moved
+    since stays where it is. Raises UserError where there is nothing to take back.
+    """
+    past, to = gallery.store.past, arguments["to"]
+    gallery.look()
+    entries = past.entries()
+    taken = _latest_standing(entries) if to is None else _after(entries, to, past.latest())
+    with past.entry(UNDO):
+        past.explain(f"takes back {taken[-1].number}" if to is None else f"goes back to {to}")
+        back, faces = _bring_back(gallery, taken, to)
+        number = past.number()
+    left = [{"face": one.face, "person": label_of(one.folder, KEPT), "why": one.why} for one in back.left]
+    return {"entry": number, "taken_back": [entry.number for entry in taken], "faces": faces, "left": left}
+
+
+def _bring_back(gallery: Gallery, taken: Sequence[Entry], to: int | None) -> tuple[Return, int]:
+    """What was to be brought back, and how many faces have another label now."""
+    past = gallery.store.past
+    for _ in range(_TRIALS):
+        back = past.way_back(taken)
+        try:
+            return back, past.bring_back(back, taken, to)
+        except FoldersChangedError:
+            gallery.look()
+    raise FoldersChangedError
+
+
+def _latest_standing(entries: Sequence[Entry]) -> list[Entry]:
+    """The latest entry that was not taken back, unless the user only put right a part of what the one before did: that
+    one is meant then, and what was put right stays. With those before it that were taken back though it stood.
+    """
+    standing = [
+        entry for entry in entries if entry.undone is None and entry.door != UNDO and (entry.changes or entry.pairs)
+    ]
+    if not standing:
+        raise UserError("nothing was changed that could be taken back; `face-classifier log` tells what was")
+    latest, *before = reversed(standing)
+    if before and latest.door == FILE_MANAGER != before[0].door:
+        faces, earlier = ({change.face for change in entry.labelled} for entry in (latest, before[0]))
+        if faces < earlier:
+            return [before[0]]
+    skipped = [entry for entry in entries if entry.undone and entry.number < latest.number < entry.undone]
+    return [*skipped, latest]
+
+
+def _after(entries: Sequence[Entry], to: int, latest: int) -> list[Entry]:
+    if not 0 <= to <= latest:
+        raise UserError(f"there is no entry {to}; give one from 0 to {latest}, as `face-classifier log` tells them")
+    taken = [entry for entry in entries if entry.number > to]
+    if not taken:
+        raise UserError(f"nothing was changed after entry {to}; `face-classifier log` tells what was before")
+    return taken
+
+
+def lines(answer: dict[str, Any]) -> Iterator[str]:
+    """What `undo` answered, in words."""
+    taken = answer["taken_back"]
+    what = f"entry {taken[0]}" if len(taken) == 1 else f"{len(taken)} entries"
+    yield f"{what} taken back, which is entry {answer['entry']}: {count_of(answer['faces'])} moved"
+    for one in answer["left"]:
+        yield f"{one['face']} ({one['person']}): {one['why']}"

@@ -1,0 +1,189 @@
+"""Going back: faces return to where entries of the journal had found them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from face_classifier.gallery.folder.carry import folder_for, move_files, tidy
+from face_classifier.gallery.folder.opened import ResultFolder
+from face_classifier.gallery.past.journal import (
+    FORGOTTEN,
+    RENAME,
+    Entry,
+    Place,
+    Way,
+    in_former_names,
+    pairs_before,
+    place_of,
+    take_place,
+    ways_of,
+)
+from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
+from face_classifier.gallery.table.row import DELETED, DISCARDED, MISSING, Row
+
+
+class Left(NamedTuple):
+    """A face that is not brought back, and why."""
+
+    face: str  # the stem of the picture's file when first written
+    folder: str  # where it is, or was
+    why: str
+
+
+@dataclass(frozen=True)
+class Return:
+    """What is to be brought back."""
+
+    places: Mapping[int, Place]  # by face (id)
+    kinds: Mapping[int, str]  # of these changes
+    left: Sequence[Left]
+    pairs: set[tuple[int, int]]  # faces (ids) of two people, as they were
+
+
+class Past:
+    """The journal of an open result folder, and the way back."""
+
+    def __init__(self, folder: ResultFolder, until_done: Callable[[Callable[[], Any]], Any]) -> None:
+        self._folder, self._until_done = folder, until_done
+
+    def entry(self, door: str) -> AbstractContextManager[None]:
+        """Within, all that the program changes is one entry, and looks belong to it as far as it moved the faces."""
+        return self._folder.journal.entry(door)
+
+    def explain(self, what: str) -> None:
+        """Say what the open entry does, where its changes do not tell it; before anything is written of it."""
+        self._folder.journal.explain(what)
+
+    def number(self) -> int:
+        """Of the open entry."""
+        return self._folder.journal.number()
+
+    def entries(self) -> list[Entry]:
+        """All of them, the oldest first."""
+        return self._folder.journal.entries()
+
+    def latest(self) -> int:
+        """The highest number that an entry has; 0: there is none."""
+        return self._folder.journal.latest()
+
+    def names(self) -> dict[int, str]:
+        """How each face (id) was called when it was kept."""
+        return {row.id: row.face for row in self._folder.rows.all()}
+
+    def way_back(self, entries: Sequence[Entry]) -> Return:
+        """How everything was before ``entries``, the oldest first, as far as the latest look lets it be."""
+        rows = {row.id: row for row in self._folder.rows.all() if row.state != DISCARDED}
+        ways = ways_of(entries)
+        places: dict[int, Place] = {}
+        left: list[Left] = []
+        for face, way in ways.items():
+            if row := rows.get(face):
+                wanted = _by_user(way.before) if way.by_program else way.before
+                if why := _obstacle(row, way, wanted):
+                    left.append(Left(row.face, row.folder, why))
+                elif wanted.folder != FORGOTTEN:
+                    places[face] = wanted
+        places |= _followers((row for row in rows.values() if row.id not in ways), entries)
+        kinds = {face: RENAME for face, place in places.items() if _is_renamed(rows[face], place, entries)}
+        known = {(one, other) for one, other in self._folder.notes.pairs_kept_apart()}
+        pairs = {pair for pair in pairs_before(known, entries) if rows.keys() >= set(pair)}
+        return Return(places, kinds, left, pairs)
+
+    def bring_back(self, back: Return, taken: Sequence[Entry], to: int | None) -> int:
+        """Do what `way_back` found, within an entry that is open: it takes back the entries ``taken``.
+
+        ``to``: the number of the last one that stands; None: they are single ones. Returns how many faces have another
+        label now. Raises FoldersChangedError where a picture is not where it was.
+        """
+        return int(self._until_done(lambda: self._bring_back(back, taken, to)))
+
+    def _bring_back(self, back: Return, taken: Sequence[Entry], to: int | None) -> int:
+        folder = self._folder
+        groups: dict[str, list[Row]] = defaultdict(list)
+        rows = [folder.rows.with_id(face) for face in back.places]
+        for row in rows:
+            if place_of(row) != back.places[row.id]:
+                groups[back.places[row.id].folder].append(row)
+        moved = sum(place_of(row).label != back.places[row.id].label for row in rows)
+        emptied = {row.folder for row in rows} - {UNKNOWNS}
+        for target, group in groups.items():
+            self._move(group, target, back)
+        tidy(folder, [], sorted(emptied))
+        with folder.table.together():
+            before = set(folder.notes.pairs_kept_apart())
+            folder.journal.observe_pairs(before, back.pairs, by_user=False)
+            folder.notes.set_pairs_kept_apart(sorted(back.pairs))
+            folder.journal.take_back((entry.number for entry in taken), to)
+        return moved
+
+    def _move(self, rows: Sequence[Row], target: str, back: Return) -> None:
+        """Move pictures into a folder that may have gone, and write into their rows what the program knew then."""
+        folder = self._folder
+        going = [row for row in rows if row.folder != target]
+        with folder.as_last_seen(), ExitStack() as undo:
+            if going:
+                if is_excluded(target):
+                    folder_for(folder, EXCLUDED)
+                folder_for(folder, target)
+                with folder.table.together():
+                    for row in going:
+                        row.intent = target
+                        folder.rows.update(row)
+                        folder.journal.plan(row, back.places[row.id], back.kinds.get(row.id))
+                move_files(folder, going, target, undo)
+            with folder.table.together():
+                for row in rows:
+                    before = place_of(row)
+                    take_place(row, back.places[row.id])
+                    row.intent = None
+                    folder.rows.update(row)
+                    folder.journal.record(row, before, back.kinds.get(row.id))
+            undo.pop_all()  # it is done
+
+
+def _by_user(place: Place) -> Place:
+    """That the program is not to have its way is the user's word: it does not do the same again."""
+    if place.folder == UNKNOWNS:
+        return place._replace(pinned=True)
+    return place._replace(placed=None)
+
+
+def _obstacle(row: Row, way: Way, wanted: Place) -> str | None:
+    """Why a face cannot, or shall not, go back."""
+    now = place_of(row)
+    if now.label == wanted.label:
+        return None
+    if row.state == MISSING:
+        return "its picture is missing"
+    if _is_gone(now):
+        return "its picture was deleted, and cannot be brought back"
+    if _is_gone(wanted):
+        return "its picture was put back since, and is not deleted again"
+    if now.label != way.after.label:
+        return "it was moved since, and stays there"
+    if wanted.folder == FORGOTTEN:
+        return "whose it was then is forgotten"
+    return None
+
+
+def _is_gone(place: Place) -> bool:
+    return place.state == DELETED and not is_excluded(place.folder)
+
+
+def _followers(rows: Iterable[Row], entries: Sequence[Entry]) -> Iterator[tuple[int, Place]]:
+    """Faces that came to a person when the folder had another name already: they go along to the former one."""
+    for row in rows:
+        place = place_of(row)
+        if row.state != MISSING and not _is_gone(place):
+            former = in_former_names(place, entries)
+            if former != place:
+                yield row.id, former
+
+
+def _is_renamed(row: Row, place: Place, entries: Sequence[Entry]) -> bool:
+    """Whether a face goes back with its whole folder."""
+    return row.folder != place.folder and in_former_names(place_of(row), entries).folder == place.folder

@@ -1,0 +1,114 @@
+"""The commands `log` and `undo`, on real faces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Ended, Gallery, held
+
+from face_classifier.gallery.places import UNKNOWNS
+
+Command = Callable[..., Ended]
+OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
+
+
+@pytest.fixture
+def stocked(gallery: Gallery) -> Gallery:
+    """One person of two faces, person_01, and one unknown face."""
+    gallery.see(OBAMA, OBAMA_AGAIN, BIDEN)
+    return gallery
+
+
+def logged(command: Command, gallery: Gallery) -> list[dict[str, Any]]:
+    return json.loads(command("log", "--result", gallery.folder, "--json").out)
+
+
+def test_the_log_tells_when_who_and_from_where_to_where(stocked: Gallery, command: Command) -> None:
+    (stocked.folder / "person_01").rename(stocked.folder / "Barack")
+    stocked.look()
+    ended = command("log", "--result", stocked.folder)
+    assert (ended.code, ended.err) == (0, "")
+    header, founded, renamed = ended.out.splitlines()
+    assert header.split() == ["entry", "time", "by", "what"]
+    assert founded.split()[0] == "1"
+    assert founded.endswith("run           1 face: unknown -> person_01")
+    assert renamed.endswith("file manager  2 faces: person_01 -> Barack")
+    entry = logged(command, stocked)[-1]
+    assert (entry["entry"], entry["door"], entry["taken_back_by"]) == (2, "file manager", None)
+    assert [face["after"] for face in entry["faces"]] == [{"person": "Barack", "state": "kept"}] * 2
+    assert {face["face"] for face in entry["faces"]} == {face for face, person in stocked.labels().items() if person}
+
+
+def test_the_log_can_be_read_while_another_process_writes(stocked: Gallery, command: Command) -> None:
+    with held(stocked.folder):
+        assert len(logged(command, stocked)) == 1
+
+
+def test_a_gallery_without_changes_says_so(gallery: Gallery, command: Command) -> None:
+    gallery.see(BIDEN)
+    assert command("log", "--result", gallery.folder).out == "nothing was changed yet\n"
+    ended = command("undo", "--result", gallery.folder)
+    assert ended.code == 1
+    assert "nothing was changed that could be taken back" in ended.err
+
+
+def test_undo_takes_back_a_command_and_brings_the_views_up_to_date(stocked: Gallery, command: Command) -> None:
+    stocked.move(stocked.picture(UNKNOWNS), "Joe")
+    stocked.look()
+    before = stocked.labels()
+    assert command("suggest", "accept", "Joe", "person_01", "--result", stocked.folder).code == 0
+    assert set(stocked.labels().values()) == {"Joe"}
+    ended = command("undo", "--result", stocked.folder)
+    assert ended.out == "entry 3 taken back, which is entry 4: 2 faces moved\n"
+    assert stocked.labels() == before
+    montages = {path.name for path in stocked.folder.glob("montage.*")}
+    assert montages == {"montage.Joe-00.png", "montage.person_01-00.png"}
+    assert [entry["taken_back_by"] for entry in logged(command, stocked)] == [None, None, 4, None]
+
+
+@pytest.mark.parametrize(
+    ("line", "door"),
+    [
+        (("reject", "{face}"), "command reject"),
+        (("suggest", "reject", "Joe", "person_01"), "command suggest reject"),
+        (("suggest", "accept", "Joe", "person_01"), "command suggest accept"),
+    ],
+)
+def test_what_a_command_does_is_one_entry_under_its_name(
+    stocked: Gallery, command: Command, line: tuple[str, ...], door: str
+) -> None:
+    joe = stocked.move(stocked.picture(UNKNOWNS), "Joe")
+    stocked.look()
+    assert command(*(part.format(face=joe) for part in line), "--result", stocked.folder).code == 0
+    assert [entry["door"] for entry in logged(command, stocked)] == ["run", "file manager", door]
+
+
+def test_undo_to_tells_what_it_left(stocked: Gallery, command: Command) -> None:
+    picture = stocked.picture(UNKNOWNS)
+    picture.unlink()
+    (stocked.folder / "person_01").rename(stocked.folder / "Barack")
+    ended = command("undo", "--to", "1", "--result", stocked.folder, "--json")
+    answer = json.loads(ended.out)
+    assert (answer["entry"], answer["taken_back"], answer["faces"]) == (3, [2], 2)
+    assert [(one["face"], one["why"]) for one in answer["left"]] == [
+        (picture.stem, "its picture was deleted, and cannot be brought back")
+    ]
+    assert set(stocked.labels().values()) == {"person_01"}
+
+
+@pytest.mark.parametrize("given", ["x", "-1", "1.5"])
+def test_an_entry_has_a_number(stocked: Gallery, command: Command, given: str) -> None:
+    ended = command("undo", f"--to={given}", "--result", stocked.folder)
+    assert ended.code == 1
+    assert "must be the number of an entry" in ended.err
+
+
+def test_an_entry_that_is_not_there_is_told(stocked: Gallery, command: Command, tmp_path: Path) -> None:
+    ended = command("undo", "--to", "9", "--result", stocked.folder)
+    assert ended.code == 1
+    assert "there is no entry 9; give one from 0 to 1" in ended.err
+    assert command("undo", "--result", tmp_path / "nowhere").code == 1
