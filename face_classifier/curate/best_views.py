@@ -30,7 +30,7 @@ class View:
     order: int  # number of the face in its frame, from the left
     turn: tuple[float, float]  # as of ``quality.turn``
     frames: int = 1  # how many it stands for
-    picture: bytes = b""  # PNG of what is kept, where the frame has no image
+    picture: bytes | None = None  # PNG of what is kept, as soon as that is wanted
     known: Sighting | None = None  # as it lies in the store
     settled: bool = False  # it lies in the folder of the person, or of another one whom the user named, and stays
 

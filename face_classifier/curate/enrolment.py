@@ -40,8 +40,8 @@ NO_FACE, CROWD, TINY, BLURRED, DARK, BRIGHT, CUT_OFF, AWAY, UNSURE, OTHER, UNLIK
 }
 
 
-def view_message(view: View, picture: bytes) -> dict[str, Any]:
-    """A view as `enrol` takes it. ``picture``: PNG of what is kept of its frame."""
+def view_message(view: View, picture: bytes | None) -> dict[str, Any]:
+    """A view as `enrol` takes it. ``picture``: PNG of what is kept of its frame, if that is wanted."""
     return {
         "frame": frame_message(view.frame),
         "face": face_message(view.face),
@@ -64,11 +64,13 @@ def enrol(gallery: Gallery, arguments: dict[str, Any], tell: Teller) -> dict[str
         ``encoder``: the one that the gallery must belong to, or None; ``is_stopped``: whether the user ended it.
     tell: is told of each photo that is declined.
 
-    Returns ``name``, as the gallery has it; ``kept``: the chosen views as sightings; how many are ``new`` in the
-    folder; ``taken_from`` and ``stay``: how many of them lay with whom, and how many stay there; ``declined``, now with
-    those that it declined; ``alike``: frames that were not needed; ``frames`` and ``rival``: how many show the person,
-    and the person with most of the others; ``looks_like``: [name, distance] of the nearest other person within the
-    threshold, or None; ``to_itself``: L2 to the faces that the person had before, or None; ``threshold``.
+    Returns ``wanted`` alone, numbers of views in the pool, where these are to be kept and have no picture: nothing
+    is kept so far, and the same is to be sent again with their pictures. Else ``name``, as the gallery has it;
+    ``kept``: the chosen views as sightings; how many are ``new`` in the folder; ``taken_from`` and ``stay``: how
+    many of them lay with whom, and how many stay there; ``declined``, now with those that it declined; ``alike``:
+    frames that were not needed; ``frames`` and ``rival``: how many show the person, and the person with most of the
+    others; ``looks_like``: [name, distance] of the nearest other person within the threshold, or None;
+    ``to_itself``: L2 to the faces that the person had before, or None; ``threshold``.
 
     Raises
     ------
@@ -94,7 +96,8 @@ class _Enrolment:
         self._declined = Counter({(source, reason): frames for source, reason, frames in arguments["declined"]})
         for fingerprint, start in arguments["starts"].items():
             gallery.store.first_start(fingerprint, datetime.fromisoformat(start))
-        self._pool = [self._view(message) for message in arguments["pool"]]
+        self._pool = self._gathered = [self._view(message) for message in arguments["pool"]]
+        self._problems: list[str] = []  # told when it is done
 
     def _view(self, message: dict[str, Any]) -> View:
         face = face_from(message["face"])
@@ -116,6 +119,11 @@ class _Enrolment:
         # Views that are another's take their places, so that nothing like them is kept a second time.
         chosen = [view for view in choose(mine, self._views, self._threshold) if not self._stays(view)]
         stay = Counter(view.known.person for view in mine if view.known and view.known.person and self._stays(view))
+        new = [view for view in chosen if view.known is None]
+        if wanted := [number for number, view in enumerate(self._gathered) if view in new and view.picture is None]:
+            return {"wanted": wanted}
+        for sentence in self._problems:
+            self._tell.problem(sentence)
         kept = self._put(chosen, stay) if chosen else []
         if not kept:
             raise self._nothing_kept(stay)
@@ -158,7 +166,7 @@ class _Enrolment:
     def _decline(self, source: str, reason: str, count: int = 1) -> None:
         self._declined[source, reason] += count
         if source in self._photos:
-            self._tell.problem(f"{source} is refused ({reason}); {HINTS[reason]}")
+            self._problems.append(f"{source} is refused ({reason}); {HINTS[reason]}")
 
     def _meet_again(self, view: View) -> bool:
         """Look whether the store has a view already; False if the user removed it."""

@@ -192,12 +192,20 @@ def enrol(
                 observer.problem(str(error))
     if stopping.is_set() and not gathering.live:
         raise StoppedError(f"stopped before all was looked at, so nothing of {name} is kept; run it again")
-    arguments = gathering.arguments() | {
-        "encoder": settings.encoder if must_have_encoder else None,
-        "is_stopped": stopping.is_set(),
-    }
-    answer = carry_out(settings, "enroll", arguments, observer, opens=partial(Gallery.open, make=True))
+    more = {"encoder": settings.encoder if must_have_encoder else None, "is_stopped": stopping.is_set()}
+    answer = _kept(settings, gathering, more, observer)
     return Enrolment.from_message(answer, gathering.photos, failed)
+
+
+def _kept(settings: Settings, gathering: _Gathering, more: dict[str, Any], observer: Observer) -> dict[str, Any]:
+    """What the command answers. It gets the pictures that it wants: of a large photo each has many megabytes."""
+    wanted: Collection[int] = ()
+    while True:
+        arguments = gathering.arguments(wanted) | more
+        answer = carry_out(settings, "enroll", arguments, observer, opens=partial(Gallery.open, make=True))
+        if "wanted" not in answer:
+            return answer
+        wanted = {*wanted, *answer["wanted"]}
 
 
 @dataclass(frozen=True)
@@ -313,13 +321,16 @@ class _Gathering:
     def _best(self) -> list[View]:
         return choose(majority(self._pool, self._gathered), self._views, self._threshold)
 
-    def arguments(self) -> dict[str, Any]:
-        """What was gathered, as the command takes it."""
+    def arguments(self, wanted: Collection[int]) -> dict[str, Any]:
+        """What was gathered, as the command takes it. ``wanted``: numbers of the views that have a picture."""
         fingerprints = {view.frame.fingerprint for view in self._pool}
         return {
             "name": self._name,
             "views": self._views,
-            "pool": [view_message(view, png_bytes(view.frame.image)) for view in self._pool],
+            "pool": [
+                view_message(view, png_bytes(view.frame.image) if number in wanted else None)
+                for number, view in enumerate(self._pool)
+            ],
             "starts": {source: start for source, start in self._starts.items() if source in fingerprints},
             "declined": [[source, reason, frames] for (source, reason), frames in self._declined.items()],
             "photos": sorted(self.photos),

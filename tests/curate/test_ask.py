@@ -139,6 +139,28 @@ def test_a_command_does_and_says_the_same_whether_another_process_owns_the_folde
     assert not (folder / SOCKET).exists()
 
 
+def test_enrolment_keeps_the_same_views_whether_another_process_owns_the_folder_or_none(
+    folder: Path, tmp_path: Path, closeups: dict[str, Image], command: Command
+) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("biden", "obama3", "obama2"):
+        assert cv2.imwrite(str(album / f"{name}.png"), closeups[f"{name}.jpg"])
+    assert command("rethink", "--result", folder).code == 0
+    shutil.copytree(folder, tmp_path / "copy")
+    alone = command("enroll", "Barack", album, "--result", folder, "--json")
+    after, drawn = lies(folder), views(folder)
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "copy", folder)
+    with served_here(folder):
+        answered = command("enroll", "Barack", album, "--result", folder, "--json")
+        assert (lies(folder), views(folder)) == (after, drawn)
+        again = command("enroll", "Barack", album, "--result", folder, "--json")
+    assert answered == alone
+    assert (answered.code, json.loads(answered.out)["new"]) == (0, 2)
+    assert (again.code, json.loads(again.out)["new"]) == (0, 0)
+
+
 def test_a_command_takes_what_the_user_did_since_the_owner_last_looked(folder: Path, command: Command) -> None:
     with served_here(folder):
         (folder / "Barry").rename(folder / "Bama")

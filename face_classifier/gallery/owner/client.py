@@ -77,12 +77,17 @@ class Client:
         ------
         InUseError: the owner is too busy, or does not answer.
         UserError, OSError: what the command raised.
-        ValueError: the arguments are too long for a message.
+        UserError: the arguments are too long for a message.
         """
         try:
             send(self._connection, {"version": __version__, "command": name, "arguments": arguments})
         except OSError as error:
             raise self._silent(error) from error
+        except ValueError as error:
+            raise UserError(
+                f"{name} is too large a command for process {self._holder.pid} ({error}); stop that process, or ask "
+                "for less"
+            ) from error
         progress: Iterator[int] = iter(())
         done = 0
         while True:

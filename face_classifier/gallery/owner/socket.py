@@ -25,7 +25,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 
 SOCKET = ".socket"  # beside the lock
-LONGEST = 64 << 20  # bytes of a message
+LONGEST = 256 << 20  # bytes of a message: a dozen close-ups out of large photos
 _LENGTH = struct.Struct(">I")  # of a message, before it
 _BLOCK = 1 << 20  # bytes that are received at once
 _NAMES = "surrogateescape"  # names of files are bytes, not always UTF-8

@@ -88,7 +88,7 @@ def fail(_: Folder, arguments: dict[str, Any], __: Observer) -> Any:
     if arguments["kind"] == "no message":
         return object()
     if arguments["kind"] == "long":
-        return b"\0" * (LONGEST + 1)
+        return b"\0" * 5000
     raise kinds[arguments["kind"]]
 
 
@@ -225,8 +225,9 @@ def test_problems_and_progress_are_told_while_a_command_runs(path: Path) -> None
     ],
 )
 def test_what_a_command_raises_reaches_who_asked_and_the_next_one_works(
-    kind: str, error: type[Exception], words: str, path: Path
+    kind: str, error: type[Exception], words: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("face_classifier.gallery.owner.socket.LONGEST", 4000)
     with serving(path), asking(path) as client:
         with pytest.raises(error, match=words) as raised:
             client.ask("fail", {"kind": kind}, Listener())
@@ -234,10 +235,13 @@ def test_what_a_command_raises_reaches_who_asked_and_the_next_one_works(
         assert client.ask("echo", {}, Listener()) == {}
 
 
-def test_arguments_that_are_too_long_are_refused_before_they_are_sent(path: Path) -> None:
+def test_arguments_that_are_too_long_are_refused_before_they_are_sent(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("face_classifier.gallery.owner.socket.LONGEST", 1000)
     with serving(path), asking(path) as client:
-        with pytest.raises(ValueError, match="is longer than"):
-            client.ask("echo", {"picture": b"\0" * (LONGEST + 1)}, Listener())
+        with pytest.raises(UserError, match=r"too large a command for process .* is longer than 1000"):
+            client.ask("echo", {"picture": b"\0" * 1001}, Listener())
         assert client.ask("echo", {}, Listener()) == {}
 
 
