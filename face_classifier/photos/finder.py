@@ -16,6 +16,10 @@ from face_classifier.vision.engine import Engine
 
 TILE = 160  # pixels
 PLAIN, LARGER, TURNED, UNSURE = "plain", "enlarged", "turned", "unsure"
+# Raised when photos that were searched before are to be searched anew. 1: without faces that are small in a large
+# picture or fill it; indexes of that time do not tell it.
+_SEARCH = 2
+BEST = f"yunet {_SEARCH}"  # the name of the finder beyond which there is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,7 @@ class FaceFinder:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._keen = engine, engine.keener()
         self.space = engine.made_by.space
+        self.name = f"{engine.made_by.detector} {_SEARCH}"  # of the detector, and how it is used
 
     def find(self, path: Path) -> FoundFaces:
         """The faces of a photo. Raises UserError where it cannot be read."""

@@ -19,11 +19,12 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Encoding, check_encoding
 from face_classifier.identity.profiles import PROFILES
-from face_classifier.photos.finder import PLAIN, FaceFinder, PhotoFace
+from face_classifier.photos.finder import BEST, PLAIN, UNSURE, FaceFinder, PhotoFace
 from face_classifier.photos.reading import Look, Stamp, Work, look_at
 
 INDEX = ".face-classifier.sqlite"  # in the folder of a gallery; hidden, so that it is passed over with the photos
 _DURABLE_AFTER = 64  # photos that were encoded
+_SAME_FACE = 0.5  # least overlap of two boxes of one face
 _FLOATS = np.dtype("<f8")
 _PATIENCE = 10.0  # seconds for which an index that another command writes is waited for
 
@@ -35,7 +36,7 @@ class Photo:
     name: str  # as given to `read`
     content: str  # SHA-256 of the file, hexadecimal
     size: tuple[int, int]  # width and height in pixels, upright
-    faces: tuple[PhotoFace, ...]  # from left to right; none if none was found
+    faces: tuple[PhotoFace, ...]  # from left to right, those of a later search after the others; none if none was found
     how: str = PLAIN  # which attempt found them: PLAIN, or one of those after it
 
     @property
@@ -63,7 +64,7 @@ class PhotoIndex:
     """An SQLite file with the faces of photos by content, so that each is encoded once, wherever it lies.
 
     It also remembers which photos were read last under which names, and so can stand for a folder that is away. What
-    was read survives a crash and a stop, and is not read again.
+    was read survives a crash and a stop, and is not read again, unless by a lesser finder.
     """
 
     def __init__(self, path: Path | None, space: str, modes: Modes = PRIVATE) -> None:
@@ -112,7 +113,9 @@ class PhotoIndex:
         *,
         forget: bool = True,
     ) -> Reading:
-        """Read photos; what is not known by its content is encoded, by a thread a processor.
+        """Read photos; what was not searched as well before, by its content, is encoded, by a thread a processor.
+
+        Faces that were found before keep their numbers; what is found beside them comes after.
 
         From the first photo that is written to the end no other command can use the index. Raises UserError where it
         cannot be written.
@@ -173,22 +176,10 @@ class PhotoIndex:
             told = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
         return None if told == "ok" else str(told)
 
-    def faults(self) -> Iterator[tuple[str, str]]:
+    def faults(self) -> list[tuple[str, str]]:
         """What cannot be right, of the encodings of every encoder: the content of a photo, and a reason."""
         with self._telling():
-            execute = self._database.execute
-            for content, space, *box, encoding, tile in execute(
-                'SELECT content, space, "top", "right", "bottom", "left", encoding, tile FROM faces'
-            ).fetchall():
-                if reason := _face_fault(space, box, encoding, tile):
-                    yield content, reason
-            for one, other, reason in (
-                ("content, space FROM faces", "content, space FROM photos", "it has faces, but was never read"),
-                ("content FROM files", "content FROM photos", "it was read, but what is in it is missing"),
-                ("content FROM photos", "content FROM files", "no file has it any more"),
-            ):
-                for content, *_ in execute(f"SELECT {one} EXCEPT SELECT {other}").fetchall():
-                    yield content, reason
+            return list(_faults(self._database))
 
     def forget(self, contents: Collection[str]) -> None:
         """Photos by content, so that they are encoded anew by the next `read`."""
@@ -198,11 +189,17 @@ class PhotoIndex:
                 self._database.executemany(f"DELETE FROM {table} WHERE content = ?", [(one,) for one in contents])
             self._database.execute("COMMIT")
 
-    def _known(self) -> set[str]:
+    def _known(self) -> dict[str, str]:
+        """Contents that were searched, and the name of the finder of each.
+
+        Where the index may only be read, it serves as it is: no finder could do better.
+        """
         with self._telling():
-            return {
-                row[0] for row in self._database.execute("SELECT content FROM photos WHERE space = ?", [self._space])
-            }
+            is_old = self._database.execute("PRAGMA user_version").fetchone()[0] < _VERSION
+            finder = "''" if is_old else "finder"
+            known = dict(self._database.execute(f"SELECT content, {finder} FROM photos WHERE space = ?", [self._space]))
+            is_current = not is_old and set(known.values()) <= {BEST}
+            return known if is_current or _may_be_written(self._database) else dict.fromkeys(known, BEST)
 
     def _remember(self, name: str, look: Look) -> None:
         execute = self._database.execute
@@ -211,8 +208,10 @@ class PhotoIndex:
             return
         key = [look.stamp.content, self._space]
         (width, height), faces, how = look.finding
+        for before in self._load({name: look.stamp.content}):
+            faces, how = _joined(before, faces, how)
         execute("DELETE FROM faces WHERE content = ? AND space = ?", key)
-        execute("INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?, ?)", [*key, width, height, how])
+        execute("INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?, ?, ?)", [*key, width, height, how, look.finder])
         self._database.executemany(
             "INSERT INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [[*key, *face.box.css, face.quality, face.encoding.astype(_FLOATS).tobytes(), face.tile] for face in faces],
@@ -229,11 +228,13 @@ class PhotoIndex:
     def _load(self, contents: Mapping[str, str]) -> list[Photo]:
         """Photos by name and content."""
         faces: dict[str, list[PhotoFace]] = {}
+        # of one photo by the table's index, of all by one pass through the table
+        among, values = ("AND content = ?", list(contents.values())) if len(contents) == 1 else ("", [])
         with self._telling():
             for content, *box, quality, encoding, tile in self._database.execute(
                 'SELECT content, "top", "right", "bottom", "left", quality, encoding, tile FROM faces '
-                "WHERE space = ? ORDER BY rowid",
-                [self._space],
+                f"WHERE space = ? {among} ORDER BY rowid",
+                [self._space, *values],
             ):
                 try:
                     face = PhotoFace(Box(*box), _encoding(encoding), quality, tile)
@@ -244,10 +245,29 @@ class PhotoIndex:
             photos = {
                 content: ((width, height), tuple(faces.get(content, ())), how)
                 for content, width, height, how in self._database.execute(
-                    "SELECT content, width, height, how FROM photos WHERE space = ?", [self._space]
+                    f"SELECT content, width, height, how FROM photos WHERE space = ? {among}", [self._space, *values]
                 )
             }
         return [Photo(name, content, *photos[content]) for name, content in contents.items() if content in photos]
+
+
+def _joined(before: Photo, faces: Sequence[PhotoFace], how: str) -> tuple[list[PhotoFace], str]:
+    """The faces of a photo that was searched anew, and which attempt found them.
+
+    Albums know a face by its number in the photo. So faces keep those that they had, also where they are not found any
+    more, unless they were doubtful: of those no album knows.
+    """
+    if not before.faces or before.how == UNSURE:
+        return list(faces), how
+    if not faces or how == UNSURE:
+        return list(before.faces), before.how
+    fresh, numbered = list(faces), list[PhotoFace]()
+    for face in before.faces:
+        same = next((other for other in fresh if other.box.overlap(face.box) >= _SAME_FACE), None)
+        numbered.append(same or face)
+        if same is not None:
+            fresh.remove(same)
+    return numbered + fresh, how
 
 
 @contextmanager
@@ -276,7 +296,29 @@ def _open_index(path: Path, modes: Modes) -> sqlite3.Connection:
         raise sqlite3.OperationalError(str(error.strerror)) from error
 
 
-_VERSION = 1
+def _may_be_written(database: sqlite3.Connection) -> bool:
+    """Whether an index may be written; one of an earlier version is brought up to date then, others stay as they are.
+
+    Raises sqlite3.Error where another command writes to it.
+    """
+    try:
+        is_old = database.execute("PRAGMA user_version").fetchone()[0] < _VERSION
+        database.execute("BEGIN IMMEDIATE")
+        if is_old:
+            database.execute(_FINDERS)
+        database.execute(f"PRAGMA user_version = {_VERSION}")
+        database.execute("COMMIT" if is_old else "ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        if "locked" in str(error):
+            raise
+        return False
+    return True
+
+
+_VERSION = 2
+_FINDERS = "ALTER TABLE photos ADD COLUMN finder TEXT NOT NULL DEFAULT ''"  # since version 2
 _SCHEMA = """
 CREATE TABLE files (
     name TEXT PRIMARY KEY,       -- or a BLOB, where it is not UTF-8
@@ -287,6 +329,7 @@ CREATE TABLE photos (
     space TEXT NOT NULL,         -- the encoder's
     width INTEGER NOT NULL, height INTEGER NOT NULL,  -- pixels, upright
     how TEXT NOT NULL,           -- which attempt found the faces
+    finder TEXT NOT NULL DEFAULT '',  -- the name of the finder; '' = of a time when that was not noted
     PRIMARY KEY (content, space)
 );
 CREATE TABLE faces (
@@ -303,6 +346,21 @@ CREATE INDEX faces_content ON faces (content, space);
 def _encoding(stored: bytes) -> Encoding:
     """Raises ValueError."""
     return check_encoding(np.frombuffer(stored, _FLOATS).astype(np.float64))
+
+
+def _faults(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    for content, space, *box, encoding, tile in database.execute(
+        'SELECT content, space, "top", "right", "bottom", "left", encoding, tile FROM faces'
+    ).fetchall():
+        if reason := _face_fault(space, box, encoding, tile):
+            yield content, reason
+    for rows, others, reason in (
+        ("content, space FROM faces", "content, space FROM photos", "it has faces, but was never read"),
+        ("content FROM files", "content FROM photos", "it was read, but what is in it is missing"),
+        ("content FROM photos", "content FROM files", "no file has it any more"),
+    ):
+        for content, *_ in database.execute(f"SELECT {rows} EXCEPT SELECT {others}").fetchall():
+            yield content, reason
 
 
 def _face_fault(space: str, box: Sequence[int], encoding: bytes, tile: bytes) -> str | None:

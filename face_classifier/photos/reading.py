@@ -1,11 +1,11 @@
-"""Looking at many photos at once, in a thread a processor: what is known by its content is not searched again."""
+"""Looking at many photos at once, in a thread a processor: what was searched as well before is not searched again."""
 
 from __future__ import annotations
 
 import os
 import threading
 import warnings
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import supervised
-from face_classifier.photos.finder import FaceFinder, FoundFaces
+from face_classifier.photos.finder import BEST, FaceFinder, FoundFaces
 from face_classifier.sources.base import unreadable
 from face_classifier.sources.picture import check_bytes
 
@@ -35,7 +35,8 @@ class Look(NamedTuple):
     """What came of looking at a photo."""
 
     stamp: Stamp
-    finding: FoundFaces | None  # None = its content is known already
+    finding: FoundFaces | None  # None = its content was searched as well before
+    finder: str  # the name of the finder by which it was searched
 
 
 # A photo's name, and what will come of it: a `UserError` where it cannot be read, None if it was not looked at any more
@@ -46,7 +47,7 @@ Work: TypeAlias = "tuple[str, Future[Look | UserError | None]]"
 def look_at(
     photos: Sequence[tuple[str, Path]],
     stamps: Mapping[str, Stamp],
-    known: Container[str],
+    known: Mapping[str, str],
     finder: Callable[[], FaceFinder],
     stopping: threading.Event,
 ) -> Iterator[list[Work]]:
@@ -56,8 +57,9 @@ def look_at(
     ----------
     photos: name and path of each.
     stamps: files as they were last read, by name; those that fit are not hashed again.
-    known: contents that need no search.
-    finder: makes the finder when the first photo needs it. A UserError of it is raised by the work on each such photo.
+    known: contents that were searched before, and the name of the finder of each.
+    finder: makes the finder when the first photo needs it. A UserError of it is raised by the work on each photo that
+        was never searched.
     stopping: when set, what was not begun is not looked at any more.
     """
     shared = _made_once(finder)
@@ -95,7 +97,7 @@ def _made_once(finder: Callable[[], FaceFinder]) -> Callable[[], FaceFinder]:
 def _look(
     path: Path,
     before: Stamp | None,
-    known: Container[str],
+    known: Mapping[str, str],
     finder: Callable[[], FaceFinder],
     stopping: threading.Event,
 ) -> Look | UserError | None:
@@ -109,16 +111,24 @@ def _look(
         else:
             check_bytes(path)
             stamp = Stamp(state.st_size, state.st_mtime_ns, content_hash(path))
-        if stamp.content in known:
-            return Look(stamp, None)
+        searched = known.get(stamp.content)
+        if searched == BEST:
+            return Look(stamp, None, searched)
     except OSError as error:
         return unreadable(str(path), error)
     except UserError as error:
         return error
-    ready = finder()  # that there is none is no photo's fault
+    try:
+        ready = finder()
+    except UserError:
+        if searched is None:
+            raise  # that there is none is no photo's fault
+        return Look(stamp, None, searched)
+    if searched == ready.name:
+        return Look(stamp, None, searched)
     try:
         with supervised(path):
-            return Look(stamp, ready.find(path))
+            return Look(stamp, ready.find(path), ready.name)
     except OSError as error:
         return unreadable(str(path), error)
     except UserError as error:

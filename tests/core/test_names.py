@@ -17,7 +17,7 @@ import cv2
 import pytest
 from conftest import ROOT, Ended, Gallery
 
-from face_classifier.core.names import in_utf8, is_path, json_text, restored, shown, stored
+from face_classifier.core.names import alike, composed, in_utf8, is_path, json_text, restored, shown, stored
 from face_classifier.core.types import Image
 
 Command = Callable[..., Ended]
@@ -71,6 +71,12 @@ def test_sqlite_gives_back_the_name_that_was_stored(name: str) -> None:
     table.close()
     assert restored(back) == name
     assert isinstance(back, str) == (name != CAFE)
+
+
+def test_names_that_a_file_system_takes_for_one_are_alike() -> None:
+    assert alike("JOSE\u0301.jpg") == alike("Jos\u00e9.jpg") != alike("Jose.jpg")
+    assert composed("Jose\u0301") == "Jos\u00e9" != composed("JOSE\u0301")
+    assert alike("caf\udce9") == "caf\udce9", "what is no UTF-8 stays"
 
 
 def test_what_cannot_be_a_path_is_known() -> None:

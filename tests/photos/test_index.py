@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -178,6 +179,81 @@ def test_an_index_without_a_file_remembers_while_it_is_open(photo_folder: PhotoF
     with PhotoIndex(None, finder.space) as index:
         assert index.read(given, lambda: finder, threading.Event()).fresh == 1
         assert index.read(given, no_finder, threading.Event()).fresh == 0
+
+
+# What was searched by a lesser finder
+
+
+def of_an_earlier_version(index: Path) -> None:
+    """Have an index be as that of version 1, whose finder found no face on the right of a photo."""
+    with closing(sqlite3.connect(index, isolation_level=None)) as database:
+        database.execute("ALTER TABLE photos DROP COLUMN finder")
+        database.execute("PRAGMA user_version = 1")
+        database.execute('DELETE FROM faces WHERE "left" > 240')
+
+
+@pytest.fixture
+def both(photo_folder: PhotoFolder, closeups: dict[str, Image]) -> Path:
+    """A photo of two people, and one of one of them."""
+    folder = photo_folder({"b.jpg": BIDEN})
+    cv2.imwrite(str(folder / "a.png"), np.hstack([closeups[BIDEN], closeups[OBAMA]]))
+    return folder
+
+
+def test_a_photo_that_an_earlier_version_searched_is_searched_anew_once(
+    both: Path, read: Callable[..., Reading], tmp_path: Path
+):
+    want = [face.box for face in read(both).photos[0].faces]
+    assert len(want) == 2
+    of_an_earlier_version(tmp_path / "index")
+    reading = read(both)
+    assert (reading.fresh, [face.box for face in reading.photos[0].faces]) == (2, want)
+    assert read(both).fresh == 0
+
+
+def test_faces_that_were_known_keep_their_numbers_and_are_kept(
+    both: Path, read: Callable[..., Reading], tmp_path: Path
+):
+    """Albums know them by these."""
+    left, right = read(both).photos[0].faces
+    of_an_earlier_version(tmp_path / "index")
+    moved = 'UPDATE faces SET "left" = "left" + 300, "right" = "right" + 300, "top" = 200, "bottom" = 239'
+    with closing(sqlite3.connect(tmp_path / "index", isolation_level=None)) as database:
+        content = database.execute("SELECT content FROM files WHERE name = 'a.png'").fetchone()[0]
+        database.execute(f"{moved} WHERE content = ?", [content])  # now where the later finder finds nobody
+    boxes = [face.box for face in read(both).photos[0].faces]
+    assert boxes[1:] == [left.box, right.box]
+    assert boxes[0].left == left.box.left + 300
+
+
+def test_a_photo_that_another_detector_searched_is_searched_anew_where_the_best_one_is_there(
+    photo_folder: PhotoFolder, finder: FaceFinder, read: Callable[..., Reading], monkeypatch: pytest.MonkeyPatch
+):
+    folder = photo_folder({"a.jpg": OBAMA})
+    best = finder.name
+    monkeypatch.setattr(finder, "name", "hog 1")  # as it stands in for a detector that is not there
+    assert [read(folder).fresh for _ in range(2)] == [1, 0]
+    monkeypatch.setattr(finder, "name", best)
+    assert [read(folder).fresh for _ in range(2)] == [1, 0]
+
+
+def test_an_earlier_index_serves_where_nothing_can_be_searched_or_written(
+    both: Path, finder: FaceFinder, read: Callable[..., Reading], tmp_path: Path
+):
+    read(both)
+    of_an_earlier_version(tmp_path / "index")
+    given = [("a.png", both / "a.png"), ("b.jpg", both / "b.jpg")]
+
+    def none() -> FaceFinder:
+        raise UserError("no model is there")
+
+    before = (tmp_path / "index").read_bytes()
+    for query_only, made in ((True, no_finder), (False, none)):
+        with PhotoIndex(tmp_path / "index", finder.space) as index:
+            index._database.execute(f"PRAGMA query_only = {query_only}")  # as for a file that may only be read
+            reading = index.read(given, made, threading.Event())
+        assert (reading.fresh, reading.failed, [len(photo.faces) for photo in reading.photos]) == (0, [], [1, 1])
+        assert not query_only or (tmp_path / "index").read_bytes() == before
 
 
 # What goes wrong

@@ -53,7 +53,7 @@ def _one_finder(photo_finder: FaceFinder, monkeypatch: pytest.MonkeyPatch) -> No
 
     class Remembering(FaceFinder):
         def __init__(self) -> None:
-            self.space = photo_finder.space
+            self.space, self.name = photo_finder.space, photo_finder.name
 
         def find(self, path: Path) -> tuple:
             content = path.read_bytes()
