@@ -2,9 +2,9 @@
 
     sh scripts/python benchmarks/likeness.py --index DIR
 
-Prints, for each encoder, the constants of `spaces.py` as they come out of the fit, and for each set of photos how often
-what likeness told was so: for two photos, and for a photo and a person of several. ``--index``: a folder where the
-encodings are kept for the next time.
+Prints, for each encoder, the constants of `identity/profiles.py` as they come out of the fit, and for each set of
+photos how often what likeness told was so: for two photos, and for a photo and a person of several. ``--index``: a
+folder where the encodings are kept for the next time.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def report(people: dict[str, list[Person]], space: EncoderProfile) -> str:
     return "\n".join(
         [
             f"### {space.encoder}\n",
-            f"In `spaces.py`: as likely at {space.as_likely:g}, steepness {space.steepness:g}. Fitted anew on\n",
+            f"In `profiles.py`: as likely at {space.as_likely:g}, steepness {space.steepness:g}. Fitted anew on\n",
             table(["", "as likely at", "steepness"], fitted),
             table(["", "photos", "ECE", "log loss", *heads], rows),
         ]

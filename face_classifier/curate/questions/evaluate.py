@@ -93,12 +93,17 @@ def edits(truth: Ints, labels: Ints) -> int:
     ``truth`` and ``labels`` as of `bcubed`.
     """
     truth = np.unique(truth, return_inverse=True)[1]
-    size = np.bincount(truth)
-    numbers = np.unique(labels[labels != UNKNOWN])
-    groups = [np.bincount(truth[labels == number], minlength=len(size)) for number in numbers]
-    moves = sum(int(group.sum() - group.max()) for group in groups)
-    merges = len(groups) - _with_a_group([np.flatnonzero(group == group.max()).tolist() for group in groups])
-    return moves + merges + int((size[truth[labels == UNKNOWN]] >= 2).sum())
+    known = labels != UNKNOWN
+    pairs, counts = np.unique(np.stack([labels[known], truth[known]]), axis=1, return_counts=True)
+    group = np.unique(pairs[0], return_inverse=True)[1]
+    most = np.zeros(group.max(initial=-1) + 1, np.int64)  # faces of a group's most frequent person
+    np.maximum.at(most, group, counts)
+    owners: list[list[int]] = [[] for _ in most]
+    for at in np.flatnonzero(counts == most[group]):
+        owners[group[at]].append(int(pairs[1, at]))
+    merges = len(owners) - _with_a_group(owners)
+    alone = np.bincount(truth)[truth[~known]] < 2
+    return int(known.sum() - most.sum()) + merges + int((~alone).sum())
 
 
 def _with_a_group(choices: list[list[int]]) -> int:
