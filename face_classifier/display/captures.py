@@ -23,7 +23,18 @@ class Captures:
     """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time)."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None], modes: Modes = PRIVATE) -> None:
-        """``tell``: is told what the file system cannot do, and how many captures are lost because it takes none."""
+        """Opens the folder, and makes it if it is missing.
+
+        Parameters
+        ----------
+        folder : for the captures; a new or empty one, or one of captures
+        tell : is told what the file system cannot do, and how many captures are lost because the disk is full
+        modes : permissions of what is made
+
+        Raises
+        ------
+        UserError : the folder holds other files, lies in a folder of ours, or cannot be made
+        """
         refuse_place(folder, CAPTURES, "--capture")
         try:
             self._root = Root.made(folder, modes)
@@ -43,7 +54,7 @@ class Captures:
 
     @staticmethod
     def _refuse_foreign(folder: Path) -> None:
-        """Raise UserError if the folder is somebody else's: marked as ours, it would never be looked through again."""
+        """Raises UserError if the folder holds other files: marked as ours, it would never be input again."""
         if kind_of(folder) is None:
             for name in os.listdir(folder):
                 if not (name.startswith(".") or is_litter(name) or _CAPTURE.fullmatch(name)):

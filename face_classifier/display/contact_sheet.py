@@ -31,7 +31,7 @@ def square(image: Image, side: int) -> Image:
     return np.asarray(cv2.resize(image[top : top + size, left : left + size], (side, side), interpolation=_SHRINK))
 
 
-def whole(image: Image, side: int) -> Image:
+def fitted(image: Image, side: int) -> Image:
     """All of a BGR picture (height, width, 3) uint8, as large as fits into (side, side, 3)."""
     shrink = side / max(image.shape[:2])
     height, width = (max(1, round(length * shrink)) for length in image.shape[:2])
@@ -56,7 +56,19 @@ def encoded(image: Image, suffix: str) -> bytes:
 
 
 def captioned(tile: Image, *lines: str, color: Color = KNOWN, letters: int = LETTERS) -> Image:
-    """A picture with lines of text below, each shortened to its width: (height + lines, width, 3) uint8 BGR."""
+    """A picture with lines of text below it, each shortened to its width.
+
+    Parameters
+    ----------
+    tile : (height, width, 3) uint8, BGR
+    lines : of text
+    color : of the letters, BGR
+    letters : their size in pixels
+
+    Returns
+    -------
+    (height + that of the lines, width, 3) uint8, BGR
+    """
     width = tile.shape[1]
     patches = [text(shortened(line, letters, width), letters, color, width=width) for line in lines]
     below = np.full((sum(patch.shape[0] for patch in patches), width, 3), SHADE, np.uint8)
@@ -115,9 +127,17 @@ def check_files(files: Mapping[str, str | None]) -> None:
 
 
 def write(file: str, drawn: Image, option: str = "--picture") -> None:
-    """Write a BGR picture (height, width, 3) uint8 as what the suffix says: PNG, JPEG or WebP.
+    """Writes a picture as PNG, JPEG or WebP, shrunk to sides of at most `MOST_SIDE` pixels.
 
-    One with a side of more than `MOST_SIDE` is shrunk to that. Raises UserError, which names the ``option``.
+    Parameters
+    ----------
+    file : path; its suffix tells the format
+    drawn : (height, width, 3) uint8, BGR
+    option : with which the user named the file
+
+    Raises
+    ------
+    UserError : the suffix is another one, or the file cannot be written; it names the option
     """
     check_files({option: file})
     try:

@@ -18,7 +18,7 @@ _ROOM = 3.0  # cells of the grid for each tile: with fewer, neighbours are torn 
 _SIDE = 4000  # pixels of a large map
 _LEAST, _MOST = 48, 144  # pixels of a tile
 _FRAME = 3  # pixels
-_FOUND = 96  # pixels, at least, of a highlighted tile: to be found among thousands
+_HIGHLIGHTED = 96  # pixels, at least, of a highlighted tile: to be found among thousands
 
 
 def draw_plane(
@@ -28,23 +28,37 @@ def draw_plane(
     labels: Sequence[str],
     highlighted: Collection[int] = (),
 ) -> Image:
-    """A map of faces: (height, width, 3) uint8 BGR. The same faces in the same order give the same map.
+    """Draws a map of faces: what is alike lies together. The same faces in the same order give the same map.
 
-    ``encodings``: (n, d); ``tiles``: a BGR picture (height, width, 3) uint8 for each; ``colors`` of its frame;
-    ``labels`` below it ("" = none); ``highlighted``: numbers of those that are drawn over others and, on a map of many,
-    larger. Where they lie is told by t-SNE (van der Maaten and Hinton, 2008, in scikit-learn), moved to a cell of its
-    own of a grid, so that no tile covers another. Raises UserError where scikit-learn is missing.
+    Places come from t-SNE (van der Maaten and Hinton, 2008, in scikit-learn); each face is then moved to a cell of its
+    own of a grid, so that no tile covers another.
+
+    Parameters
+    ----------
+    encodings : (n, d)
+    tiles : a BGR picture (height, width, 3) uint8 for each face
+    colors : of the frame of each, BGR
+    labels : below each; "" = none
+    highlighted : numbers of faces that are drawn over others and, on a map of many, larger
+
+    Returns
+    -------
+    (height, width, 3) uint8, BGR
+
+    Raises
+    ------
+    UserError : scikit-learn is not installed
     """
     cells, side = _cells(_places(encodings))
     size = min(max(_SIDE // side, _LEAST), _MOST)
     letters = max(10, size // 8)
     band = text(" ", letters).shape[0] if any(labels) else 0
-    margin = max(size, _FOUND)  # what is drawn larger reaches out
+    margin = max(size, _HIGHLIGHTED)  # what is drawn larger reaches out
     height, width = side * (size + band) + 2 * margin, side * size + 2 * margin
     canvas = np.full((height, width, 3), SHADE, np.uint8)
     drawn = np.zeros((height, width), bool)
     for number in sorted(range(len(tiles)), key=lambda number: number in highlighted):
-        larger = max(size, _FOUND) if number in highlighted else size
+        larger = max(size, _HIGHLIGHTED) if number in highlighted else size
         tile = contact_sheet.captioned(
             _framed(tiles[number], larger, colors[number]),
             *([labels[number]] if any(labels) else []),

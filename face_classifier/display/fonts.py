@@ -127,14 +127,14 @@ class Fonts:
         return None
 
     def _list_files(self) -> tuple[Path, ...]:
-        found = {
+        files = {
             Path(folder, name)
             for root in self._folders
             for folder, _, names in os.walk(root)
             for name in names
             if name.lower().endswith((".ttf", ".otf", ".ttc", ".otc")) and "lastresort" not in name.lower()
         }
-        return tuple(sorted(found, key=_rank))
+        return tuple(sorted(files, key=_rank))
 
     def _tell_missing(self, cluster: str) -> None:
         script, package = _script(cluster)
@@ -250,12 +250,12 @@ def _codes(table: bytes) -> npt.NDArray[np.uint32]:
     subtables = [struct.unpack_from(">HHL", table, 4 + 8 * number) for number in range(count)]
     unicode = {offset for *ids, offset in subtables if ids[0] == 0 or ids in ([3, 1], [3, 10])}
     readers = {4: _codes_in_segments, 12: _codes_in_groups}
-    found = [np.empty(0, np.int64)]
+    parts = [np.empty(0, np.int64)]
     for offset in unicode:
         (kind,) = struct.unpack_from(">H", table, offset)
         if kind in readers:
-            found.append(readers[kind](table, offset))
-    return np.unique(np.concatenate(found)).astype(np.uint32)
+            parts.append(readers[kind](table, offset))
+    return np.unique(np.concatenate(parts)).astype(np.uint32)
 
 
 def _codes_in_groups(table: bytes, offset: int) -> npt.NDArray[np.int64]:

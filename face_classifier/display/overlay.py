@@ -16,10 +16,10 @@ UNKNOWN_NAME = "unknown"
 
 
 def annotate(image: Image, seen: Iterable[Seen]) -> Image:
-    """Return a copy of ``image``, (height, width, 3) uint8 BGR, with corners around each face and its name under it.
+    """A copy of ``image``, (height, width, 3) uint8 BGR, with corners around each face and its name under it.
 
-    Behind the name comes the emotion, where there is one. Strokes and letters grow with the picture; a name that would
-    leave the picture is moved inside. Of a face that lies wholly outside the picture nothing is drawn.
+    The emotion follows the name, where there is one. Strokes and letters grow with the picture. A name that would leave
+    the picture is moved inside. A face that lies outside the picture is not drawn.
     """
     drawn = np.ascontiguousarray(image).copy()
     height, width = drawn.shape[:2]
@@ -36,7 +36,14 @@ def annotate(image: Image, seen: Iterable[Seen]) -> Image:
 
 
 def corners(image: Image, box: Box, color: Color) -> None:
-    """Mark a face in ``image``, (height, width, 3) uint8 BGR, in place; ``box``: pixels, may leave the picture."""
+    """Marks the corners of a face, in place.
+
+    Parameters
+    ----------
+    image : (height, width, 3) uint8, BGR
+    box : in pixels of ``image``; may reach outside
+    color : BGR
+    """
     thickness = max(1, round(min(image.shape[:2]) / 240))
     length = max(2 * thickness, round(min(box.width, box.height) * 0.22))
     for grow, ink in ((max(1, thickness // 2), SHADE), (0, color)):  # a dark rim keeps it visible on any ground

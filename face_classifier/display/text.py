@@ -33,9 +33,13 @@ ABOVE, BELOW = 1.15, 0.35  # a line's room over and under the baseline, in sizes
 
 
 def paste(image: Image, patch: Patch, left: int, top: int) -> None:
-    """Lay ``patch``, (h, w, 4) uint8 BGRA, over ``image``, (height, width, 3) uint8 BGR, in place.
+    """Lays a patch over a picture, in place. What leaves the picture is cut off.
 
-    ``left`` and ``top``, in pixels, may lie outside: what leaves the picture is cut off.
+    Parameters
+    ----------
+    image : (height, width, 3) uint8, BGR
+    patch : (h, w, 4) uint8, BGRA, alpha not multiplied in
+    left, top : of the patch, in pixels of ``image``; may lie outside
     """
     height, width = image.shape[:2]
     under = image[max(top, 0) : max(top + patch.shape[0], 0), max(left, 0) : max(left + patch.shape[1], 0)]
@@ -53,13 +57,28 @@ def text(
     width: int | None = None,
     fonts: Fonts | None = None,
 ) -> Patch:
-    """Return ``line`` drawn in letters of ``size`` pixels: (height, at most ``width``, 4) uint8 BGRA, read-only.
+    """Draws a line of text. The last 256 patches are kept, so that a name costs once.
 
-    The height depends on ``size`` alone, and the baseline is the same in all scripts. ``ground`` lays a see-through
-    plate of that colour under the text. A line wider than ``width`` pixels ends in an ellipsis. Line breaks and tabs
-    become spaces, other control characters go. What none of the ``fonts`` (None: the machine's) has becomes a small
-    block, and a warning tells so once a script. The last 256 patches are kept, so that a name costs once.
-    Raises ValueError if ``size`` is less than 1.
+    The height depends on ``size`` alone, and the baseline is the same in all scripts. Line breaks and tabs become
+    spaces, other control characters go. A character that no font has becomes a small block, and a warning is logged
+    once a script.
+
+    Parameters
+    ----------
+    line : the text
+    size : of its letters, in pixels
+    color : of its letters, BGR
+    ground : BGR of a see-through plate under the text; None = no plate
+    width : pixels; a wider line ends in an ellipsis. None = as wide as it is
+    fonts : to draw with; None = the machine's
+
+    Returns
+    -------
+    (height, at most ``width``, 4) uint8, BGRA, read-only
+
+    Raises
+    ------
+    ValueError : ``size`` is less than 1
     """
     if size < 1:
         raise ValueError(f"letters need a size of at least 1 pixel, not {size}")
@@ -74,9 +93,14 @@ def text(
 
 
 def shortened(line: str, size: int, width: int, fonts: Fonts | None = None) -> str:
-    """``line``, or as much of its two ends as `text` gets into ``width`` pixels, with an ellipsis between.
+    """A line, or as much of its two ends as fits, with an ellipsis between: names of files mostly differ at the end.
 
-    Names of files, and of people who are called after them, mostly differ at the end.
+    Parameters
+    ----------
+    line : the text
+    size : of its letters, in pixels
+    width : room for it, in pixels
+    fonts : to draw with; None = the machine's
     """
     fonts, line = fonts or machine_fonts(), line[:LONGEST_LINE]
     if _full_width(fonts, line, size) <= width:

@@ -18,10 +18,10 @@ from face_classifier.display.overlay import annotate
 
 class Viewer(Protocol):
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
-        """A frame with the faces in it."""
+        """Shows a frame with its faces."""
 
     def flush(self) -> None:
-        """Write what is still to be written of what was shown. Raises DiskError; then it is to be called again."""
+        """Writes what is left to write of the frames shown. Raises DiskError; then call it again later."""
 
     def close(self) -> None: ...
 
@@ -32,7 +32,7 @@ class Window:
     _TITLE = "Face Classifier"
 
     def __init__(self, stopping: threading.Event) -> None:
-        """Raises UserError where no window can be opened."""
+        """Opens the window. Raises UserError if that cannot be done."""
         check_display()
         os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # it complains of fonts that it does not need
         self._stopping = stopping
@@ -53,7 +53,7 @@ class Window:
             self._stopping.set()
 
     def flush(self) -> None:
-        """Nothing is written."""
+        """A window writes nothing."""
 
     def _is_closed(self) -> bool:
         try:
@@ -66,7 +66,7 @@ class Window:
 
 
 def check_display() -> None:
-    """Raises UserError where OpenCV's window would abort the whole process, which is tried in another one."""
+    """Raises UserError if no window can be opened. Another process tries it, since OpenCV would abort this one."""
     advice = "run without -d, or on a machine with a screen"
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UserError(f"-d needs a display, but neither DISPLAY nor WAYLAND_DISPLAY is set; {advice}")

@@ -21,8 +21,9 @@ _MOST_LINES = 8 << 20  # bytes of them that are held in memory while the disk ta
 
 
 def record(sighting: Sighting) -> dict[str, Any]:
-    """A sighting as the fields of a line: the contract's names and units; ``emotion`` only where it has one, ``kept``
-    only where it is not.
+    """A sighting as the fields of a line, under the names and in the units that docs/reference.md tells.
+
+    ``emotion`` is there only if the face has one, ``kept`` only if the face could not be kept.
     """
     fields: dict[str, Any] = {
         "source": sighting.source,
@@ -51,7 +52,18 @@ class JsonLines:
     """A JSON object a line for each face kept, met again, or changed; complete after every `flush`."""
 
     def __init__(self, path: Path, tell: Callable[[str], None], modes: Modes = PRIVATE) -> None:
-        """``tell``: is told how many lines are lost because the disk does not take them."""
+        """Opens the file and empties it.
+
+        Parameters
+        ----------
+        path : of the file
+        tell : is told how many lines are lost because the disk is full
+        modes : permissions of a new file
+
+        Raises
+        ------
+        UserError : the file cannot be written
+        """
         self._path = path
         try:
             self._file = os.fdopen(open_log(path, modes), "wb", buffering=0)
@@ -61,13 +73,13 @@ class JsonLines:
         self._rest = b""  # of a line of which the disk took a part
 
     def tell(self, changed: Sequence[Sighting]) -> None:
-        """Take lines for `flush` to write."""
+        """Takes a line a face for `flush` to write."""
         for sighting in changed:
             line = json_line(sighting).encode()
             self._held.add(line, len(line))
 
     def flush(self) -> None:
-        """Write all lines that there are. Raises DiskError, and goes on from there the next time."""
+        """Writes all lines taken so far. Raises DiskError; the next call goes on from there."""
         self._held.flush()
 
     def _write(self, line: bytes) -> None:

@@ -69,7 +69,7 @@ class ResNetEncoder:
         """
         chips = [face_chip(image, self.landmarks(image, detection)) for detection in detections]
         both = self.encode_chips([*chips, *(chip[:, ::-1] for chip in chips)])
-        return [(one + mirrored) / 2 for one, mirrored in zip(both, both[len(chips) :], strict=False)]
+        return [(upright + mirrored) / 2 for upright, mirrored in zip(both, both[len(chips) :], strict=False)]
 
     def landmarks(self, image: Image, detection: Detection) -> Points:
         """(5, 2) in pixels: outer and inner corner of the person's left eye, of the right eye, base of the nose.

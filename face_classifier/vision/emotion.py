@@ -70,10 +70,10 @@ class DeepFace:
         try:
             with self._one_at_a_time:
                 # "skip": it searches for no face, the picture is one
-                found = self._analyze(face, actions=("emotion",), detector_backend="skip", silent=True)
+                faces = self._analyze(face, actions=("emotion",), detector_backend="skip", silent=True)
         except Exception as error:  # it downloads its model at the first call, for one
             raise _failure(error) from error
-        percent = found[0]["emotion"]
+        percent = faces[0]["emotion"]
         return Emotion(tuple(float(percent[name]) / 100 for name in self._NAMES), "deepface")
 
 
@@ -88,10 +88,20 @@ def make_emotions(name: str) -> EmotionEngine:
 
 
 def upright(image: Image, detection: Detection, size: int) -> Image:
-    """The face, (size, size, 3) uint8 in the colours of ``image``, with both eyes at one height where they are known.
+    """Cuts out a face so that its eyes are at one height, as far as they are known.
 
-    A square around the middle of the box, _MARGIN times its longer side; at the rim of the picture its last pixels go
-    on.
+    The cut is a square around the middle of the box, _MARGIN times its longer side. Beyond the picture its outermost
+    pixels are repeated.
+
+    Parameters
+    ----------
+    image : (height, width, 3) uint8, in any colour order
+    detection : the face, in pixels of ``image``
+    size : pixels of a side of the cut
+
+    Returns
+    -------
+    (size, size, 3) uint8, in the colour order of ``image``
     """
     box = detection.box
     side = max(box.width, box.height) * _MARGIN

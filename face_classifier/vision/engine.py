@@ -59,10 +59,15 @@ class Engine:
         assesses: bool = True,
         emotions: EmotionEngine | None = None,
     ) -> None:
-        """``resize_ratio``: search frames at this size (0 to 1]; smaller is faster and misses more.
+        """An engine of a detector and an encoder.
 
-        ``assesses``: give each detection a quality, and search once more, with room around the picture, where no face
-        is found; the original program does neither. ``emotions``: what gives each face its emotion.
+        Parameters
+        ----------
+        detector, encoder : what finds faces, and what makes numbers of them
+        resize_ratio : search frames at this size, above 0 and up to 1; smaller is faster and misses more
+        assesses : give each detection a quality, and search again with room around the picture if no face is found;
+            the original program does neither
+        emotions : what gives each face its emotion; None = faces have none
         """
         self._detector, self._encoder = detector, encoder
         self._ratio, self._assesses, self._emotions = resize_ratio, assesses, emotions
@@ -79,8 +84,7 @@ class Engine:
     def detect(self, image: Image, *, thorough: bool = False) -> list[Detection]:
         """The faces in a BGR picture (height, width, 3) uint8, from left to right.
 
-        ``thorough``: search for small faces, too, at up to ten times the cost; in pictures larger than full HD that is
-        always done.
+        ``thorough``: search for small faces, too, at up to ten times the cost; larger pictures than full HD always are.
         """
         if self._ratio == 1:
             return self._search(image, image, thorough)
@@ -90,19 +94,19 @@ class Engine:
         return self._search(np.asarray(smaller, np.uint8), image, thorough)
 
     def search(self, image: Image, how: Search) -> list[Detection]:
-        """The faces in a BGR picture as of ``detect``."""
-        found = [] if how is Search.NONE else self.detect(image, thorough=how is Search.THOROUGH)
-        return found or (self.detect(image, thorough=True) if how is Search.KEEN else [])
+        """The faces in a BGR picture (height, width, 3) uint8, as `detect` gives them, by one search or two."""
+        detections = [] if how is Search.NONE else self.detect(image, thorough=how is Search.THOROUGH)
+        return detections or (self.detect(image, thorough=True) if how is Search.KEEN else [])
 
     def _search(self, smaller: Image, image: Image, thorough: bool) -> list[Detection]:
-        found = self._detector.detect(smaller, thorough=thorough)
-        if self._assesses and (not found or any(_fills(detection.box, smaller) for detection in found)):
-            found = _with_outer(found, search_around(self._detector.detect, smaller), smaller)
+        detections = self._detector.detect(smaller, thorough=thorough)
+        if self._assesses and (not detections or any(_fills(detection.box, smaller) for detection in detections)):
+            detections = _with_outer(detections, search_around(self._detector.detect, smaller), smaller)
         if smaller is not image:
-            found = [detection.scaled(1 / self._ratio) for detection in found]
+            detections = [detection.scaled(1 / self._ratio) for detection in detections]
         if self._assesses:
-            found = [replace(detection, quality=assess(image, detection).value) for detection in found]
-        return sorted(found, key=lambda detection: (detection.box.left, detection.box.top))
+            detections = [replace(detection, quality=assess(image, detection).value) for detection in detections]
+        return sorted(detections, key=lambda detection: (detection.box.left, detection.box.top))
 
     def encode(self, image: Image, detections: Sequence[Detection]) -> list[Face]:
         """The detected faces of the same picture as numbers, in the same order."""
@@ -114,11 +118,11 @@ class Engine:
         ]
 
     def photo(self, image: Image, *, own_cut: bool) -> tuple[Face, bool]:
-        """The one face that a BGR photo is about, and whether it was found at all.
+        """The face that a BGR photo, (height, width, 3) uint8, is about, and whether a detector found it.
 
         In a picture that the program cut itself (3 x 3 boxes) that is the most central face, in any other photo the
-        largest. If none is found, the middle third of the picture is taken for the box, which tells no emotion.
-        Photos are searched thoroughly, whatever the resize ratio: a face that is missed there is a wrong encoding.
+        largest. If there is none, the middle third of the picture is taken for its box, without an emotion. Photos are
+        searched thoroughly, whatever the resize ratio: a missed face would be a wrong encoding.
         """
         detections = self._search(image, image, thorough=True)
         if not detections:
@@ -136,12 +140,20 @@ def make_engine(
     *,
     emotion: str | None = None,
 ) -> Engine:
-    """The engine "fast" or "original", with its own or another detector.
+    """Makes an engine. HOG stands in for YuNet where its file is missing and there is no network.
 
-    ``encoder``: "dlib" or "sface", which the fast engine alone has. ``emotion``: the engine that gives each face its
-    emotion, "fer" or "deepface"; None = no emotion.
-    Without YuNet's file and without a network HOG stands in, and ``tell`` is given a sentence about it. Raises
-    SetUpError where another model cannot be had.
+    Parameters
+    ----------
+    name : "fast" or "original"
+    detector : "yunet", "hog" or "cnn"; None = the engine's own
+    resize_ratio : search frames at this size, above 0 and up to 1
+    tell : is told, in a sentence, that HOG stands in
+    encoder : "dlib" or "sface", which the fast engine alone has
+    emotion : "fer" or "deepface", which give each face its emotion; None = faces have none
+
+    Raises
+    ------
+    SetUpError : another model cannot be had
     """
     logger.debug("the engine %s, the detector %s, the encoder %s, emotions %s", name, detector, encoder, emotion)
     chosen = detector or ("hog" if name == "original" else "yunet")
@@ -182,15 +194,15 @@ def _fills(box: Box, image: Image) -> bool:
     return box.height > _FILLING * height or box.width > _FILLING * width
 
 
-def _with_outer(found: Sequence[Detection], around: Sequence[Detection], image: Image) -> list[Detection]:
+def _with_outer(detections: Sequence[Detection], around: Sequence[Detection], image: Image) -> list[Detection]:
     """Faces in a picture, those that reach outside as they were found with room ``around`` it.
 
     Where a detector finds such a face without that room, its box ends about where the picture does.
     """
-    if not found:
+    if not detections:
         return list(around)
     outer = [detection for detection in around if inside(detection.box, image) < _WHOLE]
-    return outer + [one for one in found if not any(one.box.overlap(other.box) > _SAME for other in outer)]
+    return outer + [face for face in detections if not any(face.box.overlap(other.box) > _SAME for other in outer)]
 
 
 def _area(detection: Detection) -> int:

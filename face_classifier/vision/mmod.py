@@ -28,8 +28,13 @@ class Mmod:
     name = "cnn"
 
     def __init__(self, model: Path, *, enlarge: float = 1.0, threshold: float = 0.0) -> None:
-        """``enlarge``: how much larger than it is a picture is searched; 2 finds faces of 40 pixels at four times the
-        cost. ``threshold``: scores above it are faces; dlib's own is 0.
+        """Loads the network.
+
+        Parameters
+        ----------
+        model : its ONNX graph
+        enlarge : how many times as large a picture is searched; 2 finds faces of 40 pixels at four times the cost
+        threshold : scores above it are faces; dlib's own is 0
         """
         self._session = open_session(model)
         self._network = _MmodNetwork(**json.loads(self._session.get_modelmeta().custom_metadata_map["mmod"]))
@@ -47,22 +52,22 @@ class Mmod:
         if min(tile.shape[2:]) < min(self._network.window):
             return []
         scores = self._session.run(None, {"image": tile})[0][0, 0]
-        found: list[tuple[float, Box]] = []
+        kept: list[tuple[float, Box]] = []
         for row, column in sorted(np.argwhere(scores > self._threshold), key=lambda cell: -scores[tuple(cell)]):
             box = _window(int(row), int(column), levels, self._network.window)
-            if not any(self._same(box, other) for _, other in found):
-                found.append((float(scores[row, column]), box))
-        return [Detection(box.scaled(1 / self._enlarge), score) for score, box in found]
+            if not any(self._same(box, other) for _, other in kept):
+                kept.append((float(scores[row, column]), box))
+        return [Detection(box.scaled(1 / self._enlarge), score) for score, box in kept]
 
-    def _same(self, one: Box, other: Box) -> bool:
-        height = min(one.bottom, other.bottom) - max(one.top, other.top)
-        width = min(one.right, other.right) - max(one.left, other.left)
+    def _same(self, first: Box, second: Box) -> bool:
+        height = min(first.bottom, second.bottom) - max(first.top, second.top)
+        width = min(first.right, second.right) - max(first.left, second.left)
         if height <= 0 or width <= 0:
             return False
-        around = (max(one.bottom, other.bottom) - min(one.top, other.top)) * (
-            max(one.right, other.right) - min(one.left, other.left)
+        around = (max(first.bottom, second.bottom) - min(first.top, second.top)) * (
+            max(first.right, second.right) - min(first.left, second.left)
         )
-        common, smaller = height * width, min(one.area, other.area)
+        common, smaller = height * width, min(first.area, second.area)
         return common > self._network.overlap * around or common > self._network.covered * smaller
 
 

@@ -12,12 +12,12 @@ from face_classifier.core.types import Box, Detection, Image, Landmarks
 
 
 class Quality(NamedTuple):
-    """Each part, and the whole, from 0 = useless to 1 = as good as matters."""
+    """The properties of a face that matter to an encoder, each from 0 = useless to 1 = as good as matters."""
 
     size: float
     sharpness: float
     light: float
-    whole: float  # how much of it is in the picture
+    wholeness: float  # how much of it is in the picture
     pose: float  # 1 = looks into the camera, or nobody knows
     score: float  # the detector's confidence; 1 = the best, or nobody knows
 
@@ -49,7 +49,7 @@ def assess(image: Image, detection: Detection) -> Quality:
         size=_ramp(math.log(box.area) / 2, math.log(16), math.log(80)),
         sharpness=_ramp(math.log(detail + 1), math.log(8), math.log(100)),
         light=min(_ramp(light, 15, 60), _ramp(light, 250, 215)),
-        whole=_ramp(inside(box, image), 0.4, 0.9),
+        wholeness=_ramp(inside(box, image), 0.4, 0.9),
         pose=1.0 if landmarks is None else _ramp(abs(turn(landmarks)[0]), 0.5, 0.15),
         # Only YuNet, the detector with landmarks, gives a probability.
         score=1.0 if score is None or landmarks is None else _ramp(score, 0.7, 0.9),

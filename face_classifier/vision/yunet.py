@@ -28,9 +28,15 @@ class YuNet:
     def __init__(
         self, model: Path, *, long_side: int = 640, finer: int = 2048, threshold: float = 0.8, overlap: float = 0.3
     ) -> None:
-        """``long_side``: larger pictures are searched at this size, in pixels. ``finer``: the larger size for small
-        faces, in pixels. ``threshold``: lowest score, 0 to 1. ``overlap``: of two boxes with a higher intersection
-        over union, the one with the lower score is dropped.
+        """Loads the network.
+
+        Parameters
+        ----------
+        model : its ONNX graph
+        long_side : pixels; larger pictures are shrunk to this
+        finer : pixels; the larger size at which small faces are searched for
+        threshold : the lowest score of a face, 0 to 1
+        overlap : of two boxes with a higher intersection over union the one with the lower score is dropped
         """
         self._session = open_session(model)
         self._long_side, self._finer, self._threshold, self._overlap = long_side, finer, threshold, overlap
@@ -41,8 +47,8 @@ class YuNet:
         ``image``: (height, width, 3) uint8, BGR. Boxes and the five landmarks are in its pixels. ``thorough``: search
         for small faces, too, at up to ten times the cost; in pictures larger than full HD that is always done.
         """
-        found = [self._search(image, long_side) for long_side in self._sizes(image, thorough)]
-        scores, boxes, points = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        searches = [self._search(image, long_side) for long_side in self._sizes(image, thorough)]
+        scores, boxes, points = (np.concatenate(parts) for parts in zip(*searches, strict=True))
         keep = _suppressed(scores, boxes, self._overlap)
         return [
             Detection(_rounded(box), float(score), landmarks)
@@ -128,7 +134,7 @@ def _candidates(levels: list[Floats], threshold: float) -> tuple[Floats, Floats,
     Decoding as in OpenCV's ``face_detect.cpp``: score = sqrt(face * object), centre and points relative to the cell, in
     strides, size as a logarithm.
     """
-    found = []
+    candidates = []
     # Both probabilities must reach threshold^2, since the other is at most 1.
     least = np.log(threshold**2 / (1 - threshold**2))
     for level, stride in zip(levels, _STRIDES, strict=True):
@@ -140,8 +146,8 @@ def _candidates(levels: list[Floats], threshold: float) -> tuple[Floats, Floats,
         points = (cells[:, 6:].reshape(-1, 5, 2) + origin[:, None]) * stride
         score = np.sqrt(np.prod(1 / (1 + np.exp(-cells[:, :2])), axis=1))
         good = score >= threshold
-        found.append((score[good], np.hstack([centre - size / 2, centre + size / 2])[good], points[good]))
-    scores, boxes, points = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        candidates.append((score[good], np.hstack([centre - size / 2, centre + size / 2])[good], points[good]))
+    scores, boxes, points = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
     return scores, boxes, points
 
 

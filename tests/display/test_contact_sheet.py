@@ -26,7 +26,7 @@ def test_a_square_is_the_middle_of_a_picture():
 
 
 def test_a_whole_picture_is_not_cut():
-    tile = contact_sheet.whole(np.hstack([plain(20, 10, RED), plain(20, 30, BLUE)]), 40)
+    tile = contact_sheet.fitted(np.hstack([plain(20, 10, RED), plain(20, 30, BLUE)]), 40)
     assert np.array_equal(tile[10:30], np.hstack([plain(20, 10, RED), plain(20, 30, BLUE)]))
     assert np.array_equal(tile[:10], plain(10, 40, SHADE))
 

@@ -162,7 +162,7 @@ def test_a_face_keeps_its_emotion_until_the_user_deletes_it(
         return plain.photo(read_picture(path), own_cut=own_cut)
 
     with Store(gallery.folder, writing=True) as store:
-        store.doubt([], [seen.id], [])
+        store.check.doubt([], [seen.id], [])
         (doubted,) = store.look(encode_anew).faces
         assert doubted.emotion == seen.emotion
     picture = gallery.picture("unknowns")

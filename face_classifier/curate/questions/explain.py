@@ -268,4 +268,4 @@ def picture(face: Image, exemplars: Sequence[tuple[Image, Near]], name: str | No
 
 
 def _tile(image: Image, name: str | None, distance: str) -> Image:
-    return contact_sheet.captioned(contact_sheet.whole(image, _TILE), name or UNKNOWN_NAME, distance)
+    return contact_sheet.captioned(contact_sheet.fitted(image, _TILE), name or UNKNOWN_NAME, distance)

@@ -163,9 +163,9 @@ class _Stream:
         return [read() for _ in range(count)]
 
     def expect(self, value: T, read: Callable[[], T]) -> None:
-        found = read()
-        if found != value:
-            self.fail(f"{found!r} instead of {value!r}")
+        actual = read()
+        if actual != value:
+            self.fail(f"{actual!r} instead of {value!r}")
 
     def end(self) -> None:
         if self._at != len(self._data):

