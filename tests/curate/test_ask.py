@@ -19,6 +19,7 @@ import pytest
 from conftest import Ended, Listener
 
 from face_classifier.core import settings
+from face_classifier.core.disk.locks import SOCKET
 from face_classifier.core.errors import InUseError
 from face_classifier.core.types import Image
 from face_classifier.curate import ask
@@ -26,7 +27,6 @@ from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.gallery.owner.server import serving
-from face_classifier.gallery.owner.socket import SOCKET
 from face_classifier.gallery.store import Store
 
 Command = Callable[..., Ended]
@@ -262,4 +262,5 @@ def test_after_an_owner_was_killed_a_command_opens_the_folder_itself(folder: Pat
         process.wait()
         assert (folder / SOCKET).exists()
         assert command("suggest", "accept", "Barack", "Barry", "--result", folder).code == 0
+    assert not (folder / SOCKET).exists()
     assert len(list((folder / "Barack").iterdir())) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError
 
 LOCK = ".lock"
+SOCKET = ".socket"  # of the holder, beside the lock
 _LONGEST = 4096  # bytes of a lock file that are read
 _TRIALS, _INSTANT = 5, 0.01  # seconds
 
@@ -79,6 +81,8 @@ class FolderLock:
                 ) from None
             else:
                 raise
+        else:
+            _remove_left_socket(root)
 
     def _take_from_readers(self) -> None:
         """Take the lock; readers who look whether it is taken hold it for an instant. Raises OSError."""
@@ -96,6 +100,14 @@ class FolderLock:
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def _remove_left_socket(root: Root) -> None:
+    """Remove the socket of a process that was killed; who holds the lock knows that nobody listens there."""
+    with suppress(OSError):
+        state = root.state(SOCKET)
+        if state is not None and stat.S_ISSOCK(state.st_mode):
+            root.remove(SOCKET)
 
 
 def holder_of(root: Root) -> Holder | None:

@@ -21,10 +21,10 @@ import msgpack
 import platformdirs
 
 from face_classifier.core.disk.durable import PRIVATE
+from face_classifier.core.disk.locks import SOCKET
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 
-SOCKET = ".socket"  # beside the lock
 LONGEST = 256 << 20  # bytes of a message: a dozen close-ups out of large photos
 _LENGTH = struct.Struct(">I")  # of a message, before it
 _BLOCK = 1 << 20  # bytes that are received at once

@@ -26,7 +26,7 @@ from conftest import Listener
 from test_shares import exfat  # noqa: F401
 
 import face_classifier
-from face_classifier.core.disk.locks import LOCK, FolderLock, Holder, holder_of
+from face_classifier.core.disk.locks import LOCK, SOCKET, FolderLock, Holder, holder_of
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError, StoppedError, UserError
 from face_classifier.core.progress import Observer
@@ -36,7 +36,7 @@ from face_classifier.gallery.owner import socket as sockets
 from face_classifier.gallery.owner.client import Client
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.gallery.owner.server import Handler, Server
-from face_classifier.gallery.owner.socket import LONGEST, SOCKET, ConnectionEndedError, packed, receive, send
+from face_classifier.gallery.owner.socket import LONGEST, ConnectionEndedError, packed, receive, send
 
 
 class Folder:
