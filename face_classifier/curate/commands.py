@@ -24,8 +24,10 @@ def _command(name: str, handler: Handler) -> Handler:
 
     def carry_out(gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> Any:
         with gallery.store.past.entry(f"command {name}"):
-            answer = handler(gallery, arguments, observer)
-            gallery.look()
+            try:
+                answer = handler(gallery, arguments, observer)
+            finally:
+                gallery.look()  # whoever uses the gallery next needs it as it is, also after half a command
         gallery.write_views()
         gallery.tell_problems(observer)
         return answer

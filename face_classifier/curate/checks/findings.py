@@ -60,12 +60,13 @@ def table(verified: Verified) -> Iterator[tuple[str, str, str, str]]:
     for check, checked in verified.checked.items():
         findings = [finding for finding in verified.findings if finding.check == check]
         wrong = len({finding.where for finding in findings})
-        yield check, str(max(0, checked - wrong)), str(len(findings)), str(sum(bool(one.repaired) for one in findings))
+        repaired = sum(bool(finding.repaired) for finding in findings)
+        yield check, str(max(0, checked - wrong)), str(len(findings)), str(repaired)
 
 
 def lines(verified: Verified) -> Iterator[str]:
     """What was found, in words."""
-    for one in verified.findings:
-        state = "" if one.repaired is None else " (repaired)" if one.repaired else " (NOT repaired)"
-        yield f"{one.check}: {one.where}: {one.sentence}{state}"
+    for finding in verified.findings:
+        state = "" if finding.repaired is None else " (repaired)" if finding.repaired else " (NOT repaired)"
+        yield f"{finding.check}: {finding.where}: {finding.sentence}{state}"
     yield from verified.notes

@@ -42,41 +42,49 @@ class FolderInspection(Inspection):
     montages: set[str] = field(default_factory=set)  # and files to be drawn again
     missing: int = 0  # faces that went at once, which may be no wish of the user's
 
+    @property
+    def is_to_repair(self) -> bool:
+        """Whether anything is wrong but logs, which are never changed."""
+        return any(finding.check != LOGS for finding in self.findings)
+
 
 def inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodings: bool) -> FolderInspection:
-    found = FolderInspection()
+    """Look at a result folder, and at the ``logs`` of runs. ``encodings``: encode every picture anew to compare."""
+    inspection = FolderInspection()
     folder = Path(settings.result)
-    found.checked[TABLE] = 1
+    inspection.checked[TABLE] = 1
     try:
         store = open_existing(settings, writing=False)
     except UserError as error:
-        found.find(TABLE, folder, str(error).partition(";")[0])
-        return found
+        inspection.find(TABLE, folder, str(error).partition(";")[0])
+        return inspection
     with store:
         for where, reason in store.check.faults():
-            found.find(TABLE, where, f"the table cannot be right here: {reason}")
-        if found.findings:
-            return found  # what else it says is not to be trusted
+            inspection.find(TABLE, where, f"the table cannot be right here: {reason}")
+        if inspection.findings:
+            return inspection  # what else it says is not to be trusted
         busy = store.check.is_written()
         stock = _at_rest(store) if busy else store.check.stock()
         for sentence in stock.problems:
             observer.problem(sentence)
-        _check_rows(stock, folder, found)
-        _check_pictures(stock, folder, observer, found)
-        space = profile_of(stock.rows, settings)
-        _check_encodings(stock, space, folder, found)
+        _check_rows(stock, folder, inspection)
+        _check_pictures(stock, folder, observer, inspection)
+        profile = profile_of(stock.rows, settings)
+        _check_encodings(stock, profile, folder, inspection)
         if encodings:
-            _check_anew(stock, _reader(settings, space, observer), space, folder, observer, found)
+            _check_anew(stock, _reader(settings, profile, observer), profile, folder, observer, inspection)
         if busy:
-            found.notes.append(f"another process writes to {folder}, so its views and unfinished files were left out")
+            inspection.notes.append(
+                f"another process writes to {folder}, so its views and unfinished files were left out"
+            )
         else:
-            _check_views(store, stock, found)
-            found.checked[UNFINISHED] = len(stock.unfinished)
+            _check_views(store, stock, inspection)
+            inspection.checked[UNFINISHED] = len(stock.unfinished)
             for where in stock.unfinished:
-                found.find(UNFINISHED, where, "a process that was killed left it half done")
+                inspection.find(UNFINISHED, where, "a process that was killed left it half done")
     for log in logs:
-        _check_log(Path(log), stock, found)
-    return found
+        _check_log(Path(log), stock, inspection)
+    return inspection
 
 
 def _at_rest(store: Store) -> Stock:
@@ -85,86 +93,88 @@ def _at_rest(store: Store) -> Stock:
     new, gone = set(before.new), {row.id for row in before.gone}
     return replace(
         stock,
-        new=[one for one in stock.new if one in new],
+        new=[picture for picture in stock.new if picture in new],
         gone=[row for row in stock.gone if row.id in gone],
     )
 
 
-def _reader(settings: Settings, space: EncoderProfile, observer: Observer) -> ReadPhoto:
-    return photo_reader(replace(settings, encoder=space.encoder), observer.problem)
+def _reader(settings: Settings, profile: EncoderProfile, observer: Observer) -> ReadPhoto:
+    return photo_reader(replace(settings, encoder=profile.encoder), observer.problem)
 
 
-def _check_rows(stock: Stock, folder: Path, found: FolderInspection) -> None:
+def _check_rows(stock: Stock, folder: Path, inspection: FolderInspection) -> None:
     """Every row has its picture, every picture its row."""
-    lying = Counter(EXCLUDED if one.excluded else ROWS for one in stock.lying)
-    found.checked |= {ROWS: lying[ROWS], PICTURES: len(stock.lying), EXCLUDED: lying[EXCLUDED]}
+    counts = Counter(EXCLUDED if picture.excluded else ROWS for picture in stock.lying)
+    inspection.checked |= {ROWS: counts[ROWS], PICTURES: len(stock.lying), EXCLUDED: counts[EXCLUDED]}
     for row in stock.gone:
         if row.state == KEPT:
-            found.checked[ROWS] += 1
-            found.find(ROWS, f"{row.folder}/{row.file}", "its picture is gone, so the face counts no more")
+            inspection.checked[ROWS] += 1
+            inspection.find(ROWS, f"{row.folder}/{row.file}", "its picture is gone, so the face counts no more")
         else:
-            found.checked[EXCLUDED] += 1
-            found.find(EXCLUDED, f"{row.folder}/{row.file}", "its picture is gone, so it keeps nothing away any more")
-    found.missing = len(stock.missing)
+            inspection.checked[EXCLUDED] += 1
+            inspection.find(
+                EXCLUDED, f"{row.folder}/{row.file}", "its picture is gone, so it keeps nothing away any more"
+            )
+    inspection.missing = len(stock.missing)
     if stock.missing:
-        found.notes.append(missing_sentence(stock.missing, folder))
+        inspection.notes.append(missing_sentence(stock.missing, folder))
     for of, path in stock.new:
         check = EXCLUDED if is_excluded(of) else PICTURES
-        found.checked[check] += 1
-        found.find(check, path.relative_to(folder), "it has no row in the table")
+        inspection.checked[check] += 1
+        inspection.find(check, path.relative_to(folder), "it has no row in the table")
 
 
-def _check_pictures(stock: Stock, folder: Path, observer: Observer, found: FolderInspection) -> None:
+def _check_pictures(stock: Stock, folder: Path, observer: Observer, inspection: FolderInspection) -> None:
     """Every picture can be read, and is still the one that was encoded."""
-    for one in observer.through(stock.lying, "pictures"):
-        where = one.path.relative_to(folder)
+    for picture in observer.through(stock.lying, "pictures"):
+        where = picture.path.relative_to(folder)
         try:
-            with supervised(one.path):
-                read_picture(one.path)
-            if content_hash(one.path) != one.row.hash:
-                found.find(PICTURES, where, "it is not the picture that was encoded")
-                found.contents.add(one.row.id)
+            with supervised(picture.path):
+                read_picture(picture.path)
+            if content_hash(picture.path) != picture.row.hash:
+                inspection.find(PICTURES, where, "it is not the picture that was encoded")
+                inspection.contents.add(picture.row.id)
         except (UserError, OSError):
-            found.find(PICTURES, where, "it cannot be read; put back a copy of it, or remove it")
+            inspection.find(PICTURES, where, "it cannot be read; put back a copy of it, or remove it")
 
 
-def _check_encodings(stock: Stock, space: EncoderProfile, folder: Path, found: FolderInspection) -> None:
+def _check_encodings(stock: Stock, profile: EncoderProfile, folder: Path, inspection: FolderInspection) -> None:
     """Every encoding is of the gallery's encoder, as long as its encodings are, and of its picture alone."""
-    found.checked[ENCODINGS] = len(stock.lying)
+    inspection.checked[ENCODINGS] = len(stock.lying)
     alike: dict[bytes, list[Lying]] = defaultdict(list)
-    for one in stock.lying:
-        if reason := _encoding_fault(one.row, space):
-            found.find(ENCODINGS, one.path.relative_to(folder), reason)
-            found.encodings.add(one.row.id)
-        elif one.row.encoding is not None:
-            alike[one.row.encoding.tobytes()].append(one)
+    for picture in stock.lying:
+        if reason := _encoding_fault(picture.row, profile):
+            inspection.find(ENCODINGS, picture.path.relative_to(folder), reason)
+            inspection.encodings.add(picture.row.id)
+        elif picture.row.encoding is not None:
+            alike[picture.row.encoding.tobytes()].append(picture)
     for first, *others in alike.values():
         for other in others:
             if other.row.hash != first.row.hash and not _show_one_face(first, other):
-                where, known = (one.path.relative_to(folder) for one in (other, first))
-                found.find(ENCODINGS, where, f"it has the very encoding of {known}, which shows something else")
-                found.encodings |= {first.row.id, other.row.id}
+                where, known = (picture.path.relative_to(folder) for picture in (other, first))
+                inspection.find(ENCODINGS, where, f"it has the very encoding of {known}, which shows something else")
+                inspection.encodings |= {first.row.id, other.row.id}
 
 
-def _encoding_fault(row: Row, space: EncoderProfile) -> str | None:
+def _encoding_fault(row: Row, profile: EncoderProfile) -> str | None:
     if row.encoding is None:
         return "it has no encoding"
-    if row.space != space.name:
-        return f"it has an encoding of {row.space}, the others have some of {space.name}"
-    return space.fault(float(np.linalg.norm(row.encoding)))
+    if row.space != profile.name:
+        return f"it has an encoding of {row.space}, the others have some of {profile.name}"
+    return profile.fault(float(np.linalg.norm(row.encoding)))
 
 
-def _show_one_face(one: Lying, other: Lying) -> bool:
+def _show_one_face(picture: Lying, other: Lying) -> bool:
     """Whether the middles of two pictures are the same: frames differ elsewhere while a face is at rest."""
     try:
-        with supervised(one.path):
-            return np.array_equal(_middle_of(one), _middle_of(other))
+        with supervised(picture.path):
+            return np.array_equal(_middle_of(picture), _middle_of(other))
     except UserError:
         return True  # which is told already
 
 
-def _middle_of(one: Lying) -> Image:
-    image = read_picture(one.path)
+def _middle_of(picture: Lying) -> Image:
+    image = read_picture(picture.path)
     box = _middle(image)
     return image[box.top : box.bottom, box.left : box.right]
 
@@ -179,71 +189,71 @@ def _middle(image: Image) -> Box:
 def _check_anew(
     stock: Stock,
     read_photo: ReadPhoto,
-    space: EncoderProfile,
+    profile: EncoderProfile,
     folder: Path,
     observer: Observer,
-    found: FolderInspection,
+    inspection: FolderInspection,
 ) -> None:
     """Encoded from its picture, every face is the one that it was when it was encoded from its frame.
 
     The box that is found in a cut differs a little: 460 faces of photos and films came to lie up to .41 (dlib)
     and 1.04 (SFace) from themselves, strangers lie around .7 and 1.3.
     """
-    found.checked[ANEW] = 0
-    doubtful = {finding.where for finding in found.findings}
-    for one in observer.through(stock.lying, "encodings"):
-        where = one.path.relative_to(folder)
-        if one.row.encoding is None or str(where) in doubtful:
+    inspection.checked[ANEW] = 0
+    doubtful = {finding.where for finding in inspection.findings}
+    for picture in observer.through(stock.lying, "encodings"):
+        where = picture.path.relative_to(folder)
+        if picture.row.encoding is None or str(where) in doubtful:
             continue
         try:
             with supervised(where):
-                face, is_there = read_photo(one.path, one.own_cut)
+                face, is_there = read_photo(picture.path, picture.own_cut)
         except SetUpError:
             raise
         except UserError as error:
-            found.find(ANEW, where, str(error))
+            inspection.find(ANEW, where, str(error))
             continue
-        if not is_there or (one.own_cut and face.box.overlap(_middle(read_picture(one.path))) < _SAME_BOX):
+        if not is_there or (picture.own_cut and face.box.overlap(_middle(read_picture(picture.path))) < _SAME_BOX):
             continue  # nothing to compare with
-        found.checked[ANEW] += 1
-        distance = float(np.linalg.norm(face.encoding - one.row.encoding))
-        if distance > space.anew:
-            limit = space.anew
-            found.find(ANEW, where, f"its encoding is {distance:.2f} from that of its picture (limit {limit:g})")
-            found.encodings.add(one.row.id)
+        inspection.checked[ANEW] += 1
+        distance = float(np.linalg.norm(face.encoding - picture.row.encoding))
+        if distance > profile.anew:
+            limit = profile.anew
+            inspection.find(ANEW, where, f"its encoding is {distance:.2f} from that of its picture (limit {limit:g})")
+            inspection.encodings.add(picture.row.id)
 
 
-def _check_views(store: Store, stock: Stock, found: FolderInspection) -> None:
+def _check_views(store: Store, stock: Stock, inspection: FolderInspection) -> None:
     wrong = dict(store.check.wrong_views(stock))
-    found.checked[VIEWS] = len(store.check.views() | wrong.keys())
+    inspection.checked[VIEWS] = len(store.check.views() | wrong.keys())
     for file, reason in wrong.items():
-        found.find(VIEWS, file, f"it {reason}")
-        found.montages.add(file)
+        inspection.find(VIEWS, file, f"it {reason}")
+        inspection.montages.add(file)
 
 
-def _check_log(path: Path, stock: Stock, found: FolderInspection) -> None:
+def _check_log(path: Path, stock: Stock, inspection: FolderInspection) -> None:
     """Every line is of a face that the table knows; whose it is by now may be another matter."""
     rows = {row.face: row for row in stock.rows}
-    folder_of = {one.row.face: one.folder for one in stock.lying if not one.excluded}
+    folder_of = {picture.row.face: picture.folder for picture in stock.lying if not picture.excluded}
     persons: dict[str, str | None] = {}
-    found.checked.setdefault(LOGS, 0)
+    inspection.checked.setdefault(LOGS, 0)
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        found.find(LOGS, path, f"it cannot be read ({error})")
+        inspection.find(LOGS, path, f"it cannot be read ({error})")
         return
     for number, line in enumerate(lines, 1):
-        found.checked[LOGS] += 1
+        inspection.checked[LOGS] += 1
         try:
-            told = json.loads(line)
-            face, person, kept = str(told["face"]), told["person"], told.get("kept", True)
+            record = json.loads(line)
+            face, person, kept = str(record["face"]), record["person"], record.get("kept", True)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            found.find(LOGS, f"{path}:{number}", "it is no line about a face")
+            inspection.find(LOGS, f"{path}:{number}", "it is no line about a face")
             continue
         if face in rows:
             persons[face] = person
         elif kept:
-            found.find(LOGS, f"{path}:{number}", f"there is no face {face}")
+            inspection.find(LOGS, f"{path}:{number}", f"there is no face {face}")
     gone = sum(face not in folder_of for face in persons)
     moved = sum(face in folder_of and folder_of[face] != (person or UNKNOWNS) for face, person in persons.items())
-    found.notes.append(f"{path}: of {len(persons)} faces {moved} have another person by now, {gone} are gone")
+    inspection.notes.append(f"{path}: of {len(persons)} faces {moved} have another person by now, {gone} are gone")

@@ -14,7 +14,7 @@ from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.curate.ask import carry_out
 from face_classifier.curate.checks.findings import Finding, Verified
-from face_classifier.curate.checks.folder import LOGS, FolderInspection, inspect
+from face_classifier.curate.checks.folder import FolderInspection, inspect
 from face_classifier.curate.checks.repair import opened_to_repair
 from face_classifier.gallery.snapshot import check_result_folder
 
@@ -36,22 +36,22 @@ def verify(
     """
     check_result_folder(Path(settings.result))
     observer = _Once(observer)
-    found = inspect(settings, observer, logs, encodings)
-    first, all_found = found, {_key(finding): finding for finding in found.findings}
-    while not dry_run and (any(one.check != LOGS for one in found.findings) or (confirmed and found.missing)):
-        before = found
-        _repair(settings, observer, found, confirmed=confirmed)
-        found = inspect(settings, observer, logs, encodings)
-        all_found |= {_key(finding): finding for finding in found.findings if _key(finding) not in all_found}
-        if (found.findings, found.missing) == (before.findings, before.missing):
+    inspection = inspect(settings, observer, logs, encodings)
+    first, findings = inspection, {_key(finding): finding for finding in inspection.findings}
+    while not dry_run and (inspection.is_to_repair or (confirmed and inspection.missing)):
+        before = inspection
+        _repair(settings, observer, inspection, confirmed=confirmed)
+        inspection = inspect(settings, observer, logs, encodings)
+        findings |= {_key(finding): finding for finding in inspection.findings if _key(finding) not in findings}
+        if (inspection.findings, inspection.missing) == (before.findings, before.missing):
             break
-    if first.missing > found.missing:
-        found.notes.append(f"{first.missing - found.missing} faces that were missing are deleted now")
-    left = {_key(finding) for finding in found.findings}
+    if first.missing > inspection.missing:
+        inspection.notes.append(f"{first.missing - inspection.missing} faces that were missing are deleted now")
+    left = {_key(finding) for finding in inspection.findings}
     return Verified(
-        found.checked | first.checked,
-        [replace(one, repaired=None if dry_run else key not in left) for key, one in all_found.items()],
-        found.notes,
+        inspection.checked | first.checked,
+        [replace(finding, repaired=None if dry_run else key not in left) for key, finding in findings.items()],
+        inspection.notes,
     )
 
 
@@ -72,11 +72,11 @@ def _key(finding: Finding) -> tuple[str, str, str]:
     return finding.check, finding.where, finding.sentence
 
 
-def _repair(settings: Settings, observer: Observer, found: FolderInspection, *, confirmed: bool) -> None:
+def _repair(settings: Settings, observer: Observer, inspection: FolderInspection, *, confirmed: bool) -> None:
     arguments = {
-        "contents": sorted(found.contents),
-        "encodings": sorted(found.encodings),
-        "montages": sorted(found.montages),
+        "contents": sorted(inspection.contents),
+        "encodings": sorted(inspection.encodings),
+        "montages": sorted(inspection.montages),
         "confirmed": confirmed,
     }
     carry_out(settings, "verify", arguments, observer, opens=partial(opened_to_repair, confirmed=confirmed))

@@ -97,12 +97,12 @@ def audit_gallery(settings: Settings, observer: Observer, *, apply: bool) -> tup
             observer.problem(str(error))
             return None
 
-    found = audit(snapshot.faces, picture_of, snapshot.cannot_links, rule_of(snapshot.settings))
+    findings = audit(snapshot.faces, picture_of, snapshot.cannot_links, rule_of(snapshot.settings))
     if not apply:
-        return found, 0
-    movable = {face.id: face for face in snapshot.faces if face.id in found.movable}
-    faces = [[face_id, movable[face_id].face, movable[face_id].person] for face_id in found.movable]
-    return found, carry_out(settings, "audit", {"faces": faces}, observer)
+        return findings, 0
+    movable = {face.id: face for face in snapshot.faces if face.id in findings.movable}
+    faces = [[face_id, movable[face_id].face, movable[face_id].person] for face_id in findings.movable]
+    return findings, carry_out(settings, "audit", {"faces": faces}, observer)
 
 
 def audit(
@@ -128,14 +128,14 @@ def audit(
             of_person.setdefault(face.person, []).append(number)
     people = {name: (numbers, _encodings(faces, numbers)) for name, numbers in of_person.items()}
     averages = {name: encodings.mean(axis=0) for name, (_, encodings) in people.items()}
-    found = Audit([], [], [])
-    for name, (numbers, encodings) in sorted(people.items(), key=lambda one: natural(one[0])):
+    findings = Audit([], [], [])
+    for name, (numbers, encodings) in sorted(people.items(), key=lambda item: natural(item[0])):
         own = [faces[number] for number in numbers]
-        found.outliers.extend(_outliers(own, encodings, averages, rule))
-        found.duplicates.extend(_duplicates(own, numbers, encodings, picture_of, _ALIKE * rule.limit))
-        found.splits.extend(_split(name, own, encodings, cannot_links, rule))
-    found.outliers.sort(key=lambda outlier: (-outlier.distance, outlier.face.id))
-    return found
+        findings.outliers.extend(_outliers(own, encodings, averages, rule))
+        findings.duplicates.extend(_duplicates(own, numbers, encodings, picture_of, _ALIKE * rule.limit))
+        findings.splits.extend(_split(name, own, encodings, cannot_links, rule))
+    findings.outliers.sort(key=lambda outlier: (-outlier.distance, outlier.face.id))
+    return findings
 
 
 def _encodings(faces: Sequence[Sighting], numbers: Sequence[int]) -> Matrix:
@@ -257,53 +257,58 @@ def _split(
         yield Split(name, both, float(np.linalg.norm(off)), certain)
 
 
-def record(found: Audit) -> dict[str, Any]:
+def record(findings: Audit) -> dict[str, Any]:
     """As JSON. Distances: L2."""
     return {
         "outliers": [
             {
-                "face": one.face.face,
-                "person": one.face.person,
-                "distance": one.distance,
-                "score": one.score,
-                "tighter": one.tighter,
-                "nearest": {"person": one.nearest, "distance": one.nearest_distance} if one.nearest else None,
-                "kept_by": one.kept_by,
+                "face": outlier.face.face,
+                "person": outlier.face.person,
+                "distance": outlier.distance,
+                "score": outlier.score,
+                "tighter": outlier.tighter,
+                "nearest": {"person": outlier.nearest, "distance": outlier.nearest_distance}
+                if outlier.nearest
+                else None,
+                "kept_by": outlier.kept_by,
             }
-            for one in found.outliers
+            for outlier in findings.outliers
         ],
         "duplicates": [
-            {"person": same.kept.person, "face": same.kept.face, "others": [one.face for one in same.others]}
-            for same in found.duplicates
+            {
+                "person": duplicates.kept.person,
+                "face": duplicates.kept.face,
+                "others": [face.face for face in duplicates.others],
+            }
+            for duplicates in findings.duplicates
         ],
         "splits": [
             {
                 "person": split.person,
-                "groups": [[one.face for one in group] for group in split.groups],
+                "groups": [[face.face for face in group] for group in split.groups],
                 "distance": split.distance,
                 "certain": split.certain,
             }
-            for split in found.splits
+            for split in findings.splits
         ],
     }
 
 
-def lines(found: Audit) -> Iterator[str]:
+def lines(findings: Audit) -> Iterator[str]:
     """What an audit found, in words."""
-    for outlier in found.outliers:
+    for outlier in findings.outliers:
         near = f", {outlier.nearest} is {outlier.nearest_distance:.3f} away" if outlier.nearest else ""
         kept = f"; left, since {outlier.kept_by}" if outlier.kept_by else ""
         yield (
             f"outlier: {outlier.face.face} of {outlier.face.person} is {outlier.distance:.3f} from the others "
             f"(score {outlier.score:.1f}; scatter {outlier.tighter:.0%} less without it{near}){kept}"
         )
-    for same in found.duplicates:
-        yield f"near-duplicates: {same.kept.face} of {same.kept.person} = {', '.join(one.face for one in same.others)}"
-    for split in found.splits:
+    for duplicates in findings.duplicates:
+        others = ", ".join(face.face for face in duplicates.others)
+        yield f"near-duplicates: {duplicates.kept.face} of {duplicates.kept.person} = {others}"
+    for split in findings.splits:
         sizes = " and ".join(f"{len(group)} faces from {group[0].face}" for group in split.groups)
         why = ", and were seen in one frame" if split.certain else ""
         yield f"may be two: {split.person}, {sizes}, are {split.distance:.3f} apart{why}"
-    yield (
-        f"{len(found.outliers)} outliers, {sum(len(same.others) for same in found.duplicates)} near-duplicates, "
-        f"{len(found.splits)} people that may be two"
-    )
+    count = sum(len(duplicates.others) for duplicates in findings.duplicates)
+    yield (f"{len(findings.outliers)} outliers, {count} near-duplicates, {len(findings.splits)} people that may be two")

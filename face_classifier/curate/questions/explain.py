@@ -113,7 +113,9 @@ def explain(
         face=face,
         quality=sightings[number].quality,
         placed=_placed(face),
-        exemplars=_nearest(face.encoding, [one for one in others if face.person is None or one.person == face.person]),
+        exemplars=_nearest(
+            face.encoding, [other for other in others if face.person is None or other.person == face.person]
+        ),
         average=average,
         runner_up=runner_up,
         about=about,
@@ -125,20 +127,20 @@ def explain(
 
 def to_averages(encoding: Encoding, others: Sequence[Sighting]) -> list[Near]:
     """How far a face is from the average of each person among ``others``, the nearest first."""
-    found = [
+    averages = [
         Near(name, name, float(np.linalg.norm(encodings.mean(axis=0) - encoding)))
         for name, encodings in by_person(others)
     ]
-    return sorted(found, key=lambda near: (near.distance, near.name))
+    return sorted(averages, key=lambda near: (near.distance, near.name))
 
 
 def _nearest(encoding: Encoding, others: Sequence[Sighting]) -> list[tuple[int, Near]]:
-    found = [
-        (one.id, Near(one.face, one.person, float(np.linalg.norm(one.encoding - encoding))))
-        for one in others
-        if one.encoding is not None
+    near = [
+        (other.id, Near(other.face, other.person, float(np.linalg.norm(other.encoding - encoding))))
+        for other in others
+        if other.encoding is not None
     ]
-    return sorted(found, key=lambda one: (one[1].distance, one[0]))[:_EXEMPLARS]
+    return sorted(near, key=lambda exemplar: (exemplar[1].distance, exemplar[0]))[:_EXEMPLARS]
 
 
 def _placed(face: Sighting) -> str:
@@ -170,13 +172,13 @@ def _rule(
         if person := person_of.get(other):
             people.keep_apart(track, person)
     match = people.decide(encoding, face.track)
-    mates = [one for one in others if face.track is not None and one.track == face.track]
+    mates = [other for other in others if face.track is not None and other.track == face.track]
     if match.person and any(mate.person == match.person for mate in mates):
         return f"it goes to {match.person}, whose face it was in the frames before and after (its track)"
     if match.person:
         return f"it goes to {match.person}, whose average is the nearest, nearer than the threshold {threshold:g}"
     if match.partners:
-        names = ", ".join(one.face for one in others if one.id in match.partners)
+        names = ", ".join(other.face for other in others if other.id in match.partners)
         return f"no average is nearer than the threshold {threshold:g}, but it founds a person with {names}"
     return f"it is unknown, since nobody is nearer than the threshold {threshold:g}"
 

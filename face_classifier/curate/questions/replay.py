@@ -101,10 +101,10 @@ def _one_by_one(faces: Sequence[Sighting], people: PersonDB, names: _Names) -> l
             partners = [decided[partner] for partner in match.partners] if person else []
             for partner in partners:
                 people.remove_unknown(partner)
-            changed = [replace(one, person=person) for one in (face, *partners)]
-        for one in changed:
-            people.add(one)
-            decided[one.id] = one
+            changed = [replace(before, person=person) for before in (face, *partners)]
+        for after in changed:
+            people.add(after)
+            decided[after.id] = after
     return [decided[face.id] for face in faces]
 
 
@@ -133,7 +133,7 @@ def _called(faces: Sequence[Sighting], decided: Sequence[Sighting]) -> dict[str 
     }
     shared = Counter((before.person, after.person) for before, after in zip(faces, decided, strict=True))
     taken = set(called.values())
-    for (now, then), _ in sorted(shared.items(), key=lambda one: (-one[1], one[0][0] or "", one[0][1] or "")):
+    for (now, then), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1] or "")):
         if now is not None and then is not None and then not in called and now not in taken:
             called[then] = now
             taken.add(now)
@@ -146,7 +146,7 @@ def _changes(faces: Sequence[Sighting], then: Sequence[str | None]) -> list[Chan
     for face, person in zip(faces, then, strict=True):
         if face.person != person:
             groups.setdefault((face.person, person), []).append(face.face)
-    ordered = sorted(groups.items(), key=lambda one: [(name is None, natural(name or "")) for name in one[0]])
+    ordered = sorted(groups.items(), key=lambda group: [(name is None, natural(name or "")) for name in group[0]])
     return [Change(now, person, tuple(names)) for (now, person), names in ordered]
 
 

@@ -46,8 +46,8 @@ def suggestions(settings: Settings, observer: Teller, file: str | None = None) -
     ``file``: where to draw their faces as PNG. Raises UserError where that cannot be written.
     """
     snapshot = take_snapshot(settings, observer)
-    found = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings)).suggestions
-    reasons = evidence(found, snapshot.faces)
+    rethought = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings))
+    reasons = evidence(rethought.suggestions, snapshot.faces)
     if file is not None:
         path_of = snapshot.path_of
         contact_sheet.write(file, picture(reasons, lambda face: read_picture(path_of[face.id])))
@@ -72,18 +72,18 @@ def evidence(suggestions: Iterable[Suggestion], sightings: Sequence[Sighting]) -
 def _nearest(ones: Sequence[Sighting], others: Sequence[Sighting]) -> list[Pair]:
     targets = np.array([face.encoding for face in others])
     squares = (targets**2).sum(axis=1)
-    found: list[tuple[float, int, int]] = []
+    nearest: list[tuple[float, int, int]] = []
     for start in range(0, len(ones), _BLOCK):
         probes = np.array([face.encoding for face in ones[start : start + _BLOCK]])
         # without |probe|^2, which is the same for all others
         order = np.argsort(squares - 2 * probes @ targets.T, axis=1, kind="stable")[:, :_PAIRS]
         for row, columns in enumerate(order):
-            found += [
+            nearest += [
                 (float(np.linalg.norm(probes[row] - targets[column])), start + row, int(column)) for column in columns
             ]
     pairs: list[Pair] = []
     used: tuple[set[int], set[int]] = set(), set()
-    for distance, row, column in sorted(found):
+    for distance, row, column in sorted(nearest):
         if row not in used[0] and column not in used[1] and len(pairs) < _PAIRS:
             used[0].add(row)
             used[1].add(column)
@@ -91,47 +91,47 @@ def _nearest(ones: Sequence[Sighting], others: Sequence[Sighting]) -> list[Pair]
     return pairs
 
 
-def record(found: Iterable[Evidence]) -> list[dict[str, Any]]:
+def record(reasons: Iterable[Evidence]) -> list[dict[str, Any]]:
     """As JSON. Distances: L2; ``margin``: how far below the limit."""
     return [
         {
-            "people": [one.suggestion.one, one.suggestion.other],
-            "faces": list(one.faces),
-            "distance": one.suggestion.distance,
-            "margin": one.suggestion.margin,
-            "pairs": [{"faces": [pair.one.face, pair.other.face], "distance": pair.distance} for pair in one.pairs],
+            "people": [reason.suggestion.one, reason.suggestion.other],
+            "faces": list(reason.faces),
+            "distance": reason.suggestion.distance,
+            "margin": reason.suggestion.margin,
+            "pairs": [{"faces": [pair.one.face, pair.other.face], "distance": pair.distance} for pair in reason.pairs],
         }
-        for one in found
+        for reason in reasons
     ]
 
 
-def lines(found: Iterable[Evidence]) -> Iterator[str]:
+def lines(reasons: Iterable[Evidence]) -> Iterator[str]:
     """What to print, a line for each suggestion and each pair of faces below it."""
-    for one in found:
-        asked, (first, second) = one.suggestion, one.faces
+    for reason in reasons:
+        asked, (first, second) = reason.suggestion, reason.faces
         side = "below" if asked.margin >= 0 else "above"
         yield (
             f"{asked.one} ({first} faces) and {asked.other} ({second} faces) may be one: "
             f"distance {asked.distance:.3f}, {abs(asked.margin):.3f} {side} the limit"
         )
-        for pair in one.pairs:
+        for pair in reason.pairs:
             yield f"    {pair.one.face} and {pair.other.face}: {pair.distance:.3f}"
 
 
-def picture(found: Sequence[Evidence], read: Callable[[Sighting], Image]) -> Image:
+def picture(reasons: Sequence[Evidence], read: Callable[[Sighting], Image]) -> Image:
     """The faces of each suggestion side by side under the two names: (height, width, 3) uint8 BGR.
 
     At most the first 50. ``read``: gives a face's picture.
     """
-    rows = [_row(one, read) for one in found[:_MOST_DRAWN]]
+    rows = [_row(reason, read) for reason in reasons[:_MOST_DRAWN]]
     return np.concatenate(rows) if rows else _NOTHING
 
 
-def _row(found: Evidence, read: Callable[[Sighting], Image]) -> Image:
-    names = found.suggestion.one, found.suggestion.other
+def _row(reason: Evidence, read: Callable[[Sighting], Image]) -> Image:
+    names = reason.suggestion.one, reason.suggestion.other
     halves = []
     for side, name in enumerate(names):
-        tiles = [contact_sheet.square(read(pair.other if side else pair.one), _TILE) for pair in found.pairs]
+        tiles = [contact_sheet.square(read(pair.other if side else pair.one), _TILE) for pair in reason.pairs]
         faces = contact_sheet.grid([*tiles, *[_NOTHING] * (_PAIRS - len(tiles))], _PAIRS)
         halves.append(np.concatenate([contact_sheet.heading(name, faces.shape[1]), faces]))
     return np.hstack(halves)
