@@ -51,17 +51,17 @@ class Screen:
     def at_end(self, sentence: str) -> None:
         self._last.append(sentence)
 
-    def told(self, sentence: str, about: Iterable[str] = ()) -> None:
-        """A sentence and all that it is about, a line each, however many."""
-        for line in (f"face-classifier: {sentence}", *(f"    {one}" for one in about)):
+    def tell(self, sentence: str, about: Iterable[str] = ()) -> None:
+        """Prints a sentence and all that it is about, a line each, however many."""
+        for line in (f"face-classifier: {sentence}", *(f"    {item}" for item in about)):
             self._console.print(names.shown(line), markup=False, soft_wrap=True)
 
     def finish(self) -> None:
-        """Tell how many problems were not told, and what was passed over."""
+        """Prints how many problems were left out, and what was passed over."""
         if self._problems > _MOST_PROBLEMS:
             self._console.print(f"face-classifier: and {self._problems - _MOST_PROBLEMS} more of these")
         for sentence in self._last:
-            self.told(sentence)
+            self.tell(sentence)
 
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
         """The same steps one by one, with a bar that tells how many are done, and the time left."""
@@ -177,12 +177,12 @@ def people_record(sightings: Sequence[Sighting]) -> dict[str, Any]:
 
 def print_models(files: Sequence[tuple[str, Weights, str, Path | None]], as_json: bool) -> None:
     """Each model file: name, licence, state, path."""
-    told = [(name, weights.licence, state, str(path or weights.file)) for name, weights, state, path in files]
+    rows = [(name, weights.licence, state, str(path or weights.file)) for name, weights, state, path in files]
     header = "model", "licence", "state", "path"
     if as_json:
-        print_json([dict(zip(header, one, strict=True)) for one in told])
+        print_json([dict(zip(header, row, strict=True)) for row in rows])
     else:
-        print_table(header, told)
+        print_table(header, rows)
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -211,7 +211,14 @@ def _cell(text: str, width: int) -> str:
 
 
 def print_answer(as_json: bool, record: object, lines: Iterable[str]) -> None:
-    """What a command found, as JSON or in words."""
+    """Prints the answer of a command.
+
+    Parameters
+    ----------
+    as_json : print ``record`` as JSON instead of the lines
+    record : the answer as what JSON can hold
+    lines : the same in words
+    """
     if as_json:
         print_json(record)
     else:
@@ -229,7 +236,10 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def calibration_record(calibration: Calibration, rate: float, threshold: float) -> dict[str, Any]:
-    """The same as JSON; estimates with the ends of their 90 % intervals."""
+    """What a gallery tells about thresholds, as JSON; estimates with the ends of their 90 % intervals.
+
+    Parameters and units are those of `calibration_lines`.
+    """
     return {
         "people": calibration.people,
         "faces": len(calibration.same),
@@ -246,12 +256,19 @@ def calibration_record(calibration: Calibration, rate: float, threshold: float) 
 
 
 def calibration_lines(calibration: Calibration, rate: float, threshold: float) -> Iterator[str]:
-    """What a gallery tells about thresholds, in words; ``rate``: the wished one; ``threshold``: the one at present."""
+    """What a gallery tells about thresholds, in words.
+
+    Parameters
+    ----------
+    calibration : of the gallery
+    rate : the false match rate that the user wants, above 0 and below 1
+    threshold : L2, the one that runs use at present
+    """
     pairs = len(calibration.different)
     yield f"{calibration.people} people, {len(calibration.same)} faces, {pairs} pairs of a face and another person"
-    wished, matched = calibration.threshold(rate), calibration.false_match_rate(threshold)
+    target, matched = calibration.threshold(rate), calibration.false_match_rate(threshold)
     balanced = calibration.balanced()
-    yield f"for a false match rate of {rate:g}: {wished.value:.3f} (90 % from {wished.low:.3f} to {wished.high:.3f})"
+    yield f"for a false match rate of {rate:g}: {target.value:.3f} (90 % from {target.low:.3f} to {target.high:.3f})"
     if rate * pairs < 1:
         yield f"that is the least distance to another person, since {pairs} pairs tell no rate below {1 / pairs:.2g}"
     yield (

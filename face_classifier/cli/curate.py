@@ -22,9 +22,9 @@ def _explain(face: str, result: str | None, picture: str | None, as_json: bool) 
     from face_classifier.cli import console
     from face_classifier.curate.questions import explain
 
-    told = explain.explain_face(settings.load({"result": result}), face, picture, observer := console.Screen())
+    explanation = explain.explain_face(settings.load({"result": result}), face, picture, observer := console.Screen())
     observer.finish()
-    console.print_answer(as_json, explain.record(told), explain.lines(told))
+    console.print_answer(as_json, explain.record(explanation), explain.lines(explanation))
 
 
 @click.command("audit")
@@ -37,10 +37,10 @@ def _audit(result: str | None, apply: bool, as_json: bool) -> None:
     from face_classifier.curate.questions import audit
 
     chosen = settings.load({"result": result})
-    found, moved = audit.audit_gallery(chosen, observer := console.Screen(), apply=apply)
+    findings, moved = audit.audit_gallery(chosen, observer := console.Screen(), apply=apply)
     observer.finish()
-    told = [*audit.lines(found), *([f"{moved} faces were moved to unknowns."] if apply else [])]
-    console.print_answer(as_json, {**audit.record(found), "moved": moved}, told)
+    lines = [*audit.lines(findings), *([f"{moved} faces were moved to unknowns."] if apply else [])]
+    console.print_answer(as_json, {**audit.record(findings), "moved": moved}, lines)
 
 
 @click.command("calibrate")
@@ -75,9 +75,9 @@ def _evaluate(truth: str | None, result: str | None, as_json: bool) -> None:
 
     if truth is None:
         raise UserError("no truth is given; name a CSV file with the columns face,person with --truth")
-    told = evaluate_gallery(settings.load({"result": result}), Path(truth), observer := console.Screen())
+    evaluation = evaluate_gallery(settings.load({"result": result}), Path(truth), observer := console.Screen())
     observer.finish()
-    console.print_answer(as_json, told.record(), told.lines())
+    console.print_answer(as_json, evaluation.record(), evaluation.lines())
 
 
 @click.command("replay")
@@ -106,8 +106,8 @@ def _rethink(result: str | None, dry_run: bool, as_json: bool) -> None:
 
     changes = corrections.rethink(settings.load({"result": result}), observer := console.Screen(), dry_run=dry_run)
     observer.finish()
-    told = [change.record() for change in changes]
-    console.print_answer(as_json, told, corrections.lines(changes, dry_run=dry_run))
+    records = [change.record() for change in changes]
+    console.print_answer(as_json, records, corrections.lines(changes, dry_run=dry_run))
 
 
 @click.group("suggest", invoke_without_command=True)
@@ -122,10 +122,10 @@ def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_jso
         from face_classifier.cli import console
         from face_classifier.curate.questions import suggest
 
-        found = suggest.suggestions(settings.load({"result": result}), observer := console.Screen(), picture)
+        suggestions = suggest.suggestions(settings.load({"result": result}), observer := console.Screen(), picture)
         observer.finish()
-        nobody = [] if found else ["no two people are near enough to be asked about"]
-        console.print_answer(as_json, suggest.record(found), [*suggest.lines(found), *nobody])
+        nobody = [] if suggestions else ["no two people are near enough to be asked about"]
+        console.print_answer(as_json, suggest.record(suggestions), [*suggest.lines(suggestions), *nobody])
 
 
 @_suggest.command("accept")
@@ -140,9 +140,9 @@ def _accept(of_group: str | None, one: str, other: str, result: str | None, as_j
     from face_classifier.curate import corrections
 
     chosen = settings.load({"result": result or of_group})
-    told = corrections.accept(chosen, observer := console.Screen(), one, other)
+    joined = corrections.accept(chosen, observer := console.Screen(), one, other)
     observer.finish()
-    console.print_answer(as_json, told, [f"{told['was']} is {told['person']} now; {told['faces']} faces moved"])
+    console.print_answer(as_json, joined, [f"{joined['was']} is {joined['person']} now; {joined['faces']} faces moved"])
 
 
 @_suggest.command("reject")
@@ -173,12 +173,12 @@ def _exclude(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
     if not faces:
         raise UserError("no face is given; name one, or the path of its picture")
     chosen = settings.load({"result": result})
-    rejected, failed = corrections.exclude(chosen, observer := console.Screen(), faces)
+    excluded, failed = corrections.exclude(chosen, observer := console.Screen(), faces)
     observer.finish()
     if as_json:
-        console.print_json([one._asdict() for one in rejected])
+        console.print_json([face._asdict() for face in excluded])
     else:
-        console.print_lines(face.sentence() for face in rejected)
+        console.print_lines(face.sentence() for face in excluded)
     if failed:
         raise SystemExit(1)
 

@@ -37,7 +37,7 @@ class _Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def _check_spelling(self, word: str) -> None:
-        """Raise UserError if a word is no source but nearly a command."""
+        """Raises UserError if a word is no source but nearly a command."""
         meant = difflib.get_close_matches(word, self.commands, 1, 0.75)
         if meant and not os.path.lexists(word):
             raise UserError(f"there is no command {word}; did you mean {meant[0]}?")
@@ -76,7 +76,7 @@ for _command in [
 
 
 def _sentence(error: OSError) -> str:
-    """About what no room tells better: what, and why not."""
+    """An OSError that no module explains better, as a sentence: what, and why."""
     what = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "what was to be written or read"
     reason = error.strerror or type(error).__name__
     return f"{what} cannot be used ({reason}); make room on the disk, check that you may use it, or name another place"
@@ -102,10 +102,10 @@ class _Lines(logging.Formatter):
 
 @contextmanager
 def _logging() -> Iterator[None]:
-    """Within, what the program logs is told on stderr: what is being fetched and what is missing.
+    """Within, log records go to stderr: what is being fetched, and warnings.
 
-    Where the user asks for it, all that it does is logged there, each line with time, module and thread. Raises
-    UserError where the user asks for something else.
+    With FACE_CLASSIFIER_LOG=debug all of them do, each line with time, module and thread. Raises UserError if the
+    variable has another value.
     """
     wish = os.environ.get(_LOG, "")
     if wish not in ("", "debug"):
@@ -127,7 +127,7 @@ def _logging() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code. What the user can mend is told in one sentence on stderr."""
+    """Runs the command line and returns the exit code. Prints a UserError as one sentence on stderr."""
     if arguments is None:
         _take_names_for_utf8()
     for name in ("stdout", "stderr"):

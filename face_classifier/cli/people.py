@@ -96,12 +96,10 @@ def _enroll(
 
     if not sources:
         raise UserError("no source is given; name a webcam (0), a video, a photo or a folder of them")
-    wished = settings.count(views, "--views")
+    most = settings.count(views, "--views")
     chosen = settings.load({"result": result, "encoder": encoder, "display": display, "adopt": adopt})
     observer, stopping = console.Screen(), stop_on_signals()
-    enrolled = enrol.enrol(
-        chosen, name, sources, stopping, observer, views=wished, must_have_encoder=encoder is not None
-    )
+    enrolled = enrol.enrol(chosen, name, sources, stopping, observer, views=most, must_have_encoder=encoder is not None)
     for warning in enrolled.warnings():
         observer.problem(warning)
     observer.finish()

@@ -38,13 +38,13 @@ def _open_gallery(
 
     opened = portraits.open_gallery(gallery, index, encoder, observer, stopping)
     for sentence, about in opened.left_out():
-        observer.told(sentence, about)
+        observer.tell(sentence, about)
     return opened
 
 
 def _how_many(default: int, what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     text = f"How many {what}. [default: {default}]"
-    return click.option("-k", "wished", metavar="NUMBER", default=str(default), help=text)
+    return click.option("-k", "how_many", metavar="NUMBER", default=str(default), help=text)
 
 
 @click.command("similar")
@@ -55,7 +55,7 @@ def _how_many(default: int, what: str) -> Callable[[Callable[..., None]], Callab
 @click.option("--map", "map_file", metavar="FILE", help="Draw the gallery in the plane, me among it, into a file.")
 @json_option
 def _similar(
-    photos: tuple[str, ...], wished: str, picture: str | None, map_file: str | None, as_json: bool, **gallery: Any
+    photos: tuple[str, ...], how_many: str, picture: str | None, map_file: str | None, as_json: bool, **gallery: Any
 ) -> None:
     """Tell which people of a gallery each face in a photo is most like."""
     from face_classifier.cli import console
@@ -64,17 +64,17 @@ def _similar(
 
     if not photos:
         raise UserError("no photo is given; name one, or a folder of them")
-    most = settings.count(wished, "-k")
+    most = settings.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture, "--map": map_file})
     observer, stopping = console.Screen(), stop_on_signals()
     among = _open_gallery(observer, stopping, **gallery)
     asked = similar.read_photos(photos, among.encoder, observer, stopping)
     for sentence, about in (*((sentence, ()) for sentence in asked.failed), *asked.left_out):
-        observer.told(sentence, about)
+        observer.tell(sentence, about)
     rankings = similar.search(among, asked.photos, most)
     unanswered = list(similar.unanswered(rankings))
     for sentence in unanswered:
-        observer.told(sentence)
+        observer.tell(sentence)
     if as_json:
         console.print_json([ranking.record() for ranking in rankings])
     else:
@@ -95,26 +95,26 @@ def _similar(
 
 @click.command("dimensions")
 @_gallery_options
-@click.option("--dimension", "given", metavar="NUMBER", multiple=True, help="One of them, from 0; again for another.")
+@click.option("--dimension", "chosen", metavar="NUMBER", multiple=True, help="One of them, from 0; again for another.")
 @_how_many(6, "faces at each end")
 @click.option("--picture", metavar="FILE", help="Draw the faces into this file.")
 @json_option
-def _dimensions(given: tuple[str, ...], wished: str, picture: str | None, as_json: bool, **gallery: Any) -> None:
+def _dimensions(chosen: tuple[str, ...], how_many: str, picture: str | None, as_json: bool, **gallery: Any) -> None:
     """Show whose faces have the lowest and the highest of each of the 128 numbers of an encoding."""
     from face_classifier.cli import console
     from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import dimensions
 
-    numbers, most = dimensions.chosen(given), settings.count(wished, "-k")
+    numbers, most = dimensions.chosen(chosen), settings.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture})
     among = _open_gallery(observer := console.Screen(), stop_on_signals(), **gallery)
-    found = dimensions.extremes(among, numbers, most)
+    extremes = dimensions.extremes(among, numbers, most)
     if as_json:
-        console.print_json([one.record() for one in found])
+        console.print_json([extreme.record() for extreme in extremes])
     else:
-        console.print_table(dimensions.HEADER, dimensions.rows(found))
+        console.print_table(dimensions.HEADER, dimensions.rows(extremes))
     if picture:
-        contact_sheet.write(picture, dimensions.picture(found))
+        contact_sheet.write(picture, dimensions.picture(extremes))
     observer.finish()
 
 
@@ -130,7 +130,7 @@ def _dimensions(given: tuple[str, ...], wished: str, picture: str | None, as_jso
 def _recommend(
     rounds: str,
     choices: str,
-    wished: str,
+    how_many: str,
     picks: tuple[str, ...],
     picture: str | None,
     no_browser: bool,
@@ -150,7 +150,7 @@ def _recommend(
     from face_classifier.web import picker as page
 
     turns, among = settings.count(rounds, "--rounds"), settings.count(choices, "--choices")
-    most = settings.count(wished, "-k")
+    most = settings.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture})
     observer, stopping = console.Screen(), stop_on_signals()
     people = _open_gallery(observer, stopping, **gallery)
@@ -163,14 +163,20 @@ def _recommend(
     if picks:
         picked = find_picks(picks, people, gallery["gallery"], portraits.finder_of(people.encoder, observer.problem))
     else:
-        asked = Rounds(people, turns, among, secrets.randbits(32))
-        page.show(asked, lambda: recommend.recommend(people, asked.picks, most), stopping, observer.problem, opened)
-        picked = asked.picks
+        choosing = Rounds(people, turns, among, secrets.randbits(32))
+        page.show(
+            choosing,
+            lambda: recommend.recommend(people, choosing.picks, most),
+            stopping,
+            observer.problem,
+            opened,
+        )
+        picked = choosing.picks
         if stopping.is_set() and not picked:
             raise StoppedError("stopped before a face was chosen; run it again")
     recommended = recommend.recommend(people, picked, most)
     if caution := recommend.caution(people, recommended):
-        observer.told(caution)
+        observer.tell(caution)
     if as_json:
         console.print_json(recommended.record())
     else:
@@ -204,16 +210,16 @@ def _group(album: tuple[str, ...], out: str | None, as_json: bool, **options: An
     if out is None:
         raise UserError("no folder to sort into is given; name a new one with -o")
     observer = console.Screen()
-    found = albums.group_album(
+    album_result = albums.group_album(
         list(dict.fromkeys(album)), albums.AlbumOptions(out, **options), observer, stop_on_signals()
     )
     observer.finish()
     if as_json:
-        console.print_json(found.record())
-    elif found.is_read:
-        console.print_table(HEADER, found.rows())
-        console.print_lines([found.summary()])
-    if found.failed:
+        console.print_json(album_result.record())
+    elif album_result.is_read:
+        console.print_table(HEADER, album_result.rows())
+        console.print_lines([album_result.summary()])
+    if album_result.failed:
         raise SystemExit(1)
 
 
