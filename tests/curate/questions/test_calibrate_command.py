@@ -12,11 +12,11 @@ import pytest
 
 from face_classifier.cli import console
 from face_classifier.core import settings
+from face_classifier.gallery import gallery
 from face_classifier.gallery.snapshot import faces_of, photo_reader, take_snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.identity.calibrate import calibrated
 from face_classifier.identity.rules import empty_people, spread_of
-from face_classifier.pipeline import run as pipeline
 
 PEOPLE, EACH = 5, 8
 
@@ -96,7 +96,7 @@ def test_auto_takes_the_balanced_threshold_of_the_gallery(sorted_people: Path, c
 
 def test_a_run_takes_the_threshold_of_its_gallery(sorted_people: Path, portraits, command, tmp_path, monkeypatch):
     asked: list[float | str | None] = []
-    monkeypatch.setattr(pipeline, "empty_people", lambda chosen: asked.append(chosen.threshold) or empty_people(chosen))
+    monkeypatch.setattr(gallery, "empty_people", lambda chosen: asked.append(chosen.threshold) or empty_people(chosen))
     cv2.imwrite(str(tmp_path / "new.png"), portraits["obama.jpg"])
     folder = tmp_path / "result"
     shutil.copytree(sorted_people, folder)
