@@ -84,11 +84,17 @@ def calibrate(
 ) -> Calibration | None:
     """What is certain about a gallery, or nearly so, as two distributions; None where that is too little.
 
-    ``encodings``: (faces, d); ``tracks``: (faces,) from 0; ``people``: (faces,) the person of each face, by the user or
-    by second thoughts, from 0, or -1; ``cannot_links``: (pairs, 2) tracks of different people; ``spread``: of the rule
-    that the threshold is for. A face is compared with the faces of its person in other tracks, failing that with the
-    rest of its track; and with other people if both are settled or have tracks that are apart. ``most`` faces are
-    looked at, of all people as evenly as can be.
+    A face is compared with the faces of its person in other tracks, failing that with the rest of its track; and with
+    other people if both are settled or have tracks that cannot be one person.
+
+    Parameters
+    ----------
+    encodings: (faces, d) float64.
+    tracks: (faces,) int64, from 0.
+    people: (faces,) int64, the person of each face, by the user or by second thoughts, from 0, or -1.
+    cannot_links: (pairs, 2) int64, tracks of different people.
+    spread: of the rule that the threshold is for.
+    most: faces that are looked at, of all people as evenly as can be.
     """
     chosen = _evenly(people, most)
     person, track, faces = people[chosen], tracks[chosen], encodings[chosen]

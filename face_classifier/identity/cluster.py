@@ -102,7 +102,11 @@ class NearMiss(NamedTuple):
 def templates(encodings: Floats, quality: Floats, tracks: Ints) -> Templates:
     """Sum up the faces of each track.
 
-    ``encodings``: (faces, d); ``quality``: (faces,) 0 to 1; ``tracks``: (faces,) numbers from 0, each of them used.
+    Parameters
+    ----------
+    encodings: (faces, d) float64.
+    quality: (faces,) float64, 0 to 1.
+    tracks: (faces,) int64, numbers from 0, each of them used.
     """
     # With no more than its quality for a weight, forty dark frames would be less than a person.
     alone = Templates(encodings, (1 + quality) / 2, np.zeros(len(tracks)), quality)
@@ -128,6 +132,16 @@ def second_thoughts(tracks: Templates, constraints: Constraints = NOTHING_CERTAI
 
     Near tracks are joined first; they tell how crowded the gallery is, and so how far the others may be. At last people
     take in the small clusters beside them.
+
+    Parameters
+    ----------
+    tracks: as `templates` sums them up.
+    constraints: what is certain about them.
+    rule: of their encoder.
+
+    Raises
+    ------
+    ValueError: the constraints are about other tracks.
     """
     if len(tracks.mean) == 0:
         return np.zeros(0, np.int64)
@@ -144,8 +158,15 @@ def near_misses(
     """Pairs of people who are nearly near enough to be one, the nearest first, for the user to decide.
 
     Those whom ``second_thoughts`` keeps apart only because both are heavy or named are among them; those who are apart
-    for certain are not. ``labels``: (tracks,), from ``second_thoughts`` or from the folders as they are; UNKNOWN takes
-    no part, unless the caller gives the track a label of its own.
+    for certain are not.
+
+    Parameters
+    ----------
+    tracks: as `templates` sums them up.
+    labels: (tracks,) int64, from ``second_thoughts`` or from the folders as they are; UNKNOWN takes no part, unless the
+        caller gives the track a label of its own.
+    constraints: what is certain about them; only ``cannot_links`` count.
+    rule: of their encoder.
     """
     known = np.flatnonzero(labels >= 0)
     numbers, into = np.unique(labels[known], return_inverse=True)
@@ -158,15 +179,15 @@ def near_misses(
     alone = _begin(Templates(*(part[known] for part in tracks)), Constraints(pairs), rule)
     people = alone.joined(into)
     people.crowd = _crowding(people, rule)
-    found = []
+    misses = []
     for rows in _blocks(len(numbers)):
         distance = _linkage(people, rows, rule)
         _forbid(distance, rows, people)
         distance[np.arange(len(numbers)) <= rows[:, None]] = np.inf
         for row, column in zip(*np.nonzero(distance < rule.limit + rule.unclear), strict=True):
             pair = int(numbers[rows[row]]), int(numbers[column])
-            found.append(NearMiss(*pair, float(distance[row, column])))
-    return sorted(found, key=lambda miss: (miss.distance, miss))
+            misses.append(NearMiss(*pair, float(distance[row, column])))
+    return sorted(misses, key=lambda miss: (miss.distance, miss))
 
 
 @dataclass

@@ -55,8 +55,12 @@ def rethink(
 ) -> Rethought:
     """What should be moved, and what should be asked. Once the moves are carried out there are none any more.
 
-    ``cannot_links``: pairs of tracks that shared a frame. ``kept_apart``: pairs of faces (ids) of whose people the user
-    said that they are two.
+    Parameters
+    ----------
+    sightings: all faces; those without an encoding, and those pinned to unknown, take no part.
+    cannot_links: pairs of tracks that shared a frame.
+    kept_apart: pairs of faces (ids) of whose people the user said that they are two.
+    rule: of their encoder.
     """
     faces = [face for face in sightings if face.encoding is not None and not face.pinned]
     if not faces:

@@ -60,13 +60,19 @@ def parted(encodings: Iterable[Encoding], tracks: Iterable[int], limit: float) -
 
     A face farther than ``limit`` (L2) from the mean and from the last face of its track, and of all parts of it so far,
     begins another part: at a cut somebody else may have taken the place.
+
+    Parameters
+    ----------
+    encodings: (128,) float64 each.
+    tracks: the number of each face's track.
+    limit: L2.
     """
     parts: dict[int, list[Track]] = {}
     numbers: list[int] = []
     count = 0
     for encoding, number in zip(encodings, tracks, strict=True):
         known = parts.setdefault(number, [])
-        part = next((one for one in reversed(known) if one.takes(encoding, limit)), None)
+        part = next((track for track in reversed(known) if track.takes(encoding, limit)), None)
         if part is None:
             part = Track(count)
             count += 1

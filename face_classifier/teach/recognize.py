@@ -102,8 +102,18 @@ class Recognized:
 def recognize(settings: Settings, sources: Sequence[str], stopping: threading.Event, observer: Observer) -> Recognized:
     """Who is in each source: two seconds of a camera, four frames a second of a video, a photo.
 
-    Changes nothing, and works while another process runs. A source that fails, or shows no face, is told to
-    ``observer`` and the others go on. Raises UserError if there is no result folder.
+    Changes nothing, and works while another process runs.
+
+    Parameters
+    ----------
+    settings: of them the result folder, the threshold and the emotion engine.
+    sources: photos, videos, folders, numbers of cameras.
+    stopping: ends it after the source that is being looked at.
+    observer: is told of each source that fails or shows no face; the others go on.
+
+    Raises
+    ------
+    UserError: there is no result folder.
     """
     snapshot = take_snapshot(settings, observer)
     chosen = snapshot.settings
@@ -136,7 +146,16 @@ class Tracks:
 
 
 def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.Event, observer: Observer) -> Tracks:
-    """The faces that a source shows."""
+    """The faces that a source shows.
+
+    Parameters
+    ----------
+    source: an open one.
+    engine: finds and encodes faces.
+    people: by whose threshold (L2) a track is parted where its encodings do not agree.
+    stopping: ends it early.
+    observer: watches it, and is told of frames that fail.
+    """
     sampling = Sampling(_BURST_EVERY, stop=_BURST) if source.live else Sampling(_EVERY)
     searches, follower, numbers = Searches(still=True), Follower(0.0), TrackNumbers(people.threshold)
     tracks, frames = Tracks(), Frames(source.name)
@@ -145,10 +164,10 @@ def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.
         for frame in source.frames(sampling, source.start, stopping):
             with frames.step():
                 followed = follower.follow(frame, engine.search(frame.image, searches.next(frame)))
-                faces = engine.encode(frame.image, [one.detection for one in followed])
+                encoded = engine.encode(frame.image, [face.detection for face in followed])
                 here: set[int] = set()
-                for one, face in zip(followed, faces, strict=True):
-                    number = numbers.of(one.track, face.encoding, sure=one.sure)
+                for seen, face in zip(followed, encoded, strict=True):
+                    number = numbers.of(seen.track, face.encoding, sure=seen.sure)
                     quality = 1.0 if face.quality is None else face.quality
                     placed = replace(face, box=frame.original(face.box))
                     tracks.views.setdefault(number, []).append(View(placed, frame.time, quality))
@@ -172,28 +191,28 @@ def decide(source: str, tracks: Tracks, snapshot: Snapshot) -> list[Answer]:
     bursts of two seconds of clips: 98.0, 93.9 and 95.9 %. Two faces in one frame are never one person: the nearer is.
     """
     people = people_of(snapshot)
-    first = 1 + max(
-        (face.track or 0 for face in snapshot.faces), default=0
-    )  # no track of the gallery's has that number
+    unused = 1 + max((face.track or 0 for face in snapshot.faces), default=0)  # as a number of a track
     groups: list[_Group] = []
     for number in _in_order(tracks, people):
         views, beside = tracks.views[number], tracks.beside[number]
-        person, support = _vote(views, people, first + number)
+        person, support = _vote(views, people, unused + number)
         if person:
             for other in beside:
-                people.keep_apart(first + other, person)
+                people.keep_apart(unused + other, person)
         group = _group_of(person, views, beside, groups, threshold_of(snapshot.settings))
         group.add(number, views, support)
     answers = [_answer(source, group, snapshot, people) for group in groups]
-    return sorted(answers, key=lambda one: (-one.support, one.distance or 0.0))
+    return sorted(answers, key=lambda answer: (-answer.support, answer.distance or 0.0))
 
 
 def _in_order(tracks: Tracks, people: PersonDB) -> list[int]:
     """The tracks, those first that are nearest to the person they seem to be: they have the first claim on them."""
 
     def claim(number: int) -> float:
-        found = [match.distance for view in tracks.views[number] if (match := people.decide(view.encoding)).person]
-        return min((distance for distance in found if distance is not None), default=math.inf)
+        matches = [people.decide(view.encoding) for view in tracks.views[number]]
+        return min(
+            (match.distance for match in matches if match.person and match.distance is not None), default=math.inf
+        )
 
     return sorted(tracks.views, key=claim)
 
@@ -245,11 +264,12 @@ def _answer(source: str, group: _Group, snapshot: Snapshot, people: PersonDB) ->
     mean, scatter = _summed(group.views)
     # What the single faces are away, in the mean of squares: their mean is nearer to everybody.
     near = [
-        replace(one, distance=math.hypot(one.distance, math.sqrt(scatter))) for one in to_averages(mean, snapshot.faces)
+        replace(person, distance=math.hypot(person.distance, math.sqrt(scatter)))
+        for person in to_averages(mean, snapshot.faces)
     ]
     best = max(group.views, key=lambda view: view.quality)
-    others = [one for one in near if one.name != group.person]
-    own = next((one for one in near if one.name == group.person), others[0] if others else None)
+    others = [person for person in near if person.name != group.person]
+    own = next((person for person in near if person.name == group.person), others[0] if others else None)
     return Answer(
         source=source,
         box=best.face.box,
@@ -270,23 +290,25 @@ def _emotion(views: Iterable[View]) -> Emotion | None:
     read = [view.face.emotion for view in views if view.face.emotion]
     if not read:
         return None
-    return Emotion(tuple(float(score) for score in np.mean([one.scores for one in read], axis=0)), read[0].engine)
+    return Emotion(
+        tuple(float(score) for score in np.mean([emotion.scores for emotion in read], axis=0)), read[0].engine
+    )
 
 
 def table(answers: Sequence[Answer]) -> list[list[str]]:
     """The answers as lines of cells, the header first; with emotions only if they were asked for."""
-    with_emotion = any(one.emotion for one in answers)
+    with_emotion = any(answer.emotion for answer in answers)
     header = ["source", "person", "distance", "limit", "next nearest", "margin", "frames"]
     lines = [[*header, "emotion"] if with_emotion else header]
-    for one in answers:
+    for answer in answers:
         cells = [
-            one.source,
-            one.person or UNKNOWN_NAME,
-            "" if one.distance is None else f"{one.distance:.3f}",
-            "" if one.limit is None else f"{one.limit:.3f}",
-            "" if one.runner_up is None else one.runner_up.name,
-            "" if one.margin is None else f"{one.margin:+.3f}",
-            f"{one.support} of {one.frames}",
+            answer.source,
+            answer.person or UNKNOWN_NAME,
+            "" if answer.distance is None else f"{answer.distance:.3f}",
+            "" if answer.limit is None else f"{answer.limit:.3f}",
+            "" if answer.runner_up is None else answer.runner_up.name,
+            "" if answer.margin is None else f"{answer.margin:+.3f}",
+            f"{answer.support} of {answer.frames}",
         ]
-        lines.append([*cells, one.emotion.label if one.emotion else ""] if with_emotion else cells)
+        lines.append([*cells, answer.emotion.label if answer.emotion else ""] if with_emotion else cells)
     return lines

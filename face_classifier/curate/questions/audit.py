@@ -113,13 +113,18 @@ def audit(
 ) -> Audit:
     """Look for what does not fit.
 
-    ``cannot_links``: pairs of tracks that shared a frame; ``rule``: of second thoughts.
-
     An outlier is a face whose distance to the component-wise median of its person has a modified z-score above 3.5, and
     that is nearer to another person's average, or farther from that of the others than second thoughts would take in.
     People may be two if second thoughts about their faces alone make two people of them, or if two of their tracks
     shared a frame. Near-duplicates have near-identical encodings, and either lie close in one source or have nearly
     the same difference hash.
+
+    Parameters
+    ----------
+    sightings: all faces; those without an encoding take no part.
+    picture_of: gives the picture of the n-th of them.
+    cannot_links: pairs of tracks that shared a frame.
+    rule: of second thoughts.
     """
     faces = list(sightings)
     of_person: dict[str, list[int]] = {}

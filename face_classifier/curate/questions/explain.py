@@ -59,9 +59,18 @@ class Explanation:
 
 
 def explain_face(settings: Settings, name: str, file: str | None, observer: Teller) -> Explanation:
-    """Why a face, given by its name or the path of its picture, is whose it is; ``file``: where to draw it as PNG.
+    """Why a face is whose it is.
 
-    Raises UserError.
+    Parameters
+    ----------
+    settings: of them the result folder.
+    name: of the face, or the path of its picture.
+    file: where to draw it as PNG, beside its nearest faces.
+    observer: is told what goes wrong.
+
+    Raises
+    ------
+    UserError: there is no such face or folder, or the file cannot be written.
     """
     snapshot = take_snapshot(settings, observer)
     number = snapshot.number_of(name)
@@ -94,10 +103,20 @@ def explain(
 ) -> Explanation:
     """Explain the face ``sightings[number]``.
 
-    ``sightings``: each with an id of its own and an encoding; ``cannot_links``: pairs of tracks that shared a frame;
-    ``kept_apart``: pairs of a track and the id of a face whose person the user said it is not;
-    ``people``: nobody yet, with the rule of ``threshold`` and ``spread``; ``calibration``: of this gallery, None where
-    it is too small.
+    Parameters
+    ----------
+    number: of the face.
+    sightings: each with an id of its own; those without an encoding take no part.
+    cannot_links: pairs of tracks that shared a frame.
+    kept_apart: pairs of a track and the id of a face whose person the user said it is not.
+    people: nobody yet, with the rule of ``threshold`` and ``spread``.
+    threshold: L2.
+    spread: how much of a person's scatter counts in the distance to it.
+    calibration: of this gallery; None where it is too small.
+
+    Raises
+    ------
+    ValueError: the face has no encoding.
     """
     face = sightings[number]
     if face.encoding is None:

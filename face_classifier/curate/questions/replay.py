@@ -55,10 +55,19 @@ def replay(
 ) -> Replayed:
     """Decide all faces anew in the order in which they came: one after another, then all together.
 
-    ``sightings``: in that order, each with an id of its own; ``cannot_links``: pairs of tracks that shared a frame, all
-    of them known from the start; ``kept_apart``: pairs of faces (ids) of which the user said that they are two people,
-    which second thoughts obey; ``people``: nobody yet; ``rule``: of second thoughts, None = there are none. A face that
-    the user placed stays where it is. Raises ValueError for a face without an encoding.
+    A face that the user placed stays where it is.
+
+    Parameters
+    ----------
+    sightings: in that order, each with an id of its own.
+    cannot_links: pairs of tracks that shared a frame, all of them known from the start.
+    kept_apart: pairs of faces (ids) of which the user said that they are two people, which second thoughts obey.
+    people: nobody yet.
+    rule: of second thoughts; None = there are none.
+
+    Raises
+    ------
+    ValueError: a face has no encoding.
     """
     faces = list(sightings)
     for one, other in cannot_links:
