@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import Gallery
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.names import in_utf8
 from face_classifier.core.types import EMOTIONS, Box, Emotion, Sighting
 from face_classifier.events.arrays import npz, parquet
 
@@ -76,6 +82,62 @@ def test_a_table_reads_back_equal():
         assert columns[name] == [value, None]
     np.testing.assert_array_equal(columns["encoding"], [KNOWN.encoding, DROPPED.encoding])
     assert (metadata[b"encoder"], metadata[b"space"]) == (b"dlib", b"space-1")
+
+
+NAMES = st.binary(max_size=20).map(lambda name: os.fsdecode(name.replace(b"\0", b"")))  # as of files
+SIDES = st.integers(-(2**20), 2**20)
+BOXES = st.tuples(SIDES, SIDES, st.integers(1, 2**16), st.integers(1, 2**16)).map(
+    lambda sides: Box(sides[0], sides[1] + sides[2], sides[0] + sides[3], sides[1])
+)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+FACES = st.builds(
+    Sighting,
+    id=st.just(1),
+    face=NAMES,
+    person=st.none() | NAMES.filter(bool),
+    distance=st.none() | NUMBERS,
+    source=st.none() | NAMES.filter(bool),
+    frame=st.none() | st.integers(0, 2**40),
+    position=st.none() | NUMBERS,
+    time=st.none() | st.datetimes(datetime(1, 1, 2), timezones=st.just(timezone.utc)),
+    box=st.none() | BOXES,
+    encoding=st.lists(NUMBERS, min_size=128, max_size=128).map(np.array),
+    quality=st.none() | NUMBERS,
+    track=st.none() | st.integers(0, 2**40),
+    fingerprint=st.none() | st.text("0123456789abcdef-", min_size=1),
+)
+
+
+def test_whatever_is_known_of_faces_reads_back(tmp_path: Path):
+    set_hypothesis_home_dir(tmp_path)
+
+    @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(st.lists(FACES, max_size=4))
+    def reads_back(faces: list[Sighting]):
+        arrays, (columns, _) = loaded(npz(faces, "dlib", "s")), read(parquet(faces, "dlib", "s"))
+        for name in ("source", "face", "person", "fingerprint"):
+            values = [getattr(face, name) for face in faces]
+            assert arrays[name].tolist() == [value or "" for value in values]
+            assert columns[name] == [value if value is None else in_utf8(value) for value in values]
+        for name, unknown in (
+            ("frame", -1),
+            ("track", -1),
+            ("position", np.nan),
+            ("distance", np.nan),
+            ("quality", np.nan),
+        ):
+            values = [getattr(face, name) for face in faces]
+            np.testing.assert_array_equal(arrays[name], [unknown if value is None else value for value in values])
+            assert columns[name] == values
+        times = [face.time and face.time.replace(tzinfo=None) for face in faces]
+        assert arrays["time"].tolist() == times
+        assert columns["time"] == [face.time for face in faces]
+        assert arrays["box"].tolist() == [list(face.box.css) if face.box else [0] * 4 for face in faces]
+        encodings = np.array([face.encoding for face in faces]).reshape(-1, 128)
+        np.testing.assert_array_equal(arrays["encoding"], encodings)
+        np.testing.assert_array_equal(np.array(columns["encoding"]).reshape(-1, 128), encodings)
+
+    reads_back()
 
 
 def test_a_time_of_another_zone_is_the_same_moment():
