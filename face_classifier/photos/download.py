@@ -56,11 +56,16 @@ class _Readable(Protocol):
 def fetch(url: str, *, allow_private: bool = False, most_bytes: int = MOST_BYTES, patience: float = PATIENCE) -> bytes:
     """The content behind an http, https or file URL: bytes, since what reads a picture needs all of it at once.
 
-    ``patience`` is in seconds, for connections, redirects and content together; only the system's name lookup may take
-    longer. A name is looked up once, and the connection goes to the very addresses that were checked. Unless
-    ``allow_private``, private, local and otherwise special addresses are refused, also as the goal of a redirect.
-    Proxies of the environment are not used: a proxy looks names up itself, and nothing could be promised. Raises
-    UserError; its sentence tells host, port and path of the address only, since the rest may be secret.
+    A name is looked up once, and the connection goes to the very addresses that were checked. Proxies of the
+    environment are not used: a proxy looks names up itself, and nothing could be promised. Raises UserError; its
+    sentence tells host, port and path of the address only, since the rest may be secret.
+
+    Parameters
+    ----------
+    url: its redirects are followed, but none from https to http.
+    allow_private: else private, local and otherwise special addresses are refused, also as the goal of a redirect.
+    most_bytes: of the content.
+    patience: seconds for connections, redirects and content together; only the system's name lookup may take longer.
     """
     limits = _Limits(allow_private, most_bytes, time.monotonic() + patience)
     shown = shown_address(url)
@@ -195,15 +200,15 @@ def _request(parts: SplitResult) -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii")
 
 
-def _read(file: _Readable, shown: str, told: int | None, most_bytes: int) -> bytes:
-    """All that there is, ``told`` bytes if that is known. Raises UserError if it is too much or too little."""
+def _read(file: _Readable, shown: str, length: int | None, most_bytes: int) -> bytes:
+    """All that there is, ``length`` bytes if that is known. Raises UserError if it is too much or too little."""
     content = bytearray()
-    while (told or 0) <= most_bytes and len(content) <= most_bytes and (block := file.read(_BLOCK)):
+    while (length or 0) <= most_bytes and len(content) <= most_bytes and (block := file.read(_BLOCK)):
         content += block
-    if max(told or 0, len(content)) > most_bytes:
+    if max(length or 0, len(content)) > most_bytes:
         raise UserError(f"{shown} is larger than {most_bytes / 1e6:g} MB; give a smaller picture")
-    if len(content) < (told or 0):
-        raise UserError(f"{shown} broke off after {len(content)} of {told} bytes; try again")
+    if len(content) < (length or 0):
+        raise UserError(f"{shown} broke off after {len(content)} of {length} bytes; try again")
     return bytes(content)
 
 
@@ -264,13 +269,13 @@ def _host(parts: SplitResult) -> str:
 
 def _addresses(host: str, port: int, shown: str, limits: _Limits) -> list[_Address]:
     """Where a host is. One address that is not public is enough to refuse it. Raises UserError, OSError."""
-    found: list[_Address] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_, (address, *_) in found:
+    addresses: list[_Address] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_, (address, *_) in addresses:
         if not limits.allow_private and not _is_public(ipaddress.ip_address(address)):
             raise UserError(
                 f"{shown} leads to {address}, which is not on the public internet; give --allow-private if you trust it"
             )
-    return found
+    return addresses
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

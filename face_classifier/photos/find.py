@@ -17,8 +17,13 @@ _PICTURES = PICTURE_SUFFIXES | {".gif"}
 def find_pictures(path: str, tell: Callable[[str], object] = lambda _: None, skip: Collection[Path] = ()) -> list[Path]:
     """The pictures that one argument of the command line stands for: itself, or those in a folder and below, sorted.
 
-    ``tell``: is told sentences about what was passed over. ``skip``: folders that are left out without a word. Raises
-    UserError where there is none.
+    Raises UserError where there is none.
+
+    Parameters
+    ----------
+    path: a file, or a folder, which is looked through with all below.
+    tell: is told sentences about what was passed over.
+    skip: folders that are left out without a word.
     """
     if not os.path.lexists(path):
         raise UserError(f"{path} does not exist; give a photo or a folder of photos")

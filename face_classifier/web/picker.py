@@ -40,8 +40,13 @@ def show(
 ) -> None:
     """Serve the page at 127.0.0.1, on a free port and a path that cannot be guessed, until all rounds are answered.
 
-    What is picked goes into ``rounds``; ``finish`` is asked at the end, and shown. ``stopping`` ends it early.
-    ``tell``: of photos that are gone. ``opened``: called with the address.
+    Parameters
+    ----------
+    rounds: whom to choose among; what is picked goes into it.
+    finish: recommends for what was picked, to be shown at the end.
+    stopping: ends it early.
+    tell: is told which photos are gone.
+    opened: called with the address.
     """
     server = _Server(_Session(rounds, finish, tell))
     loop = threading.Thread(target=server.serve, args=(stopping,), name="page")

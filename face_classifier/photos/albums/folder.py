@@ -164,10 +164,19 @@ class AlbumFolder:
         copies: bool,
         stays: Callable[[ManifestEntry], bool] = lambda _: False,
     ) -> dict[str, dict[FaceKey, str]]:
-        """Make each person's folder hold links to these photos, or copies; returns the names of the links.
+        """Make each person's folder hold links to these photos, or copies; other ones of the program's are removed.
 
-        Other links and copies of the program's are removed, unless they ``stay``. Raises UserError where that cannot be
-        done.
+        Raises UserError where that cannot be done.
+
+        Parameters
+        ----------
+        people: faces, and the photos that they are in, by the name of the person's folder.
+        copies: of the photos, rather than links.
+        stays: whether a link or copy of somebody who is not among ``people`` stays.
+
+        Returns
+        -------
+        Of each folder the name of each face's link.
         """
         manifest, before = self._manifest, self._manifest.folders
         plan = {

@@ -33,16 +33,21 @@ def page(
     title: str,
     people: Sequence[PersonSection],
     rest: Iterable[tuple[str, Sequence[PagePicture]]],
-    told: tuple[str, Sequence[str]],
+    notes: tuple[str, Sequence[str]],
     beside: Mapping[str, str],
 ) -> bytes:
     """The page as UTF-8.
 
-    ``rest``: a heading and pictures of each part at its end; ``told``: those of sentences after it; parts without any
-    are left out. ``beside``: other files to look at: what each is -> its path in the page's folder.
-
     Pictures load when they come into view; links are relative; there are no scripts, and nothing is loaded from
-    elsewhere.
+    elsewhere. Parts without pictures or sentences are left out.
+
+    Parameters
+    ----------
+    title: its heading.
+    people: a part for each, in this order.
+    rest: a heading and pictures of each part after them.
+    notes: a heading and sentences at the end.
+    beside: other files to look at: what each is -> its path in the page's folder.
     """
     lines = [
         "<!DOCTYPE html>",
@@ -63,7 +68,7 @@ def page(
             if pictures
             for line in _section(f"rest{number}", heading, str(len(pictures)), pictures)
         ),
-        *_sentences(*told),
+        *_sentences(*notes),
         "</body></html>\n",
     ]
     return "\n".join(lines).encode()

@@ -23,9 +23,16 @@ def find_picks(
 ) -> list[Pick]:
     """What the arguments of ``--picks`` stand for, each one pick, or several with commas between.
 
-    A pick is a photo of the gallery by its path, its path in the ``folder``, its file's name or as a copy, a person by
-    name, or another picture, of which the largest face counts. ``finder``: finds that. Raises UserError where one is
-    none of these, or several.
+    A pick is a photo of the gallery by its path, its path in the folder, its file's name or as a copy, a person by
+    name, or another picture, of which the largest face counts. Raises UserError where a word is none of these, or
+    several.
+
+    Parameters
+    ----------
+    arguments: words of the command line.
+    gallery: whom they name.
+    folder: of the gallery; None = it is away.
+    finder: makes what finds the faces of other pictures.
     """
     finder = cache(finder)
     owned = [(person, portrait) for person in gallery.people for portrait in person.portraits]
