@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
+
 from face_classifier.photos.albums.corrections import (
     AlbumToday,
     FileToday,
@@ -227,3 +232,51 @@ def test_no_step_changes_the_manifest_that_went_in():
     ):
         assert step().record() != want
         assert before.record() == want
+
+
+NAMES, FOLDERS = st.sampled_from(["a.jpg", "b.jpg", "c.jpg"]), st.sampled_from(["Ann", "Ben", "Cid", "person_01"])
+KEYS = st.sampled_from([(ANN, 0), (BEN, 0), (BOTH, 0), (BOTH, 1)])
+ENTRIES = KEYS.flatmap(
+    lambda key: st.sampled_from(
+        [link(*key), ManifestEntry(*key, None, USERS_FILE), ManifestEntry(*key, None, 70, 7)],
+    )
+)
+MANIFESTS = st.builds(
+    Manifest,
+    finished=st.booleans(),
+    users=st.sets(FOLDERS),
+    folders=st.dictionaries(FOLDERS, st.dictionaries(NAMES, ENTRIES)),
+    together=st.dictionaries(KEYS, FOLDERS),
+    cannot_links=st.sets(st.tuples(KEYS, FOLDERS).map(lambda pair: (*pair[0], pair[1]))),
+    inodes=st.dictionaries(FOLDERS, st.integers(1, 4)),
+)
+FILES = st.sampled_from([ANN, BEN, BOTH, None]).flatmap(
+    lambda content: st.sampled_from(
+        [FileToday(content, f"../../{(content or 'x')[0]}.jpg"), FileToday(content, None, 70, 7), FileToday(content)]
+    )
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_file_is_left(tmp_path_factory: pytest.TempPathFactory) -> None:
+    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
+
+
+@settings(max_examples=100, deadline=None, database=None, derandomize=True)
+@given(MANIFESTS, st.dictionaries(FOLDERS, st.dictionaries(NAMES, FILES)), st.permutations([1, 2, 3, 4]))
+def test_whatever_the_folders_hold_the_manifest_tells_of_nothing_that_is_not_there(
+    manifest: Manifest, folders: dict[str, dict[str, FileToday]], inodes: list[int]
+):
+    today, before = AlbumToday(folders, dict(zip(folders, inodes, strict=False))), manifest.record()
+    after = forget_deleted_folders(follow_renames(manifest, today), today)
+    moves, unclear = find_moves(after, today, FACES)
+    after, said = hear(lay_moved(drop_missing(lift_moved(after, moves), today), moves))
+    assert manifest.record() == before
+    assert len({move.entry.key for move in moves}) == len({move.target for move in moves}) == len(moves)
+    assert not {move.target for move in moves} & {place for place, _ in unclear}
+    assert all(one != other for one, other in said.cannot_links)
+    if manifest.finished:
+        for folder in after.folders.keys() & folders.keys():
+            assert after.folders[folder].keys() <= folders[folder].keys()
+            for name, entry in after.folders[folder].items():
+                assert folders[folder][name].content in (entry.content, None)
