@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from face_classifier.cli.options import json_option, result_option
@@ -44,4 +46,20 @@ def _undo(to: str | None, result: str | None, as_json: bool) -> None:
     console.print_answer(as_json, answer, undo.lines(answer))
 
 
-COMMANDS: list[click.Command] = [_log, _undo]
+@click.command("forget")
+@click.argument("what", metavar="NAME|FACE")
+@result_option
+@json_option
+def _forget(what: str, result: str | None, as_json: bool) -> None:
+    """Forget a person, or one face, for good: pictures, numbers, history, and what can be seen elsewhere."""
+    from face_classifier.cli import console
+    from face_classifier.curate import forget
+    from face_classifier.curate.ask import carry_out
+
+    arguments = {"what": what, "path": str(Path(what).resolve())}
+    answer = carry_out(settings.load({"result": result}), "forget", arguments, observer := console.Screen())
+    observer.finish()
+    console.print_answer(as_json, answer, forget.lines(answer))
+
+
+COMMANDS: list[click.Command] = [_log, _undo, _forget]

@@ -9,6 +9,7 @@ from face_classifier.core.progress import Observer
 from face_classifier.curate import decide
 from face_classifier.curate.checks.repair import repair
 from face_classifier.curate.enrolment import enrol
+from face_classifier.curate.forget import forget
 from face_classifier.curate.undo import undo
 from face_classifier.gallery.gallery import Gallery
 
@@ -46,5 +47,6 @@ HANDLERS: dict[str, Handler] = {
         "enroll": enrol,
         "verify": repair,
         "undo": undo,
+        "forget": forget,
     }.items()
 }

@@ -20,7 +20,7 @@ from face_classifier.core.types import Box, Image, cut
 from face_classifier.display.overlay import KNOWN, UNKNOWN, corners
 from face_classifier.sources.picture import decode
 
-MONTAGE = re.compile(r"montage\..+-\d{2,}\.png", re.DOTALL)
+MONTAGE = re.compile(r"montage\.(.+)-\d{2,}\.png", re.DOTALL)
 _TILE = 128  # pixels, both ways
 _TILES = (6, 2)  # columns, rows
 _ROOM = 1.7  # times the face: what a tile shows of its surroundings
@@ -35,6 +35,12 @@ class Portrait(NamedTuple):
     content: str  # SHA-256 of the file, hexadecimal
     box: Box | None  # of the face in the whole picture, pixels; None = its middle third, as the program cuts it
     known: bool  # False: of nobody yet
+
+
+def is_of(file: str, name: str) -> bool:
+    """Whether a file is called as a montage of that folder."""
+    match = MONTAGE.fullmatch(file)
+    return match is not None and match[1] == name
 
 
 def montage_sheets(name: str, portraits: Sequence[Portrait]) -> dict[str, tuple[str, list[Portrait]]]:

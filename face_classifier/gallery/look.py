@@ -16,6 +16,7 @@ from face_classifier.gallery.derived.views import old_encodings
 from face_classifier.gallery.folder.carry import NUMBER_MARK, follow, tidy
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.folder.scan import Entry, Scan, scan_folder
+from face_classifier.gallery.past import forget
 from face_classifier.gallery.past.journal import Place, Plan, place_of, take_place
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded, is_own_cut, person_of
 from face_classifier.gallery.reconcile import (
@@ -91,6 +92,9 @@ class Looker:
     def look(self, read_photo: ReadPhoto, *, confirmed: bool = False) -> LookResult:
         """As `Store.look`."""
         folder = self._folder
+        if folder.writing:
+            for sentence in forget.finish(folder):
+                folder.report(sentence)
         scan, rows, settled, successors = self._take_stock_of_successors()
         folder.listing = scan
         for sentence in (*scan.problems, *map(copy_sentence, settled.copies)):

@@ -105,6 +105,21 @@ class Sequences(RuleBasedStateMachine):
         if latest - back > self.number:
             self.world.undo(to=latest - back - 1)
 
+    @rule(which=numbers, alone=st.booleans())
+    def forget(self, which: int, alone: bool) -> None:
+        looked = self.world.start()
+        if looked.faces:
+            face = looked.faces[which % len(looked.faces)]
+            before = self.hashes()
+            self.world.forget(face.face if alone or face.person is None else face.person)
+            after = self.hashes()
+            forgotten = {name: content for name, content in before.items() if name not in after}
+            assert face.face in forgotten
+            assert len(forgotten) == 1 or not alone
+            self.lost.update(forgotten.values())
+            for name in forgotten:
+                self.labels.pop(name, None)
+
     # What the user does in the file manager
 
     @rule(which=numbers, name=st.sampled_from([*NAMES, UNKNOWNS]))
@@ -157,7 +172,10 @@ class Sequences(RuleBasedStateMachine):
     def go_back(self) -> None:
         self.world.start()
         if self.world.entries()[-1:] and self.world.entries()[-1].number > self.number:
-            self.world.undo(to=self.number)
+            left = self.world.undo(to=self.number)["left"]
+            for one in left:
+                if "forgotten" in one["why"]:  # whose it was at first is nobody's name any more
+                    self.labels.pop(one["face"], None)
         now = self.contents()
         for content in self.pictures:
             assert content in now or content in self.lost, "a picture is gone"
@@ -197,7 +215,7 @@ class Sequences(RuleBasedStateMachine):
     def hashes(self) -> dict[str, str]:
         """The content of each face's picture."""
         with Root(self.world.folder) as root, closing(Table(root, "faces.sqlite", writing=False)) as table:
-            return {row.face: row.hash for row in Rows(table).all()}
+            return {row.face: row.hash for row in Rows(table).all() if row.hash}
 
 
 def run_sequences(count: int, steps: int, home: Path) -> None:

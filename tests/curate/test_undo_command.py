@@ -112,3 +112,20 @@ def test_an_entry_that_is_not_there_is_told(stocked: Gallery, command: Command, 
     assert ended.code == 1
     assert "there is no entry 9; give one from 0 to 1" in ended.err
     assert command("undo", "--result", tmp_path / "nowhere").code == 1
+
+
+def test_forget_tells_how_many_faces_it_forgot(stocked: Gallery, command: Command) -> None:
+    (stocked.folder / "person_01").rename(stocked.folder / "Barack")
+    ended = command("forget", "Barack", "--result", stocked.folder)
+    assert (ended.code, ended.out) == (0, "2 faces forgotten\n")
+    assert stocked.pictures() == [f"unknowns/{stocked.picture(UNKNOWNS).name}"]
+    assert not list(stocked.folder.glob("montage.Barack*"))
+    assert stocked.see(OBAMA, OBAMA_AGAIN) == []
+    assert command("forget", "Barack", "--result", stocked.folder).code == 1
+    assert "Barack" not in command("log", "--result", stocked.folder).out
+
+
+def test_a_face_is_forgotten_by_the_path_of_its_picture(stocked: Gallery, command: Command) -> None:
+    ended = command("forget", stocked.picture(UNKNOWNS), "--result", stocked.folder, "--json")
+    assert json.loads(ended.out) == {"faces": 1, "left": []}
+    assert set(stocked.labels().values()) == {"person_01"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
@@ -73,10 +74,11 @@ class World:
         people = PersonDB(0.44, founding=rule)
         for face in self.look(store).faces:
             people.add(face)
+        began = BEGINNING + timedelta(hours=0 if clip == "clip" else zlib.crc32(clip.encode()) % 10_000)
         for second, (who, number) in enumerate(seen):
             frame = Frame(
                 picture_of(who, number), f"{clip}.mp4", clip, second, float(second), 0.02,
-                BEGINNING + timedelta(seconds=second),
+                began + timedelta(seconds=second),
             )  # fmt: skip
             if store.same(frame, [BOX]):
                 continue
@@ -129,6 +131,12 @@ class World:
         with Store(self.folder, writing=True) as store:
             gallery = Gallery(Settings(result=str(self.folder)), store, read_photo, listener)
             return HANDLERS["undo"](gallery, {"to": to}, listener)
+
+    def forget(self, what: str) -> dict[str, Any]:
+        listener = Listener()
+        with Store(self.folder, writing=True) as store:
+            gallery = Gallery(Settings(result=str(self.folder)), store, read_photo, listener)
+            return HANDLERS["forget"](gallery, {"what": what, "path": str(Path(what).resolve())}, listener)
 
     def entries(self) -> list[Entry]:
         with Store(self.folder, writing=False) as store:

@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from face_classifier.gallery.folder.carry import folder_for, move_files, tidy
 from face_classifier.gallery.folder.opened import ResultFolder
+from face_classifier.gallery.past import forget
+from face_classifier.gallery.past.forget import Chosen
 from face_classifier.gallery.past.journal import (
     FORGOTTEN,
     RENAME,
@@ -73,6 +76,37 @@ class Past:
     def names(self) -> dict[int, str]:
         """How each face (id) was called when it was kept."""
         return {row.id: row.face for row in self._folder.rows.all()}
+
+    # Forgetting
+
+    def to_forget(self, what: str, path: Path) -> Chosen:
+        """The faces of a person, or the one that is called ``what`` or has its picture at ``path``.
+
+        Raises UserError unless there is one.
+        """
+        return forget.choose(self._folder, what, path)
+
+    def forget(self, chosen: Chosen) -> list[str]:
+        """Forget faces, within an entry that is open; then look, write views and `compact`.
+
+        Returns sentences about what had to be left.
+        """
+
+        def finish() -> list[str]:
+            forget.write_down(self._folder, chosen)
+            left = forget.finish(self._folder)
+            with self._folder.table.together():
+                self._folder.journal.number()
+            return left
+
+        self.explain(f"forgets {len(chosen.rows)} {'face' if len(chosen.rows) == 1 else 'faces'}")
+        return [*self._until_done(finish), *forget.damaged_files(self._folder)]
+
+    def compact(self) -> list[str]:
+        """Leave no trace of what was deleted in the table's file. Returns a sentence where that has to wait."""
+        return forget.compact(self._folder)
+
+    # Going back
 
     def way_back(self, entries: Sequence[Entry]) -> Return:
         """How everything was before ``entries``, the oldest first, as far as the latest look lets it be."""

@@ -26,6 +26,7 @@ _TABLES = (
     "journal",
     "changes",
     "parted",
+    "uses",
     *_ROWLESS,
 )  # all but what is made from them
 _LEAST_BYTES = 16  # of a record

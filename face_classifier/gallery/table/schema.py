@@ -92,6 +92,14 @@ _ADDED = {
     entry INTEGER NOT NULL, one INTEGER NOT NULL, other INTEGER NOT NULL, added INTEGER NOT NULL,
     PRIMARY KEY (entry, one, other)
 )""",
+    "forgetting": """(           -- what is about to be forgotten: a face, or (face 0) the name of a person
+    face INTEGER NOT NULL, person TEXT NOT NULL, PRIMARY KEY (face, person)
+)""",
+    "uses": """(                 -- where else the faces may be seen
+    kind TEXT NOT NULL,          -- 'captures', 'log', 'index'
+    path TEXT NOT NULL,          -- absolute; or a BLOB, where it is not UTF-8
+    PRIMARY KEY (kind, path)
+)""",
     "planned": f"""(             -- what an entry is about to change: pictures are moved before their rows
     face INTEGER PRIMARY KEY, entry INTEGER NOT NULL, kind TEXT NOT NULL,
     {_PLACE}
