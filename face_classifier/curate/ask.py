@@ -15,7 +15,7 @@ from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.owner.client import Client
+from face_classifier.gallery.owner.client import Client, LeftOutError
 
 _STARTING = 3.0  # seconds in which a process that has just begun may still tell where it takes commands
 _PAUSE = 0.05  # seconds between two looks whether it does
@@ -49,9 +49,14 @@ def carry_out(
     folder = Path(settings.result)
     end = monotonic() + _STARTING
     while True:
-        if client := connected(folder, end):
-            with client:
-                return client.ask(name, arguments, observer)
+        try:
+            if client := connected(folder, end):
+                with client:
+                    return client.ask(name, arguments, observer)
+        except LeftOutError:  # the owner has just ended
+            if monotonic() > end:
+                raise
+            continue
         with ExitStack() as stack:
             try:
                 gallery = stack.enter_context(opens(settings, observer))

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -254,6 +254,29 @@ def test_the_waiting_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with Store(folder, writing=True), pytest.raises(InUseError):
         ask.carry_out(settings.load({"result": str(folder)}), "rethink", {}, Listener())
     assert 0.2 < time.monotonic() - started < 3
+
+
+def test_commands_work_whenever_owners_begin_and_end(folder: Path) -> None:
+    chosen, ending = settings.load({"result": str(folder)}), threading.Event()
+    served_times: list[float] = []
+
+    def own_again_and_again() -> None:
+        while not ending.is_set():
+            with suppress(InUseError), served_here(folder):  # a command may have it just now
+                served_times.append(time.monotonic())
+                time.sleep(len(served_times) % 7 * 0.01)
+            time.sleep(len(served_times) % 3 * 0.02)
+
+    owning = threading.Thread(target=own_again_and_again)
+    owning.start()
+    try:
+        deadline = time.monotonic() + 60
+        while len(served_times) < 4 and time.monotonic() < deadline:
+            ask.carry_out(chosen, "suggest reject", {"one": "Barack", "other": "Joe"}, Listener())
+    finally:
+        ending.set()
+        owning.join()
+    assert len(served_times) >= 4
 
 
 def test_after_an_owner_was_killed_a_command_opens_the_folder_itself(folder: Path, command: Command) -> None:

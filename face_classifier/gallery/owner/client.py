@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -14,6 +13,10 @@ from face_classifier.core.errors import InUseError, StoppedError, UserError
 from face_classifier.core.progress import Observer
 from face_classifier.gallery.owner.server import PROGRAM, SILENCE
 from face_classifier.gallery.owner.socket import ConnectionEndedError, connected, receive, send
+
+
+class LeftOutError(InUseError):
+    """The owner was about to end and did not begin the command: it can be asked for again."""
 
 
 class Client:
@@ -48,7 +51,10 @@ class Client:
             raise
 
     def _greet(self) -> None:
-        greeting = self._receive()
+        try:
+            greeting = receive(self._connection)
+        except (OSError, ConnectionEndedError) as error:
+            raise self._in_use(f"which does not answer ({error})") from error
         if greeting.get("program") != PROGRAM:
             raise self._in_use("which does not answer as this program does")
         if greeting.get("version") != __version__:
@@ -76,13 +82,16 @@ class Client:
         Raises
         ------
         InUseError: the owner is too busy, or does not answer.
+        LeftOutError: the owner ended before it began the command.
         UserError, OSError: what the command raised.
         UserError: the arguments are too long for a message.
         """
         try:
             send(self._connection, {"version": __version__, "command": name, "arguments": arguments})
+        except TimeoutError as error:
+            raise self._in_use("which does not answer (time is out)") from error
         except OSError as error:
-            raise self._silent(error) from error
+            raise self._left_out() from error
         except ValueError as error:
             raise UserError(
                 f"{name} is too large a command for process {self._holder.pid} ({error}); stop that process, or ask "
@@ -95,6 +104,8 @@ class Client:
             if "answer" in news:
                 next(progress, None)  # which ends it
                 return news["answer"]
+            if "ended" in news:
+                raise self._left_out()
             if "error" in news:
                 raise _error(str(news["error"]), news.get("code"))
             if "os" in news:
@@ -117,8 +128,12 @@ class Client:
         except (OSError, ConnectionEndedError) as error:
             raise self._silent(error) from error
 
+    def _left_out(self) -> LeftOutError:
+        folder, pid = self._folder.path, self._holder.pid
+        return LeftOutError(f"process {pid}, which used the folder {folder}, has just ended; run it again")
+
     def _silent(self, error: Exception) -> InUseError:
-        reason = "time is out" if isinstance(error, socket.timeout) else str(error)
+        reason = "time is out" if isinstance(error, TimeoutError) else str(error)
         return self._in_use(f"which does not answer any more ({reason})", "; look later whether it was carried out")
 
     def _other_version(self, version: object) -> InUseError:

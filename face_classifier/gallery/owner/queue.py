@@ -12,13 +12,13 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import InUseError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class OwnerClosedError(UserError):
+class OwnerClosedError(InUseError):
     """An action came when the owner was about to end; it was not carried out."""
 
     def __init__(self) -> None:

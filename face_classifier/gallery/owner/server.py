@@ -20,7 +20,7 @@ from face_classifier import __version__
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError, UserError
 from face_classifier.core.progress import Observer
-from face_classifier.gallery.owner.queue import Owner
+from face_classifier.gallery.owner.queue import Owner, OwnerClosedError
 from face_classifier.gallery.owner.socket import ConnectionEndedError, is_same_user, listening, receive, send
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Server(Generic[T]):
         """
         self._folder, self._owner, self._handlers, self._announce = folder, owner, handlers, announce
         self._patience = patience
-        self._is_ending = False
+        self._ending = threading.Event()
         self._lock = threading.Lock()
         self._idle: set[socket.socket] = set()  # connections without a command
         self._threads: set[threading.Thread] = set()
@@ -93,10 +93,10 @@ class Server(Generic[T]):
         wake.send(b"\0")
         accepting.join()
         with self._lock:
-            self._is_ending = True
+            self._ending.set()
             for connection in self._idle:
                 with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)  # wakes its thread
+                    connection.shutdown(socket.SHUT_RD)  # wakes its thread, which carries out what has come by now
         for thread in list(self._threads):
             thread.join()
 
@@ -126,18 +126,23 @@ class Server(Generic[T]):
             send(connection, {"program": PROGRAM, "version": __version__, "pid": os.getpid()})
             while request := self._next(connection):
                 _Command(connection, self._patience).carry_out(self._owner, self._handlers, request)
+            send(connection, {"ended": True})
 
     def _next(self, connection: socket.socket) -> dict[str, Any] | None:
         """The next request of a connection, however long that takes; None at the end."""
         with self._lock:
-            if self._is_ending:
+            if self._ending.is_set():
                 return None
             self._idle.add(connection)
         try:
             connection.settimeout(None)
             request = receive(connection)
-            connection.settimeout(SILENCE)
+        except ConnectionEndedError:
+            if not self._ending.is_set():
+                raise
+            request = None
         finally:
+            connection.settimeout(SILENCE)
             with self._lock:
                 self._idle.discard(connection)
         return request
@@ -195,6 +200,8 @@ class _Command:
         """
         try:
             send(self._connection, {"answer": self._answer(owner, handlers, request)})
+        except OwnerClosedError:
+            send(self._connection, {"ended": True})
         except UserError as error:
             send(self._connection, {"error": str(error), "code": error.exit_code})
         except _FailedError as failed:

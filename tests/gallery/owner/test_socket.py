@@ -33,7 +33,7 @@ from face_classifier.core.progress import Observer
 from face_classifier.gallery.owner import client as clients
 from face_classifier.gallery.owner import server as servers
 from face_classifier.gallery.owner import socket as sockets
-from face_classifier.gallery.owner.client import Client
+from face_classifier.gallery.owner.client import Client, LeftOutError
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.gallery.owner.server import Handler, Server
 from face_classifier.gallery.owner.socket import LONGEST, ConnectionEndedError, packed, receive, send
@@ -557,7 +557,7 @@ def test_the_end_waits_for_what_was_begun_and_ends_idle_connections(path: Path) 
         threading.Timer(0.2, folder.go_on.set).start()
     waits.join()
     assert answers == [{"a": 1}]
-    with pytest.raises(InUseError, match="does not answer any more"):
+    with pytest.raises(LeftOutError, match="has just ended; run it again"):
         client.ask("echo", {}, Listener())
     idle.__exit__(None, None, None)
 
