@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
@@ -257,16 +257,9 @@ FILES = st.sampled_from([ANN, BEN, BOTH, None]).flatmap(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_file_is_left(tmp_path_factory: pytest.TempPathFactory) -> None:
-    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
-
-
 @settings(max_examples=100, deadline=None, database=None, derandomize=True)
 @given(MANIFESTS, st.dictionaries(FOLDERS, st.dictionaries(NAMES, FILES)), st.permutations([1, 2, 3, 4]))
-def test_whatever_the_folders_hold_the_manifest_tells_of_nothing_that_is_not_there(
-    manifest: Manifest, folders: dict[str, dict[str, FileToday]], inodes: list[int]
-):
+def nothing_is_told_that_is_not_there(manifest: Manifest, folders: dict[str, dict[str, FileToday]], inodes: list[int]):
     today, before = AlbumToday(folders, dict(zip(folders, inodes, strict=False))), manifest.record()
     after = forget_deleted_folders(follow_renames(manifest, today), today)
     moves, unclear = find_moves(after, today, FACES)
@@ -280,3 +273,8 @@ def test_whatever_the_folders_hold_the_manifest_tells_of_nothing_that_is_not_the
             assert after.folders[folder].keys() <= folders[folder].keys()
             for name, entry in after.folders[folder].items():
                 assert folders[folder][name].content in (entry.content, None)
+
+
+def test_whatever_the_folders_hold_the_manifest_tells_of_nothing_that_is_not_there(tmp_path: Path):
+    set_hypothesis_home_dir(tmp_path)
+    nothing_is_told_that_is_not_there()
