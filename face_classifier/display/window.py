@@ -40,6 +40,7 @@ class Window:
         self._sized = False
 
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
+        """Shows a frame with its faces, and sets ``stopping`` if `q` was pressed or the window was closed."""
         if self._stopping.is_set():
             return  # it would come up again
         if not self._sized:

@@ -26,6 +26,7 @@ class Decoded:
 
 
 def pixels_of(picture: Pillow.Image, scale: int) -> Decoded:
+    """Decodes an opened picture at 1/``scale`` of its width and height. Raises what Pillow does."""
     width, height = picture.size
     if scale > 1:
         picture.draft(

@@ -42,11 +42,20 @@ def open_database(root: Root, name: str, *, timeout: float = 5.0) -> sqlite3.Con
 
 
 def open_to_read(root: Root, name: str, *, written: bool) -> sqlite3.Connection | None:
-    """Open a file in ``root`` without changing anything on disk; None where there is none. Raises as `open_database`.
+    """Opens a database to read, without changing anything on disk. Raises as `open_database`.
 
-    ``written``: whether a process writes to it now, whose changes are to be seen from now on. A reader of a WAL file
-    makes `-wal` and `-shm` beside it and cannot remove them. So when nobody writes, and left no `-wal` or one that
-    cannot be used, the file is read as it stands; who writes to it later is not seen then.
+    A reader of a WAL file makes `-wal` and `-shm` beside it and cannot remove them. So when nobody writes, and left no
+    `-wal` or one that cannot be used, the file is read as it stands, and later changes are not seen.
+
+    Parameters
+    ----------
+    root : the folder
+    name : of the file in it
+    written : whether a process writes to it now, whose changes are to be seen
+
+    Returns
+    -------
+    None if there is no such file.
     """
     if not root.has(name):
         return None
