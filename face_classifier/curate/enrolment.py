@@ -23,7 +23,7 @@ from face_classifier.identity.naming import is_named
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.identity.rules import threshold_of
 
-# Why a picture is refused, and what the person can do.
+# Why a picture is declined, and what the person can do.
 NO_FACE, CROWD, TINY, BLURRED, DARK, BRIGHT, CUT_OFF, AWAY, UNSURE, OTHER, UNLIKE, REMOVED = HINTS = {
     "no face": "look into the camera, in good light and with the whole face in the picture",
     "several faces": "be alone in the picture, or cut the others off",
@@ -166,7 +166,7 @@ class _Enrolment:
     def _decline(self, source: str, reason: str, count: int = 1) -> None:
         self._declined[source, reason] += count
         if source in self._photos:
-            self._problems.append(f"{source} is refused ({reason}); {HINTS[reason]}")
+            self._problems.append(f"{source} is declined ({reason}); {HINTS[reason]}")
 
     def _meet_again(self, view: View) -> bool:
         """Look whether the store has a view already; False if the user removed it."""

@@ -34,10 +34,10 @@ class Snapshot:
     cannot_links: list[tuple[int, int]]  # pairs of tracks that shared a frame
     kept_apart: Sequence[tuple[int, int]]  # pairs of face ids that are two people by the user's word
     kept_apart_tracks: Sequence[tuple[int, int]]  # those that the user said, as pairs of a track and a face id
-    excluded: Sequence[tuple[str, Encoding]]  # of each rejected picture the person that it is not, and its encoding
+    excluded: Sequence[tuple[str, Encoding]]  # of each excluded picture the person that it is not, and its encoding
 
     def nobody(self) -> PersonDB:
-        """An empty gallery with the rule of this one, and what the user rejected."""
+        """An empty gallery with the rule of this one, and what the user excluded."""
         people = empty_people(self.settings)
         for person, encoding in self.excluded:
             people.exclude(person, encoding)

@@ -307,7 +307,7 @@ class _Gathering:
     def _decline(self, source: str, reason: str) -> None:
         self._declined[source, reason] += 1
         if source in self.photos:
-            self._observer.problem(f"{source} is refused ({reason}); {HINTS[reason]}")
+            self._observer.problem(f"{source} is declined ({reason}); {HINTS[reason]}")
 
     def _merge_nearest(self) -> None:
         """Of the two views that are most alike the better one stands for both."""
@@ -377,10 +377,10 @@ def rows(enrolment: Enrolment) -> list[list[str]]:
 
 
 def lines(enrolment: Enrolment) -> Iterator[str]:
-    """What became of the pictures, in words; not the refused photos, of which each was told."""
+    """What became of the pictures, in words; not the declined photos, of which each was told."""
     for source, reason, frames, photo in enrolment.declined:
         if not photo:
-            yield f"{source}: {frames} refused, {reason}; {HINTS[reason]}"
+            yield f"{source}: {frames} declined, {reason}; {HINTS[reason]}"
     if enrolment.alike:
         yield f"{enrolment.alike} more good views were not needed"
     for folder, faces in enrolment.taken_from.items():

@@ -13,7 +13,7 @@ from face_classifier.vision.quality import Quality, assess
 _BYSTANDER = 0.5  # times as tall as the largest face: whoever is smaller stands in the background
 _UNSURE = 0.02  # quality below which a second face in the frame may be none
 
-# Parts of a quality below which a face is refused. Portraits of LFW made worse step by step have their encodings
+# Parts of a quality below which a face is declined. Portraits of LFW made worse step by step have their encodings
 # shifted there by a median L2 of .2 (size, wholeness), .4 (sharpness) and .3 (light). Of the 1,936 portraits that show
 # one person 99.7 % are above all of them.
 _LIMITS = Quality(size=0.5, sharpness=0.7, light=0.25, wholeness=0.6, pose=0.35, score=0.5)
@@ -31,7 +31,11 @@ def judge(image: Image, detections: Sequence[Detection]) -> tuple[int, str | Non
     number = max(range(len(detections)), key=lambda index: detections[index].box.area)
     largest = detections[number]
     tall = _BYSTANDER * largest.box.height
-    near = [one for one in detections if one.box.height >= tall and (one.quality is None or one.quality >= _UNSURE)]
+    near = [
+        other
+        for other in detections
+        if other.box.height >= tall and (other.quality is None or other.quality >= _UNSURE)
+    ]
     if len(near) > 1:
         return number, CROWD
     quality = assess(image, largest)
@@ -44,7 +48,7 @@ def judge(image: Image, detections: Sequence[Detection]) -> tuple[int, str | Non
         return number, DARK
     if field == "light":
         return number, BRIGHT if cut(image, largest.box).mean() > 128 else DARK
-    return number, {"size": TINY, "sharpness": BLURRED, "whole": CUT_OFF, "pose": AWAY, "score": UNSURE}[field]
+    return number, {"size": TINY, "sharpness": BLURRED, "wholeness": CUT_OFF, "pose": AWAY, "score": UNSURE}[field]
 
 
 def _is_sharp_in_good_light(image: Image, detection: Detection) -> bool:

@@ -1,4 +1,4 @@
-"""Enrolment: which views are kept, which are refused and why, and whose word that is."""
+"""Enrolment: which views are kept, which are declined and why, and whose word that is."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_the_same_view_is_not_kept_twice(album: Path, tmp_path: Path, enroll):
         (lambda image: np.full_like(image, 90), NO_FACE),
     ],
 )
-def test_a_poor_picture_is_refused_with_the_reason(
+def test_a_poor_picture_is_declined_with_the_reason(
     closeups: dict[str, Image], engine: Engine, spoil: Callable[[Image], Image], reason: str
 ):
     image = closeups["obama.jpg"]
@@ -292,7 +292,7 @@ def test_a_face_in_the_background_is_no_second_person(closeups: dict[str, Image]
     assert judge(image, found) == (1, None)
 
 
-def test_a_profile_is_refused(data: Path, engine: Engine):
+def test_a_profile_is_declined(data: Path, engine: Engine):
     image = cv2.imread(str(next((data / "hard_faces").rglob("00000014.jpg"))))
     assert judge(image, engine.detect(image))[1] == AWAY
 
@@ -302,18 +302,18 @@ def test_portraits_pass(lfw_portraits: list[Image], engine: Engine):
     assert declined in ([], [CROWD], [CROWD, CROWD])
 
 
-def test_each_refused_photo_is_told_with_a_hint(album: Path, tmp_path: Path, settings: Settings, command):
+def test_each_declined_photo_is_told_with_a_hint(album: Path, tmp_path: Path, settings: Settings, command):
     cv2.imwrite(str(album / "blurred.png"), cv2.GaussianBlur(cv2.imread(str(album / "obama.jpg")), (0, 0), 5))
     ended = command("enroll", "Barack", album / "obama.jpg", album / "blurred.png", "--result", settings.result)
-    assert f"blurred.png is refused (blurred); {HINTS[BLURRED]}" in ended.err
+    assert f"blurred.png is declined (blurred); {HINTS[BLURRED]}" in ended.err
     assert "blurred" not in ended.out
     assert "Barack: 1 view, 1 of them new" in ended.out
     assert ended.code == 0
 
 
-def test_refused_frames_of_a_video_are_counted_by_reason(short_clip: Path, settings: Settings, command):
+def test_declined_frames_of_a_video_are_counted_by_reason(short_clip: Path, settings: Settings, command):
     ended = command("enroll", "Barack", short_clip, "--result", settings.result)
-    assert f"{short_clip}: 2 refused, another person; {HINTS[OTHER]}" in ended.out
+    assert f"{short_clip}: 2 declined, another person; {HINTS[OTHER]}" in ended.out
 
 
 def test_nothing_good_enough_is_an_error_and_keeps_nothing(tmp_path: Path, settings: Settings, command):
@@ -455,7 +455,7 @@ def test_a_long_source_is_remembered_by_its_most_different_views(album: Path, en
     assert enrolled.alike == 1  # the one that was merged counts
 
 
-def test_json_tells_what_was_kept_and_refused(album: Path, settings: Settings, command):
+def test_json_tells_what_was_kept_and_declined(album: Path, settings: Settings, command):
     ended = command(
         "enroll", "Barack", album / "biden.jpg", album / "obama.jpg", album / "obama2.jpg", "--json",
         "--result", settings.result,
