@@ -84,7 +84,8 @@ def follow_edits(manifest: Manifest, photos: Mapping[str, str], faces: Mapping[s
     }
     folders = {
         folder: {
-            name: entry._replace(content=edited.get(entry.content, entry.content)) for name, entry in entries.items()
+            name: entry._replace(content=edited[entry.content]) if entry.content in edited else entry
+            for name, entry in entries.items()
         }
         for folder, entries in manifest.folders.items()
     }
@@ -139,9 +140,10 @@ def renamed_folders(manifest: Manifest, today: AlbumToday) -> dict[str, str]:
         contents = {entry.content for entry in entries.values()}
         for new in today.folders.keys() - {old}:
             is_same = today.inodes[new] == manifest.inodes.get(old)
-            common = len(contents.intersection(seen.content for seen in today.folders[new].values()))
-            if common and (is_same or (old not in today.folders and new not in manifest.folders)):
-                claims.append((-common, not is_same, old, new))
+            if is_same or (old not in today.folders and new not in manifest.folders):
+                common = len(contents.intersection(seen.content for seen in today.folders[new].values()))
+                if common:
+                    claims.append((-common, not is_same, old, new))
     renamed: dict[str, str] = {}
     for *_, old, new in sorted(claims):
         if old not in renamed and new not in renamed.values():
