@@ -92,7 +92,7 @@ def _enroll(
 ) -> None:
     """Put the best and most different views of one person into the folder NAME, from a webcam, videos or photos."""
     from face_classifier.cli import console
-    from face_classifier.teach import enrol
+    from face_classifier.teach import enrol, outcome
 
     if not sources:
         raise UserError("no source is given; name a webcam (0), a video, a photo or a folder of them")
@@ -106,8 +106,8 @@ def _enroll(
     if as_json:
         console.print_json(enrolled.record())
     else:
-        console.print_table(enrol.HEADER, enrol.rows(enrolled))
-        console.print_lines(enrol.lines(enrolled))
+        console.print_table(outcome.HEADER, outcome.rows(enrolled))
+        console.print_lines(outcome.lines(enrolled))
     if stopping.is_set():
         raise StoppedError(f"stopped; what was seen of {enrolled.name} until then is kept")
     if enrolled.failed:

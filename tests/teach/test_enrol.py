@@ -38,8 +38,8 @@ from face_classifier.gallery.snapshot import faces_of
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
 from face_classifier.teach import enrol
-from face_classifier.teach.enrol import Enrolment
 from face_classifier.teach.judge import judge
+from face_classifier.teach.outcome import Enrolment
 from face_classifier.vision.engine import Engine
 from face_classifier.vision.quality import turn
 
