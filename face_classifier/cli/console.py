@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,10 +38,9 @@ class Screen:
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._progress: Progress | None = None  # what is on the screen:
-        self._own: Progress | None = None  # of one source alone, not a step of `through`
-        self._task: TaskID | None = None  # the line of the source that is open
-        self._started = 0.0
-        self._frames = 0
+        self._own: Progress | None = None  # of sources alone, not of steps of `through`
+        self._lock = threading.Lock()  # of what follows, since sources that run together have threads of their own
+        self._open: dict[str, _Line] = {}  # by the name of the source
         self._problems = 0
         self._last: list[str] = []
 
@@ -84,37 +85,50 @@ class Screen:
         return Progress(name, counts, *rest, console=self._console, transient=True, expand=True)
 
     def opened(self, source: Source, sampling: Sampling) -> None:
-        self._started, self._frames = time.monotonic(), 0
         end = min(filter(None, (source.duration, sampling.stop)), default=None)
         is_photo = end is None and not source.live
-        if not self._console.is_terminal or (is_photo and self._progress):
-            return
-        if self._progress is None:
-            self._own = self._progress = self._bars(bar=end is not None)
-            self._progress.start()
-        self._task = self._progress.add_task(names.shown(source.name), total=end, counts="")
-        self._progress.update(self._task, completed=sampling.skip)
+        with self._lock:
+            if not self._console.is_terminal or (is_photo and self._progress):
+                return
+            if self._progress is None:
+                self._own = self._progress = self._bars(bar=end is not None)
+                self._progress.start()
+            task = self._progress.add_task(names.shown(source.name), total=end, counts="")
+            self._progress.update(task, completed=sampling.skip)
+            self._open[source.name] = _Line(task, time.monotonic())
 
     def analysed(self, frame: Frame, people: PersonDB) -> None:
-        self._frames += 1
-        if self._progress is None or self._task is None:
-            return
-        rate = self._frames / max(1e-6, time.monotonic() - self._started)
-        counts = (
-            f"{_clock(frame.position)}  {rate:.0f}/s  people {people.persons}  faces {people.known_faces} known  "
-            f"{people.unknown_faces} unknown"
-        )
-        self._progress.update(self._task, completed=frame.position, counts=counts)
+        with self._lock:
+            line = self._open.get(frame.source)
+            if self._progress is None or line is None:
+                return
+            line.frames += 1
+            rate = line.frames / max(1e-6, time.monotonic() - line.started)
+            counts = (
+                f"{_clock(frame.position)}  {rate:.0f}/s  people {people.persons}  faces {people.known_faces} known  "
+                f"{people.unknown_faces} unknown"
+            )
+            self._progress.update(line.task, completed=frame.position, counts=counts)
 
     def closed(self, source: Source) -> None:
-        if self._progress is not None and self._task is not None:
-            self._progress.remove_task(self._task)
-        if self._own is not None:
-            self._own.stop()
-            self._own = self._progress = None
-        self._task = None
+        with self._lock:
+            line = self._open.pop(source.name, None)
+            if self._progress is not None and line is not None:
+                self._progress.remove_task(line.task)
+            if self._own is not None and not self._open:
+                self._own.stop()
+                self._own = self._progress = None
         for note in source.notes():
             self.problem(note)
+
+
+@dataclass
+class _Line:
+    """What is shown of a source that is open."""
+
+    task: TaskID
+    started: float  # monotonic seconds
+    frames: int = 0  # that were analysed
 
 
 def _clock(seconds: float) -> str:

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
@@ -71,6 +73,7 @@ class Gallery:
         self._cannot_links: set[tuple[int, int]] = set()  # of tracks since this was made
         self._unsaved: set[tuple[int, int]] = set()  # those of them that the store does not know yet
         self._next_track = store.first_track()
+        self._said: LookResult | None = None  # by the latest look
         self._stale = True  # what the user did to the folders is still to be taken in
         if settings.threshold == "auto":
             faces = store.look(read_photo).faces
@@ -122,9 +125,17 @@ class Gallery:
 
     def look(self, *, confirmed: bool = False) -> LookResult:
         """Take the folders as they are now. ``confirmed``: the user deleted the faces that are missing."""
-        self._stale = True  # as long as this fails
+        is_known, self._stale = not self._stale, True  # as long as this fails
         looked = self.store.look(self._read_photo, confirmed=confirmed)
-        self.faces = {face.id: face for face in looked.faces}
+        is_known = is_known and self._knows(looked)
+        self._said, self.faces = looked, {face.id: face for face in looked.faces}
+        if not is_known:
+            self._take_in(looked)
+        self._stale = False
+        return looked
+
+    def _take_in(self, looked: LookResult) -> None:
+        """Make the people anew."""
         self.people = empty_people(self.settings)
         for face in looked.faces:
             self.people.add(face)
@@ -135,8 +146,18 @@ class Gallery:
             self.people.exclude(name, encoding)
         for one, other in self._cannot_links:
             self.people.cannot_link(one, other)
-        self._stale = False
-        return looked
+
+    def _knows(self, looked: LookResult) -> bool:
+        """Whether the people are as these folders have them: the sums of their encodings stay exactly what they are."""
+        before = self._said
+        return (
+            before is not None
+            and before.kept_apart_tracks == looked.kept_apart_tracks
+            and len(before.excluded) == len(looked.excluded)
+            and all(map(_says_the_same, before.excluded, looked.excluded))
+            and len(self.faces) == len(looked.faces)
+            and all(_is_as_before(self.faces.get(face.id), face) for face in looked.faces)
+        )
 
     def snapshot(self) -> Snapshot:
         """The folders as they are now, with all that goes with their faces."""
@@ -247,3 +268,18 @@ class Gallery:
     def write_views(self) -> None:
         """Bring montages and pickle up to date with the faces."""
         self.store.write_views(list(self.faces.values()))
+
+
+def _is_as_before(before: Sighting | None, now: Sighting) -> bool:
+    """Whether a face counts for the same person, in the same way."""
+    return before is now or (
+        before is not None
+        and (before.person, before.pinned, before.corrected, before.track)
+        == (now.person, now.pinned, now.corrected, now.track)
+        and np.array_equal(before.encoding, now.encoding)  # type: ignore[arg-type]
+    )
+
+
+def _says_the_same(before: tuple[str, Encoding], now: tuple[str, Encoding]) -> bool:
+    """Whether an excluded picture is still not the same person."""
+    return before[0] == now[0] and np.array_equal(before[1], now[1])

@@ -20,7 +20,7 @@ from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine
 
-_AHEAD = 4  # frames of a file that may wait for a result at each stage
+AHEAD = 4  # frames of a file that may wait for a result at each stage
 
 # Which of the boxes in a frame, by number, need no encoding, since their faces are kept from an earlier run. It saves
 # work and decides nothing: an encoding that is there all the same is not used.
@@ -149,7 +149,7 @@ class Analysis:
             plan=self._analyst.plan,
             encode=self._encode,
             workers=int(settings.workers),
-            depth=0 if source.live else _AHEAD,
+            depth=0 if source.live else AHEAD,
             idle=idle,
         )
 

@@ -4,45 +4,36 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from time import monotonic
-from typing import Protocol
 
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.retry import DiskError, Patience
 from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
-from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
-from face_classifier.core.types import Frame, Seen, Sighting
+from face_classifier.core.types import Sighting
 from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.owner.queue import Owner
+from face_classifier.gallery.owner.watcher import Watcher
 from face_classifier.gallery.snapshot import check_place
-from face_classifier.identity.person_db import PersonDB
-from face_classifier.pipeline.analyse import Analysis, follows, none_kept
-from face_classifier.pipeline.inputs import as_first_seen, find_all
-from face_classifier.pipeline.place import Session
-from face_classifier.pipeline.records import AnalysedFrame
-from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import Source, open_source
+from face_classifier.pipeline.desk import Desk, Observer
+from face_classifier.pipeline.inputs import find_all
+from face_classifier.pipeline.show import Stage
+from face_classifier.pipeline.watch import Crew, watch
+from face_classifier.sources.discover import is_camera
 from face_classifier.vision.engine import Engine, make_engine
 
-
-class Observer(LongObserver, Protocol):
-    """Whoever watches a run from outside."""
-
-    def opened(self, source: Source, sampling: Sampling) -> None: ...
-
-    def analysed(self, frame: Frame, people: PersonDB) -> None: ...
-
-    def closed(self, source: Source) -> None: ...
+_CATCH_UP = 0.1  # seconds between two looks at whether a disk takes again what it refused
+_OTHERWISE = 9  # times as long as a look took is waited at least before the next one
 
 
 @dataclass(frozen=True)
@@ -72,29 +63,22 @@ def run(
         return RunResult(failed, None)
     with ExitStack() as stack:
         patience = Patience(settings.patience, stopping, observer.problem)
-        opened, log = _open_sinks(settings, stopping, observer, stack)
+        groups = _grouped(paths)
+        tiles = max(map(len, groups))
+        captures, window, log = _open_sinks(settings, patience, stopping, observer, stack, tiles)
+        stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
         engine = cache(partial(_engine_of, settings, observer))
-        gallery = stack.enter_context(
-            Gallery.open(settings, observer, engine=engine, make=True, until_done=patience.until_done)
-        )
-        run = _Run(gallery, engine(), [*opened, *viewers], log, stopping, observer, patience)
+        opens = partial(Gallery.open, settings, observer, engine=engine, make=True, until_done=patience.until_done)
+        owner = stack.enter_context(Owner(opens))
+        desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
+        run = _Run(Crew(desk.gallery.settings, engine(), owner, desk, stage, observer, stopping), patience)
         try:
-            for path in observer.through(paths, "sources"):
-                if stopping.is_set():
-                    break
-                try:
-                    with supervised(path):
-                        run.watch(path)
-                except FolderGoneError:
-                    break  # which the end tells
-                except DiskError:
-                    raise  # the next source could not be kept either
-                except UserError as error:
-                    failed += 1
-                    observer.problem(str(error))
+            with run.looking():
+                run.watch_all(groups)
         finally:
-            sightings = run.finish()
-    return RunResult(failed, sightings if run.analysed or not failed else None)
+            sightings = owner.call(lambda _: desk.finish())
+    failed += run.failed
+    return RunResult(failed, sightings if desk.analysed or not failed else None)
 
 
 def _engine_of(settings: Settings, observer: Teller) -> Engine:
@@ -109,134 +93,122 @@ def _engine_of(settings: Settings, observer: Teller) -> Engine:
 
 
 def _open_sinks(
-    settings: Settings, stopping: threading.Event, observer: Teller, stack: ExitStack
-) -> tuple[list[Viewer], JsonLines | None]:
-    log = JsonLines(Path(settings.jsonl), observer.problem, MODES[settings.mode]) if settings.jsonl else None
-    viewers: list[Viewer] = []
-    if settings.capture:
-        viewers.append(Captures(Path(settings.capture), observer.problem, MODES[settings.mode]))
-    if settings.display:
-        viewers.append(Window(stopping))
-    for viewer in viewers:
-        stack.callback(viewer.close)
+    settings: Settings,
+    patience: Patience,
+    stopping: threading.Event,
+    observer: Teller,
+    stack: ExitStack,
+    tiles: int,
+) -> tuple[Captures | None, Window | None, JsonLines | None]:
+    modes = MODES[settings.mode]
+    log = JsonLines(Path(settings.jsonl), observer.problem, modes) if settings.jsonl else None
     if log:
         stack.callback(log.close)
-    return viewers, log
+    captures = Captures(Path(settings.capture), observer.problem, modes) if settings.capture else None
+    if captures:
+        stack.callback(captures.close)
+    window = Window(stopping, tiles) if settings.display else None
+    if window:
+        stack.callback(window.close)
+    return captures, window, log
+
+
+def _grouped(paths: Sequence[str]) -> list[list[str]]:
+    """Sources in order; live ones that are given one after the other are to run together."""
+    groups: list[list[str]] = []
+    for path in paths:
+        if groups and is_camera(path) and is_camera(groups[-1][0]):
+            groups[-1].append(path)
+        else:
+            groups.append([path])
+    return groups
 
 
 class _Run:
-    """One run over all sources into one result folder."""
+    """One run over all sources into one result folder, in the main thread."""
 
-    def __init__(
-        self,
-        gallery: Gallery,
-        engine: Engine,
-        viewers: Sequence[Viewer],
-        log: JsonLines | None,
-        stopping: threading.Event,
-        observer: Observer,
-        patience: Patience,
-    ) -> None:
-        self._gallery, self._engine, self._settings = gallery, engine, gallery.settings
-        self._viewers, self._log, self._stopping, self._observer = viewers, log, stopping, observer
-        self._patience = patience
-        self._sessions: list[Session] = []  # with faces that may still be held
-        self._seen: list[Seen] = []  # in the latest analysed frame
-        self._thought = monotonic()
-        self.analysed = 0  # frames
+    def __init__(self, crew: Crew, patience: Patience) -> None:
+        self._crew, self._patience = crew, patience
+        self.failed = 0  # sources
 
-    def watch(self, path: str) -> None:
-        """Classify one source to its end. Raises UserError if it fails."""
-        settings, store = self._settings, self._gallery.store
-        with open_source(path) as source, self._session(live=source.live) as session:
-            sampling = Sampling(settings.seconds, settings.skip, settings.stop)
-            sampling, start = as_first_seen(source, sampling, store)
-            analysis = Analysis(
-                source,
-                sampling,
-                start,
-                self._engine,
-                settings,
-                self._stopping,
-                kept_before=store.kept_before(source.fingerprint) if source.fingerprint else none_kept,
-                idle=self._catch_up,
-            )
-            self._observer.opened(source, sampling)
-            before = self.analysed
+    def watch_all(self, groups: Sequence[Sequence[str]]) -> None:
+        """Classify group after group of sources, those of a group together.
+
+        Raises DiskError where a disk refuses what is to be written: the next source could not be kept either.
+        """
+        with ThreadPoolExecutor(max(map(len, groups), default=1), thread_name_prefix="source") as pool:
+            for group in self._crew.observer.through(groups, "sources"):
+                if self._crew.stopping.is_set():
+                    break
+                try:
+                    with self._thinking(live=is_camera(group[0])):
+                        self._watch_together(group, pool)
+                except FolderGoneError:
+                    break  # which the end tells
+
+    def _watch_together(self, paths: Sequence[str], pool: ThreadPoolExecutor) -> None:
+        """Classify sources to their ends, each in a thread of its own. One that fails is told, and the others go on.
+
+        Raises DiskError, FolderGoneError, once all have ended.
+        """
+        left = {pool.submit(self._watch, path) for path in paths}
+        fault: BaseException | None = None
+        while left:
             try:
-                with analysis as frames:
-                    for analysed in frames:
-                        self._place(analysed, session)
-                        if source.live:
-                            self._keep_watch(analysis)
-            finally:
-                self._observer.closed(source)
-            if self.analysed == before and sampling.skip and not self._stopping.is_set():
-                self._observer.problem(
-                    f"{path} has no frame to analyse from second {sampling.skip:g} on; give a smaller --skip"
-                )
-            if failure := analysis.failures.failure():
-                self._observer.problem(failure)
+                self._crew.stage.attend(left)
+                for source in [source for source in left if source.done()]:
+                    left.remove(source)
+                    source.result()
+            except (FolderGoneError, DiskError) as error:
+                fault = error
+                if left:
+                    self._crew.stopping.set()
+            except UserError as error:
+                self.failed += 1
+                self._crew.observer.problem(str(error))
+            except BaseException:
+                self._crew.stopping.set()
+                wait(left)
+                raise
+        if fault:
+            raise fault
 
-    def _place(self, analysed: AnalysedFrame, session: Session) -> None:
-        """Place the faces of a frame, and show them; where it is for the window alone, those of the frame before."""
-        if analysed.frame.due:
-            self._seen, changed = session.place(analysed)
-            self._tell(changed)
-            self.analysed += 1
-            self._observer.analysed(analysed.frame, self._gallery.people)
-        for viewer in self._viewers:
-            viewer.show(analysed.frame, self._seen)
-        self._catch_up()
-
-    def _keep_watch(self, analysis: Analysis) -> None:
-        """What a source without an end needs from time to time."""
-        if failure := analysis.failures.first_failure():
-            self._observer.problem(failure)
-        if monotonic() - self._thought > self._settings.rethink:
-            self._patience.write(self._think_again)
+    def _watch(self, path: str) -> None:
+        with supervised(path):
+            watch(path, self._crew)
 
     @contextmanager
-    def _session(self, *, live: bool) -> Iterator[Session]:
-        """Within, a live source goes on while a disk refuses what is to be written; at the end all of it is written."""
-        session = Session(self._gallery, self._tell, follows=follows(self._settings), patience=self._patience)
-        self._sessions.append(session)
-        self._seen = []
+    def _thinking(self, *, live: bool) -> Iterator[None]:
+        """Within, live sources go on while a disk refuses what is to be written, and have second thoughts.
+
+        At the end all is written.
+        """
+        owner, desk = self._crew.owner, self._crew.desk
         self._patience.holding = live
+        regular = []
+        if live:
+            regular.append(owner.every(_CATCH_UP, lambda _: desk.hold_on()))
+            regular.append(owner.every(self._crew.settings.rethink, lambda _: desk.think_again()))
         try:
-            yield session
+            yield
         finally:
+            for action in regular:
+                action.cancel()
             self._patience.holding = False
-            self._catch_up()
-            self._sessions.remove(session)
+            owner.call(lambda _: desk.end_all())
+            self._crew.stage.flush()
 
-    def _catch_up(self) -> None:
-        """Write what is still to be written, if it may be tried now."""
-        for session in self._sessions:
-            if session.holds:
-                self._patience.write(session.keep_held)
-        for viewer in self._viewers:
-            self._patience.write(viewer.flush)
-        if self._log:
-            self._patience.write(self._log.flush)
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Within, what the user does to the folders is taken in at once, for a tenth of the time at most."""
+        crew, ending = self._crew, threading.Event()
 
-    def _tell(self, changed: Sequence[Sighting]) -> None:
-        if self._log:
-            self._log.tell(changed)
-        self._gallery.tell_problems()
+        def look(_folders: object) -> None:
+            seconds = crew.owner.call(lambda _: crew.desk.look())
+            ending.wait(_OTHERWISE * seconds)
 
-    def _think_again(self) -> None:
-        self._gallery.think_again(self._tell)
-        self._thought = monotonic()
-
-    def finish(self) -> Sequence[Sighting]:
-        """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
-        try:
-            self._think_again()
-            self._gallery.write_views()
-            self._catch_up()
-        finally:
-            for session in self._sessions:
-                session.give_up()
-            self._gallery.tell_problems()
-        return list(self._gallery.faces.values())
+        with Watcher(Path(crew.settings.result), look, crew.observer.problem):
+            try:
+                yield
+            finally:
+                ending.set()

@@ -63,7 +63,7 @@ def find_sources(argument: str, skip: Collection[Path]) -> Listing:
     (`markers`) and symbolic links to folders. A folder that cannot be listed stands for itself, so that opening it
     tells the user why. Raises UserError if there is nothing to open.
     """
-    if _is_camera(argument) or os.path.isfile(argument):
+    if is_camera(argument) or os.path.isfile(argument):
         return Listing(argument, [argument])
     if not os.path.isdir(argument):
         raise _of_no_kind(argument) if os.path.exists(argument) else missing(argument)
@@ -151,7 +151,7 @@ def open_source(path: str) -> Source:
 
     An animated GIF, PNG or WebP and raw Motion JPEG are videos; of other pictures the first counts. Raises UserError.
     """
-    if _is_camera(path):
+    if is_camera(path):
         return Camera(int(path))
     if not os.path.exists(path):
         raise missing(path)
@@ -175,5 +175,6 @@ def _of_no_kind(path: str) -> UserError:
     return UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
 
 
-def _is_camera(argument: str) -> bool:
+def is_camera(argument: str) -> bool:
+    """Whether an argument is the number of a camera rather than a path."""
     return argument.isascii() and argument.isdecimal()

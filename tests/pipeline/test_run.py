@@ -22,6 +22,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.settings import load
 from face_classifier.core.types import Detection, Face, Image
 from face_classifier.pipeline import run as pipeline
+from face_classifier.pipeline import watch
 from face_classifier.pipeline.run import RunResult
 from face_classifier.sources.camera import Camera
 from face_classifier.vision.engine import Engine
@@ -203,14 +204,14 @@ class TestEndings:
     def test_a_source_that_fails_as_nobody_expected_is_told_and_the_next_one_is_classified(
         self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        usual = pipeline.open_source
+        usual = watch.open_source
 
         def failing(path: str) -> Any:
             if path == "7":
                 raise ZeroDivisionError("no frames a second")
             return usual(path)
 
-        monkeypatch.setattr(pipeline, "open_source", failing)
+        monkeypatch.setattr(watch, "open_source", failing)
         with caplog.at_level("DEBUG"):
             ended = run(tmp_path, "7", short_clip, observer=(observer := Watcher()))
         assert (ended.failed, len(ended.sightings or [])) == (1, 4)
@@ -252,14 +253,14 @@ class TestEndings:
     def test_a_source_that_fails_is_told_and_the_next_one_is_classified(
         self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        usual = pipeline.open_source
+        usual = watch.open_source
 
         def failing(path: str) -> Any:
             if path == "7":
                 raise UserError("camera 7 is on fire; put it out")
             return usual(path)
 
-        monkeypatch.setattr(pipeline, "open_source", failing)
+        monkeypatch.setattr(watch, "open_source", failing)
         observer = Watcher()
         ended = run(tmp_path, "7", short_clip, observer=observer)
         assert observer.problems == ["camera 7 is on fire; put it out"]
@@ -374,7 +375,7 @@ class TestLive:
             return encode(self, image, detections)
 
         encode = Engine.encode
-        monkeypatch.setattr(pipeline, "open_source", open_camera)
+        monkeypatch.setattr(watch, "open_source", open_camera)
         monkeypatch.setattr(Engine, "encode", slow)
         observer = Watcher()
         ended = run(tmp_path, "0", observer=observer, seconds=0.0, stop=2.8, refresh=0.2, search_still=True)

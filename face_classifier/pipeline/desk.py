@@ -1,0 +1,131 @@
+"""What a run has the owner of its gallery do: place the frames of its sources, look at the folders, think again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Protocol
+
+from face_classifier.core.disk.retry import DiskError, Patience
+from face_classifier.core.disk.tree import FolderGoneError
+from face_classifier.core.progress import Observer as LongObserver
+from face_classifier.core.types import Frame, Seen, Sighting
+from face_classifier.events.records import JsonLines
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.identity.person_db import PersonDB
+from face_classifier.pipeline.analyse import KeptBefore, follows, none_kept
+from face_classifier.pipeline.inputs import as_first_seen
+from face_classifier.pipeline.place import Session
+from face_classifier.pipeline.records import AnalysedFrame
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source
+
+
+class Observer(LongObserver, Protocol):
+    """Whoever watches a run from outside. Sources that run together call it from their own threads."""
+
+    def opened(self, source: Source, sampling: Sampling) -> None: ...
+
+    def analysed(self, frame: Frame, people: PersonDB) -> None:
+        """The faces of a frame are placed. Called by the owner of the gallery, so it must be quick."""
+
+    def closed(self, source: Source) -> None: ...
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a source is analysed and placed with."""
+
+    sampling: Sampling
+    start: datetime
+    kept_before: KeptBefore
+    session: Session
+
+
+class Desk:
+    """The part of a run that the owner's thread carries out; it makes the desk, and nobody else calls it."""
+
+    def __init__(self, gallery: Gallery, log: JsonLines | None, observer: Observer, patience: Patience) -> None:
+        self.gallery = gallery
+        self._log, self._observer, self._patience = log, observer, patience
+        self._sessions: list[Session] = []  # with faces that may still be held
+        self._failed: dict[Session, BaseException] = {}
+        self.analysed = 0  # frames
+
+    def begin(self, source: Source, sampling: Sampling) -> Begun:
+        """Make ready for a source, whose fingerprint is known already."""
+        store = self.gallery.store
+        sampling, start = as_first_seen(source, sampling, store)
+        kept_before = store.kept_before(source.fingerprint) if source.fingerprint else none_kept
+        session = Session(self.gallery, self._tell, follows=follows(self.gallery.settings), patience=self._patience)
+        self._sessions.append(session)
+        return Begun(sampling, start, kept_before, session)
+
+    def place(self, session: Session, analysed: AnalysedFrame) -> list[Seen]:
+        """Place the faces of a frame. After an error the session takes no more: what is next must not overtake it."""
+        if session in self._failed:
+            raise self._failed[session]
+        try:
+            seen, changed = session.place(analysed)
+            self._tell(changed)
+            self.analysed += 1
+            self._observer.analysed(analysed.frame, self.gallery.people)
+            self._catch_up()
+        except BaseException as error:
+            self._failed[session] = error
+            raise
+        return seen
+
+    def end_all(self) -> None:
+        """Write what is still to be written of the sources that ended. Raises DiskError."""
+        self._catch_up()
+        self._sessions.clear()
+        self._failed.clear()
+
+    def _catch_up(self) -> None:
+        """Write what is still to be written, if it may be tried now."""
+        for session in self._sessions:
+            if session.holds:
+                self._patience.write(session.keep_held)
+        if self._log:
+            self._patience.write(self._log.flush)
+
+    def hold_on(self) -> None:
+        """Write what a live source, which goes on meanwhile, has to be written."""
+        if self._patience.holding:
+            self._catch_up()
+
+    def _tell(self, changed: Sequence[Sighting]) -> None:
+        if self._log:
+            self._log.tell(changed)
+        self.gallery.tell_problems()
+
+    def think_again(self) -> None:
+        """Have second thoughts, or, while live sources go on on a disk that refuses that, have them later."""
+        self._patience.write(self._think)
+
+    def _think(self) -> None:
+        self.gallery.think_again(self._tell)
+
+    def look(self) -> float:
+        """Take in what the user did to the folders; returns how many seconds that took."""
+        began = monotonic()
+        with suppress(FolderGoneError, DiskError):  # which is told as soon as something is written
+            self.gallery.look()
+        self.gallery.tell_problems()
+        return monotonic() - began
+
+    def finish(self) -> Sequence[Sighting]:
+        """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
+        try:
+            self._think()
+            self.gallery.write_views()
+            self._catch_up()
+        finally:
+            for session in self._sessions:
+                session.give_up()
+            self.gallery.tell_problems()
+        return list(self.gallery.faces.values())

@@ -1,0 +1,104 @@
+"""One source of a run to its end: analysed here, placed by the owner of the gallery, shown as it is placed."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import Frame, Seen
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.owner.queue import Owner
+from face_classifier.pipeline.analyse import AHEAD, Analysis
+from face_classifier.pipeline.desk import Begun, Desk, Observer
+from face_classifier.pipeline.records import AnalysedFrame
+from face_classifier.pipeline.show import Stage
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source, open_source
+from face_classifier.vision.engine import Engine
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Whom the sources of a run share."""
+
+    settings: Settings
+    engine: Engine
+    owner: Owner[Gallery]
+    desk: Desk
+    stage: Stage
+    observer: Observer
+    stopping: threading.Event
+
+
+def watch(path: str, crew: Crew) -> None:
+    """Classify one source to its end, or until the run stops. Raises UserError if it fails."""
+    settings, observer = crew.settings, crew.observer
+    with open_source(path) as source:
+        begun = _begun(source, crew)
+        analysis = Analysis(
+            source,
+            begun.sampling,
+            begun.start,
+            crew.engine,
+            settings,
+            crew.stopping,
+            kept_before=begun.kept_before,
+            idle=crew.stage.flush,
+        )
+        observer.opened(source, begun.sampling)
+        try:
+            with analysis as frames:
+                analysed = _place_all(frames, analysis, source, begun, crew)
+        finally:
+            crew.stage.end(source.name)
+            observer.closed(source)
+        if not analysed and begun.sampling.skip and not crew.stopping.is_set():
+            observer.problem(
+                f"{path} has no frame to analyse from second {begun.sampling.skip:g} on; give a smaller --skip"
+            )
+        if failure := analysis.failures.failure():
+            observer.problem(failure)
+
+
+def _begun(source: Source, crew: Crew) -> Begun:
+    """Make ready for a source."""
+    _ = source.fingerprint  # which reads the whole file: not the owner's work
+    settings = crew.settings
+    sampling = Sampling(settings.seconds, settings.skip, settings.stop)
+    return crew.owner.call(lambda _: crew.desk.begin(source, sampling))
+
+
+def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Source, begun: Begun, crew: Crew) -> int:
+    """Have the frames placed and show them; returns how many were analysed."""
+    waiting: deque[tuple[Frame, Future[list[Seen]] | None]] = deque()
+    most = 0 if source.live else AHEAD
+    count = 0
+    seen: list[Seen] = []
+
+    def show_next() -> None:
+        nonlocal seen
+        frame, placed = waiting.popleft()
+        seen = placed.result() if placed else seen  # a frame for the window alone shows the faces of the one before
+        crew.stage.show(frame, seen)
+        crew.stage.flush()
+
+    for analysed in frames:
+        placed = crew.owner.submit(partial(_place, crew.desk, begun, analysed)) if analysed.frame.due else None
+        count += analysed.frame.due
+        waiting.append((analysed.frame, placed))
+        while len(waiting) > most:
+            show_next()
+        if source.live and (failure := analysis.failures.first_failure()):
+            crew.observer.problem(failure)
+    while waiting:
+        show_next()
+    return count
+
+
+def _place(desk: Desk, begun: Begun, analysed: AnalysedFrame, _gallery: Gallery) -> list[Seen]:
+    return desk.place(begun.session, analysed)
