@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -18,11 +18,13 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Sighting
+from face_classifier.curate.commands import HANDLERS
 from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
+from face_classifier.gallery.owner.server import serving
 from face_classifier.gallery.owner.watcher import Watcher
 from face_classifier.gallery.snapshot import check_place
 from face_classifier.pipeline.desk import Desk, Observer
@@ -73,7 +75,7 @@ def run(
         desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
         run = _Run(Crew(desk.gallery.settings, engine(), owner, desk, stage, observer, stopping), patience)
         try:
-            with run.looking():
+            with run.serving(), run.looking():
                 run.watch_all(groups)
         finally:
             sightings = owner.call(lambda _: desk.finish())
@@ -197,6 +199,12 @@ class _Run:
             self._patience.holding = False
             owner.call(lambda _: desk.end_all())
             self._crew.stage.flush()
+
+    def serving(self) -> AbstractContextManager[None]:
+        """Within, commands that are typed elsewhere are carried out here."""
+        crew = self._crew
+        folder, store = Path(crew.settings.result), crew.desk.gallery.store
+        return serving(folder, crew.owner, HANDLERS, store.tell_socket, crew.observer.problem)
 
     @contextmanager
     def looking(self) -> Iterator[None]:

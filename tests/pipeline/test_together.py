@@ -141,6 +141,40 @@ class TestWhatTheUserDoes:
         assert shown[0] - renamed[0] < 2
 
 
+class TestACommandTypedElsewhere:
+    def test_is_carried_out_while_cameras_run(
+        self,
+        tmp_path: Path,
+        closeups: dict[str, Image],
+        cameras: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        cameras(Webcam([closeups[OBAMA]], 9), Webcam([closeups[BIDEN]], 9))
+        result, stopping = tmp_path / "result", threading.Event()
+        show = Stage.show
+        ended: list[subprocess.CompletedProcess[str]] = []
+        people: set[str | None] = set()
+
+        def see(self: Stage, frame: Frame, seen: Sequence[Seen]) -> None:
+            show(self, frame, seen)
+            people.update(face.person for face in seen)
+            if frame.source == "camera 0" and not ended and {"person_01", "person_02"} <= people:
+                line = [sys.executable, "-m", "face_classifier", "suggest", "accept", "person_01", "person_02"]
+                line += ["--result", str(result)]
+                ended.append(subprocess.run(line, capture_output=True, text=True, check=False))
+                people.clear()
+            elif ended and "person_01" in people:
+                stopping.set()
+
+        monkeypatch.setattr(Stage, "show", see)
+        flags = {"seconds": 0.1, "refresh": 0.3, "founding": 2, "stop": 30, "result": str(result), "online_only": True}
+        pipeline.run(load(flags), ["0", "1"], stopping, Watcher())
+        assert (ended[0].returncode, ended[0].stderr) == (0, "")
+        assert "person_02 is person_01 now" in ended[0].stdout
+        sources = {source for source, folder in rows(result, "source, folder") if folder == "person_01"}
+        assert sources == {"camera 0", "camera 1"}
+
+
 class TestTiles:
     def test_one_picture_stays_as_it_is(self, closeups: dict[str, Image]) -> None:
         assert tiled([closeups[OBAMA]]) is closeups[OBAMA]
@@ -167,7 +201,7 @@ sys.exit(main.main(["0", "1", "-d", "-S", "0.1", "--result", sys.argv[3]]))
 """
 
 
-def test_q_ends_all_cameras_of_the_window(tmp_path: Path, closeups: dict[str, Image], screen: str) -> None:
+def test_q_ends_all_cameras_of_the_window(tmp_path: Path, closeups: dict[str, Image], desktop: str) -> None:
     pictures = [tmp_path / name.replace("jpg", "png") for name in (OBAMA, BIDEN)]
     for path, name in zip(pictures, (OBAMA, BIDEN), strict=True):
         cv2.imwrite(str(path), closeups[name])
@@ -189,4 +223,4 @@ def test_q_ends_all_cameras_of_the_window(tmp_path: Path, closeups: dict[str, Im
         process.kill()
     assert (process.returncode, err) == (0, "")
     assert {source for (source,) in rows(tmp_path / "result", "source")} == {"camera 0", "camera 1"}
-    assert "2 persons" in out
+    assert "unknown faces" in out
