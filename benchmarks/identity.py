@@ -33,7 +33,7 @@ from face_classifier.identity.cluster import UNKNOWN, Constraints, Rule, second_
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.identity.tracks import TrackNumbers
-from face_classifier.pipeline.tracker import Follower
+from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.picture import read_picture
 from face_classifier.sources.video import VideoFile

@@ -110,8 +110,9 @@ def measure_stages(source: str, settings: Numbers) -> Numbers:
     """CPU and wall milliseconds of each stage a frame, with one worker, so that stages hardly wait for each other."""
     from face_classifier.gallery import store
     from face_classifier.identity import person_db as people
-    from face_classifier.pipeline import motion, place
-    from face_classifier.pipeline import tracker as follow
+    from face_classifier.pipeline import place
+    from face_classifier.pipeline.analysis import motion
+    from face_classifier.pipeline.analysis import tracker as follow
     from face_classifier.vision import dlib_resnet as encode
     from face_classifier.vision import engine, hog, yunet
 

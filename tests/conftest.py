@@ -30,7 +30,7 @@ from face_classifier.gallery.gallery import Gallery as LivingGallery
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import Row, Rows, Table
 from face_classifier.photos.finder import FaceFinder
-from face_classifier.pipeline.analyse import Analyst
+from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.place import Session
 from face_classifier.sources.camera import Camera
 from face_classifier.sources.picture import read_picture

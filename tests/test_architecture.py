@@ -45,7 +45,7 @@ LIBRARIES = {
         "pickle": "gallery.derived",
         "sqlite3": "core.disk gallery.folder gallery.table photos",
         "imutils": "display",
-        "cv2": "core.disk sources vision display pipeline curate photos photos.lookalike cli",
+        "cv2": "core.disk sources vision display pipeline.analysis curate photos photos.lookalike cli",
         "PIL": "sources display photos.albums",
         "pi_heif": "sources",
         "pylibjxl": "sources",

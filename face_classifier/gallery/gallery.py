@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -127,37 +127,12 @@ class Gallery:
         """Take the folders as they are now. ``confirmed``: the user deleted the faces that are missing."""
         is_known, self._stale = not self._stale, True  # as long as this fails
         looked = self.store.look(self._read_photo, confirmed=confirmed)
-        is_known = is_known and self._knows(looked)
+        is_known = is_known and self._said is not None and _are_as_before(self._said, self.faces, looked)
         self._said, self.faces = looked, {face.id: face for face in looked.faces}
-        if not is_known:
-            self._take_in(looked)
+        if not is_known:  # the sums of the encodings of others stay exactly what they are
+            self.people = _people_of(looked, self.settings, self._cannot_links)
         self._stale = False
         return looked
-
-    def _take_in(self, looked: LookResult) -> None:
-        """Make the people anew."""
-        self.people = empty_people(self.settings)
-        for face in looked.faces:
-            self.people.add(face)
-        for track, other in looked.kept_apart_tracks:
-            if other in self.faces and (person := self.faces[other].person):
-                self.people.keep_apart(track, person)
-        for name, encoding in looked.excluded:
-            self.people.exclude(name, encoding)
-        for one, other in self._cannot_links:
-            self.people.cannot_link(one, other)
-
-    def _knows(self, looked: LookResult) -> bool:
-        """Whether the people are as these folders have them: the sums of their encodings stay exactly what they are."""
-        before = self._said
-        return (
-            before is not None
-            and before.kept_apart_tracks == looked.kept_apart_tracks
-            and len(before.excluded) == len(looked.excluded)
-            and all(map(_says_the_same, before.excluded, looked.excluded))
-            and len(self.faces) == len(looked.faces)
-            and all(_is_as_before(self.faces.get(face.id), face) for face in looked.faces)
-        )
 
     def snapshot(self) -> Snapshot:
         """The folders as they are now, with all that goes with their faces."""
@@ -268,6 +243,33 @@ class Gallery:
     def write_views(self) -> None:
         """Bring montages and pickle up to date with the faces."""
         self.store.write_views(list(self.faces.values()))
+
+
+def _people_of(looked: LookResult, settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:
+    """Everybody as the folders have them; ``cannot_links``: pairs of tracks."""
+    people = empty_people(settings)
+    for face in looked.faces:
+        people.add(face)
+    person_of = {face.id: face.person for face in looked.faces}
+    for track, other in looked.kept_apart_tracks:
+        if person := person_of.get(other):
+            people.keep_apart(track, person)
+    for name, encoding in looked.excluded:
+        people.exclude(name, encoding)
+    for one, other in cannot_links:
+        people.cannot_link(one, other)
+    return people
+
+
+def _are_as_before(said: LookResult, faces: Mapping[int, Sighting], looked: LookResult) -> bool:
+    """Whether the people of these ``faces`` are as the folders have them; ``said``: by the look before."""
+    return (
+        said.kept_apart_tracks == looked.kept_apart_tracks
+        and len(said.excluded) == len(looked.excluded)
+        and all(map(_says_the_same, said.excluded, looked.excluded))
+        and len(faces) == len(looked.faces)
+        and all(_is_as_before(faces.get(face.id), face) for face in looked.faces)
+    )
 
 
 def _is_as_before(before: Sighting | None, now: Sighting) -> bool:

@@ -16,7 +16,7 @@ from face_classifier.core.types import Frame, Seen, Sighting
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.pipeline.analyse import KeptBefore, follows, none_kept
+from face_classifier.pipeline.analysis.analyse import KeptBefore, follows, none_kept
 from face_classifier.pipeline.inputs import as_first_seen
 from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.records import AnalysedFrame

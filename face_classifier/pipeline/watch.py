@@ -13,7 +13,7 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.types import Frame, Seen
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
-from face_classifier.pipeline.analyse import AHEAD, Analysis
+from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
 from face_classifier.pipeline.desk import Begun, Desk, Observer
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.show import Stage

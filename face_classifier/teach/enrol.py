@@ -33,9 +33,9 @@ from face_classifier.gallery.store import Store
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.identity.rules import empty_people, threshold_of
+from face_classifier.pipeline.analysis.motion import Searches
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.inputs import find_all
-from face_classifier.pipeline.motion import Searches
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.sources.picture import Picture

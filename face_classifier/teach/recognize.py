@@ -24,10 +24,10 @@ from face_classifier.identity.cluster import templates
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rules import threshold_of
 from face_classifier.identity.tracks import TrackNumbers
+from face_classifier.pipeline.analysis.motion import Searches
+from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.inputs import find_all
-from face_classifier.pipeline.motion import Searches
-from face_classifier.pipeline.tracker import Follower
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine, make_engine

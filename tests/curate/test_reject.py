@@ -29,7 +29,7 @@ from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import file, notes, rows
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
-from face_classifier.pipeline.analyse import Analyst
+from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.place import Session
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"

@@ -23,7 +23,7 @@ from face_classifier.identity.cluster import DLIB
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.tracks import Track, TrackNumbers, parted
-from face_classifier.pipeline.analyse import Analyst
+from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.place import Session
 from face_classifier.vision.engine import Engine
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Box, Detection, Face, Frame, Image
-from face_classifier.pipeline.workers import Ahead, Search
+from face_classifier.pipeline.analysis.workers import Ahead, Search
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.camera import Camera
 from face_classifier.vision.engine import Engine

@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pipeline.test_tracker import frame_of, noisy
+from pipeline.analysis.test_tracker import frame_of, noisy
 
 from face_classifier.core.types import Box, Detection, Face, Frame, Image, Search, cut
-from face_classifier.pipeline.motion import MotionGate, Searches
-from face_classifier.pipeline.workers import Ahead
+from face_classifier.pipeline.analysis.motion import MotionGate, Searches
+from face_classifier.pipeline.analysis.workers import Ahead
 from face_classifier.vision.engine import Engine
 
 

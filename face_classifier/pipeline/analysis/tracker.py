@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from face_classifier.core.types import Box, Detection, Frame, Image
-from face_classifier.pipeline.motion import Grey, Shot, grey, likeness, normed, reduced
+from face_classifier.pipeline.analysis.motion import Grey, Shot, grey, likeness, normed, reduced
 
 _LIKE = 24  # pixels: side of the small picture by which a face is compared with itself one frame ago
 _OVERLAP = 0.3  # intersection over union from which two boxes may be one face

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Box, Detection, Frame, Image
-from face_classifier.pipeline.tracker import Followed, Follower
+from face_classifier.pipeline.analysis.tracker import Followed, Follower
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
 from face_classifier.vision.engine import Engine

@@ -12,10 +12,10 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames
 from face_classifier.core.types import Box, Detection, Face, Frame, Search
 from face_classifier.gallery.store import face_picture
-from face_classifier.pipeline.motion import Searches
+from face_classifier.pipeline.analysis.motion import Searches
+from face_classifier.pipeline.analysis.tracker import Followed, Follower
+from face_classifier.pipeline.analysis.workers import Ahead
 from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
-from face_classifier.pipeline.tracker import Followed, Follower
-from face_classifier.pipeline.workers import Ahead
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine
