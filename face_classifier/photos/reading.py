@@ -124,7 +124,7 @@ def _look(
         if searched is None:
             raise  # that there is none is no photo's fault
         return Look(stamp, None, searched)
-    if searched == ready.name:
+    if searched is not None and ready.name != BEST:  # it stands in for a better one, which may have searched before
         return Look(stamp, None, searched)
     try:
         with supervised(path):

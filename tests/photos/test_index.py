@@ -237,6 +237,18 @@ def test_a_photo_that_another_detector_searched_is_searched_anew_where_the_best_
     assert [read(folder).fresh for _ in range(2)] == [1, 0]
 
 
+def test_a_detector_that_stands_in_searches_nothing_anew(
+    both: Path, finder: FaceFinder, read: Callable[..., Reading], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    read(both)
+    of_an_earlier_version(tmp_path / "index")
+    best = finder.name
+    monkeypatch.setattr(finder, "name", "hog 2")
+    assert read(both).fresh == 0
+    monkeypatch.setattr(finder, "name", best)
+    assert read(both).fresh == 2
+
+
 def test_an_earlier_index_serves_where_nothing_can_be_searched_or_written(
     both: Path, finder: FaceFinder, read: Callable[..., Reading], tmp_path: Path
 ):
