@@ -74,11 +74,12 @@ def run(
         owner = stack.enter_context(Owner(opens))
         desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
         run = _Run(Crew(desk.gallery.settings, engine(), owner, desk, stage, observer, stopping), patience)
-        try:
-            with run.serving(), run.looking():
-                run.watch_all(groups)
-        finally:
-            sightings = owner.call(lambda _: desk.finish())
+        with run.serving():  # also while it thinks again at its end
+            try:
+                with run.looking():
+                    run.watch_all(groups)
+            finally:
+                sightings = owner.call(lambda _: desk.finish())
     failed += run.failed
     return RunResult(failed, sightings if desk.analysed or not failed else None)
 
