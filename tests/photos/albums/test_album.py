@@ -9,9 +9,10 @@ import os
 import random
 import re
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +37,7 @@ from face_classifier.photos.albums import links, manifest, output, sidecars
 from face_classifier.photos.albums.album import AlbumOptions, group_album, run_face_recog
 from face_classifier.photos.albums.result import NO_FACE, Album
 from face_classifier.photos.finder import FaceFinder
-from face_classifier.photos.index import PhotoIndex
+from face_classifier.photos.index import INDEX, PhotoIndex
 
 GROUP_KEYS = {
     *("original_images_idx_list", "crop_path_list", "face_list"),
@@ -659,6 +660,31 @@ def test_links_that_took_the_place_of_others_are_told(removed: bool, sort, out: 
     sort()
     assert capsys.readouterr().err == ""
     assert people_in(out) == {name: ["both.jpg", "both2.jpg"] for name in ("Joe", f"person_0{2 if removed else 3}")}
+
+
+def test_what_was_said_of_a_face_stays_when_a_later_version_finds_another_one_left_of_it(sort, out: Path):
+    def change(*statements: str) -> None:
+        with closing(sqlite3.connect(out / INDEX, isolation_level=None)) as database:
+            for statement in statements:
+                database.execute(statement)
+
+    sort()
+    shutil.copy(out / INDEX, out.parent / "index")
+    shutil.rmtree(out)
+    out.mkdir()
+    shutil.copy(out.parent / "index", out / INDEX)
+    (out / manifest.MANIFEST).write_text(json.dumps(manifest.Manifest().record()))
+    wide = "(SELECT content FROM photos ORDER BY width DESC LIMIT 1)"
+    change(f'DELETE FROM faces WHERE content = {wide} AND "left" < 200')  # the one on the left in both.jpg
+    sort()
+    assert people_in(out) == {"person_01": OBAMA, "person_02": BIDEN[:2]}
+    (out / "Brother").mkdir()
+    os.rename(out / "person_01" / "both.jpg", out / "Brother" / "both.jpg")
+    sort()
+    change("ALTER TABLE photos DROP COLUMN finder", "PRAGMA user_version = 1")  # as of that version
+    for _ in range(2):
+        sort()
+        assert people_in(out) == {"Brother": ["both.jpg"], "person_01": OBAMA[1:], "person_02": BIDEN}
 
 
 @pytest.mark.parametrize("copies", [False, True])
