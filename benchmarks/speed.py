@@ -278,13 +278,15 @@ def make_gallery(folder: str, people: int) -> Numbers:
     import numpy as np
 
     from face_classifier.core.disk.rooted import Root
-    from face_classifier.gallery.table import Row, Rows
+    from face_classifier.gallery.table import Row, Rows, Table
+    from face_classifier.gallery.table.notes import Notes
 
     rng = np.random.default_rng(1)
     root = Path(folder)
     root.mkdir()
-    rows = Rows(Root(root), "faces.sqlite", writing=True)
-    with rows.together():
+    table = Table(Root(root), "faces.sqlite", writing=True)
+    rows = Rows(table)
+    with table.together():
         for number in range(1, people + 1):
             name = f"person_{number:02d}"
             content = cv2.imencode(".png", rng.integers(0, 256, (2, 2, 3), np.uint8))[1].tobytes()
@@ -295,8 +297,8 @@ def make_gallery(folder: str, people: int) -> Numbers:
             row = Row(path.stem, name, path.name, stat.st_size, stat.st_mtime_ns, hashlib.sha256(content).hexdigest())
             row.placed, row.encoding, row.space = name, _face_like(rng), "dlib-resnet-v1"
             rows.add(row)
-        rows.set_mark("person", people)
-    rows.close()
+        Notes(table).set_mark("person", people)
+    table.close()
     return {}
 
 
