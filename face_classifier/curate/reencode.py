@@ -45,7 +45,7 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
         former = store.spaces()
         mixed = len(former) > 1  # which only this command mends, and where nothing can be compared
         old_reader = new_reader if mixed else photo_reader(as_gallery(settings, store), observer.problem)
-        before = store.look(old_reader).faces
+        before = list(store.look(old_reader).faces)
         steps = store.prepare(space, new_reader)
         for number, step in enumerate(observer.through(steps, settings.encoder)):
             if stopping.is_set():

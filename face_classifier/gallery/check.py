@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from face_classifier.core.disk.markers import TABLE
 from face_classifier.gallery.derived.views import Views
+from face_classifier.gallery.folder.compare import compare_all
 from face_classifier.gallery.folder.opened import ResultFolder
-from face_classifier.gallery.look import Looker
 from face_classifier.gallery.places import is_excluded
 from face_classifier.gallery.reconcile import copy_sentence, is_cut
 from face_classifier.gallery.table import mending
@@ -48,8 +48,8 @@ class Stock:
 class Check:
     """Compares table, pictures and views of an open result folder, and mends what can be mended."""
 
-    def __init__(self, folder: ResultFolder, looker: Looker, views: Views) -> None:
-        self._folder, self._looker, self._views = folder, looker, views
+    def __init__(self, folder: ResultFolder, views: Views) -> None:
+        self._folder, self._views = folder, views
 
     def is_written(self) -> bool:
         """Whether a process writes to the folder now."""
@@ -64,6 +64,7 @@ class Check:
         folder = self._folder
         try:
             mending.mend(folder.table)
+            folder.rows.touch_all()
             left = mending.faults(folder.table)
         except DamagedTableError as error:
             left = [(TABLE, str(error))]
@@ -77,7 +78,8 @@ class Check:
     def stock(self) -> Stock:
         """The folders beside the table, as they are now; only a `look` takes over what they say."""
         root = self._folder.path
-        scan, rows, settled = self._looker.take_stock()
+        compared = compare_all(self._folder)
+        scan, rows, settled = compared.scan, compared.rows, compared.settled
         back = {row.id for row, _ in settled.pairs}
         return Stock(
             rows,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
-from face_classifier.core.types import Encoding, Face, Sighting
+from face_classifier.core.types import Encoding, Face
 from face_classifier.gallery.derived.views import old_encodings
 from face_classifier.gallery.folder.carry import NUMBER_MARK, follow, tidy
+from face_classifier.gallery.folder.compare import Compared, Comparer
+from face_classifier.gallery.folder.faces import FaceReader, Faces
 from face_classifier.gallery.folder.opened import ResultFolder
-from face_classifier.gallery.folder.scan import Entry, Scan, scan_folder
+from face_classifier.gallery.folder.scan import Entry
 from face_classifier.gallery.past import forget
 from face_classifier.gallery.past.journal import Place, Plan, place_of, take_place
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded, is_own_cut, person_of
@@ -27,11 +27,11 @@ from face_classifier.gallery.reconcile import (
     is_cut,
     kept_apart_after,
     missing_sentence,
-    settle,
+    renamed_in,
     successors_in,
     went_at_once,
 )
-from face_classifier.gallery.table.row import DELETED, KEPT, MISSING, Row, sighting_of, take_face
+from face_classifier.gallery.table.row import DELETED, KEPT, MISSING, Row, take_face
 from face_classifier.identity.naming import number_in
 
 _ROOT_MARK = "root"  # the inode of the folder in which faces went missing
@@ -45,25 +45,17 @@ ReadPhoto = Callable[[Path, bool], tuple[Face, bool]]
 class LookResult:
     """A gallery as the folders have it now."""
 
-    faces: Sequence[Sighting]  # kept ones, by id, so in the order in which they came
-    pictures: Sequence[Path]  # of each face
+    faces: Faces  # the kept ones
     kept_apart: Sequence[tuple[int, int]]  # face ids: the first is not the person of the second, by the user's word
     kept_apart_tracks: Sequence[tuple[int, int]]  # (track, face id) of those
     excluded: Sequence[tuple[str, Encoding]]  # (person by today's name, encoding) of each picture that is not them
-    changed: frozenset[str] | None  # people (folders) with a change since the look before; None: it may be all
+    changed: frozenset[str] | None  # folders in which faces may be others than at the look before; None: all
     moves: Sequence[Move]  # what the user did since then
 
-
-@contextmanager
-def collector_at_rest() -> Iterator[None]:
-    """No garbage collection within: of a million objects that live on, it would take a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    @property
+    def pictures(self) -> Sequence[Path]:
+        """Of each face."""
+        return self.faces.pictures
 
 
 class Looker:
@@ -71,82 +63,127 @@ class Looker:
 
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
+        self._comparer, self._faces = Comparer(folder), FaceReader(folder)
         self._opened = datetime.now(timezone.utc)
 
-    def take_stock(self) -> tuple[Scan, list[Row], Settled]:
-        """What lies where now, all rows, and which row each picture is. Raises FolderGoneError."""
-        folder = self._folder
-        folder.root.check()
-        folder.follow_writer()
-        with collector_at_rest():
-            scan = scan_folder(folder.path)
-            rows = folder.rows.all()
-            settled = settle(scan, rows, lambda entry: folder.content_of(folder.path / entry.place))
-        if (settled.gone or settled.missing) and scan_folder(folder.path).entries != scan.entries:
-            # Something was on its way from one folder to another, and may have been in neither when each was read.
-            settled.unseen += [*settled.gone, *settled.missing]
-            settled.gone, settled.missing = [], []
-        folder.root.check()
-        return scan, rows, settled
-
-    def look(self, read_photo: ReadPhoto, *, confirmed: bool = False) -> LookResult:
+    def look(self, read_photo: ReadPhoto, *, confirmed: bool, touched: Collection[str] | None) -> LookResult:
         """As `Store.look`."""
+        try:
+            return self._look(read_photo, confirmed, touched)
+        except BaseException:
+            self._folder.rows.touch_all()  # what was found is not taken over
+            raise
+
+    def _look(self, read_photo: ReadPhoto, confirmed: bool, touched: Collection[str] | None) -> LookResult:
         folder = self._folder
         if folder.writing:
             for sentence in forget.finish(folder):
                 folder.report(sentence)
-        scan, rows, settled, successors = self._take_stock_of_successors()
+        compared, successors = self._compare(touched)
+        scan, rows, settled = compared.scan, compared.rows, compared.settled
         folder.listing = scan
         for sentence in (*scan.problems, *map(copy_sentence, settled.copies)):
             folder.report(sentence)
+        renamed = renamed_in(settled, scan.folders, compared.occupied)
+        elsewhere = self._placed_in(renamed, rows)
+        rows += elsewhere
         before = {row.id: (_changeable(row), place_of(row)) for row in rows}
         read = _PhotoReader(folder, read_photo)
         self._doubt_gone(settled, rows, confirmed=confirmed)
-        moves = follow_moves(settled, scan.folders)
+        moves = follow_moves(settled, renamed)
         intents = [row.intent for row in rows if row.intent]
+        for row in (*(row for row, _ in settled.pairs), *elsewhere):
+            row.placed = renamed.get(row.placed or "", row.placed)
         _take_over(settled, moves, read, folder.journal.planned())
-        lying = [row for row, _ in settled.pairs if row.state == KEPT]
-        kept_apart = kept_apart_after(moves, lying, set(folder.notes.pairs_kept_apart()))
+        changed = [row for row in rows if before[row.id][0] != _changeable(row)]
+        kept_apart = self._kept_apart(moves, rows)
         if folder.writing:
-            changed = [row for row in rows if before[row.id][0] != _changeable(row)]
             self._write(changed, {row.id: before[row.id][1] for row in changed}, moves, kept_apart)
             tidy(folder, scan.parts, intents)
-        new = [row for entry in settled.new if (row := self._new_row(entry, settled.hashes[entry], read))]
+        made = [self._new_row(entry, settled.hashes[entry], read) for entry in settled.new]
+        new = [row for row in made if row]
         if not folder.writing:
-            for number, row in enumerate(new, max((row.id for row in rows), default=0) + 1):
+            for number, row in enumerate(new, folder.whereabouts.last() + 1):
                 row.id = number  # as it would be
-        encoded = [row for row in (*(row for row, _ in settled.pairs), *new) if row.encoding is not None]
-        kept = sorted((row for row in encoded if row.state == KEPT), key=lambda row: row.id)
-        track_of = {row.id: row.track for row in rows}
-        with collector_at_rest():
-            faces = [sighting_of(row) for row in kept]
+        return self._result(compared, [] if folder.writing else [*changed, *new], successors, kept_apart, moves)
+
+    def _compare(self, touched: Collection[str] | None) -> tuple[Compared, dict[str, str]]:
+        """The comparison, once pictures that are not a person are kept away from whoever that person is now, too.
+
+        The second item: who each renamed person is now.
+        """
+        compared = self._comparer.compare(touched)
+        successors = successors_in(compared.settled, compared.occupied)
+        followed = {f"{EXCLUDED}/{person}" for person in successors} & compared.scan.folders
+        if self._folder.writing and followed:
+            for person, successor in successors.items():
+                follow(self._folder, person, successor)
+            again = self._comparer.compare(touched)
+            if again.folders is not None:
+                again.folders = None if compared.folders is None else again.folders | compared.folders
+            compared = again
+        return compared, successors
+
+    def _placed_in(self, renamed: Collection[str], rows: Sequence[Row]) -> list[Row]:
+        """Further rows of faces that the program placed in folders that were renamed."""
+        known = {row.id for row in rows}
+        return [row for row in self._folder.whereabouts.placed_in(renamed) if row.id not in known]
+
+    def _kept_apart(self, moves: Sequence[Move], rows: Sequence[Row]) -> set[tuple[int, int]]:
+        kept_apart = set(self._folder.notes.pairs_kept_apart())
+        if not moves:
+            return kept_apart
+        folder_of = self._folder.whereabouts.folder_of(
+            {face for pair in kept_apart for face in pair}, {person_of(move.origin) for move in moves}
+        )
+        for row in rows:
+            folder_of.pop(row.id, None)
+        folder_of |= {row.id: row.folder for row in rows if row.state == KEPT}
+        return kept_apart_after(moves, dict(sorted(folder_of.items())), kept_apart)
+
+    def _result(
+        self,
+        compared: Compared,
+        instead: Sequence[Row],
+        successors: Mapping[str, str],
+        kept_apart: set[tuple[int, int]],
+        moves: Sequence[Move],
+    ) -> LookResult:
+        """``instead``: rows that are otherwise than in the table, which is only read."""
+        folder, scan = self._folder, compared.scan
+        written = folder.rows.take_touched()
+        changed = None if compared.folders is None or written is None else compared.folders | written
+        self._comparer.forget(written or ())
+        self._faces.forget(changed)
+        hidden = {row.id for row in (*compared.settled.unseen, *instead)}
+        track_of = folder.whereabouts.tracks({one for one, _ in kept_apart})
         return LookResult(
-            faces,
-            [folder.path / row.place for row in kept],
+            Faces(self._faces, scan.folders, hidden, instead),
             sorted(kept_apart),
-            sorted({(track, other) for one, other in kept_apart if (track := track_of[one]) is not None}),
-            _excluded(encoded, successors),
-            None,
+            sorted({(track_of[one], other) for one, other in kept_apart if one in track_of}),
+            self._excluded(scan.folders, hidden, instead, successors),
+            changed,
             moves,
         )
 
-    def _take_stock_of_successors(self) -> tuple[Scan, list[Row], Settled, dict[str, str]]:
-        """The stock, once pictures that are not a person are kept away from whoever that person is now, too.
-
-        The last item: who each renamed person is now.
-        """
-        scan, rows, settled = self.take_stock()
-        successors = successors_in(settled)
-        if self._folder.writing and {f"{EXCLUDED}/{person}" for person in successors} & scan.folders:
-            for person, successor in successors.items():
-                follow(self._folder, person, successor)
-            scan, rows, settled = self.take_stock()
-        return scan, rows, settled, successors
+    def _excluded(
+        self, folders: Collection[str], hidden: Collection[int], instead: Sequence[Row], successors: Mapping[str, str]
+    ) -> list[tuple[str, Encoding]]:
+        """(person by today's name, encoding) of each picture that is not that person."""
+        rows = [row for name in sorted(folders) if is_excluded(name) for row in self._folder.whereabouts.excluded(name)]
+        rows = [row for row in rows if row.id not in hidden]
+        rows += [row for row in instead if is_excluded(row.folder)]
+        named = [(person_of(row.folder), row.encoding) for row in rows]
+        return [
+            (successors.get(person, person), encoding)
+            for person, encoding in named
+            if person != UNKNOWNS and encoding is not None
+        ]
 
     def _doubt_gone(self, settled: Settled, rows: Sequence[Row], *, confirmed: bool) -> None:
         """Leave as gone what the user deleted, as far as that can be believed; what else went is missing."""
         folder, now = self._folder, datetime.now(timezone.utc)
-        if went_at_once(settled.gone, rows) and not confirmed:
+        if went_at_once(settled.gone, folder.whereabouts.lying) and not confirmed:
             for row in settled.gone:
                 row.state, row.missing, row.intent = MISSING, now, None
             settled.missing += settled.gone
@@ -277,15 +314,6 @@ def _bring_up_to_date(row: Row, entry: Entry, settled: Settled, read: _PhotoRead
 def _state_in(folder: str) -> str:
     """An excluded picture counts as little as a deleted one; its row differs in having an encoding and a place."""
     return DELETED if is_excluded(folder) else KEPT
-
-
-def _excluded(rows: Iterable[Row], successors: dict[str, str]) -> list[tuple[str, Encoding]]:
-    named = [(person_of(row.folder), row.encoding) for row in rows if is_excluded(row.folder)]
-    return [
-        (successors.get(person, person), encoding)
-        for person, encoding in named
-        if person != UNKNOWNS and encoding is not None
-    ]
 
 
 def _changeable(row: Row) -> tuple[object, ...]:

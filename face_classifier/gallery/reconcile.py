@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -56,11 +56,25 @@ def copy_sentence(copy: tuple[Entry, Entry]) -> str:
     )
 
 
-def settle(scan: Scan, rows: list[Row], hash_of: Callable[[Entry], str | None]) -> Settled:
+def settle(
+    scan: Scan,
+    entries: Sequence[Entry],
+    rows: Sequence[Row],
+    hash_of: Callable[[Entry], str | None],
+    more: Callable[[Collection[str]], Sequence[Row]],
+) -> Settled:
     """Which row each picture is: by content, then by file name.
 
     A picture whose name, size and modification time are those of just one row has that row's content: only the
     others are read. Of several pictures with one content, the one where the row last was is it, the others are copies.
+
+    Parameters
+    ----------
+    scan: the folders of the pictures; gets those that cannot be read.
+    entries: the pictures, all with one name or none of them.
+    rows: by id; all that lay where one of the pictures lies, all with a name that one has, and what may be gone.
+    hash_of: reads a picture; None: it cannot be read.
+    more: further rows, by contents; those whose pictures lie somewhere lie where they lay, as nobody else does.
     """
     settled = Settled()
     rows = [row for row in rows if row.state != DISCARDED]
@@ -74,7 +88,7 @@ def settle(scan: Scan, rows: list[Row], hash_of: Callable[[Entry], str | None]) 
 
     rows_like = _grouped(rows, lambda row: (row.file, row.size, row.mtime))
     left: list[Entry] = []
-    for key, alike in _grouped(scan.entries, lambda entry: entry[1:]).items():
+    for key, alike in _grouped(entries, lambda entry: entry[1:]).items():
         known = rows_like.get(key, ())
         if len(alike) == 1 and len(known) == 1:
             pair(known[0], alike[0])
@@ -87,7 +101,13 @@ def settle(scan: Scan, rows: list[Row], hash_of: Callable[[Entry], str | None]) 
             scan.unread.append(entry)
         else:
             settled.hashes[entry] = content
-    rows_with = _grouped(rows, lambda row: row.hash) if left else {}
+    others = [row for row in more(set(settled.hashes.values())) if row.state != DISCARDED] if settled.hashes else []
+    for row in others:
+        if lay(row):
+            place[row.id] = Entry(row.folder, row.file, row.size, row.mtime)
+        else:
+            free[row.id] = row
+    rows_with = _grouped(sorted([*rows, *others], key=lambda row: row.id), lambda row: row.hash) if left else {}
     nameless: list[Entry] = []
     for content, alike in _grouped(settled.hashes, lambda entry: settled.hashes[entry]).items():
         known = rows_with.get(content, [])
@@ -105,20 +125,23 @@ def settle(scan: Scan, rows: list[Row], hash_of: Callable[[Entry], str | None]) 
             alike.remove(entry)
         settled.new += alike
     for row in free.values():
-        if row.state == MISSING or _lay(row):
+        if row.state == MISSING or lay(row):
             hidden = scan.hides(row)
             (settled.unseen if hidden else settled.missing if row.state == MISSING else settled.gone).append(row)
     return settled
 
 
-def _lay(row: Row) -> bool:
+def lay(row: Row) -> bool:
     """Whether the picture of a row lay in some folder at the latest look."""
     return row.state == KEPT or (row.state == DELETED and is_excluded(row.folder))
 
 
-def went_at_once(gone: Sequence[Row], rows: Iterable[Row]) -> bool:
-    """Whether so many faces are gone since the latest look that it may not be what the user wants."""
-    return len(gone) >= _MANY and len(gone) > _SHARE * sum(map(_lay, rows))
+def went_at_once(gone: Sequence[Row], lying: Callable[[], int]) -> bool:
+    """Whether so many faces are gone since the latest look that it may not be what the user wants.
+
+    ``lying``: counts the pictures that lay in some folder then.
+    """
+    return len(gone) >= _MANY and len(gone) > _SHARE * lying()
 
 
 def missing_sentence(rows: Sequence[Row], folder: Path) -> str:
@@ -187,17 +210,25 @@ def _any(_row: Row, _entry: Entry) -> bool:
     return True
 
 
-def follow_moves(settled: Settled, folders: set[str]) -> list[Move]:
-    """What the user did since the last look; placements follow renamed folders.
+def renamed_in(settled: Settled, folders: set[str], occupied: Collection[str]) -> dict[str, str]:
+    """New name of each folder that was renamed: that is gone, and all its pictures lie in one that had none before.
 
-    A folder was renamed if it is gone and all its pictures lie together in one that had none before.
+    ``folders``: that are there; ``occupied``: those of them with pictures that lie where they lay.
     """
     targets = _targets(settled)
-    renamed = {
+    return {
         origin: target
         for origin, (target, *others) in ((origin, sorted(found)) for origin, found in targets.items())
-        if not others and origin not in folders and target not in targets and UNKNOWNS not in (origin, target)
+        if not others
+        and origin not in folders
+        and target not in targets
+        and target not in occupied
+        and UNKNOWNS not in (origin, target)
     }
+
+
+def follow_moves(settled: Settled, renamed: Mapping[str, str]) -> list[Move]:
+    """What the user did since the last look."""
     moves = [Move(row.id, row.folder, "", "delete") for row in settled.gone]
     for row, entry in settled.pairs:
         if row.intent and row.intent == entry.folder:
@@ -209,8 +240,6 @@ def follow_moves(settled: Settled, folders: set[str]) -> list[Move]:
             moves.append(Move(row.id, row.folder, entry.folder, "revive"))
         elif row.folder != entry.folder:
             moves.append(Move(row.id, row.folder, entry.folder, "rename" if row.folder in renamed else "move"))
-    for row, _entry in settled.pairs:
-        row.placed = renamed.get(row.placed or "", row.placed)
     return moves
 
 
@@ -223,30 +252,33 @@ def _targets(settled: Settled) -> dict[str, set[str]]:
     return targets
 
 
-def successors_in(settled: Settled) -> dict[str, str]:
-    """Who a person is now, of each whose pictures all lie in one other person's folder."""
+def successors_in(settled: Settled, occupied: Collection[str]) -> dict[str, str]:
+    """Who a person is now, of each whose pictures all lie in one other person's folder.
+
+    ``occupied``: folders with pictures that lie where they lay.
+    """
     taken = {entry.folder for entry in (*(entry for _, entry in settled.pairs), *settled.new)}
     return {
         origin: target
         for origin, (target, *others) in ((origin, sorted(found)) for origin, found in _targets(settled).items())
-        if not others and origin not in taken and UNKNOWNS not in (origin, target)
+        if not others and origin not in taken and origin not in occupied and UNKNOWNS not in (origin, target)
     }
 
 
 def kept_apart_after(
-    moves: Sequence[Move], rows: Sequence[Row], kept_apart: set[tuple[int, int]]
+    moves: Sequence[Move], folder_of: Mapping[int, str], kept_apart: set[tuple[int, int]]
 ) -> set[tuple[int, int]]:
-    """Who is not whom, by face ids, after what the user did to the folders; ``rows``: the kept ones, up to date.
+    """Who is not whom, by face ids, after what the user did to the folders.
+
+    ``folder_of``: by the ids of kept faces, in order, up to date: of those that are moved or kept apart, and of all
+    that are in a folder that one was moved from.
 
     A face taken out of a person's folder into another person's is not that person, and stands for that person no more;
     but all faces of a folder going to another together say that the two are the same.
     """
-    if not moves:
-        return kept_apart
-    folder_of = {row.id: row.folder for row in rows}
     members: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        members[row.folder].append(row.id)
+    for face, folder in folder_of.items():
+        members[folder].append(face)
     moved = {
         face: person_of(origin)
         for face, origin, _, kind in moves

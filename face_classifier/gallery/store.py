@@ -7,7 +7,7 @@ but views of what the user removed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from datetime import datetime
 from functools import partial, wraps
 from pathlib import Path
@@ -86,7 +86,7 @@ class Store:
         self._until_done = until_done
         self._inside = ResultFolder(folder, modes, writing=writing)
         self._looker, self._keeper, self._views = Looker(self._inside), Keeper(self._inside), Views(self._inside)
-        self.check = Check(self._inside, self._looker, self._views)
+        self.check = Check(self._inside, self._views)
         self.past = Past(self._inside, until_done)
 
     def close(self) -> None:
@@ -117,14 +117,22 @@ class Store:
     # Looking: what the user made of the folder
 
     @_until_done
-    def look(self, read_photo: ReadPhoto, *, confirmed: bool = False) -> LookResult:
+    def look(
+        self, read_photo: ReadPhoto, *, confirmed: bool = False, touched: Collection[str] | None = None
+    ) -> LookResult:
         """Every face as it is labelled now, and what the user did since the look before.
 
-        Pictures without a row get one, with ``read_photo``; rows whose picture is gone become `deleted`, or `missing`
-        if many went at once, until the user confirms it (``confirmed``). A store that is only read changes nothing on
-        disk.
+        Pictures without a row get one; rows whose picture is gone become `deleted`, or `missing` if many went at once.
+        A store that is only read changes nothing on disk.
+
+        Parameters
+        ----------
+        read_photo: reads a picture that has no row yet, or was edited.
+        confirmed: the user confirms that what is missing is deleted.
+        touched: the only folders (``Ann``, ``.rejected/Ann``) that changed on disk since the look before, where that is
+            known; None: each is compared with the table by the names, sizes and times of its files.
         """
-        return self._looker.look(read_photo, confirmed=confirmed)
+        return self._looker.look(read_photo, confirmed=confirmed, touched=touched)
 
     # Keeping: what the program adds
 
@@ -265,6 +273,7 @@ class Store:
         Faces that were not prepared are encoded at the next look.
         """
         self._inside.encodings.switch(space)
+        self._inside.rows.touch_all()
 
     # Views
 

@@ -153,7 +153,7 @@ def test_it_goes_to_the_next_person(named: Gallery, reject: Callable[..., Ended]
     reject(named, first_of(named, "Barack"))
     with Store(named.folder, writing=True) as opened:
         looked = opened.look(named.read_photo)
-        sightings = looked.faces
+        sightings = list(looked.faces)
         whole = Snapshot(settings.load({}), sightings, [], [], [], [], looked.excluded)
         database = whole.nobody()
     for sighting in sightings:

@@ -104,6 +104,8 @@ def move_files(folder: ResultFolder, rows: Sequence[Row], target: str, undo: Exi
 def carry_file(folder: ResultFolder, row: Row, target: str) -> str:
     """Move a picture into another folder, not yet durably; returns the name that it has there."""
     place = folder.root.free(f"{target}/{row.file}")
+    for name in (row.folder, target):
+        folder.rows.touch(name)
     folder.root.rename(row.place, place)
     return place.rpartition("/")[2]
 
@@ -133,6 +135,8 @@ def follow(folder: ResultFolder, person: str, successor: str) -> None:
     root, origin, target = folder.root, f"{EXCLUDED}/{person}", f"{EXCLUDED}/{successor}"
     if not (root.has_folder(EXCLUDED) and root.has_folder(origin)):
         return
+    for name in (origin, target):
+        folder.rows.touch(name)
     with suppress(OSError):
         if not root.has_folder(target):
             root.make_folder(target)

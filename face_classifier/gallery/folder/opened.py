@@ -14,13 +14,14 @@ from face_classifier.core.disk.markers import RESULT, TABLE, mark, refuse_place
 from face_classifier.core.disk.retry import asking_the_disk, retried
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.gallery.folder.scan import Scan, refuse_links
+from face_classifier.gallery.folder.scan import Entry, Scan, refuse_links
 from face_classifier.gallery.past.journal import Journal
 from face_classifier.gallery.table.encodings import OtherEncodings
 from face_classifier.gallery.table.file import Table, may_pass
 from face_classifier.gallery.table.notes import Notes
 from face_classifier.gallery.table.row import Row
 from face_classifier.gallery.table.rows import Rows
+from face_classifier.gallery.table.whereabouts import Whereabouts
 from face_classifier.sources.picture import check_bytes
 
 
@@ -110,7 +111,7 @@ class ResultFolder:
     def _use(self, table: Table) -> None:
         self.table = table
         self.rows, self.notes, self.encodings = Rows(table), Notes(table), OtherEncodings(table)
-        self.journal = Journal(table)
+        self.journal, self.whereabouts = Journal(table), Whereabouts(table)
 
     def replace_table(self, reason: str) -> None:
         """Set the table aside as damaged, and make an empty one."""
@@ -162,8 +163,9 @@ class ResultFolder:
         except (OSError, UserError):  # its folder may be a link now
             return False
 
-    def content_of(self, path: Path) -> str | None:
+    def content_of(self, entry: Entry) -> str | None:
         """The hash of a picture's content; None: it cannot be read, which is reported."""
+        path = self.path / entry.place
         try:
             check_bytes(path)  # or a file of many gigabytes would be read here in silence
             return retried(lambda: content_hash(path))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.locks import LOCK
-from face_classifier.core.disk.markers import is_litter, kind_of
+from face_classifier.core.disk.markers import MANIFEST, MARKER, is_litter, kind_of
 from face_classifier.core.disk.retry import asking_the_disk, listed
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
@@ -18,6 +20,7 @@ from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_own_file
 from face_classifier.gallery.table.row import Row
 
+_OURS = PART, MARKER, MANIFEST  # hidden files that say something
 _PICTURES = PICTURE_SUFFIXES | {".gif"}  # one that moves counts by its first picture
 
 
@@ -38,17 +41,24 @@ class Entry(NamedTuple):
         return f"{self.folder}/{self.file}"
 
 
+Content = tuple[str, int, int]  # of a folder: a file's name, its size in bytes, and its mtime in ns since 1970
+
+
 @dataclass
 class Scan:
-    """The result folder as it is now."""
+    """The result folder as it is now, but for the pictures of folders of which it is known what lies in them."""
 
-    entries: list[Entry] = field(default_factory=list)
+    contents: dict[str, list[Content]] = field(default_factory=dict)  # pictures by folder
     folders: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     blind: bool = False  # something could not be looked at, where any picture may lie
     unread: list[Entry] = field(default_factory=list)  # whose content could not be read
     elsewhere: set[tuple[str, str]] = field(default_factory=set)  # (folder, file or ""): moved to where nobody looks
     parts: list[str] = field(default_factory=list)  # paths of what a killed process left half written
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [Entry(folder, *content) for folder, contents in self.contents.items() for content in contents]
 
     def hides(self, row: Row) -> bool:
         """Whether the picture of a row that was not found may lie where nothing could be seen."""
@@ -67,15 +77,31 @@ def refuse_links(root: Root) -> None:
             root.refuse_link(name)
 
 
-def scan_folder(root: Path) -> Scan:
+def _nothing(_folder: str, _contents: object = None) -> bool:
+    return False
+
+
+def scan_folder(
+    root: Path,
+    is_known: Callable[[str, Collection[Content]], bool] = _nothing,
+    is_untouched: Callable[[str], bool] = _nothing,
+) -> Scan:
     """Every picture one level deep. Hidden entries are passed over; what else is no picture is left alone and told.
 
-    Raises UserError if the folder itself cannot be read.
+    Parameters
+    ----------
+    is_known: whether a folder with these files is as it was when its pictures were last looked at.
+    is_untouched: whether a folder is so without a look into it.
+
+    Raises
+    ------
+    UserError: the folder itself cannot be read.
     """
     scan = Scan()
+    pass_over = _Known(is_known, is_untouched)
     try:
         with asking_the_disk(done="read"):
-            _scan_people(root, "", scan)
+            _scan_people(root, "", scan, pass_over)
     except OSError as error:
         raise UserError(
             f"the result folder {root} cannot be read ({error.strerror}); put it back, or allow it"
@@ -84,7 +110,7 @@ def scan_folder(root: Path) -> Scan:
     try:
         if aside.is_symlink():
             raise NotADirectoryError(errno.ENOTDIR, "it is a link")
-        _scan_people(aside, f"{EXCLUDED}/", scan)
+        _scan_people(aside, f"{EXCLUDED}/", scan, pass_over)
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -93,10 +119,43 @@ def scan_folder(root: Path) -> Scan:
     return scan
 
 
-def _scan_people(root: Path, prefix: str, scan: Scan) -> None:
+class _Known(NamedTuple):
+    """Tells folders that need no look at each picture: the parameters of `scan_folder`."""
+
+    is_known: Callable[[str, Collection[Content]], bool]
+    is_untouched: Callable[[str], bool]
+
+    def __call__(self, folder: os.DirEntry[str], name: str) -> bool:
+        if self.is_untouched(name):
+            return True
+        contents = _plain_files(folder.path)
+        return contents is not None and self.is_known(name, contents)
+
+
+def _plain_files(folder: str) -> list[Content] | None:
+    """What lies in a folder, unsorted; None where that is anything but plain files, or hidden ones that say nothing."""
+    contents = []
+    try:
+        with os.scandir(folder) as listing:
+            for entry in listing:
+                name = entry.name
+                if name[0] == "." and not name.startswith(_OURS):
+                    continue
+                state = entry.stat(follow_symlinks=False)
+                if not stat.S_ISREG(state.st_mode):
+                    return None
+                contents.append((name, state.st_size, state.st_mtime_ns))
+    except OSError:
+        return None
+    return contents
+
+
+def _scan_people(root: Path, prefix: str, scan: Scan, pass_over: _Known) -> None:
     """The folders in ``root``, each called by ``prefix`` and its name. Raises OSError."""
     for entry in _visible(str(root), scan):
-        if entry.is_symlink():
+        if entry.is_dir(follow_symlinks=False) and pass_over(entry, prefix + entry.name):
+            scan.folders.add(prefix + entry.name)
+        elif entry.is_symlink():
             scan.elsewhere.add((prefix + entry.name, ""))
             scan.problems.append(f"{entry.path} is a link and is left alone; move the pictures themselves here")
         elif entry.is_dir() and (kind := kind_of(entry.path)):
@@ -110,6 +169,7 @@ def _scan_people(root: Path, prefix: str, scan: Scan) -> None:
 
 def _scan_person(folder: os.DirEntry[str], name: str, scan: Scan) -> None:
     scan.folders.add(name)
+    contents = scan.contents[name] = []
     try:
         entries = _visible(folder.path, scan)
     except OSError as error:
@@ -127,11 +187,11 @@ def _scan_person(folder: os.DirEntry[str], name: str, scan: Scan) -> None:
             scan.problems.append(f"{entry.path} is no picture and is left alone")
         else:
             try:
-                stat = entry.stat(follow_symlinks=False)
+                state = entry.stat(follow_symlinks=False)
             except OSError:  # on its way to another folder
                 scan.blind = True
             else:
-                scan.entries.append(Entry(name, entry.name, stat.st_size, stat.st_mtime_ns))
+                contents.append((entry.name, state.st_size, state.st_mtime_ns))
 
 
 def _visible(folder: str, scan: Scan) -> list[os.DirEntry[str]]:

@@ -109,6 +109,7 @@ def finish(folder: ResultFolder) -> list[str]:
         for name in names:
             _wipe_name(folder, name)
         folder.table.execute("DELETE FROM forgetting")
+    folder.rows.touch_all()
     return left
 
 
@@ -121,7 +122,7 @@ def _remove_pictures(folder: ResultFolder, rows: Sequence[Row], others: Iterable
     left = []
     for entry in scan.entries:
         if entry.size in sizes and entry.place not in places:
-            content = folder.content_of(folder.path / entry.place)
+            content = folder.content_of(entry)
             if content in contents:
                 folder.root.remove(entry.place)
                 changed.add(entry.folder)

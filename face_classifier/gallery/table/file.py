@@ -5,6 +5,7 @@ What a call wrote is durable (WAL, synchronous FULL) when it returns.
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ _CURES = {  # by what SQLite says of a disk that refuses something (Python 3.10 
     "unable to open database file": "allow more open files (ulimit -n)",
     "database is locked": "wait for the other program that uses it",
 }
+_BLOCK = 1 << 20  # bytes
 _CORRUPT = 11  # SQLite's code of a page that is damaged, rather than one that cannot be read just now
 
 
@@ -62,8 +64,12 @@ class Table:
                 raise UserError(f"{self.path} was written by a newer version of this program; use that version")
             schema.prepare(self.database, writing=writing)
             self._check()
-        except BaseException:
+            if writing:
+                schema.add_indexes(self.database)
+        except BaseException as error:
             self.database.close()
+            if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+                _read_whole(root, name)
             raise
 
     def _check(self) -> None:
@@ -123,6 +129,23 @@ class Table:
     def _end(self) -> None:
         if self.database.in_transaction:  # a full disk may have ended it
             self.execute("ROLLBACK")
+
+
+def _read_whole(root: Root, name: str) -> None:
+    """Raise sqlite3.OperationalError if it is the disk that cannot be read.
+
+    SQLite tells a page of the schema that cannot be read as a damaged one.
+    """
+    try:
+        descriptor = root.open_to_read(name)
+        try:
+            place = 0
+            while block := os.pread(descriptor, _BLOCK, place):
+                place += len(block)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"disk I/O error: {error.strerror}") from error
 
 
 def open_or_empty(root: Root, name: str, *, written: bool = False) -> sqlite3.Connection:

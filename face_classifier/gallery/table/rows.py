@@ -22,6 +22,8 @@ class Rows:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._touched: set[str] | None = None  # folders of rows that were written since `take_touched`; None: all
+        self.version = 0  # counts what was written
         self._has_emotions = table.execute("SELECT 1 FROM emotions LIMIT 1").fetchone() is not None
 
     def add(self, row: Row) -> None:
@@ -30,11 +32,32 @@ class Rows:
         cursor = self._table.execute(f"INSERT INTO faces ({QUOTED}) VALUES ({marks})", values_of(row))
         row.id = cursor.lastrowid or 0
         self._set_emotion(row)
+        self.touch(row.folder)
 
     def update(self, row: Row) -> None:
+        """Write a row anew."""
+        for (before,) in self._table.execute("SELECT folder FROM faces WHERE id = ?", (row.id,)).fetchall():
+            self.touch(before)
+        self.touch(row.folder)
         marks = ", ".join(f'"{column}" = ?' for column in COLUMNS)
         self._table.execute(f"UPDATE faces SET {marks} WHERE id = ?", [*values_of(row), row.id])
         self._set_emotion(row)
+
+    def touch(self, folder: str) -> None:
+        """What lies in a folder is no longer what the last look saw there."""
+        self.version += 1
+        if self._touched is not None:
+            self._touched.add(folder)
+
+    def touch_all(self) -> None:
+        """Rows were written otherwise."""
+        self.version += 1
+        self._touched = None
+
+    def take_touched(self) -> set[str] | None:
+        """The folders in which rows lay or lie now that were written since this was last asked; None: it may be any."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def _set_emotion(self, row: Row) -> None:
         if row.emotion is None:
@@ -86,6 +109,7 @@ class Rows:
 
     def doubt(self, face_id: int, *, encoding: bool) -> None:
         """Have the next look read a picture whatever its size and time; ``encoding``: and encode it in any case."""
+        self.touch_all()
         self._table.execute("UPDATE faces SET size = -1 WHERE id = ?", (face_id,))
         if encoding:
             self._table.execute("UPDATE faces SET encoding = NULL WHERE id = ?", (face_id,))

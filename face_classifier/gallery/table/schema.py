@@ -8,6 +8,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.table.row import Row
 
 VERSION = 2  # 1 knows no `missing` faces, and would take them for deleted
@@ -106,6 +107,19 @@ _ADDED = {
 )""",
 }
 
+LYING = (  # whose pictures lay in some folder when last seen
+    f"(state = 'kept' OR (state = 'deleted' AND substr(folder, 1, {len(EXCLUDED) + 1}) = '{EXCLUDED}/'))"
+)
+ODD = (
+    f"(state = 'missing' OR ({LYING} AND (intent IS NOT NULL OR size < 0 OR encoding IS NULL)))"  # not to be passed by
+)
+_INDEXES = {  # that came later
+    "faces_lying": "(folder, state, file, size, mtime)",
+    "faces_file": "(file)",
+    "faces_odd": f"(state) WHERE {ODD}",
+    "faces_elsewhere": "(placed) WHERE placed <> folder",
+}
+
 PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion", "missing"))]
 _FIRST_COLUMNS = [*PLAIN, "time", "top", "right", "bottom", "left", "encoding"]  # of version 1
 COLUMNS = [*_FIRST_COLUMNS, "missing"]
@@ -153,7 +167,11 @@ def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
 
 
 def _bare(statement: str) -> str:
-    """Without comments and indentation, since SQLite stores it all: it takes a second page of its schema that it
-    cannot read for damage, and not for what a disk refuses.
-    """
+    """Without comments and indentation, since SQLite stores it all."""
     return re.sub(r"\s*--.*|(?<=\n) +", "", statement)
+
+
+def add_indexes(database: sqlite3.Connection) -> None:
+    """Make the indexes that files of earlier versions lack."""
+    for name, columns in _INDEXES.items():
+        database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON faces {columns}")

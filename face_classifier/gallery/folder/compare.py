@@ -1,0 +1,159 @@
+"""What lies otherwise in a result folder than its table says: only that is looked at closely."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from face_classifier.gallery.folder.opened import ResultFolder
+from face_classifier.gallery.folder.scan import Content, Entry, Scan, scan_folder
+from face_classifier.gallery.reconcile import Settled, lay, settle
+from face_classifier.gallery.table.row import Row
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """No garbage collection within: of a million objects that live on, it would take a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@dataclass
+class Compared:
+    """Pictures and rows of which something may have changed."""
+
+    scan: Scan
+    rows: list[Row]  # by id
+    settled: Settled  # which of these rows each of the pictures is that may lie otherwise
+    occupied: set[str]  # folders with pictures that lie where they lay
+    folders: frozenset[str] | None  # that may have changed; None: it may be all
+
+
+def compare_all(folder: ResultFolder) -> Compared:
+    """All pictures with all rows. Raises FolderGoneError."""
+    folder.root.check()
+    folder.follow_writer()
+    with collector_at_rest():
+        scan = scan_folder(folder.path)
+        rows = folder.rows.all()
+        settled = settle(scan, scan.entries, rows, folder.content_of, lambda _: [])
+    if (settled.gone or settled.missing) and scan_folder(folder.path).contents != scan.contents:
+        _doubt(settled)
+    folder.root.check()
+    return Compared(scan, rows, settled, set(), None)
+
+
+def _doubt(settled: Settled) -> None:
+    """Something was on its way from one folder to another, and may have been in neither when each was read."""
+    settled.unseen += [*settled.gone, *settled.missing]
+    settled.gone, settled.missing = [], []
+
+
+class Comparer:
+    """Compares again and again, and remembers of each folder that all in it was as the table says."""
+
+    def __init__(self, folder: ResultFolder) -> None:
+        self._folder = folder
+        self._seen: dict[str, tuple[int, int]] = {}  # of folders that were as the table says: how many files, a digest
+        self._names: set[str] | None = None  # of all folders in which pictures may lie by the table
+        self._contents: dict[str, dict[Content, int]] = {}  # by the table, of folders with something else in them
+        self._odd: set[int] = set()  # ids
+        self._elsewhere: list[Row] = []  # what lies in folders that were passed over and is like what does not
+
+    def compare(self, touched: Collection[str] | None = None) -> Compared:
+        """All that may have changed since the comparison before.
+
+        A folder is passed over if the names, sizes and times of its files are those of its rows. ``touched``: folders
+        that changed on disk; the others did not, or will be told. Raises FolderGoneError.
+        """
+        folder = self._folder
+        folder.root.check()
+        folder.follow_writer()
+        written = folder.rows.take_touched()
+        first = self._names is None or written is None or not folder.writing  # others write meanwhile
+        if self._names is None or written is None or first:
+            self._names, written = folder.whereabouts.folders(), set(self._seen)
+        self._names |= written
+        self.forget(written)
+        with collector_at_rest():
+            scan = self._scan(touched)
+            compared = self._settle(scan)
+        settled = compared.settled
+        if touched is not None and (settled.gone or not all(map(folder.lies, self._elsewhere))):
+            for name in written:
+                folder.rows.touch(name)
+            if first:
+                folder.rows.touch_all()
+            return self.compare()  # what went from one folder to another may be told of one of them only later
+        if (settled.gone or settled.missing) and self._scan(touched).contents != scan.contents:
+            _doubt(settled)
+        folder.root.check()
+        changed = {*scan.contents, *(self._names - scan.folders), *written}
+        self._names |= scan.folders
+        compared.folders = None if first else frozenset(changed)
+        return compared
+
+    def forget(self, folders: Iterable[str]) -> None:
+        """The table says otherwise by now what lies in these folders."""
+        for name in folders:
+            self._seen.pop(name, None)
+
+    def _scan(self, touched: Collection[str] | None) -> Scan:
+        self._contents, self._odd = {}, self._folder.whereabouts.odd()
+
+        def is_untouched(name: str) -> bool:
+            return touched is not None and name not in touched and name in self._seen
+
+        return scan_folder(self._folder.path, self._is_known, is_untouched)
+
+    def _is_known(self, name: str, contents: Collection[Content]) -> bool:
+        there = frozenset(contents)
+        digest = len(there), hash(there)
+        if self._seen.get(name) == digest:
+            return True
+        by_table = self._folder.whereabouts.contents(name)
+        if there == by_table.keys() and self._odd.isdisjoint(by_table.values()):
+            self._seen[name] = digest
+            return True
+        self._seen.pop(name, None)
+        self._contents[name] = by_table
+        return False
+
+    def _settle(self, scan: Scan) -> Compared:
+        """Compare the pictures in folders that are not passed over with the rows that they may be."""
+        folder, where = self._folder, self._folder.whereabouts
+        assert self._names is not None
+        occupied = {name for name in scan.folders - scan.contents.keys() if self._seen[name][0]}
+        loose = set(self._odd)  # faces whose pictures may lie elsewhere
+        entries: list[Entry] = []
+        for name in (*scan.contents, *sorted(self._names - scan.folders)):
+            by_table = self._contents.get(name)
+            by_table = where.contents(name) if by_table is None else by_table
+            if not by_table:
+                self._names.discard(name)
+            there = scan.contents.get(name, [])
+            stay = {content for content in by_table.keys() & there if by_table[content] not in self._odd}
+            if stay:
+                occupied.add(name)
+            entries += [Entry(name, *content) for content in there if content not in stay]
+            loose |= {face for content, face in by_table.items() if content not in stay}
+        rows = where.concerned(loose, {entry.file for entry in entries})
+        self._elsewhere = [row for row in rows if lay(row) and row.id not in loose]
+        entries += [Entry(row.folder, row.file, row.size, row.mtime) for row in self._elsewhere]
+        known = {row.id: row for row in rows}
+
+        def more(contents: Collection[str]) -> list[Row]:
+            others = {row.id: row for row in where.with_contents(contents) if row.id not in known}
+            known.update(others)
+            self._elsewhere += filter(lay, others.values())
+            return list(others.values())
+
+        settled = settle(scan, entries, rows, folder.content_of, more)
+        return Compared(scan, [known[face] for face in sorted(known)], settled, occupied, None)

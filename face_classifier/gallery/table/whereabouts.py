@@ -1,0 +1,102 @@
+"""Where the pictures of faces lay when last seen: what a look asks of the table ``faces``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from face_classifier.gallery.places import EXCLUDED
+from face_classifier.gallery.table.file import Table
+from face_classifier.gallery.table.row import Row
+from face_classifier.gallery.table.rows import select
+from face_classifier.gallery.table.schema import LYING, ODD
+
+_MOST = 500  # values of one statement
+
+
+class Whereabouts:
+    """Questions to an open table. Raises UserError where it cannot be used, DiskError if only for now."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def folders(self) -> set[str]:
+        """In which pictures lay, or whose faces are deleted or missing."""
+        # From each name to the next one, by the index, rather than through all faces.
+        names = self._table.execute(
+            "WITH RECURSIVE names(name) AS (SELECT min(folder) FROM faces UNION ALL "
+            "SELECT (SELECT min(folder) FROM faces WHERE folder > name) FROM names WHERE name IS NOT NULL) "
+            "SELECT name FROM names WHERE name IS NOT NULL"
+        )
+        return {name for (name,) in names}
+
+    def contents(self, folder: str) -> dict[tuple[str, int, int], int]:
+        """(file, size, mtime) -> id of each picture that lay in a folder."""
+        state = "deleted" if folder.startswith(f"{EXCLUDED}/") else "kept"
+        found = self._table.execute(
+            "SELECT file, size, mtime, id FROM faces WHERE folder = ? AND state = ?", (folder, state)
+        )
+        return {(file, size, mtime): face for file, size, mtime, face in found}
+
+    def odd(self) -> set[int]:
+        """Ids of faces at which a look has to look, whatever lies where: missing, being moved, without an encoding."""
+        return {face for (face,) in self._table.execute(f"SELECT id FROM faces WHERE {ODD}")}
+
+    def concerned(self, faces: Iterable[int], files: Iterable[str]) -> list[Row]:
+        """The rows with these ids or with these names of files, by id."""
+        return self._sorted([*self._in("id", faces), *self._in("file", files)])
+
+    def with_contents(self, contents: Iterable[str]) -> list[Row]:
+        """The rows of pictures with these contents (hashes), by id."""
+        return self._sorted(self._in("hash", contents))
+
+    def placed_in(self, folders: Iterable[str]) -> list[Row]:
+        """The rows of faces that the program placed in one of these folders, and that lie elsewhere; by id."""
+        return self._sorted(self._in("placed", folders, f"placed <> folder AND {LYING}"))
+
+    def _in(self, column: str, values: Iterable[int | str], clause: str = "TRUE") -> list[Row]:
+        left = list(values)
+        rows: list[Row] = []
+        while left:
+            part, left = left[:_MOST], left[_MOST:]
+            marks = ", ".join("?" * len(part))
+            rows += select(self._table, f"WHERE {clause} AND {column} IN ({marks})", *part)
+        return rows
+
+    def _sorted(self, rows: Iterable[Row]) -> list[Row]:
+        by_id = {row.id: row for row in rows}
+        return [by_id[face] for face in sorted(by_id)]
+
+    def folder_of(self, faces: Collection[int], folders: Iterable[str]) -> dict[int, str]:
+        """Id -> folder of these faces and of all in these folders, as far as they are kept; by id."""
+        found: dict[int, str] = {}
+        for face in faces:
+            found.update(self._table.execute("SELECT id, folder FROM faces WHERE id = ? AND state = 'kept'", (face,)))
+        for folder in folders:
+            found.update(
+                self._table.execute("SELECT id, folder FROM faces WHERE folder = ? AND state = 'kept'", (folder,))
+            )
+        return dict(sorted(found.items()))
+
+    def tracks(self, faces: Iterable[int]) -> dict[int, int]:
+        """Id -> track of those of these faces that are of one."""
+        found: dict[int, int] = {}
+        for face in faces:
+            found.update(self._table.execute("SELECT id, track FROM faces WHERE id = ? AND track IS NOT NULL", (face,)))
+        return found
+
+    def kept(self, folder: str | None = None) -> list[Row]:
+        """The rows of all kept faces with an encoding, or of those in a folder; by id."""
+        clause, values = ("AND folder = ?", [folder]) if folder is not None else ("", [])
+        return select(self._table, f"WHERE state = 'kept' AND encoding IS NOT NULL {clause} ORDER BY id", *values)
+
+    def excluded(self, folder: str) -> list[Row]:
+        """The rows with an encoding in a folder of excluded pictures, by id."""
+        return select(self._table, "WHERE folder = ? AND encoding IS NOT NULL ORDER BY id", folder)
+
+    def lying(self) -> int:
+        """How many pictures lay in some folder."""
+        return int(self._table.execute(f"SELECT count(*) FROM faces WHERE {LYING}").fetchone()[0])
+
+    def last(self) -> int:
+        """The highest id."""
+        return int(self._table.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0])
