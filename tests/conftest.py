@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -475,9 +476,21 @@ def command(
         signal.signal(number, handler)
 
 
+@pytest.fixture(scope="session")
+def runtime_folder() -> Iterator[Path]:
+    """The user's folder for sockets, with a short path. No test leaves one there."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+        left = [path for path in Path(folder).rglob("*") if not path.is_dir()]
+        assert not left, f"sockets left behind: {left}"
+
+
 @pytest.fixture(autouse=True)
-def _leave_nothing_behind(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fails a test that leaves a thread or logs an error; keeps the user's settings out of all."""
+def _leave_nothing_behind(
+    runtime_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """Fails a test that leaves a thread or logs an error; keeps the user's settings and folders out of all."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime_folder))
     for name in list(os.environ):
         if name.startswith("FACE_CLASSIFIER_") and name != "FACE_CLASSIFIER_TEST_DATA":
             monkeypatch.delenv(name)
