@@ -14,8 +14,8 @@ from typing import Any
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Sighting
-from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.snapshot import Snapshot, carry_out
+from face_classifier.gallery.gallery import Gallery, carry_out
+from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.rules import rule_of

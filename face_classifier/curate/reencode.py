@@ -13,7 +13,7 @@ from face_classifier.core.errors import StoppedError
 from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
-from face_classifier.gallery.snapshot import as_gallery, open_existing, photo_reader, tell_problems
+from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems
 from face_classifier.identity.profiles import BY_ENCODER
 
 Matrix = npt.NDArray[np.float64]

@@ -15,24 +15,21 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Sighting
-from face_classifier.gallery.past.journal import SECOND_THOUGHTS
-from face_classifier.gallery.snapshot import (
-    Snapshot,
+from face_classifier.gallery.opening import (
     as_gallery,
-    carry_out,
     check_place,
     check_result_folder,
-    kept_apart_pairs,
     photo_reader,
     photo_reader_of,
-    snapshot_of,
     tell_problems,
     with_threshold,
 )
+from face_classifier.gallery.past.journal import SECOND_THOUGHTS
+from face_classifier.gallery.snapshot import Snapshot, kept_apart_pairs, snapshot_of
 from face_classifier.gallery.store import FoldersChangedError, Kept, LookResult, ReadPhoto, Store, at_once
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import of_gallery
-from face_classifier.identity.rethink import rethink
+from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.rules import empty_people, rule_of
 from face_classifier.vision.engine import Engine
 
@@ -285,3 +282,15 @@ def _is_as_before(before: Sighting | None, now: Sighting) -> bool:
 def _says_the_same(before: tuple[str, Encoding], now: tuple[str, Encoding]) -> bool:
     """Whether an excluded picture is still not the same person."""
     return before[0] == now[0] and np.array_equal(before[1], now[1])
+
+
+def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:
+    """Move faces as second thoughts say; returns those that were moved. What the user is moving meanwhile is left."""
+    moved: list[Sighting] = []
+    with store.past.entry(SECOND_THOUGHTS):
+        for move in moves:
+            try:
+                moved += store.move(move.faces, move.person, found=move.found)
+            except FoldersChangedError:
+                continue
+    return moved

@@ -23,10 +23,10 @@ from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.opening import check_place
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.gallery.owner.server import serving
 from face_classifier.gallery.owner.watcher import Watcher
-from face_classifier.gallery.snapshot import check_place
 from face_classifier.pipeline.desk import Desk, Observer
 from face_classifier.pipeline.inputs import find_all
 from face_classifier.pipeline.show import Stage

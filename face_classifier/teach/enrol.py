@@ -27,8 +27,9 @@ from face_classifier.display.overlay import KNOWN
 from face_classifier.display.text import SHADE, paste, text
 from face_classifier.display.window import Window
 from face_classifier.gallery.gallery import Gallery, refuse_other_encoder
+from face_classifier.gallery.opening import check_place, open_existing
 from face_classifier.gallery.places import check_name
-from face_classifier.gallery.snapshot import check_place, open_existing, people_of, take_snapshot
+from face_classifier.gallery.snapshot import people_of, take_snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER

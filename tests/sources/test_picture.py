@@ -27,7 +27,7 @@ from sources.seams import OpenSource, SourceTests
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES, RAW_SUFFIXES, Box, Detection, Image, Match
-from face_classifier.gallery.snapshot import photo_reader_of
+from face_classifier.gallery.opening import photo_reader_of
 from face_classifier.gallery.store import Store
 from face_classifier.photos.finder import FaceFinder
 from face_classifier.sources import capture, picture

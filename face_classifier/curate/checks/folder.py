@@ -19,9 +19,9 @@ from face_classifier.core.types import Box, Image
 from face_classifier.curate.checks.findings import Inspection
 from face_classifier.curate.checks.repair import profile_of
 from face_classifier.gallery.check import Lying, Stock
+from face_classifier.gallery.opening import open_existing, photo_reader
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import missing_sentence
-from face_classifier.gallery.snapshot import open_existing, photo_reader
 from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.gallery.table import KEPT, Row
 from face_classifier.identity.profiles import EncoderProfile

@@ -15,7 +15,7 @@ from face_classifier.core.disk.durable import MODES
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.snapshot import photo_reader
+from face_classifier.gallery.opening import photo_reader
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table.row import Row
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile

@@ -16,7 +16,7 @@ from face_classifier.curate.ask import carry_out
 from face_classifier.curate.checks.findings import Finding, Verified
 from face_classifier.curate.checks.folder import FolderInspection, inspect
 from face_classifier.curate.checks.repair import opened_to_repair
-from face_classifier.gallery.snapshot import check_result_folder
+from face_classifier.gallery.opening import check_result_folder
 
 
 def verify(

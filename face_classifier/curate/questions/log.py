@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from face_classifier.core.settings import Settings
+from face_classifier.gallery.opening import open_existing
 from face_classifier.gallery.past.journal import FORGOTTEN, Entry, Place
 from face_classifier.gallery.places import UNKNOWNS, is_excluded, person_of
-from face_classifier.gallery.snapshot import open_existing
 from face_classifier.gallery.table.row import DELETED
 
 _GROUPS = 3  # that a line of the log tells

@@ -20,7 +20,7 @@ from conftest import Ended, Gallery, held
 from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.types import Frame, Image
-from face_classifier.gallery import snapshot
+from face_classifier.gallery import opening
 from face_classifier.gallery.check import Check, Stock
 from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.store import Store
@@ -99,7 +99,7 @@ def verify(command: Command, engine: Engine, monkeypatch: pytest.MonkeyPatch) ->
         assert encoder == "dlib"
         return engine
 
-    monkeypatch.setattr(snapshot, "make_engine", made_before)  # to make one takes longer than to verify
+    monkeypatch.setattr(opening, "make_engine", made_before)  # to make one takes longer than to verify
 
     def run(gallery: Gallery, *flags: object) -> tuple[int, dict]:
         ended = command("verify", "--json", "--result", gallery.folder, *flags)

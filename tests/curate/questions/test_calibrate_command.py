@@ -13,7 +13,8 @@ import pytest
 from face_classifier.cli import console
 from face_classifier.core import settings
 from face_classifier.gallery import gallery
-from face_classifier.gallery.snapshot import faces_of, photo_reader, take_snapshot
+from face_classifier.gallery.opening import photo_reader
+from face_classifier.gallery.snapshot import faces_of, take_snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.identity.calibrate import calibrated
 from face_classifier.identity.rules import empty_people, spread_of

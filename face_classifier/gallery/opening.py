@@ -1,0 +1,105 @@
+"""How a result folder is opened: which folder may be one, with which settings, and what reads its new pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from face_classifier.core.disk.durable import MODES
+from face_classifier.core.disk.markers import RESULT, is_empty, kind_of, refuse_place
+from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import Face, Sighting
+from face_classifier.gallery.store import ReadPhoto, Store
+from face_classifier.identity.calibrate import FEWEST_PEOPLE, calibrated
+from face_classifier.identity.profiles import of_gallery
+from face_classifier.identity.rules import spread_of, threshold_of
+from face_classifier.sources.picture import decode
+from face_classifier.vision.engine import Engine, make_engine
+
+
+def open_existing(settings: Settings, *, writing: bool) -> Store:
+    """Opens an existing result folder. Raises UserError if there is none."""
+    check_result_folder(Path(settings.result))
+    return Store(Path(settings.result), writing=writing, modes=MODES[settings.mode])
+
+
+def check_result_folder(folder: Path) -> None:
+    """Raise UserError unless it is a result folder: only a run and `enroll` make one, also of a folder of photos."""
+    if not folder.is_dir():
+        raise UserError(f"there is no result folder {folder}; name one with --result")
+    refuse_place(folder, RESULT, "--result")
+    if kind_of(folder) != RESULT:
+        raise UserError(f"{folder} has no faces.sqlite and is no result folder; name one with --result")
+
+
+def check_place(settings: Settings) -> None:
+    """Raise UserError unless a run may keep faces in its result folder, and its captures beside it.
+
+    A folder that has anything in it and is not ours would become people, sorted anew and perhaps with names of files.
+    """
+    folder = Path(settings.result)
+    if settings.capture:
+        _refuse_overlap(folder, Path(settings.capture))
+    refuse_place(folder, RESULT, "--result")
+    if not settings.adopt and kind_of(folder) is None and not is_empty(folder):
+        raise UserError(
+            f"{folder} is not empty and no result folder; name another one with --result, or add --adopt if its "
+            "subfolders are people"
+        )
+
+
+def _refuse_overlap(result: Path, captures: Path) -> None:
+    one, other = result.resolve(), captures.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise UserError(
+            f"the captures folder {captures} and the result folder {result} lie in one another, so captures would "
+            "become a person; give another folder to --capture"
+        )
+
+
+def photo_reader_of(engine: Callable[[], Engine]) -> ReadPhoto:
+    """How a store reads pictures that have no encoding yet. The box is in pixels of the whole picture."""
+
+    def read(path: Path, own_cut: bool) -> tuple[Face, bool]:
+        photo = decode(path)
+        face, found = engine().photo(photo.image, own_cut=own_cut)
+        return replace(face, box=face.box.scaled(photo.scale)), found
+
+    return read
+
+
+def photo_reader(settings: Settings, tell: Callable[[str], None]) -> ReadPhoto:
+    """Reads pictures with an engine that is made when the first one needs it, since that takes a second."""
+    return photo_reader_of(cache(lambda: make_engine(settings.engine, settings.detector, 1.0, tell, settings.encoder)))
+
+
+def as_gallery(settings: Settings, store: Store) -> Settings:
+    """The same settings with the encoder that a gallery belongs to; a command that only reads asks for no other."""
+    space = of_gallery(store.spaces(), settings.encoder)
+    return replace(settings, encoder=space.encoder, engine=settings.engine if space.encoder == "dlib" else "fast")
+
+
+def with_threshold(
+    settings: Settings, faces: Sequence[Sighting], cannot_links: Iterable[tuple[int, int]], observer: Teller
+) -> Settings:
+    """The same settings with a number instead of the threshold "auto"."""
+    if settings.threshold != "auto":
+        return settings
+    calibration = calibrated(faces, cannot_links, spread_of(settings))
+    if calibration and calibration.people >= FEWEST_PEOPLE:
+        return replace(settings, threshold=calibration.balanced().value)
+    default = threshold_of(settings)
+    observer.problem(
+        f"the gallery {settings.result} is too small to tell a threshold, so the default {default:g} is taken; "
+        "give a number to --threshold for another"
+    )
+    return replace(settings, threshold=default)
+
+
+def tell_problems(store: Store, observer: Teller) -> None:
+    for sentence in store.problems():
+        observer.problem(sentence)
