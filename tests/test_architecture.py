@@ -43,7 +43,7 @@ LIBRARIES = {
         "threadpoolctl": "display",
         "arro3": "events",
         "pickle": "gallery.derived",
-        "sqlite3": "core.disk gallery.folder gallery.table photos",
+        "sqlite3": "core.disk pipeline.records gallery.folder gallery.table photos",
         "imutils": "display",
         "cv2": "core.disk sources vision display pipeline.analysis curate photos photos.lookalike cli",
         "PIL": "sources display photos.albums",

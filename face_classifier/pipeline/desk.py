@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Protocol
 
 from face_classifier.core.disk.retry import DiskError, Patience
 from face_classifier.core.disk.tree import FolderGoneError
+from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.types import Frame, Seen, Sighting
 from face_classifier.events.records import JsonLines
@@ -20,6 +21,7 @@ from face_classifier.pipeline.analysis.analyse import KeptBefore, follows, none_
 from face_classifier.pipeline.inputs import as_first_seen
 from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.records import AnalysedFrame
+from face_classifier.pipeline.records.file import Head
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 
@@ -45,6 +47,20 @@ class Begun:
     session: Session
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What the frames of a record are placed with."""
+
+    session: Session
+    shift: timedelta  # from the times of the record to those by which the gallery knows its source
+
+    def as_known(self, analysed: AnalysedFrame) -> AnalysedFrame:
+        """A frame of the record at the time by which the gallery knows it."""
+        if not self.shift:
+            return analysed
+        return replace(analysed, frame=replace(analysed.frame, time=analysed.frame.time + self.shift))
+
+
 class Desk:
     """The part of a run that the owner's thread carries out; it makes the desk, and nobody else calls it."""
 
@@ -63,6 +79,21 @@ class Desk:
         session = Session(self.gallery, self._tell, follows=follows(self.gallery.settings), patience=self._patience)
         self._sessions.append(session)
         return Begun(sampling, start, kept_before, session)
+
+    def begin_record(self, head: Head) -> Recorded:
+        """Make ready for a record. Raises UserError where it counts positions otherwise than this gallery."""
+        store, fingerprint = self.gallery.store, head.origin.fingerprint
+        shift = timedelta(0)
+        if fingerprint:
+            shift = store.first_start(fingerprint, head.start) - head.start
+            if store.is_bridged(fingerprint) != head.sampling.bridged:
+                raise UserError(
+                    f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "
+                    "classify it without a record"
+                )
+        session = Session(self.gallery, self._tell, follows=head.follows, patience=self._patience)
+        self._sessions.append(session)
+        return Recorded(session, shift)
 
     def place(self, session: Session, analysed: AnalysedFrame) -> list[Seen]:
         """Place the faces of a frame. After an error the session takes no more: what is next must not overtake it."""

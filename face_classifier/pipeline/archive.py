@@ -1,0 +1,87 @@
+"""The two halves of a run apart: a source is analysed into a record on disk, which is placed later, or elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from importlib.metadata import PackageNotFoundError, version
+
+from face_classifier import __version__
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.settings import Settings
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.owner.queue import Owner
+from face_classifier.pipeline.analysis.analyse import Analysis, follows
+from face_classifier.pipeline.desk import Desk
+from face_classifier.pipeline.records.file import Head, RecordWriter, read_record
+from face_classifier.pipeline.records.plain import Origin
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source, open_source
+from face_classifier.vision.engine import Engine
+
+# What the records of a source depend on, beside its sampling.
+SETTINGS = "engine encoder detector resize_ratio refresh search_still quality emotion emotion_engine".split()
+_LIBRARIES = "numpy", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "Pillow"
+
+
+def head_of(source: Source, settings: Settings) -> Head:
+    """What the record of a source tells of it; reads the whole file for its fingerprint."""
+    return Head(
+        Origin(source.name, source.fingerprint),
+        source.start,
+        Sampling(settings.seconds, settings.skip, settings.stop),
+        follows(settings),
+        {name: getattr(settings, name) for name in SETTINGS},
+        {"face-classifier": __version__} | {name: made for name in _LIBRARIES if (made := _version(name))},
+    )
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
+def analyse_into(root: Root, path: str, settings: Settings, engine: Engine, stopping: threading.Event) -> str | None:
+    """Analyse a source into a record in a folder.
+
+    Returns the name of its file, which is there already where the same was analysed before; None: it was stopped.
+
+    Raises
+    ------
+    UserError: the source cannot be analysed.
+    OSError, sqlite3.Error: the record cannot be written.
+    """
+    with open_source(path) as source:
+        head = head_of(source, settings)
+        if root.has(head.name):
+            return head.name
+        analysis = Analysis(source, head.sampling, head.start, engine, settings, stopping)
+        try:
+            with RecordWriter(root, head) as record, analysis as frames:
+                for analysed in frames:
+                    if analysed.frame.due:
+                        record.add(analysed)
+                if stopping.is_set():
+                    raise _StoppedError
+                analysis.failures.failure()  # raises where all frames failed
+        except _StoppedError:
+            return None
+    return head.name
+
+
+class _StoppedError(Exception):
+    """The record is not whole."""
+
+
+def place_record(root: Root, name: str, owner: Owner[Gallery], desk: Desk) -> int:
+    """Have the frames of a record placed by the owner of a gallery; returns how many. Raises UserError."""
+    count = 0
+    with read_record(root, name) as (head, frames):
+        recorded = owner.call(lambda _: desk.begin_record(head))
+        for analysed in frames:
+            known = recorded.as_known(analysed)
+            owner.call(lambda _, known=known: desk.place(recorded.session, known))  # type: ignore[misc]
+            count += 1
+        owner.call(lambda _: desk.end_all())
+    return count
