@@ -120,10 +120,14 @@ class Gallery:
             gallery.tell_problems()
             yield gallery
 
-    def look(self, *, confirmed: bool = False) -> LookResult:
-        """Take the folders as they are now. ``confirmed``: the user deleted the faces that are missing."""
+    def look(self, *, confirmed: bool = False, touched: Collection[str] | None = None) -> LookResult:
+        """Take the folders as they are now.
+
+        ``confirmed``: the user deleted the faces that are missing; ``touched``: the only folders that changed on disk,
+        as `Store.look` means it.
+        """
         is_known, self._stale = not self._stale, True  # as long as this fails
-        looked = self.store.look(self._read_photo, confirmed=confirmed)
+        looked = self.store.look(self._read_photo, confirmed=confirmed, touched=touched)
         is_known = is_known and self._said is not None and _are_as_before(self._said, self.faces, looked)
         self._said, self.faces = looked, {face.id: face for face in looked.faces}
         if not is_known:  # the sums of the encodings of others stay exactly what they are

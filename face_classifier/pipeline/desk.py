@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -141,11 +141,14 @@ class Desk:
     def _think(self) -> None:
         self.gallery.think_again(self._tell)
 
-    def look(self) -> float:
-        """Take in what the user did to the folders; returns how many seconds that took."""
+    def look(self, touched: Collection[str] | None) -> float:
+        """Take in what the user did to the folders; returns how many seconds that took.
+
+        ``touched``: the only ones that changed; None: it may be any.
+        """
         began = monotonic()
         with suppress(FolderGoneError, DiskError):  # which is told as soon as something is written
-            self.gallery.look()
+            self.gallery.look(touched=touched)
         self.gallery.tell_problems()
         return monotonic() - began
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -212,8 +212,8 @@ class _Run:
         """Within, what the user does to the folders is taken in at once, for a tenth of the time at most."""
         crew, ending = self._crew, threading.Event()
 
-        def look(_folders: object) -> None:
-            seconds = crew.owner.call(lambda _: crew.desk.look())
+        def look(touched: Collection[str] | None) -> None:
+            seconds = crew.owner.call(lambda _: crew.desk.look(touched))
             ending.wait(_OTHERWISE * seconds)
 
         with Watcher(Path(crew.settings.result), look, crew.observer.problem):
