@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from face_classifier.core.disk.locks import Holder, holder_of
+from face_classifier.core.disk.locks import LOCK, Holder, holder_of
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError
 from face_classifier.core.progress import Observer
@@ -71,11 +71,12 @@ def carry_out(
 def connected(folder: Path, end: float) -> Client | None:
     """A connection to the process that owns a result folder; None: nobody does.
 
-    One that has just begun is waited for until ``end`` on the monotonic clock. Raises InUseError, UserError.
+    One that has just begun is waited for until ``end`` on the monotonic clock. Raises InUseError, UserError, OSError.
     """
     if not folder.is_dir():
         return None
     with Root(folder) as root:
+        root.check_own(LOCK)  # or it may be the lock of another folder, of which this is a copy with hard links
         while holder := holder_of(root):
             try:
                 return Client(root, holder)

@@ -279,6 +279,22 @@ def test_commands_work_whenever_owners_begin_and_end(folder: Path) -> None:
     assert len(served_times) >= 4
 
 
+def test_a_copy_with_hard_links_is_read_and_its_commands_do_not_go_to_the_original(
+    folder: Path, tmp_path: Path, command: Command
+) -> None:
+    assert command("rethink", "--result", folder).code == 0
+    with served_here(folder):
+        shutil.copytree(folder, tmp_path / "copy", copy_function=os.link, ignore=lambda *_: {SOCKET})
+        os.link(folder / SOCKET, tmp_path / "copy" / SOCKET)
+        before = lies(folder)
+        ended = command("suggest", "accept", "Barack", "Barry", "--result", tmp_path / "copy")
+        assert (ended.code, lies(folder)) == (1, before)
+        assert "hard link" in ended.err
+    read = command("people", "--result", tmp_path / "copy")
+    assert (read.code, read.err) == (0, "")
+    assert "Barack" in read.out
+
+
 def test_after_an_owner_was_killed_a_command_opens_the_folder_itself(folder: Path, command: Command) -> None:
     with served(folder) as process:
         process.kill()

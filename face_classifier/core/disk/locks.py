@@ -116,7 +116,7 @@ def holder_of(root: Root) -> Holder | None:
     For an instant this holds the lock itself, as readers may together.
     Raises UserError, OSError where the lock file is a link, or cannot be read.
     """
-    if root.check_own(LOCK) is None:
+    if root.refuse_link(LOCK) is None:
         return None
     with suppress(FileNotFoundError, PermissionError):
         descriptor = root.open_to_read(LOCK)
