@@ -77,7 +77,7 @@ class Server(Generic[T]):
             stack.callback(wake.close)
             stack.callback(woken.close)
             self._announce(told)
-            stack.callback(self._announce, None)
+            stack.callback(self._withdraw)
             accepting = threading.Thread(target=self._accept, args=(listener, woken), name="server")
             accepting.start()
             stack.callback(self._end, accepting, wake)
@@ -99,6 +99,10 @@ class Server(Generic[T]):
                     connection.shutdown(socket.SHUT_RD)  # wakes its thread, which carries out what has come by now
         for thread in list(self._threads):
             thread.join()
+
+    def _withdraw(self) -> None:
+        with suppress(OSError):  # the folder is gone, and its lock ends with this process
+            self._announce(None)
 
     def _accept(self, listener: socket.socket, woken: socket.socket) -> None:
         """What the thread does that takes connections."""

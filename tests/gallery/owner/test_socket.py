@@ -562,6 +562,21 @@ def test_the_end_waits_for_what_was_begun_and_ends_idle_connections(path: Path) 
     idle.__exit__(None, None, None)
 
 
+def test_a_folder_that_is_gone_does_not_keep_its_owner_from_ending(path: Path) -> None:
+    told: list[str | None] = []
+
+    def announce(at: str | None) -> None:
+        told.append(at)
+        if at is None:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with Owner(lambda: Folder(path)) as owner, Root(path) as root, Server(root, owner, HANDLERS, announce):
+        (path / SOCKET).unlink()
+        (path / LOCK).unlink()
+        path.rmdir()
+    assert told == [SOCKET, None]
+
+
 NO_MESSAGES = [
     b"", b"\0", b"\0\0\0", b"\0\0\0\0", struct.pack(">I", LONGEST + 1), b"\xff\xff\xff\xff" + b"x" * 100,
     struct.pack(">I", 10) + b"short", struct.pack(">I", 3) + b"\xc1\xc1\xc1", b"GET / HTTP/1.1\r\n\r\n",
