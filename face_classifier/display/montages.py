@@ -37,10 +37,15 @@ class Portrait(NamedTuple):
     known: bool  # False: of nobody yet
 
 
+def person_of(file: str) -> str | None:
+    """The folder of which a file is a montage; None: it is no montage."""
+    match = MONTAGE.fullmatch(file)
+    return match and match[1]
+
+
 def is_of(file: str, name: str) -> bool:
     """Whether a file is called as a montage of that folder."""
-    match = MONTAGE.fullmatch(file)
-    return match is not None and match[1] == name
+    return person_of(file) == name
 
 
 def montage_sheets(name: str, portraits: Sequence[Portrait]) -> dict[str, tuple[str, list[Portrait]]]:

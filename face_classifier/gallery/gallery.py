@@ -25,6 +25,7 @@ from face_classifier.gallery.opening import (
     with_threshold,
 )
 from face_classifier.gallery.past.journal import SECOND_THOUGHTS
+from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.snapshot import Snapshot, kept_apart_pairs, snapshot_of
 from face_classifier.gallery.store import FoldersChangedError, Kept, LookResult, ReadPhoto, Store, at_once
 from face_classifier.identity.person_db import PersonDB
@@ -70,8 +71,8 @@ class Gallery:
         self._cannot_links: set[tuple[int, int]] = set()  # of tracks since this was made
         self._unsaved: set[tuple[int, int]] = set()  # those of them that the store does not know yet
         self._next_track = store.first_track()
-        self._said: LookResult | None = None  # by the latest look
         self._stale = True  # what the user did to the folders is still to be taken in
+        self._outdated: frozenset[str] | None = None  # folders whose views are to be brought up to date; None: all
         if settings.threshold == "auto":
             faces = store.look(read_photo).faces
             self.settings = with_threshold(settings, faces, store.cannot_links(), observer)
@@ -123,15 +124,18 @@ class Gallery:
     def look(self, *, confirmed: bool = False, touched: Collection[str] | None = None) -> LookResult:
         """Take the folders as they are now.
 
-        ``confirmed``: the user deleted the faces that are missing; ``touched``: the only folders that changed on disk,
-        as `Store.look` means it.
+        ``confirmed``: the user deleted the faces that are missing; ``touched``: as of `Store.look`.
         """
-        is_known, self._stale = not self._stale, True  # as long as this fails
+        self._stale = True  # as long as this fails
         looked = self.store.look(self._read_photo, confirmed=confirmed, touched=touched)
-        is_known = is_known and self._said is not None and _are_as_before(self._said, self.faces, looked)
-        self._said, self.faces = looked, {face.id: face for face in looked.faces}
-        if not is_known:  # the sums of the encodings of others stay exactly what they are
-            self.people = _people_of(looked, self.settings, self._cannot_links)
+        if looked.changed is None or not self.faces:
+            self.faces = {face.id: face for face in looked.faces}
+            self.people = _people_of(looked.faces, self.settings, self._cannot_links)
+        else:
+            self.faces = _take(looked, looked.changed, self.faces, self.people)
+        _take_words(looked, self.faces, self.people)
+        is_any = looked.changed is None or self._outdated is None
+        self._outdated = None if is_any else frozenset({*(self._outdated or ()), *(looked.changed or ())})
         self._stale = False
         return looked
 
@@ -242,50 +246,64 @@ class Gallery:
                 self.look()  # one that decides by names which are gone would bring them back
 
     def write_views(self) -> None:
-        """Bring montages and pickle up to date with the faces."""
-        self.store.write_views(list(self.faces.values()))
+        """Bring montages and pickle up to date with the faces, as far as they changed since this was last done."""
+        self.store.write_views(list(self.faces.values()), changed=self._outdated)
+        self._outdated = frozenset()
 
 
-def _people_of(looked: LookResult, settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:
+def _people_of(faces: Iterable[Sighting], settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:
     """Everybody as the folders have them; ``cannot_links``: pairs of tracks."""
     people = empty_people(settings)
-    for face in looked.faces:
+    for face in faces:
         people.add(face)
-    person_of = {face.id: face.person for face in looked.faces}
-    for track, other in looked.kept_apart_tracks:
-        if person := person_of.get(other):
-            people.keep_apart(track, person)
-    for name, encoding in looked.excluded:
-        people.exclude(name, encoding)
     for one, other in cannot_links:
         people.cannot_link(one, other)
     return people
 
 
-def _are_as_before(said: LookResult, faces: Mapping[int, Sighting], looked: LookResult) -> bool:
-    """Whether the people of these ``faces`` are as the folders have them; ``said``: by the look before."""
-    return (
-        said.kept_apart_tracks == looked.kept_apart_tracks
-        and len(said.excluded) == len(looked.excluded)
-        and all(map(_says_the_same, said.excluded, looked.excluded))
-        and len(faces) == len(looked.faces)
-        and all(_is_as_before(faces.get(face.id), face) for face in looked.faces)
-    )
+def _take(
+    looked: LookResult, folders: Collection[str], faces: Mapping[int, Sighting], people: PersonDB
+) -> dict[int, Sighting]:
+    """Take in anew whoever has other faces than before; the sums of the others stay exactly what they are.
+
+    ``faces``: before, by id. Returns them as they are now.
+    """
+    persons = {None if name == UNKNOWNS else name for name in folders if not is_excluded(name)}
+    before: dict[str | None, dict[int, Sighting]] = {person: {} for person in persons}
+    stay: dict[int, Sighting] = {}
+    for face_id, face in faces.items():
+        (before[face.person] if face.person in persons else stay)[face_id] = face
+    now = {person: {face.id: face for face in looked.faces.of(person)} for person in persons}
+    for person in sorted(persons, key=lambda name: min(now[name], default=0)):
+        stay |= now[person]
+        if not _are_as_before(before[person], now[person]):
+            people.drop(person)
+            for face in now[person].values():
+                people.add(face)
+    return dict(sorted(stay.items()))
 
 
-def _is_as_before(before: Sighting | None, now: Sighting) -> bool:
-    """Whether a face counts for the same person, in the same way."""
+def _take_words(looked: LookResult, faces: Mapping[int, Sighting], people: PersonDB) -> None:
+    """Take what the user said of whom two people are, or one is not."""
+    people.forget_words()
+    for track, other in looked.kept_apart_tracks:
+        if other in faces and (person := faces[other].person):
+            people.keep_apart(track, person)
+    for name, encoding in looked.excluded:
+        people.exclude(name, encoding)
+
+
+def _are_as_before(before: Mapping[int, Sighting], now: Mapping[int, Sighting]) -> bool:
+    """Whether the same faces (by id) count in the same way."""
+    return before.keys() == now.keys() and all(_is_as_before(before[face_id], now[face_id]) for face_id in now)
+
+
+def _is_as_before(before: Sighting, now: Sighting) -> bool:
     return before is now or (
-        before is not None
-        and (before.person, before.pinned, before.corrected, before.track)
+        (before.person, before.pinned, before.corrected, before.track)
         == (now.person, now.pinned, now.corrected, now.track)
         and np.array_equal(before.encoding, now.encoding)  # type: ignore[arg-type]
     )
-
-
-def _says_the_same(before: tuple[str, Encoding], now: tuple[str, Encoding]) -> bool:
-    """Whether an excluded picture is still not the same person."""
-    return before[0] == now[0] and np.array_equal(before[1], now[1])
 
 
 def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:

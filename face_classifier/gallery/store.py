@@ -278,6 +278,9 @@ class Store:
     # Views
 
     @_until_done
-    def write_views(self, faces: Sequence[Sighting]) -> None:
-        """Bring montages and pickle up to date with ``faces``, the outcome of the latest look."""
-        self._views.write(faces)
+    def write_views(self, faces: Sequence[Sighting], *, changed: Collection[str] | None = None) -> None:
+        """Bring montages and pickle up to date with ``faces``, all of the latest look.
+
+        ``changed``: folders in which faces are others than when this was last done; None: it may be all.
+        """
+        self._views.write(faces, changed)

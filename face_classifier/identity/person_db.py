@@ -242,6 +242,11 @@ class PersonDB:
         """The user said of a face of this track that it is not this person."""
         self._kept_apart.setdefault(track, set()).add(person)
 
+    def forget_words(self) -> None:
+        """Forget what the user said, by `keep_apart` and `exclude`, so that it can be said as it is now."""
+        self._kept_apart.clear()
+        self._excluded.clear()
+
     def exclude(self, person: str, encoding: Encoding) -> None:
         """The user excluded a face: neither it is this person, nor what is nearer to it than to the person."""
         self._excluded.setdefault(person, EncodingRows()).append(encoding)

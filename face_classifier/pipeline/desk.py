@@ -135,8 +135,9 @@ class Desk:
         self.gallery.tell_problems()
 
     def think_again(self) -> None:
-        """Have second thoughts, or, while live sources go on on a disk that refuses that, have them later."""
+        """Have second thoughts, and bring the views up to date; later, if a live source's disk refuses it now."""
         self._patience.write(self._think)
+        self._patience.write(self.gallery.write_views)
 
     def _think(self) -> None:
         self.gallery.think_again(self._tell)

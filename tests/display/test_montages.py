@@ -12,6 +12,7 @@ from conftest import Gallery
 from face_classifier.core.types import Image, cut
 from face_classifier.display.overlay import KNOWN, UNKNOWN
 from face_classifier.gallery.places import UNKNOWNS
+from face_classifier.gallery.store import Store
 
 OBAMA, OBAMA_AGAIN, BIDEN = "obama.jpg", "obama2.jpg", "biden.jpg"
 
@@ -152,3 +153,18 @@ def test_a_person_whose_name_is_too_long_for_a_montage_has_none(gallery: Gallery
     assert len(gallery.look()) == 1
     assert any("cannot be written" in problem for problem in gallery.problems)
     assert set(gallery.labels().values()) == {name}
+
+
+def test_only_montages_of_changed_people_are_looked_at(gallery: Gallery) -> None:
+    gallery.see(OBAMA, BIDEN, OBAMA_AGAIN)
+    (gallery.folder / "person_01").rename(gallery.folder / "Barack")
+    with Store(gallery.folder, writing=True) as store:
+        store.write_views(store.look(gallery.read_photo).faces)
+        (gallery.folder / "Barack").rename(gallery.folder / "Barry")
+        (gallery.folder / "montage.unknowns-00.png").unlink()
+        looked = store.look(gallery.read_photo)
+        assert looked.changed == {"Barack", "Barry"}
+        store.write_views(looked.faces, changed=looked.changed)
+        assert [path.name for path in gallery.folder.glob("montage*")] == ["montage.Barry-00.png"]
+        store.write_views(looked.faces)
+        assert (gallery.folder / "montage.unknowns-00.png").exists()

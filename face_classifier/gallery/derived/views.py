@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -38,13 +38,17 @@ class Views:
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
 
-    def write(self, faces: Sequence[Sighting]) -> None:
+    def write(self, faces: Sequence[Sighting], changed: Collection[str] | None) -> None:
         """As `Store.write_views`."""
         self._folder.root.check()
+        if changed is not None and not changed:
+            return
         places = {face_id: (folder, file, content) for face_id, folder, file, content in self._folder.rows.places()}
-        sheets, encodings = _views_of((self._portrait(*places[face.id], face), face.encoding) for face in faces)
+        sheets, encodings = _views_of(
+            ((self._portrait(*places[face.id], face), face.encoding) for face in faces), changed
+        )
         with asking_the_disk():
-            self._write_montages(sheets)
+            self._write_montages(sheets, changed)
             self._write_pickle(encodings)
 
     def wrong(self, faces: Iterable[tuple[str, str, Row]]) -> Iterator[tuple[str, str]]:
@@ -99,7 +103,12 @@ class Views:
         old_encodings(self._folder)  # sets a damaged one aside before it is replaced
         self._write_file(PICKLE, content)
 
-    def _write_montages(self, wanted: Sheets) -> None:
+    def _write_montages(self, wanted: Sheets, changed: Collection[str] | None) -> None:
+        """``changed``: folders of which these are all montages; None: there are no others."""
+
+        def is_outdated(file: str) -> bool:
+            return file not in wanted and (changed is None or montages.person_of(file) in changed)
+
         folder, made = self._folder, self._folder.notes.view_digests()
         drawn = {
             file: digest
@@ -107,10 +116,10 @@ class Views:
             if not (made.get(file) == digest and folder.root.has(file))
             and self._write_file(file, montages.draw_montage(portraits))
         }
-        for file in self._montages() - wanted.keys():
+        for file in filter(is_outdated, self._montages()):
             folder.root.remove(file)
         with folder.table.together():
-            for file in made.keys() - wanted.keys():
+            for file in filter(is_outdated, made):
                 folder.notes.set_view(file, None)
             for file, digest in drawn.items():
                 folder.notes.set_view(file, digest)
@@ -130,14 +139,17 @@ class Views:
         return True
 
 
-def _views_of(faces: Iterable[tuple[Portrait, Encoding | None]]) -> tuple[Sheets, dict[str, Encoding]]:
-    """What the montages, and the pickle by file name, should hold of faces."""
+def _views_of(
+    faces: Iterable[tuple[Portrait, Encoding | None]], folders: Collection[str] | None = None
+) -> tuple[Sheets, dict[str, Encoding]]:
+    """What the montages, and the pickle by file name, should hold of faces; montages of these folders only."""
     by_file: dict[str, list[Encoding]] = defaultdict(list)
     by_folder: dict[str, list[Portrait]] = defaultdict(list)
     for portrait, encoding in faces:
         if encoding is not None:
             by_file[portrait.path.name].append(encoding)
-        by_folder[portrait.path.parent.name].append(portrait)
+        if folders is None or portrait.path.parent.name in folders:
+            by_folder[portrait.path.parent.name].append(portrait)
     sheets: dict[str, tuple[str, list[Portrait]]] = {}
     for name, portraits in by_folder.items():
         sheets |= montages.montage_sheets(name, sorted(portraits, key=lambda portrait: portrait.path))
