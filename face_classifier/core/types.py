@@ -201,6 +201,7 @@ class Seen:
     box: Box
     person: str | None  # None = unknown
     emotion: Emotion | None = None  # None = not asked for
+    face: str | None = None  # the name of the face that was kept of it last; None = none was
 
 
 @dataclass(frozen=True)

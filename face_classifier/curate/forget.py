@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from face_classifier.core import names
+from face_classifier.core.disk.logs import rewrite
+from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.curate.questions.log import count_of
+from face_classifier.display.captures import forget_in_captures
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.past.back import CAPTURES, LOG
+from face_classifier.gallery.past.forget import Chosen
 
 
 def forget(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
     """Forget a person, or the face that is called ``what`` or has its picture at ``path`` (absolute).
 
-    Answers how many ``faces`` were forgotten, and sentences about what was ``left``. Raises UserError unless there is
-    one.
+    Answers how many ``faces`` were forgotten, how many ``captures`` were removed and ``pixelated``, how many ``lines``
+    of logs are gone or without a name, and sentences about what was ``left``. Raises UserError unless there is one.
     """
     past = gallery.store.past
     gallery.look()
     chosen = past.to_forget(arguments["what"], Path(arguments["path"]))
-    left = past.forget(chosen)
+    answer: dict[str, Any] = {"faces": len(chosen.rows), "captures": 0, "pixelated": 0, "lines": 0, "left": []}
+    for kind, path in past.uses():
+        try:
+            if kind == CAPTURES:
+                _in_captures(path, chosen, answer)
+            elif kind == LOG:
+                answer["lines"] += rewrite(path, partial(_line, chosen=chosen, faces={row.face for row in chosen.rows}))
+        except (OSError, UserError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            answer["left"].append(f"the {kind} {path} could not be looked through ({why}); do it yourself")
+    answer["left"] += past.forget(chosen)
     gallery.look()
     gallery.write_views()
-    left += past.compact()
-    return {"faces": len(chosen.rows), "left": left}
+    answer["left"] += past.compact()
+    return answer
+
+
+def _in_captures(path: Path, chosen: Chosen, answer: dict[str, Any]) -> None:
+    outcome = forget_in_captures(path, {row.face for row in chosen.rows})
+    answer["captures"] += outcome.removed
+    answer["pixelated"] += outcome.pixelated
+    if outcome.unknown:
+        answer["left"].append(
+            f"{outcome.unknown} captures in {path} do not tell whom they show, as those of earlier versions; look "
+            "through them yourself"
+        )
+
+
+def _line(line: bytes, chosen: Chosen, faces: Collection[str]) -> bytes:
+    """What is left of a line of a log: nothing if it is about such a face; another face is not that person."""
+    try:
+        record = json.loads(line)
+        face, person = record["face"], record["person"]
+    except (ValueError, TypeError, KeyError):
+        return line  # which verify tells
+    if face in faces:
+        return b""
+    if person in chosen.names:
+        return names.json_text({**record, "person": None}).encode() + b"\n"
+    return line
 
 
 def lines(answer: dict[str, Any]) -> Iterator[str]:
     """What `forget` answered, in words."""
-    yield f"{count_of(answer['faces'])} forgotten"
+    yield (
+        f"{count_of(answer['faces'])} forgotten; captures: {answer['captures']} removed, {answer['pixelated']} "
+        f"pixelated; lines of logs: {answer['lines']}"
+    )
     yield from answer["left"]

@@ -2,21 +2,98 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
 
 from face_classifier.core.disk.durable import PRIVATE, Modes
-from face_classifier.core.disk.files import png_bytes, time_name
+from face_classifier.core.disk.files import note_in, png_bytes, time_name, with_note
 from face_classifier.core.disk.markers import CAPTURES, is_litter, kind_of, mark, refuse_place
 from face_classifier.core.disk.retry import Held, asking_the_disk
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.core.types import Frame, Seen
-from face_classifier.display.overlay import annotate
+from face_classifier.core.types import Box, Frame, Image, Seen
+from face_classifier.display.overlay import annotate, drawn_area
 
+_BLOCKS = 4  # both ways, of a face that is not to be known
 _CAPTURE = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}(_[0-9]+)?\.png")  # as earlier versions named them, too
+
+
+@dataclass(frozen=True)
+class _Note:
+    """Whom a capture shows, and where."""
+
+    faces: Sequence[tuple[str | None, Box, Box]]  # (name of the face, where it is drawn, where the person's is); pixels
+
+    def text(self) -> str:
+        return json.dumps({"faces": [[face, around.css, text.css] for face, around, text in self.faces]})
+
+    @classmethod
+    def read(cls, path: Path) -> _Note | None:
+        """None: the capture has none. Raises OSError."""
+        with path.open("rb") as file:
+            text = note_in(file)
+        try:
+            faces = json.loads(text or "")["faces"]
+            return cls([(face, Box(*around), Box(*text)) for face, around, text in faces])
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+class Forgotten(NamedTuple):
+    """What became of the captures that show somebody."""
+
+    removed: int  # they showed nobody else
+    pixelated: int
+    unknown: int  # which do not tell whom they show
+
+
+def forget_in_captures(folder: Path, faces: Collection[str]) -> Forgotten:
+    """Remove captures that show these faces (names); where others are seen, too, pixelate them there.
+
+    Raises OSError, UserError.
+    """
+    removed = pixelated = unknown = 0
+    with Root(folder) as root:
+        for name in sorted(root.names()):
+            if not _CAPTURE.fullmatch(name) or not root.has_file(name):
+                continue
+            note = _Note.read(folder / name)
+            unknown += note is None
+            if note is None or not any(face in faces for face, *_ in note.faces):
+                continue
+            others = [shown for shown in note.faces if shown[0] not in faces]
+            found = cv2.imdecode(np.frombuffer(root.read(name), np.uint8), cv2.IMREAD_COLOR) if others else None
+            if found is not None:
+                image = np.asarray(found, np.uint8)
+                for face, around, text in note.faces:
+                    if face in faces:
+                        _pixelate(image, around, _BLOCKS)
+                        _pixelate(image, text, 1)  # letters can be made out of fewer pixels than a face
+                root.write(name, with_note(png_bytes(image), _Note(others).text()))
+                pixelated += 1
+            else:  # or it is damaged
+                root.remove(name)
+                removed += 1
+        root.sync()
+    return Forgotten(removed, pixelated, unknown)
+
+
+def _pixelate(image: Image, box: Box, blocks: int) -> None:
+    """In place, as so many blocks both ways; ``box``: pixels, may leave the picture."""
+    height, width = image.shape[:2]
+    top, left, bottom, right = max(0, box.top), max(0, box.left), min(height, box.bottom), min(width, box.right)
+    if top < bottom and left < right:
+        part = image[top:bottom, left:right]
+        small = cv2.resize(part, (blocks, blocks), interpolation=cv2.INTER_AREA)
+        part[:] = cv2.resize(small, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
 
 
 class Captures:
@@ -66,7 +143,8 @@ class Captures:
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         if not frame.due or not seen:
             return
-        content = png_bytes(annotate(frame.image, seen))
+        note = _Note([(face.face, *drawn_area(frame.image, face)) for face in seen])
+        content = with_note(png_bytes(annotate(frame.image, seen)), note.text())
         self._held.add((f"{time_name(frame.time)}.png", content), len(content))
 
     def flush(self) -> None:

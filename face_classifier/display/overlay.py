@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from face_classifier.core.types import Box, Image, Seen
-from face_classifier.display.text import SHADE, Color, paste, text
+from face_classifier.display.text import SHADE, Color, Patch, paste, text
 
 KNOWN: Color = (120, 255, 120)
 UNKNOWN: Color = (60, 190, 255)
@@ -59,7 +59,20 @@ def _fill(image: Image, left: int, top: int, width: int, height: int, color: Col
     image[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = color
 
 
+def drawn_area(image: Image, face: Seen) -> tuple[Box, Box]:
+    """Where `annotate` draws on ``image``, (height, width, 3): around the face, and its name; pixels."""
+    thickness = max(1, round(min(image.shape[:2]) / 240))
+    box, (patch, left, top) = face.box, _name_of(image, face)
+    around = Box(box.top - thickness, box.right + thickness, box.bottom + thickness, box.left - thickness)
+    return around, Box(top, left + patch.shape[1], top + patch.shape[0], left)
+
+
 def _draw_name(image: Image, face: Seen) -> None:
+    paste(image, *_name_of(image, face))
+
+
+def _name_of(image: Image, face: Seen) -> tuple[Patch, int, int]:
+    """The name under a face as it is drawn, and the left and top of its place in ``image``."""
     height, width = image.shape[:2]
     size = _letter_size(face.box.width, min(height, width))
     name = UNKNOWN_NAME if face.person is None else face.person
@@ -72,12 +85,7 @@ def _draw_name(image: Image, face: Seen) -> None:
     )
     left = (face.box.left + face.box.right - patch.shape[1]) // 2
     top = face.box.bottom + size // 3
-    paste(
-        image,
-        patch,
-        max(0, min(left, width - patch.shape[1])),
-        max(0, min(top, height - patch.shape[0])),
-    )
+    return patch, max(0, min(left, width - patch.shape[1])), max(0, min(top, height - patch.shape[0]))
 
 
 def _letter_size(face_width: int, picture_side: int) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from face_classifier.core import names
-from face_classifier.core.disk.durable import PRIVATE, Modes, open_log
+from face_classifier.core.disk.durable import PRIVATE, Modes
+from face_classifier.core.disk.logs import LogFile
 from face_classifier.core.disk.retry import Held, asking_the_disk
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import EMOTIONS, Emotion, Sighting
@@ -66,7 +66,7 @@ class JsonLines:
         """
         self._path = path
         try:
-            self._file = os.fdopen(open_log(path, modes), "wb", buffering=0)
+            self._file = LogFile(path, modes)
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}); give another file to --jsonl") from error
         self._held: Held[bytes] = Held(f"lines of {path}", self._write, tell, _MOST_LINES)

@@ -135,7 +135,8 @@ class Session:
         if known is None:
             return Seen(face.detection.box, None)
         # A face met again may have an emotion from an earlier run.
-        return Seen(face.detection.box, known.person, known.emotion if self._gallery.settings.emotion else None)
+        emotion = known.emotion if self._gallery.settings.emotion else None
+        return Seen(face.detection.box, known.person, emotion, known.face if known.kept else None)
 
     # Holding what the disk refuses
 

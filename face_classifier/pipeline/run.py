@@ -27,6 +27,7 @@ from face_classifier.gallery.opening import check_place
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.gallery.owner.server import serving
 from face_classifier.gallery.owner.watcher import Watcher
+from face_classifier.gallery.past.back import CAPTURES, LOG, Past
 from face_classifier.pipeline.desk import Desk, Observer
 from face_classifier.pipeline.inputs import find_all
 from face_classifier.pipeline.show import Stage
@@ -72,6 +73,7 @@ def run(
         engine = cache(partial(_engine_of, settings, observer))
         opens = partial(Gallery.open, settings, observer, engine=engine, make=True, until_done=patience.until_done)
         owner = stack.enter_context(Owner(opens))
+        owner.call(lambda gallery: _note_uses(gallery.store.past, settings))
         desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
         run = _Run(Crew(desk.gallery.settings, engine(), owner, desk, stage, observer, stopping), patience)
         with run.serving():  # also while it thinks again at its end
@@ -82,6 +84,13 @@ def run(
                 sightings = owner.call(lambda _: desk.finish())
     failed += run.failed
     return RunResult(failed, sightings if desk.analysed or not failed else None)
+
+
+def _note_uses(past: Past, settings: Settings) -> None:
+    """Have the gallery remember where else its faces will be seen, so that they can be forgotten there, too."""
+    for kind, path in ((CAPTURES, settings.capture), (LOG, settings.jsonl)):
+        if path:
+            past.note_use(kind, Path(path).resolve())
 
 
 def _engine_of(settings: Settings, observer: Teller) -> Engine:

@@ -36,16 +36,6 @@ def identity(state: os.stat_result) -> tuple[int, int]:
     return state.st_dev, state.st_ino
 
 
-def open_log(path: Path, modes: Modes) -> int:
-    """A descriptor of a file that the user named, emptied, to be written in place. Raises OSError."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        set_mode(descriptor, modes.file)
-    except FileExistsError:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    return descriptor
-
-
 @contextmanager
 def replacing(folder: int, name: str, mode: int = 0o600) -> Iterator[BinaryIO]:
     """Opens a new file beside another one, and puts it into the place of that one at the end. Raises OSError.

@@ -28,6 +28,8 @@ from face_classifier.gallery.past.journal import (
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.table.row import DELETED, DISCARDED, MISSING, Row
 
+CAPTURES, LOG, INDEX = "captures", "log", "index"  # kinds of places where faces may be seen, too
+
 
 class Left(NamedTuple):
     """A face that is not brought back, and why."""
@@ -78,6 +80,14 @@ class Past:
         return {row.id: row.face for row in self._folder.rows.all()}
 
     # Forgetting
+
+    def note_use(self, kind: str, path: Path) -> None:
+        """Remember where else faces may be seen: CAPTURES, LOG, or INDEX of photos."""
+        self._until_done(lambda: self._folder.notes.note_use(kind, path))
+
+    def uses(self) -> list[tuple[str, Path]]:
+        """What was noted so."""
+        return self._folder.notes.uses()
 
     def to_forget(self, what: str, path: Path) -> Chosen:
         """The faces of a person, or the one that is called ``what`` or has its picture at ``path``.

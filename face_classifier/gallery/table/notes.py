@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
+from face_classifier.core import names
 from face_classifier.gallery.table.file import Table
 
 
@@ -62,6 +64,17 @@ class Notes:
             self._table.execute("DELETE FROM views WHERE file = ?", (file,))
         else:
             self._table.execute("INSERT OR REPLACE INTO views VALUES (?, ?)", (file, digest))
+
+    def note_use(self, kind: str, path: Path) -> None:
+        """Remember where else faces may be seen: in captures, a log or an index of photos."""
+        with self._table.together():
+            values = kind, names.stored(str(path))
+            self._table.execute("INSERT OR IGNORE INTO uses VALUES (?, ?)", values)
+
+    def uses(self) -> list[tuple[str, Path]]:
+        """What was noted so."""
+        found = self._table.execute("SELECT kind, path FROM uses ORDER BY kind, path")
+        return [(kind, Path(names.restored(path))) for kind, path in found]
 
     def mark(self, name: str) -> int:
         found = self._table.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
