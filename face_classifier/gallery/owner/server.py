@@ -125,12 +125,16 @@ class Server(Generic[T]):
 
     def _converse(self, connection: socket.socket) -> None:
         """What the thread of a connection does: greets, and carries out command after command."""
+        left: list[Callable[[], None]] = []
         with connection, suppress(ConnectionEndedError, OSError):
             connection.settimeout(SILENCE)
             send(connection, {"program": PROGRAM, "version": __version__, "pid": os.getpid()})
             while request := self._next(connection):
-                _Command(connection, self._patience).carry_out(self._owner, self._handlers, request)
+                Asker(connection, self._patience, left).carry_out(self._owner, self._handlers, request)
             send(connection, {"ended": True})
+        if left:
+            with suppress(OwnerClosedError):
+                self._owner.submit(lambda _: _put_in_order(left))
 
     def _next(self, connection: socket.socket) -> dict[str, Any] | None:
         """The next request of a connection, however long that takes; None at the end."""
@@ -175,11 +179,12 @@ def serving(
         yield
 
 
-class _Command:
-    """One command of another process, and what that is told while it waits and runs. An `Observer`."""
+class Asker:
+    """Another process with a command, which is told what there is to tell meanwhile. An `Observer`."""
 
-    def __init__(self, connection: socket.socket, patience: float) -> None:
-        self._connection, self._patience = connection, patience
+    def __init__(self, connection: socket.socket, patience: float, left: list[Callable[[], None]]) -> None:
+        """``left``: what is to be done when the connection has ended."""
+        self._connection, self._patience, self._left = connection, patience, left
         self._news: SimpleQueue[dict[str, Any] | None] = SimpleQueue()  # None: it has ended
         self._has_begun = False
 
@@ -197,6 +202,10 @@ class _Command:
             if number == len(steps) or monotonic() > told + _STEP:
                 told = monotonic()
                 self._news.put({"step": number})
+
+    def when_gone(self, action: Callable[[], None]) -> None:
+        """Have something done in the owner's thread when that process ends its connection, or is killed."""
+        self._left.append(action)
 
     def carry_out(self, owner: Owner[T], handlers: Mapping[str, Handler[T]], request: dict[str, Any]) -> None:
         """Have it carried out and tell the answer. Raises OSError where the other side is gone: it is left out then,
@@ -280,6 +289,15 @@ class _Command:
 
 class _FailedError(Exception):
     """A command raised what nobody expected; the text is a sentence, the cause the error itself."""
+
+
+def _put_in_order(actions: Sequence[Callable[[], None]]) -> None:
+    """Do what processes that are gone have left to be done; they cannot be told what goes wrong."""
+    for action in actions:
+        try:
+            action()
+        except Exception as error:
+            logger.warning("what another process left could not be put in order: %s", error, exc_info=True)
 
 
 def _unexpected(name: object, error: Exception) -> str:

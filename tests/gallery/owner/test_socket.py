@@ -35,7 +35,7 @@ from face_classifier.gallery.owner import server as servers
 from face_classifier.gallery.owner import socket as sockets
 from face_classifier.gallery.owner.client import Client, LeftOutError
 from face_classifier.gallery.owner.queue import Owner
-from face_classifier.gallery.owner.server import Handler, Server
+from face_classifier.gallery.owner.server import Asker, Handler, Server
 from face_classifier.gallery.owner.socket import LONGEST, ConnectionEndedError, packed, receive, send
 
 
@@ -92,7 +92,12 @@ def fail(_: Folder, arguments: dict[str, Any], __: Observer) -> Any:
     raise kinds[arguments["kind"]]
 
 
-HANDLERS: dict[str, Handler[Folder]] = {"echo": echo, "wait": wait, "work": work, "fail": fail}
+def begin(folder: Folder, arguments: dict[str, Any], observer: Observer) -> None:
+    assert isinstance(observer, Asker)
+    observer.when_gone(lambda: folder.diary.append(f"{arguments['who']} is gone"))
+
+
+HANDLERS: dict[str, Handler[Folder]] = {"echo": echo, "wait": wait, "work": work, "fail": fail, "begin": begin}
 
 
 @contextmanager
@@ -543,6 +548,23 @@ def test_a_command_whose_sender_went_away_before_its_turn_is_not_carried_out(
         folder.go_on.set()
         waits.join()
     assert folder.diary == ["waits"]
+
+
+def test_what_a_process_left_is_put_in_order_when_it_is_gone(path: Path) -> None:
+    with serving(path) as (_, folder):
+        with asking(path) as client:
+            client.ask("begin", {"who": "Ann"}, Listener())
+            client.ask("begin", {"who": "Ben"}, Listener())
+            client.ask("echo", {}, Listener())
+            assert folder.diary == [{}]
+        deadline = time.monotonic() + 5
+        while len(folder.diary) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert folder.diary == [{}, "Ann is gone", "Ben is gone"]
+        lasting = asking(path)
+        lasting.__enter__().ask("begin", {"who": "Cleo"}, Listener())
+    assert folder.diary[3:] == ["Cleo is gone"]  # before the owner ended
+    lasting.__exit__(None, None, None)
 
 
 def test_the_end_waits_for_what_was_begun_and_ends_idle_connections(path: Path) -> None:
