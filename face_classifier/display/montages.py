@@ -54,7 +54,10 @@ def montage_sheets(name: str, portraits: Sequence[Portrait]) -> dict[str, tuple[
     sheets = {}
     for number, first in enumerate(range(0, len(portraits), columns * rows)):
         part = list(portraits[first : first + columns * rows])
-        seen = [_LOOK, *(f"{one.content} {one.box.css if one.box else ''} {one.known}" for one in part)]
+        seen = [
+            _LOOK,
+            *(f"{portrait.content} {portrait.box.css if portrait.box else ''} {portrait.known}" for portrait in part),
+        ]
         digest = hashlib.sha256("\n".join(seen).encode()).hexdigest()
         sheets[f"montage.{name}-{number:02d}.png"] = digest, part
     return sheets
@@ -97,9 +100,9 @@ def _own_cut(path: Path) -> tuple[Image, Box]:
     image = None
     with suppress(OSError, cv2.error):
         image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    whole = decode(path).image if image is None else np.asarray(image, np.uint8)
-    height, width = whole.shape[:2]
-    return whole, Box(height // 3, width - width // 3, height - height // 3, width // 3)
+    picture = decode(path).image if image is None else np.asarray(image, np.uint8)
+    height, width = picture.shape[:2]
+    return picture, Box(height // 3, width - width // 3, height - height // 3, width // 3)
 
 
 def _photo(path: Path, box: Box) -> tuple[Image, Box]:

@@ -126,7 +126,7 @@ class Keeper:
                 folder.rows.add(row)
                 settle(folder, partners, target)
             undo.pop_all()  # it is done
-        return Kept([sighting_of(one) for one in (row, *partners)], new=True)
+        return Kept([sighting_of(kept) for kept in (row, *partners)], new=True)
 
     def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
         alive = self._as_it_lies(row)

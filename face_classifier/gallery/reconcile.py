@@ -49,11 +49,8 @@ def is_cut(row: Row, entry: Entry) -> bool:
 
 def copy_sentence(copy: tuple[Entry, Entry]) -> str:
     """A sentence about a copy and its original."""
-    one, original = copy
-    return (
-        f"{one.folder}/{one.file} is a copy of {original.folder}/{original.file} and is not counted; "
-        "move pictures rather than copying them"
-    )
+    entry, original = copy
+    return f"{entry.place} is a copy of {original.place} and is not counted; move pictures rather than copying them"
 
 
 def settle(
@@ -218,7 +215,7 @@ def renamed_in(settled: Settled, folders: set[str], occupied: Collection[str]) -
     targets = _targets(settled)
     return {
         origin: target
-        for origin, (target, *others) in ((origin, sorted(found)) for origin, found in targets.items())
+        for origin, (target, *others) in ((origin, sorted(names)) for origin, names in targets.items())
         if not others
         and origin not in folders
         and target not in targets
@@ -244,7 +241,7 @@ def follow_moves(settled: Settled, renamed: Mapping[str, str]) -> list[Move]:
 
 
 def _targets(settled: Settled) -> dict[str, set[str]]:
-    """Into which folders the pictures of each folder went, itself among them; but for rejected ones."""
+    """Into which folders the pictures of each folder went, itself among them; but for excluded ones."""
     targets: dict[str, set[str]] = defaultdict(set)
     for row, entry in settled.pairs:
         if row.state != DELETED and not is_excluded(row.folder) and not is_excluded(entry.folder):
@@ -260,7 +257,7 @@ def successors_in(settled: Settled, occupied: Collection[str]) -> dict[str, str]
     taken = {entry.folder for entry in (*(entry for _, entry in settled.pairs), *settled.new)}
     return {
         origin: target
-        for origin, (target, *others) in ((origin, sorted(found)) for origin, found in _targets(settled).items())
+        for origin, (target, *others) in ((origin, sorted(names)) for origin, names in _targets(settled).items())
         if not others and origin not in taken and origin not in occupied and UNKNOWNS not in (origin, target)
     }
 

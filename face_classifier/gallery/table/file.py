@@ -85,13 +85,13 @@ class Table:
 
     def complaints(self, check: str) -> list[str]:
         """What SQLite finds wrong. Raises sqlite3.OperationalError where it is the disk that cannot be read."""
-        found = [" ".join(str(message).split()) for (message,) in self.database.execute(f"PRAGMA {check}")]
-        for message in found:
+        messages = [" ".join(str(message).split()) for (message,) in self.database.execute(f"PRAGMA {check}")]
+        for message in messages:
             # It tells a page that cannot be read as if that were a fault of the table.
             code = re.search(r"unable to get the page\. error code=([0-9]+)", message)
             if code and int(code[1]) & 0xFF != _CORRUPT:
                 raise sqlite3.OperationalError(f"disk I/O error: {message}")
-        return [message for message in found if message != "ok"]
+        return [message for message in messages if message != "ok"]
 
     def close(self) -> None:
         self.database.close()

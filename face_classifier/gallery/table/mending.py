@@ -35,8 +35,8 @@ _LEAST_BYTES = 16  # of a record
 def faults(table: Table) -> list[tuple[str, str]]:
     """(file or face, what is wrong) of everything that cannot be so, whatever the pictures are."""
     with table.telling():
-        found = [(table.path.name, message) for message in table.complaints("integrity_check")]
-    return found or [(face, reason) for _, face, reason in _faulty_rows(table)]
+        faulty = [(table.path.name, message) for message in table.complaints("integrity_check")]
+    return faulty or [(face, reason) for _, face, reason in _faulty_rows(table)]
 
 
 def _faulty_rows(table: Table) -> Iterator[tuple[int, str, str]]:
@@ -89,8 +89,8 @@ def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[t
 
     An older version has fewer columns.
     """
-    whole = [(f"SELECT * FROM {table}", ())] if table in _ROWLESS else ()
-    for statement, values in whole or ((f"SELECT * FROM {table} WHERE rowid = ?", (n,)) for n in range(1, most)):
+    statements = [(f"SELECT * FROM {table}", ())] if table in _ROWLESS else ()
+    for statement, values in statements or ((f"SELECT * FROM {table} WHERE rowid = ?", (n,)) for n in range(1, most)):
         with suppress(sqlite3.Error):
             records = database.execute(statement, values)
             columns = ", ".join(f'"{name}"' for name, *_ in records.description)

@@ -77,8 +77,8 @@ class Notes:
         return [(kind, Path(names.restored(path))) for kind, path in found]
 
     def mark(self, name: str) -> int:
-        found = self._table.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
-        return int(found[0]) if found else 0
+        record = self._table.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
+        return int(record[0]) if record else 0
 
     def set_mark(self, name: str, value: int) -> None:
         self._table.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from face_classifier.gallery.places import person_of
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import DISCARDED, Row
 from face_classifier.gallery.table.schema import COLUMNS, FLOATS, PLAIN, QUOTED, SCORES, SELECT
+
+_Text = TypeVar("_Text", str, "str | None")
 
 
 class Rows:
@@ -104,8 +107,8 @@ class Rows:
 
     def spaces(self) -> set[str]:
         """The encoders whose encodings the rows have."""
-        found = self._table.execute("SELECT DISTINCT space FROM faces WHERE encoding IS NOT NULL")
-        return {space for (space,) in found}
+        spaces = self._table.execute("SELECT DISTINCT space FROM faces WHERE encoding IS NOT NULL")
+        return {space for (space,) in spaces}
 
     def doubt(self, face_id: int, *, encoding: bool) -> None:
         """Have the next look read a picture whatever its size and time; ``encoding``: and encode it in any case."""
@@ -122,8 +125,14 @@ class Rows:
 
 def select(table: Table, clause: str, *values: Any) -> list[Row]:
     """The rows that a clause of SQL names."""
+    return list(each(table, clause, *values))
+
+
+def each(table: Table, clause: str, *values: Any) -> Iterator[Row]:
+    """The rows that a clause of SQL names, one by one, so that they need not all be in memory."""
     with table.telling():
-        return [row_from(record) for record in table.database.execute(f"{SELECT} {clause}", values)]
+        for record in table.database.execute(f"{SELECT} {clause}", values):
+            yield row_from(record)
 
 
 def values_of(row: Row) -> list[Any]:
@@ -141,20 +150,27 @@ def values_of(row: Row) -> list[Any]:
 
 def _check_places(row: Row) -> None:
     """Raise ValueError where a name in a row leads out of the result folder: somebody else has written it."""
-    folders = [name for name in (row.folder, row.placed, row.intent) if name is not None]
+    folders = {name for name in (row.folder, row.placed, row.intent) if name is not None}
     files = [row.file]
     if row.state == DISCARDED:  # no picture was kept
-        folders, files = [name for name in folders if name], [name for name in files if name]
+        folders, files = folders - {""}, [name for name in files if name]
     for place in (*(person_of(folder) for folder in folders), *files):
         if not is_component(place):
             raise ValueError(f"it names {place!r}, which is no name of a file or folder in it")
+
+
+def _shared(text: _Text) -> _Text:
+    """What thousands of rows have in common is in memory once."""
+    return sys.intern(text) if type(text) is str else text
 
 
 def row_from(record: tuple[Any, ...]) -> Row:
     """A row from what SELECT yields. Raises ValueError where it cannot be one."""
     row = Row(*record[1 : 1 + len(PLAIN)])
     _check_places(row)
-    row.id, row.pinned, row.source = record[0], bool(row.pinned), row.source and names.restored(row.source)
+    row.id, row.pinned = record[0], bool(row.pinned)
+    row.source = row.source and _shared(names.restored(row.source))
+    row.folder, row.fingerprint = _shared(row.folder), _shared(row.fingerprint)
     time, top, right, bottom, left, encoding, missing, engine, scores = record[1 + len(PLAIN) :]
     if time is not None:
         row.time = datetime.fromisoformat(time)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row
-from face_classifier.gallery.table.rows import select
+from face_classifier.gallery.table.rows import each, select
 from face_classifier.gallery.table.schema import LYING, ODD
 
 _MOST = 500  # values of one statement
@@ -32,10 +32,10 @@ class Whereabouts:
     def contents(self, folder: str) -> dict[tuple[str, int, int], int]:
         """(file, size, mtime) -> id of each picture that lay in a folder."""
         state = "deleted" if folder.startswith(f"{EXCLUDED}/") else "kept"
-        found = self._table.execute(
+        records = self._table.execute(
             "SELECT file, size, mtime, id FROM faces WHERE folder = ? AND state = ?", (folder, state)
         )
-        return {(file, size, mtime): face for file, size, mtime, face in found}
+        return {(file, size, mtime): face for file, size, mtime, face in records}
 
     def odd(self) -> set[int]:
         """Ids of faces at which a look has to look, whatever lies where: missing, being moved, without an encoding."""
@@ -68,26 +68,30 @@ class Whereabouts:
 
     def folder_of(self, faces: Collection[int], folders: Iterable[str]) -> dict[int, str]:
         """Id -> folder of these faces and of all in these folders, as far as they are kept; by id."""
-        found: dict[int, str] = {}
+        folders_by_id: dict[int, str] = {}
         for face in faces:
-            found.update(self._table.execute("SELECT id, folder FROM faces WHERE id = ? AND state = 'kept'", (face,)))
+            folders_by_id.update(
+                self._table.execute("SELECT id, folder FROM faces WHERE id = ? AND state = 'kept'", (face,))
+            )
         for folder in folders:
-            found.update(
+            folders_by_id.update(
                 self._table.execute("SELECT id, folder FROM faces WHERE folder = ? AND state = 'kept'", (folder,))
             )
-        return dict(sorted(found.items()))
+        return dict(sorted(folders_by_id.items()))
 
     def tracks(self, faces: Iterable[int]) -> dict[int, int]:
         """Id -> track of those of these faces that are of one."""
-        found: dict[int, int] = {}
+        track_of: dict[int, int] = {}
         for face in faces:
-            found.update(self._table.execute("SELECT id, track FROM faces WHERE id = ? AND track IS NOT NULL", (face,)))
-        return found
+            track_of.update(
+                self._table.execute("SELECT id, track FROM faces WHERE id = ? AND track IS NOT NULL", (face,))
+            )
+        return track_of
 
-    def kept(self, folder: str | None = None) -> list[Row]:
+    def kept(self, folder: str | None = None) -> Iterator[Row]:
         """The rows of all kept faces with an encoding, or of those in a folder; by id."""
         clause, values = ("AND folder = ?", [folder]) if folder is not None else ("", [])
-        return select(self._table, f"WHERE state = 'kept' AND encoding IS NOT NULL {clause} ORDER BY id", *values)
+        return each(self._table, f"WHERE state = 'kept' AND encoding IS NOT NULL {clause} ORDER BY id", *values)
 
     def excluded(self, folder: str) -> list[Row]:
         """The rows with an encoding in a folder of excluded pictures, by id."""
