@@ -20,8 +20,8 @@ from face_classifier.cli.options import say
 from face_classifier.core import names
 from face_classifier.core.types import Frame, Sighting
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, Calibration
-from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.statistics import PersonSummary, by_person, statistics, summaries
+from face_classifier.pipeline.desk import Counts
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.models.registry import Weights
@@ -97,7 +97,7 @@ class Screen:
             self._progress.update(task, completed=sampling.skip)
             self._open[source.name] = _Line(task, time.monotonic())
 
-    def analysed(self, frame: Frame, people: PersonDB) -> None:
+    def analysed(self, frame: Frame, people: Counts) -> None:
         with self._lock:
             line = self._open.get(frame.source)
             if self._progress is None or line is None:

@@ -17,7 +17,7 @@ from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.client import Client, LeftOutError
 
-_STARTING = 3.0  # seconds in which a process that has just begun may still tell where it takes commands
+STARTING = 3.0  # seconds in which a process that has just begun may still tell where it takes commands
 _PAUSE = 0.05  # seconds between two looks whether it does
 
 
@@ -47,7 +47,7 @@ def carry_out(
     InUseError: another process writes to it, and takes no commands or does not answer.
     """
     folder = Path(settings.result)
-    end = monotonic() + _STARTING
+    end = monotonic() + STARTING
     while True:
         try:
             if client := connected(folder, end):

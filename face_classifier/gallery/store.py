@@ -163,7 +163,11 @@ class Store:
 
     def kept_before(self, fingerprint: str) -> KeptBefore:
         """Where faces of a source were kept, or deleted by the user, so far."""
-        return KeptBefore(self._inside.rows.places_of_source(fingerprint))
+        return KeptBefore(self.places_of_source(fingerprint))
+
+    def places_of_source(self, fingerprint: str) -> list[tuple[float, int, Box]]:
+        """Of each of these faces the position (seconds), the id, and the box in pixels of the original."""
+        return self._inside.rows.places_of_source(fingerprint)
 
     @_until_done
     def discard(self, frame: Frame, detection: Detection) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 from face_classifier.core.progress import Log
 from face_classifier.core.settings import Settings, load
 from face_classifier.core.types import Frame, Seen
-from face_classifier.identity.person_db import PersonDB
 from face_classifier.pipeline import run as pipeline
+from face_classifier.pipeline.desk import Counts
 from face_classifier.pipeline.run import RunResult
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
@@ -94,6 +94,6 @@ class _Observer(Log):
 
     def opened(self, source: Source, sampling: Sampling) -> None: ...
 
-    def analysed(self, frame: Frame, people: PersonDB) -> None: ...
+    def analysed(self, frame: Frame, people: Counts) -> None: ...
 
     def closed(self, source: Source) -> None: ...

@@ -16,14 +16,26 @@ from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.types import Frame, Seen, Sighting
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
-from face_classifier.identity.person_db import PersonDB
-from face_classifier.pipeline.analysis.analyse import KeptBefore, follows, none_kept
+from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
 from face_classifier.pipeline.inputs import as_first_seen
-from face_classifier.pipeline.place import Session
+from face_classifier.pipeline.place import Placed, Session
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.file import Head
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
+
+
+class Counts(Protocol):
+    """How many people and faces a gallery has now."""
+
+    @property
+    def persons(self) -> int: ...
+
+    @property
+    def known_faces(self) -> int: ...
+
+    @property
+    def unknown_faces(self) -> int: ...
 
 
 class Observer(LongObserver, Protocol):
@@ -31,7 +43,7 @@ class Observer(LongObserver, Protocol):
 
     def opened(self, source: Source, sampling: Sampling) -> None: ...
 
-    def analysed(self, frame: Frame, people: PersonDB) -> None:
+    def analysed(self, frame: Frame, people: Counts) -> None:
         """The faces of a frame are placed. Called by the owner of the gallery, so it must be quick."""
 
     def closed(self, source: Source) -> None: ...
@@ -71,14 +83,25 @@ class Desk:
         self._failed: dict[Session, BaseException] = {}
         self.analysed = 0  # frames
 
-    def begin(self, source: Source, sampling: Sampling) -> Begun:
-        """Make ready for a source, whose fingerprint is known already."""
+    def begin(self, fingerprint: str | None, start: datetime, sampling: Sampling, *, follows: bool) -> Begun:
+        """Make ready for a source.
+
+        Parameters
+        ----------
+        fingerprint: of its content; None for a live source.
+        start: when it began, as it tells itself.
+        sampling: as the user wishes.
+        follows: whether the tracks of its records count.
+        """
         store = self.gallery.store
-        sampling, start = as_first_seen(source, sampling, store)
-        kept_before = store.kept_before(source.fingerprint) if source.fingerprint else none_kept
-        session = Session(self.gallery, self._tell, follows=follows(self.gallery.settings), patience=self._patience)
+        sampling, start = as_first_seen(fingerprint, start, sampling, store)
+        kept_before = store.kept_before(fingerprint) if fingerprint else none_kept
+        return Begun(sampling, start, kept_before, self._session(follows=follows))
+
+    def _session(self, *, follows: bool) -> Session:
+        session = Session(self.gallery, self._tell, follows=follows, patience=self._patience)
         self._sessions.append(session)
-        return Begun(sampling, start, kept_before, session)
+        return session
 
     def begin_record(self, head: Head) -> Recorded:
         """Make ready for a record. Raises UserError where it counts positions otherwise than this gallery."""
@@ -91,16 +114,12 @@ class Desk:
                     f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "
                     "classify it without a record"
                 )
-        session = Session(self.gallery, self._tell, follows=head.follows, patience=self._patience)
-        self._sessions.append(session)
-        return Recorded(session, shift)
+        return Recorded(self._session(follows=head.follows), shift)
 
     def place(self, session: Session, analysed: AnalysedFrame) -> list[Seen]:
         """Place the faces of a frame. After an error the session takes no more: what is next must not overtake it."""
-        if session in self._failed:
-            raise self._failed[session]
+        seen, changed = self.place_for(session, analysed)
         try:
-            seen, changed = session.place(analysed)
             self._tell(changed)
             self.analysed += 1
             self._observer.analysed(analysed.frame, self.gallery.people)
@@ -109,6 +128,25 @@ class Desk:
             self._failed[session] = error
             raise
         return seen
+
+    def place_for(self, session: Session, analysed: AnalysedFrame) -> Placed:
+        """As `place`, for another process, which tells by itself what becomes of its frames."""
+        if session in self._failed:
+            raise self._failed[session]
+        try:
+            return session.place(analysed)
+        except BaseException as error:
+            self._failed[session] = error
+            raise
+
+    def end(self, session: Session) -> None:
+        """Write what is still to be written of a source of another process, and have second thoughts."""
+        if session in self._sessions:
+            self._catch_up()
+            self._sessions.remove(session)
+            self._failed.pop(session, None)
+        self._think()
+        self.gallery.write_views()
 
     def end_all(self) -> None:
         """Write what is still to be written of the sources that ended. Raises DiskError."""

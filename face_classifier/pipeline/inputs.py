@@ -16,7 +16,7 @@ from face_classifier.core.supervise import supervised
 from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.gallery.store import Store
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import Source, find_sources
+from face_classifier.sources.discover import find_sources
 
 
 def find_all(
@@ -44,9 +44,11 @@ def find_all(
     return paths, failed
 
 
-def as_first_seen(source: Source, sampling: Sampling, store: Store) -> tuple[Sampling, datetime]:
+def as_first_seen(
+    fingerprint: str | None, start: datetime, sampling: Sampling, store: Store
+) -> tuple[Sampling, datetime]:
     """How to sample a source, and when it began: the same frame has the position and time ever after that it had."""
-    if not source.fingerprint:
-        return sampling, source.start
-    start = store.first_start(source.fingerprint, source.start)
-    return replace(sampling, bridged=store.is_bridged(source.fingerprint)), start
+    if fingerprint is None:
+        return sampling, start
+    start = store.first_start(fingerprint, start)
+    return replace(sampling, bridged=store.is_bridged(fingerprint)), start

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from time import monotonic
 
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.retry import DiskError, Patience
@@ -18,17 +19,14 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Sighting
-from face_classifier.curate.commands import HANDLERS
+from face_classifier.curate.ask import STARTING, connected
 from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
-from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.opening import check_place
-from face_classifier.gallery.owner.queue import Owner
-from face_classifier.gallery.owner.server import serving
-from face_classifier.gallery.owner.watcher import Watcher
-from face_classifier.gallery.past.back import CAPTURES, LOG, Past
-from face_classifier.pipeline.desk import Desk, Observer
+from face_classifier.pipeline.desk import Observer
+from face_classifier.pipeline.elsewhere import Elsewhere
+from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.inputs import find_all
 from face_classifier.pipeline.show import Stage
 from face_classifier.pipeline.watch import Crew, watch
@@ -71,26 +69,28 @@ def run(
         captures, window, log = _open_sinks(settings, patience, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
         engine = cache(partial(_engine_of, settings, observer))
-        opens = partial(Gallery.open, settings, observer, engine=engine, make=True, until_done=patience.until_done)
-        owner = stack.enter_context(Owner(opens))
-        owner.call(lambda gallery: _note_uses(gallery.store.past, settings))
-        desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
-        run = _Run(Crew(desk.gallery.settings, engine(), owner, desk, stage, observer, stopping), patience)
-        with run.serving():  # also while it thinks again at its end
-            try:
-                with run.looking():
-                    run.watch_all(groups)
-            finally:
-                sightings = owner.call(lambda _: desk.finish())
+        places = stack.enter_context(_places(settings, engine, log, observer, patience))
+        run = _Run(Crew(places.settings, engine(), places, stage, observer, stopping), places)
+        try:
+            with places.looking():
+                run.watch_all(groups)
+        finally:
+            sightings = places.finish()
     failed += run.failed
-    return RunResult(failed, sightings if desk.analysed or not failed else None)
+    return RunResult(failed, sightings if places.analysed or not failed else None)
 
 
-def _note_uses(past: Past, settings: Settings) -> None:
-    """Have the gallery remember where else its faces will be seen, so that they can be forgotten there, too."""
-    for kind, path in ((CAPTURES, settings.capture), (LOG, settings.jsonl)):
-        if path:
-            past.note_use(kind, Path(path).resolve())
+@contextmanager
+def _places(
+    settings: Settings, engine: Callable[[], Engine], log: JsonLines | None, observer: Observer, patience: Patience
+) -> Iterator[Here | Elsewhere]:
+    """Who places the frames: this process, or the one that owns the result folder already. Raises UserError."""
+    if client := connected(Path(settings.result), monotonic() + STARTING):
+        with client:
+            yield Elsewhere(client, settings, log, observer, patience)
+    else:
+        with Here.opened(settings, engine, log, observer, patience) as here:
+            yield here
 
 
 def _engine_of(settings: Settings, observer: Teller) -> Engine:
@@ -139,8 +139,8 @@ def _grouped(paths: Sequence[str]) -> list[list[str]]:
 class _Run:
     """One run over all sources into one result folder, in the main thread."""
 
-    def __init__(self, crew: Crew, patience: Patience) -> None:
-        self._crew, self._patience = crew, patience
+    def __init__(self, crew: Crew, places: Here | Elsewhere) -> None:
+        self._crew, self._places = crew, places
         self.failed = 0  # sources
 
     def watch_all(self, groups: Sequence[Sequence[str]]) -> None:
@@ -153,10 +153,12 @@ class _Run:
                 if self._crew.stopping.is_set():
                     break
                 try:
-                    with self._thinking(live=is_camera(group[0])):
+                    with self._places.attending(live=is_camera(group[0])):
                         self._watch_together(group, pool)
                 except FolderGoneError:
                     break  # which the end tells
+                finally:
+                    self._crew.stage.flush()
 
     def _watch_together(self, paths: Sequence[str], pool: ThreadPoolExecutor) -> None:
         """Classify sources to their ends, each in a thread of its own. One that fails is told, and the others go on.
@@ -188,45 +190,3 @@ class _Run:
     def _watch(self, path: str) -> None:
         with supervised(path):
             watch(path, self._crew)
-
-    @contextmanager
-    def _thinking(self, *, live: bool) -> Iterator[None]:
-        """Within, live sources go on while a disk refuses what is to be written, and have second thoughts.
-
-        At the end all is written.
-        """
-        owner, desk = self._crew.owner, self._crew.desk
-        self._patience.holding = live
-        regular = []
-        if live:
-            regular.append(owner.every(_CATCH_UP, lambda _: desk.hold_on()))
-            regular.append(owner.every(self._crew.settings.rethink, lambda _: desk.think_again()))
-        try:
-            yield
-        finally:
-            for action in regular:
-                action.cancel()
-            self._patience.holding = False
-            owner.call(lambda _: desk.end_all())
-            self._crew.stage.flush()
-
-    def serving(self) -> AbstractContextManager[None]:
-        """Within, commands that are typed elsewhere are carried out here."""
-        crew = self._crew
-        folder, store = Path(crew.settings.result), crew.desk.gallery.store
-        return serving(folder, crew.owner, HANDLERS, store.tell_socket, crew.observer.problem)
-
-    @contextmanager
-    def looking(self) -> Iterator[None]:
-        """Within, what the user does to the folders is taken in at once, for a tenth of the time at most."""
-        crew, ending = self._crew, threading.Event()
-
-        def look(touched: Collection[str] | None) -> None:
-            seconds = crew.owner.call(lambda _: crew.desk.look(touched))
-            ending.wait(_OTHERWISE * seconds)
-
-        with Watcher(Path(crew.settings.result), look, crew.observer.problem):
-            try:
-                yield
-            finally:
-                ending.set()

@@ -7,19 +7,27 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
+from typing import Protocol
 
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Frame, Seen
-from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.owner.queue import Owner
 from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
-from face_classifier.pipeline.desk import Begun, Desk, Observer
+from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.show import Stage
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine
+
+
+class Places(Protocol):
+    """Where the frames of a run are placed: by the owner of the gallery, in this process or in another one."""
+
+    def begin(self, source: Source, sampling: Sampling) -> Begun:
+        """Make ready for a source, whose fingerprint is known already. Raises UserError."""
+
+    def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
+        """Have the faces of its next frame placed."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,7 @@ class Crew:
 
     settings: Settings
     engine: Engine
-    owner: Owner[Gallery]
-    desk: Desk
+    places: Places
     stage: Stage
     observer: Observer
     stopping: threading.Event
@@ -70,7 +77,7 @@ def _begun(source: Source, crew: Crew) -> Begun:
     _ = source.fingerprint  # which reads the whole file: not the owner's work
     settings = crew.settings
     sampling = Sampling(settings.seconds, settings.skip, settings.stop)
-    return crew.owner.call(lambda _: crew.desk.begin(source, sampling))
+    return crew.places.begin(source, sampling)
 
 
 def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Source, begun: Begun, crew: Crew) -> int:
@@ -88,7 +95,7 @@ def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Sour
         crew.stage.flush()
 
     for analysed in frames:
-        placed = crew.owner.submit(partial(_place, crew.desk, begun, analysed)) if analysed.frame.due else None
+        placed = crew.places.submit(begun, analysed) if analysed.frame.due else None
         count += analysed.frame.due
         waiting.append((analysed.frame, placed))
         while len(waiting) > most:
@@ -98,7 +105,3 @@ def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Sour
     while waiting:
         show_next()
     return count
-
-
-def _place(desk: Desk, begun: Begun, analysed: AnalysedFrame, _gallery: Gallery) -> list[Seen]:
-    return desk.place(begun.session, analysed)

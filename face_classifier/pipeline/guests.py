@@ -1,0 +1,129 @@
+"""Sources of other processes, whose records the owner of the gallery places: commands of its socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Observer
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import Box, Emotion, Seen, Sighting
+from face_classifier.curate.commands import Handler
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.past.back import CAPTURES, LOG, Past
+from face_classifier.pipeline.desk import Desk
+from face_classifier.pipeline.place import Session
+from face_classifier.pipeline.records.plain import Origin, frame_from
+from face_classifier.sources.base import Sampling
+
+BEGIN, PLACE, END = "place begin", "place", "place end"
+_MOST = 64  # sources of other processes at a time
+
+
+def uses_of(settings: Settings) -> list[tuple[str, str]]:
+    """Where else the faces of a run will be seen: what it is, and its path."""
+    named = (CAPTURES, settings.capture), (LOG, settings.jsonl)
+    return [(kind, str(Path(path).resolve())) for kind, path in named if path]
+
+
+def note_uses(past: Past, uses: Iterable[tuple[str, str]]) -> None:
+    """Have the gallery remember where else its faces will be seen, so that they can be forgotten there, too."""
+    for kind, path in uses:
+        if kind in (CAPTURES, LOG):
+            past.note_use(kind, Path(path))
+
+
+class Guests:
+    """Handlers by which other processes have the frames of their sources placed; the owner's thread calls them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._sessions: dict[int, tuple[Session, Origin]] = {}
+        self._count = 0
+        self.handlers: dict[str, Handler] = {BEGIN: self._begin, PLACE: self._place, END: self._end}
+
+    def _begin(self, gallery: Gallery, arguments: dict[str, Any], _observer: Observer) -> dict[str, Any]:
+        """Takes ``source``, ``fingerprint``, ``start``, ``sampling``, ``follows``, ``encoder``, ``uses``."""
+        if arguments["encoder"] != gallery.settings.encoder:
+            raise UserError(
+                f"the result folder {gallery.settings.result} belongs to the encoder {gallery.settings.encoder}, not "
+                f"{arguments['encoder']}; give --encoder {gallery.settings.encoder}"
+            )
+        if len(self._sessions) >= _MOST:
+            raise UserError(f"{_MOST} sources of other processes are placed already; wait until one of them ends")
+        note_uses(gallery.store.past, arguments["uses"])
+        fingerprint = arguments["fingerprint"]
+        start, sampling = datetime.fromisoformat(arguments["start"]), Sampling(**arguments["sampling"])
+        begun = self._desk.begin(fingerprint, start, sampling, follows=bool(arguments["follows"]))
+        self._count += 1
+        self._sessions[self._count] = begun.session, Origin(str(arguments["source"]), fingerprint)
+        places = gallery.store.places_of_source(fingerprint) if fingerprint else []
+        return {
+            "session": self._count,
+            "start": begun.start.isoformat(),
+            "sampling": vars(begun.sampling),
+            "kept": [[position, number, list(box.css)] for position, number, box in places],
+        }
+
+    def _place(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> dict[str, Any]:
+        """``session``, ``frame``; answers who is seen, which faces changed, and how many there are."""
+        session, origin = self._sessions[arguments["session"]]
+        try:
+            analysed = frame_from(arguments["frame"], origin)
+        except ValueError as error:
+            raise UserError(f"what came of {origin.source} is no record ({error}); use the same program") from error
+        seen, changed = self._desk.place_for(session, analysed)
+        gallery.tell_problems(observer)
+        people = gallery.people
+        return {
+            "seen": [[list(face.box.css), face.person, plain_emotion(face.emotion)] for face in seen],
+            "changed": [_plain_sighting(face) for face in changed],
+            "counts": [people.persons, people.known_faces, people.unknown_faces],
+        }
+
+    def _end(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> None:
+        """``sessions``: that have ended, after which it is thought again."""
+        for number in arguments["sessions"]:
+            session, _ = self._sessions.pop(number, (None, None))
+            if session:
+                self._desk.end(session)
+        gallery.tell_problems(observer)
+
+
+def plain_emotion(emotion: Emotion | None) -> list[Any] | None:
+    return [emotion.engine, [float(score) for score in emotion.scores]] if emotion else None
+
+
+def _emotion(told: list[Any] | None) -> Emotion | None:
+    return Emotion(tuple(told[1]), told[0]) if told else None
+
+
+def seen_from(told: list[Any]) -> Seen:
+    box, person, emotion = told
+    return Seen(Box(*box), person, _emotion(emotion))
+
+
+def _plain_sighting(face: Sighting) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        name: getattr(face, name)
+        for name in ("id", "face", "person", "distance", "source", "frame", "position", "fingerprint", "kept")
+    }
+    return told | {
+        "time": face.time and face.time.isoformat(),
+        "box": face.box and list(face.box.css),
+        "emotion": plain_emotion(face.emotion),
+    }
+
+
+def sighting_from(told: Mapping[str, Any]) -> Sighting:
+    """A face as the owner told it, with what a line about it needs."""
+    time, box = told["time"], told["box"]
+    more = {
+        "time": time and datetime.fromisoformat(time),
+        "box": box and Box(*box),
+        "emotion": _emotion(told["emotion"]),
+    }
+    return Sighting(**(dict(told) | more))

@@ -1,0 +1,111 @@
+"""A run that owns its gallery: the owner's thread places, thinks again, looks at folders, and takes commands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from face_classifier.core.disk.retry import Patience
+from face_classifier.core.settings import Settings
+from face_classifier.core.types import Seen, Sighting
+from face_classifier.curate.commands import HANDLERS
+from face_classifier.events.records import JsonLines
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.owner.queue import Owner
+from face_classifier.gallery.owner.server import serving
+from face_classifier.gallery.owner.watcher import Watcher
+from face_classifier.pipeline.analysis.analyse import follows
+from face_classifier.pipeline.desk import Begun, Desk, Observer
+from face_classifier.pipeline.guests import Guests, note_uses, uses_of
+from face_classifier.pipeline.records import AnalysedFrame
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source
+from face_classifier.vision.engine import Engine
+
+_CATCH_UP = 0.1  # seconds between two looks at whether a disk takes again what it refused
+_OTHERWISE = 9  # times as long as a look took is waited at least before the next one
+
+
+class Here:
+    """Places frames in a gallery that this process owns."""
+
+    def __init__(self, owner: Owner[Gallery], desk: Desk, patience: Patience, observer: Observer) -> None:
+        """``desk``: made by the owner's thread; ``patience``: that of the gallery's store."""
+        self._owner, self._desk, self._patience, self._observer = owner, desk, patience, observer
+        self.settings = desk.gallery.settings
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls,
+        settings: Settings,
+        engine: Callable[[], Engine],
+        log: JsonLines | None,
+        observer: Observer,
+        patience: Patience,
+    ) -> Iterator[Here]:
+        """Opens the result folder, or makes it, and has commands of other processes carried out. Raises UserError."""
+        opens = partial(Gallery.open, settings, observer, engine=engine, make=True, until_done=patience.until_done)
+        with Owner(opens) as owner, ExitStack() as stack:
+            owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
+            desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
+            handlers = HANDLERS | Guests(desk).handlers
+            tell_socket = desk.gallery.store.tell_socket
+            stack.enter_context(serving(Path(settings.result), owner, handlers, tell_socket, observer.problem))
+            yield cls(owner, desk, patience, observer)
+
+    def begin(self, source: Source, sampling: Sampling) -> Begun:
+        """Make ready for a source, whose fingerprint is known already."""
+        follow = follows(self.settings)
+        return self._owner.call(lambda _: self._desk.begin(source.fingerprint, source.start, sampling, follows=follow))
+
+    def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
+        """Have the faces of the next frame placed."""
+        return self._owner.submit(lambda _: self._desk.place(begun.session, analysed))
+
+    @contextmanager
+    def attending(self, *, live: bool) -> Iterator[None]:
+        """Within, live sources go on while a disk refuses what is to be written, and have second thoughts.
+
+        At the end all is written. Raises DiskError.
+        """
+        self._patience.holding = live
+        regular = []
+        if live:
+            regular.append(self._owner.every(_CATCH_UP, lambda _: self._desk.hold_on()))
+            regular.append(self._owner.every(self.settings.rethink, lambda _: self._desk.think_again()))
+        try:
+            yield
+        finally:
+            for action in regular:
+                action.cancel()
+            self._patience.holding = False
+            self._owner.call(lambda _: self._desk.end_all())
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Within, what the user does to the folders is taken in at once, for a tenth of the time at most."""
+        ending = threading.Event()
+
+        def look(touched: Collection[str] | None) -> None:
+            seconds = self._owner.call(lambda _: self._desk.look(touched))
+            ending.wait(_OTHERWISE * seconds)
+
+        with Watcher(Path(self.settings.result), look, self._observer.problem):
+            try:
+                yield
+            finally:
+                ending.set()
+
+    def finish(self) -> Sequence[Sighting]:
+        """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
+        return self._owner.call(lambda _: self._desk.finish())
+
+    @property
+    def analysed(self) -> int:
+        """How many frames were placed."""
+        return self._desk.analysed

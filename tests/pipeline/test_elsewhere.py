@@ -1,0 +1,99 @@
+"""A second run on the same result folder analyses by itself, and the first one places what it sees."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Ended, Watcher
+
+from face_classifier.core.settings import load
+from face_classifier.core.types import Frame, Image, Seen
+from face_classifier.pipeline import run as pipeline
+from face_classifier.pipeline.show import Stage
+
+OBAMA = "obama.jpg"
+
+
+def beside_a_camera(
+    result: Path, monkeypatch: pytest.MonkeyPatch, line: Sequence[object]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in another process while one with a camera has the result folder."""
+    ended: list[subprocess.CompletedProcess[str]] = []
+    stopping = threading.Event()
+    show = Stage.show
+
+    def see(self: Stage, frame: Frame, seen: Sequence[Seen]) -> None:
+        show(self, frame, seen)
+        if not ended and any(face.person for face in seen):
+            command = [sys.executable, "-m", "face_classifier", *map(str, line), "--result", str(result)]
+            ended.append(subprocess.run(command, capture_output=True, text=True, check=False))
+            stopping.set()
+
+    monkeypatch.setattr(Stage, "show", see)
+    observer = Watcher()
+    flags = {"seconds": 0.1, "refresh": 0.3, "founding": 2, "stop": 60, "result": str(result)}
+    pipeline.run(load(flags), ["0"], stopping, observer)
+    assert observer.problems == []
+    return ended[0]
+
+
+def test_keeps_its_faces_and_prints_its_statistics(
+    tmp_path: Path,
+    webcam: Callable[..., None],
+    closeups: dict[str, Image],
+    short_clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., Ended],
+) -> None:
+    webcam([closeups[OBAMA]], 99)
+    lines, captures = tmp_path / "lines.jsonl", tmp_path / "captures"
+    line = (short_clip, "--jsonl", lines, "--capture", captures)
+    ended = beside_a_camera(tmp_path / "result", monkeypatch, line)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "2 persons" in ended.stdout
+    told: list[dict[str, Any]] = [json.loads(text) for text in lines.read_text("utf-8").splitlines()]
+    assert {(one["source"], one["frame"]) for one in told} == {(str(short_clip), number) for number in range(4)}
+    exported = command("export", "--result", tmp_path / "result").out.splitlines()
+    people = {(face["source"], face["person"]) for face in map(json.loads, exported)}
+    assert len([person for source, person in people if source == str(short_clip)]) == 2
+    assert people & {("camera 0", person) for source, person in people if source == str(short_clip)}
+    assert len(list(captures.glob("*.png"))) == 4
+
+
+def test_a_rerun_beside_it_keeps_nothing_twice(
+    tmp_path: Path,
+    webcam: Callable[..., None],
+    closeups: dict[str, Image],
+    short_clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., Ended],
+) -> None:
+    result = tmp_path / "result"
+    assert command(short_clip, "--result", result).code == 0
+    before = {path.name for path in result.glob("*/*.png")}
+    assert len(before) == 4
+    webcam([closeups[OBAMA]], 99)
+    assert beside_a_camera(result, monkeypatch, [short_clip]).returncode == 0
+    exported = command("export", "--result", result).out.splitlines()
+    faces = [face["face"] for face in map(json.loads, exported) if face["source"] == str(short_clip)]
+    assert sorted(f"{face}.png" for face in faces) == sorted(before)
+
+
+def test_with_another_encoder_it_is_refused(
+    tmp_path: Path,
+    webcam: Callable[..., None],
+    closeups: dict[str, Image],
+    short_clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    webcam([closeups[OBAMA]], 99)
+    ended = beside_a_camera(tmp_path / "result", monkeypatch, [short_clip, "--encoder", "sface"])
+    assert ended.returncode == 1
+    assert "belongs to the encoder dlib, not sface; give --encoder dlib" in ended.stderr
