@@ -55,9 +55,13 @@ def _forget(what: str, result: str | None, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.curate import forget
     from face_classifier.curate.ask import carry_out
+    from face_classifier.photos.forget_index import forget_in_indexes
 
+    chosen, observer = settings.load({"result": result}), console.Screen()
+    photos, left = forget_in_indexes(chosen, what, observer)
     arguments = {"what": what, "path": str(Path(what).resolve())}
-    answer = carry_out(settings.load({"result": result}), "forget", arguments, observer := console.Screen())
+    answer = carry_out(chosen, "forget", arguments, observer)
+    answer = answer | {"photos": photos, "left": [*left, *answer["left"]]}
     observer.finish()
     console.print_answer(as_json, answer, forget.lines(answer))
 

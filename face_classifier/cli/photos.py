@@ -192,7 +192,9 @@ def _recommend(
 @click.argument("album", nargs=-1, metavar="ALBUM...")
 @click.option("-o", "out", metavar="PATH", help="The folder that the album is sorted into.")
 @click.option("-t", "--threshold", metavar="NUMBER", help="L2; lower = stricter. [default: sface 1.03, dlib 0.46]")
-@click.option("--result", metavar="PATH", help="A result folder whose people give their names; it is only read.")
+@click.option(
+    "--result", metavar="PATH", help="A result folder whose people give their names; it only notes the album."
+)
 @click.option("--encoder", metavar="dlib|sface", help="The encoder. [default: the result folder's, else sface]")
 @click.option("--plot", is_flag=True, help="Draw all faces in the plane, in a colour a person, into plot.png.")
 @click.option("--copies", is_flag=True, help="Copies of the photos, not links.")

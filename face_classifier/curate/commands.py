@@ -9,7 +9,7 @@ from face_classifier.core.progress import Observer
 from face_classifier.curate import decide
 from face_classifier.curate.checks.repair import repair
 from face_classifier.curate.enrolment import enrol
-from face_classifier.curate.forget import forget
+from face_classifier.curate.forget import forget, note_use
 from face_classifier.curate.undo import undo
 from face_classifier.gallery.gallery import Gallery
 
@@ -49,4 +49,4 @@ HANDLERS: dict[str, Handler] = {
         "undo": undo,
         "forget": forget,
     }.items()
-}
+} | {"note use": note_use}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,11 @@ def forget(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[s
     return answer
 
 
+def note_use(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> None:
+    """Have the gallery remember a place, ``kind`` and ``path`` (bytes), where its faces may be seen, too."""
+    gallery.store.past.note_use(arguments["kind"], Path(os.fsdecode(arguments["path"])))
+
+
 def _in_captures(path: Path, chosen: Chosen, answer: dict[str, Any]) -> None:
     outcome = forget_in_captures(path, {row.face for row in chosen.rows})
     answer["captures"] += outcome.removed
@@ -71,9 +77,9 @@ def _line(line: bytes, chosen: Chosen, faces: Collection[str]) -> bytes:
 
 
 def lines(answer: dict[str, Any]) -> Iterator[str]:
-    """What `forget` answered, in words."""
+    """What `forget` answered, in words, with how many ``photos`` were forgotten in indexes."""
     yield (
         f"{count_of(answer['faces'])} forgotten; captures: {answer['captures']} removed, {answer['pixelated']} "
-        f"pixelated; lines of logs: {answer['lines']}"
+        f"pixelated; lines of logs: {answer['lines']}; photos in indexes: {answer['photos']}"
     )
     yield from answer["left"]

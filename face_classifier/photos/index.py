@@ -188,6 +188,14 @@ class PhotoIndex:
             for table in ("files", "photos", "faces"):
                 self._database.executemany(f"DELETE FROM {table} WHERE content = ?", [(one,) for one in contents])
             self._database.execute("COMMIT")
+            self._database.execute("VACUUM")  # so that no page of the file holds them
+
+    def faces(self) -> list[tuple[str, str, Box, Encoding]]:
+        """Every face: the photo's content, the encoder (`Provenance.space`), box and encoding."""
+        columns = 'content, space, "top", "right", "bottom", "left", encoding'
+        with self._telling():
+            records = self._database.execute(f"SELECT {columns} FROM faces").fetchall()
+            return [(content, space, Box(*box), _encoding(raw)) for content, space, *box, raw in records]
 
     def _known(self) -> dict[str, str]:
         """Contents that were searched, and the name of the finder of each.

@@ -117,7 +117,10 @@ def test_an_entry_that_is_not_there_is_told(stocked: Gallery, command: Command, 
 def test_forget_tells_how_many_faces_it_forgot(stocked: Gallery, command: Command) -> None:
     (stocked.folder / "person_01").rename(stocked.folder / "Barack")
     ended = command("forget", "Barack", "--result", stocked.folder)
-    assert (ended.code, ended.out) == (0, "2 faces forgotten; captures: 0 removed, 0 pixelated; lines of logs: 0\n")
+    assert (ended.code, ended.out) == (
+        0,
+        "2 faces forgotten; captures: 0 removed, 0 pixelated; lines of logs: 0; photos in indexes: 0\n",
+    )
     assert stocked.pictures() == [f"unknowns/{stocked.picture(UNKNOWNS).name}"]
     assert not list(stocked.folder.glob("montage.Barack*"))
     assert stocked.see(OBAMA, OBAMA_AGAIN) == []

@@ -31,6 +31,7 @@ from face_classifier.photos.albums.manifest import ManifestEntry
 from face_classifier.photos.albums.result import Album, AlbumFace
 from face_classifier.photos.download import shown_address
 from face_classifier.photos.finder import UNSURE
+from face_classifier.photos.forget_index import note_index
 from face_classifier.photos.index import INDEX, Photo, PhotoIndex
 from face_classifier.photos.inputs import Item, TemporaryKeeper, fetch_all, items_of
 from face_classifier.photos.lookalike.people import ENCODER, finder_of
@@ -69,7 +70,7 @@ def run_face_recog(
     ``images``: a folder (with all below), or a list of files, folders, addresses, and mappings of an ``id`` (anything)
     and a ``url`` (http, https, file, or a path). ``out``: the folder that they are sorted into, as by the command
     `group`; None = nowhere. ``threshold``: L2 between encodings; None = the encoder's. ``encoder``: "dlib" or "sface".
-    ``result``: a result folder, whose people give their names to the groups, and which is only read.
+    ``result``: a result folder, whose people give their names to the groups; it only remembers where ``out`` is.
     ``allow_private``: fetch from addresses that are not on the public internet. ``observer`` is told of each photo that
     cannot be read; None = the log is.
 
@@ -144,6 +145,8 @@ def group_album(
             observer.problem(f"no photo could be read, and {options.out} {outcome}")
         elif folder is not None and not _sort_into(folder, album, options, observer):
             album = replace(album, failed=True)
+        if folder is not None and options.result is not None and not nothing:
+            note_index(settings.load({"result": options.result}), folder.path / INDEX, observer)
     return album
 
 

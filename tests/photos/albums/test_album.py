@@ -926,8 +926,12 @@ def test_known_people_of_a_result_folder_give_their_names(
         name = {"person_01": "Barack"}.get(path.parent.name, "Joe")
         gallery.move(path, name)
     gallery.look()
-    before = {path: path.stat().st_mtime_ns for path in gallery.folder.rglob("*") if path.is_file()}
+    remembers = gallery.folder / "faces.sqlite", gallery.folder / ".lock"  # where the album is, once
+    files = [path for path in gallery.folder.rglob("*") if path.is_file() and path not in remembers]
+    before = {path: path.stat().st_mtime_ns for path in files}
     album = sort(result=str(gallery.folder))
+    before |= {path: path.stat().st_mtime_ns for path in remembers}
+    sort(result=str(gallery.folder))
     assert people_in(out) == {"Barack": OBAMA, "Joe": BIDEN}
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert [one.name for one in album.groups] == ["Barack", "Joe"]
