@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Emotion, Seen, Sighting
 from face_classifier.curate.commands import Handler
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.owner.server import Asker
 from face_classifier.gallery.past.back import CAPTURES, LOG, Past
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.place import Session
@@ -45,7 +47,7 @@ class Guests:
         self._count = 0
         self.handlers: dict[str, Handler] = {BEGIN: self._begin, PLACE: self._place, END: self._end}
 
-    def _begin(self, gallery: Gallery, arguments: dict[str, Any], _observer: Observer) -> dict[str, Any]:
+    def _begin(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> dict[str, Any]:
         """Takes ``source``, ``fingerprint``, ``start``, ``sampling``, ``follows``, ``encoder``, ``uses``."""
         if arguments["encoder"] != gallery.settings.encoder:
             raise UserError(
@@ -60,6 +62,8 @@ class Guests:
         begun = self._desk.begin(fingerprint, start, sampling, follows=bool(arguments["follows"]))
         self._count += 1
         self._sessions[self._count] = begun.session, Origin(str(arguments["source"]), fingerprint)
+        if isinstance(observer, Asker):
+            observer.when_gone(partial(self._end_one, self._count))
         places = gallery.store.places_of_source(fingerprint) if fingerprint else []
         return {
             "session": self._count,
@@ -87,10 +91,14 @@ class Guests:
     def _end(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> None:
         """``sessions``: that have ended, after which it is thought again."""
         for number in arguments["sessions"]:
-            session, _ = self._sessions.pop(number, (None, None))
-            if session:
-                self._desk.end(session)
+            self._end_one(number)
         gallery.tell_problems(observer)
+
+    def _end_one(self, number: int) -> None:
+        """End a source, unless it has ended: that of a process which was killed, too."""
+        session, _ = self._sessions.pop(number, (None, None))
+        if session:
+            self._desk.end(session)
 
 
 def plain_emotion(emotion: Emotion | None) -> list[Any] | None:

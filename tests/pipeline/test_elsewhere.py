@@ -10,12 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from conftest import Ended, Watcher
 
 from face_classifier.core.settings import load
 from face_classifier.core.types import Frame, Image, Seen
 from face_classifier.pipeline import run as pipeline
+from face_classifier.pipeline.desk import Desk
+from face_classifier.pipeline.guests import Guests
 from face_classifier.pipeline.show import Stage
 
 OBAMA = "obama.jpg"
@@ -84,6 +87,52 @@ def test_a_rerun_beside_it_keeps_nothing_twice(
     exported = command("export", "--result", result).out.splitlines()
     faces = [face["face"] for face in map(json.loads, exported) if face["source"] == str(short_clip)]
     assert sorted(f"{face}.png" for face in faces) == sorted(before)
+
+
+RUN = """
+import sys
+import cv2
+sys.path[:0] = sys.argv[1:2]
+from conftest import Webcam
+from face_classifier.cli.main import main
+from face_classifier.sources.camera import Camera
+picture = cv2.imread(sys.argv[2])
+Camera.__init__.__defaults__ = (lambda _number: Webcam([picture], 99),)
+sys.exit(main(["1", "-S", "0.1", "--result", sys.argv[3]]))
+"""
+
+
+def test_one_that_is_killed_leaves_nothing_open(
+    tmp_path: Path, webcam: Callable[..., None], closeups: dict[str, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webcam([closeups[OBAMA]], 99)
+    assert cv2.imwrite(str(tmp_path / "biden.png"), closeups["biden.jpg"])
+    guests: list[Guests] = []
+    placed: list[object] = []
+    ended = threading.Event()
+    init, place, end = Guests.__init__, Guests._place, Desk.end
+    monkeypatch.setattr(Guests, "__init__", lambda self, desk: guests.append(self) or init(self, desk))
+    monkeypatch.setattr(Guests, "_place", lambda *given: placed.append(given) or place(*given))
+    monkeypatch.setattr(Desk, "end", lambda *given: end(*given) or ended.set())
+    stopping, show = threading.Event(), Stage.show
+    line = [sys.executable, "-c", RUN, str(Path(__file__).parents[1]), str(tmp_path / "biden.png")]
+    second: list[subprocess.Popen[bytes]] = []
+
+    def see(self: Stage, frame: Frame, seen: Sequence[Seen]) -> None:
+        show(self, frame, seen)
+        if not second and seen:
+            second.append(subprocess.Popen([*line, str(tmp_path / "result")]))
+        if len(placed) > 5:
+            second[0].kill()
+        if ended.is_set():
+            stopping.set()
+
+    monkeypatch.setattr(Stage, "show", see)
+    flags = {"seconds": 0.1, "stop": 60, "result": str(tmp_path / "result")}
+    pipeline.run(load(flags), ["0"], stopping, Watcher())
+    second[0].wait()
+    assert ended.is_set()
+    assert not guests[0]._sessions
 
 
 def test_with_another_encoder_it_is_refused(
