@@ -254,8 +254,7 @@ class Gallery:
 def _people_of(faces: Iterable[Sighting], settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:
     """Everybody as the folders have them; ``cannot_links``: pairs of tracks."""
     people = empty_people(settings)
-    for face in faces:
-        people.add(face)
+    people.add_all(faces)
     for one, other in cannot_links:
         people.cannot_link(one, other)
     return people
@@ -278,8 +277,7 @@ def _take(
         stay |= now[person]
         if not _are_as_before(before[person], now[person]):
             people.drop(person)
-            for face in now[person].values():
-                people.add(face)
+            people.add_all(now[person].values())
     return dict(sorted(stay.items()))
 
 

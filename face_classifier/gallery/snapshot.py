@@ -93,8 +93,7 @@ def kept_apart_pairs(settings: Settings, looked: LookResult) -> Sequence[tuple[i
     if not looked.excluded:
         return looked.kept_apart
     people = empty_people(settings)
-    for face in looked.faces:
-        people.add(face)
+    people.add_all(looked.faces)
     for person, encoding in looked.excluded:
         people.exclude(person, encoding)
     return [*looked.kept_apart, *people.excluded_pairs(looked.faces)]
@@ -103,8 +102,7 @@ def kept_apart_pairs(settings: Settings, looked: LookResult) -> Sequence[tuple[i
 def people_of(snapshot: Snapshot) -> PersonDB:
     """The people and unknown faces of a gallery, with its rule."""
     people = snapshot.nobody()
-    for face in snapshot.faces:
-        people.add(face)
+    people.add_all(snapshot.faces)
     return people
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,15 @@ class _People:
         nearest = self._averages.nearest(probe, rows)
         return nearest and (self._names[nearest[0]], nearest[1])
 
-    def add(self, name: str, encoding: Encoding) -> None:
+    def add(self, faces: Iterable[tuple[str, Encoding]]) -> None:
+        """Take in faces: a name and an encoding each. The average of each person is taken once, at the end."""
+        for row in {self._count(name, encoding) for name, encoding in faces}:
+            average = self._sums[row] / self._counts[row]
+            scatter = self._squares[row] / self._counts[row] - float(average @ average)
+            self._averages.replace(row, average, self._spread * max(0.0, scatter))
+
+    def _count(self, name: str, encoding: Encoding) -> int:
+        """Add a face to the sums of its person; returns the person's row."""
         row = self._row_of.setdefault(name, len(self._names))
         if row == len(self._names):
             self._names.append(name)
@@ -59,9 +67,7 @@ class _People:
         self._sums[row] += encoding
         self._squares[row] += float(encoding @ encoding)
         self._counts[row] += 1
-        average = self._sums[row] / self._counts[row]
-        scatter = self._squares[row] / self._counts[row] - float(average @ average)
-        self._averages.replace(row, average, self._spread * max(0.0, scatter))
+        return row
 
     def drop(self, name: str) -> int:
         """Forget a person; returns how many faces there were."""
@@ -207,18 +213,27 @@ class PersonDB:
 
         Raises ValueError for a face without an encoding.
         """
-        encoding = sighting.encoding
-        if encoding is None:
-            raise ValueError(f"the face {sighting.face} has no encoding")
-        if sighting.person is not None:
-            self._known += 1
-            self._people.add(sighting.person, encoding)
-            if sighting.track is not None and not sighting.corrected:
-                self._tracks.add(sighting.track, sighting.person)
-        elif sighting.pinned:
-            self._pinned += 1
-        else:
-            self._unknown.add(track_key(sighting), sighting.id, encoding)
+        self.add_all([sighting])
+
+    def add_all(self, sightings: Iterable[Sighting]) -> None:
+        """Take in faces as `add` does one after the other, in less time."""
+        self._people.add(self._known_among(sightings))
+
+    def _known_among(self, sightings: Iterable[Sighting]) -> Iterator[tuple[str, Encoding]]:
+        """Name and encoding of those that have a person; the others are taken in."""
+        for sighting in sightings:
+            encoding = sighting.encoding
+            if encoding is None:
+                raise ValueError(f"the face {sighting.face} has no encoding")
+            if sighting.person is not None:
+                self._known += 1
+                if sighting.track is not None and not sighting.corrected:
+                    self._tracks.add(sighting.track, sighting.person)
+                yield sighting.person, encoding
+            elif sighting.pinned:
+                self._pinned += 1
+            else:
+                self._unknown.add(track_key(sighting), sighting.id, encoding)
 
     def drop(self, person: str | None) -> None:
         """Forget all faces of a person, or all unknown ones (None), so that they can be taken in as they are now."""

@@ -105,3 +105,12 @@ def test_faces_of_a_look_are_not_those_of_a_later_moment(living: Gallery) -> Non
     living.store.move([looked.moves[0].face], None)
     with pytest.raises(RuntimeError, match="after something else was written"):
         list(looked.faces)
+
+
+def test_faces_that_are_taken_in_together_make_the_very_sums_of_those_taken_in_one_by_one(living: Gallery) -> None:
+    together, one_by_one = PersonDB(0.9, spread=0.5), PersonDB(0.9, spread=0.5)
+    together.add_all(living.faces.values())
+    for face in living.faces.values():
+        one_by_one.add(face)
+    assert knows(together) == knows(one_by_one)
+    assert [together.limit(name) for name in ("Ann", "Bob")] == [one_by_one.limit(name) for name in ("Ann", "Bob")]
