@@ -80,6 +80,7 @@ class Settings:
         choices=("hog", "cnn", "yunet"),
     )
     workers: float = _setting(2.0, "--workers", "Threads that analyse frames; the result does not depend on it.", 1, 64)
+    parallel: float = _setting(1.0, "--parallel", "Files analysed at a time; the result does not depend on it.", 1, 64)
     emotion: bool = _setting(False, "--emotion", "Read what each face seems to express; mind where the law forbids it.")
     emotion_engine: str = _setting(
         "fer", "--emotion-engine", "fer, or deepface if you have installed it.", choices=("fer", "deepface")

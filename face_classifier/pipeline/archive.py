@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from face_classifier import __version__
@@ -42,10 +44,31 @@ def _version(library: str) -> str | None:
         return None
 
 
-def analyse_into(root: Root, path: str, settings: Settings, engine: Engine, stopping: threading.Event) -> str | None:
+def analyse_into(
+    root: Root,
+    path: str,
+    settings: Settings,
+    engine: Engine,
+    stopping: threading.Event,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    name: str | None = None,
+    most: float = math.inf,
+) -> str | None:
     """Analyse a source into a record in a folder.
 
-    Returns the name of its file, which is there already where the same was analysed before; None: it was stopped.
+    Parameters
+    ----------
+    root: the folder.
+    path: of the source.
+    settings, engine: how it is analysed.
+    stopping: the user's wish to end.
+    tell: is told how many frames could not be analysed, if any.
+    name: of the record, else the one that its head says.
+    most: bytes that its pictures may have together.
+
+    Returns the name of its file, which is there already where the same was analysed before; None: it was stopped, or
+    would be too large.
 
     Raises
     ------
@@ -54,20 +77,25 @@ def analyse_into(root: Root, path: str, settings: Settings, engine: Engine, stop
     """
     with open_source(path) as source:
         head = head_of(source, settings)
-        if root.has(head.name):
-            return head.name
+        name = name or head.name
+        if root.has(name):
+            return name
         analysis = Analysis(source, head.sampling, head.start, engine, settings, stopping)
         try:
-            with RecordWriter(root, head) as record, analysis as frames:
+            with RecordWriter(root, head, name) as record, analysis as frames:
                 for analysed in frames:
                     if analysed.frame.due:
                         record.add(analysed)
+                        most -= sum(len(face.picture or b"") for face in analysed.faces)
+                    if most < 0:
+                        raise _StoppedError
                 if stopping.is_set():
                     raise _StoppedError
-                analysis.failures.failure()  # raises where all frames failed
+                if failure := analysis.failures.failure():
+                    tell(failure)
         except _StoppedError:
             return None
-    return head.name
+    return name
 
 
 class _StoppedError(Exception):

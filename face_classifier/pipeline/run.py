@@ -28,6 +28,7 @@ from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.elsewhere import Elsewhere
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.inputs import find_all
+from face_classifier.pipeline.records.advance import Advance, WaitingRecord
 from face_classifier.pipeline.show import Stage
 from face_classifier.pipeline.watch import Crew, watch
 from face_classifier.sources.discover import is_camera
@@ -148,24 +149,33 @@ class _Run:
 
         Raises DiskError where a disk refuses what is to be written: the next source could not be kept either.
         """
-        with ThreadPoolExecutor(max(map(len, groups), default=1), thread_name_prefix="source") as pool:
-            for group in self._crew.observer.through(groups, "sources"):
-                if self._crew.stopping.is_set():
+        crew = self._crew
+        files = [None if is_camera(group[0]) else group[0] for group in groups]
+        most = 1 if crew.stage.shows else int(crew.settings.parallel)
+        with (
+            ThreadPoolExecutor(max(map(len, groups), default=1), thread_name_prefix="source") as pool,
+            Advance(files, crew.settings, crew.engine, most) as advance,
+        ):
+            for number, group in enumerate(crew.observer.through(groups, "sources")):
+                if crew.stopping.is_set():
                     break
+                advance.go_on(number)
                 try:
-                    with self._places.attending(live=is_camera(group[0])):
-                        self._watch_together(group, pool)
+                    with self._places.attending(live=files[number] is None):
+                        self._watch_together(group, pool, partial(advance.record, number, crew.stopping))
                 except FolderGoneError:
                     break  # which the end tells
                 finally:
                     self._crew.stage.flush()
 
-    def _watch_together(self, paths: Sequence[str], pool: ThreadPoolExecutor) -> None:
+    def _watch_together(
+        self, paths: Sequence[str], pool: ThreadPoolExecutor, ahead: Callable[[], WaitingRecord | None]
+    ) -> None:
         """Classify sources to their ends, each in a thread of its own. One that fails is told, and the others go on.
 
         Raises DiskError, FolderGoneError, once all have ended.
         """
-        left = {pool.submit(self._watch, path) for path in paths}
+        left = {pool.submit(self._watch, path, ahead) for path in paths}
         fault: BaseException | None = None
         while left:
             try:
@@ -187,6 +197,6 @@ class _Run:
         if fault:
             raise fault
 
-    def _watch(self, path: str) -> None:
+    def _watch(self, path: str, ahead: Callable[[], WaitingRecord | None]) -> None:
         with supervised(path):
-            watch(path, self._crew)
+            watch(path, self._crew, ahead)

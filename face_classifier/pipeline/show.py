@@ -27,6 +27,11 @@ class Stage:
         self._lock = threading.Lock()  # of the viewers
         self._frames: queue.Queue[tuple[str, Frame | None, Sequence[Seen]]] = queue.Queue(_WAITING)
 
+    @property
+    def shows(self) -> bool:
+        """Whether anybody sees the frames, so that they are needed as pictures."""
+        return bool(self._viewers or self._window)
+
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         """A frame with the faces in it; waits for the window where that is slower than the analysis."""
         with self._lock:

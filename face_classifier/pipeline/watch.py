@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from face_classifier.core.settings import Settings
@@ -42,8 +44,11 @@ class Crew:
     stopping: threading.Event
 
 
-def watch(path: str, crew: Crew) -> None:
-    """Classify one source to its end, or until the run stops. Raises UserError if it fails."""
+def watch(path: str, crew: Crew, ahead: Callable[[], Record | None] = lambda: None) -> None:
+    """Classify one source to its end, or until the run stops. Raises UserError if it fails.
+
+    ``ahead``: the record of it, if it was analysed before its turn; it waits for that.
+    """
     settings, observer = crew.settings, crew.observer
     with open_source(path) as source:
         begun = _begun(source, crew)
@@ -58,8 +63,9 @@ def watch(path: str, crew: Crew) -> None:
             idle=crew.stage.flush,
         )
         observer.opened(source, begun.sampling)
+        record = ahead() if begun.sampling.bridged else None
         try:
-            with analysis as frames:
+            with analysis if record is None else record.frames(begun.start) as frames:
                 analysed = _place_all(frames, analysis, source, begun, crew)
         finally:
             crew.stage.end(source.name)
@@ -70,6 +76,13 @@ def watch(path: str, crew: Crew) -> None:
             )
         if failure := analysis.failures.failure():
             observer.problem(failure)
+
+
+class Record(Protocol):
+    """A record of a source that was analysed before its turn."""
+
+    def frames(self, start: datetime) -> AbstractContextManager[Iterator[AnalysedFrame]]:
+        """Its frames, with the times of a source that began at ``start``."""
 
 
 def _begun(source: Source, crew: Crew) -> Begun:
