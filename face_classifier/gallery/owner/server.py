@@ -72,11 +72,11 @@ class Server(Generic[T]):
     def __enter__(self) -> Server[T]:
         """Raises OSError, UserError where there is no place for a socket."""
         with ExitStack() as stack:
-            listener, told = stack.enter_context(listening(self._folder))
+            listener, address = stack.enter_context(listening(self._folder))
             wake, woken = socket.socketpair()
             stack.callback(wake.close)
             stack.callback(woken.close)
-            self._announce(told)
+            self._announce(address)
             stack.callback(self._withdraw)
             accepting = threading.Thread(target=self._accept, args=(listener, woken), name="server")
             accepting.start()
@@ -196,11 +196,11 @@ class Asker:
 
     def through(self, steps: Sequence[S], name: str) -> Iterator[S]:
         self._news.put({"steps": len(steps), "name": name})
-        told = 0.0
+        latest = 0.0
         for number, step in enumerate(steps, 1):
             yield step
-            if number == len(steps) or monotonic() > told + _STEP:
-                told = monotonic()
+            if number == len(steps) or monotonic() > latest + _STEP:
+                latest = monotonic()
                 self._news.put({"step": number})
 
     def when_gone(self, action: Callable[[], None]) -> None:
@@ -220,8 +220,8 @@ class Asker:
         except _FailedError as failed:
             cause = failed.__cause__
             if isinstance(cause, OSError):
-                told = {"os": [cause.errno, cause.strerror, os.fsdecode(cause.filename or "")]}
-                send(self._connection, told)
+                error_fields = [cause.errno, cause.strerror, os.fsdecode(cause.filename or "")]
+                send(self._connection, {"os": error_fields})
             else:
                 send(self._connection, {"error": str(failed), "code": 1})
         except (TypeError, ValueError, OverflowError) as error:  # the answer cannot be sent

@@ -115,20 +115,22 @@ def _check_private(folder: Path) -> None:
         raise UserError(f"the folder {folder.parent} belongs to somebody else; set XDG_RUNTIME_DIR to one of your own")
 
 
-def connected(root: Root, told: str, seconds: float) -> socket.socket:
+def connected(root: Root, address: str, seconds: float) -> socket.socket:
     """A connection to the socket that the lock file of ``root`` tells.
 
     Every call on it waits for at most ``seconds``. Raises OSError where nobody listens, and UserError where it is not
     this user's.
     """
-    if os.sep in told:
-        path = Path(told)
+    if os.sep in address:
+        path = Path(address)
         _check_private(path.parent)
-    elif told == SOCKET:
+    elif address == SOCKET:
         root.refuse_link(SOCKET)
         path = root.real / SOCKET
     else:
-        raise UserError(f"{root.path} tells {told!r} as its socket, which is none of this program; look who wrote that")
+        raise UserError(
+            f"{root.path} tells {address!r} as its socket, which is none of this program; look who wrote that"
+        )
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(seconds)
@@ -146,8 +148,8 @@ def is_same_user(connection: socket.socket) -> bool:
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     credentials = struct.Struct("3i")  # process, user, group
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
-    return bool(credentials.unpack(told)[1] == os.geteuid())
+    content = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
+    return bool(credentials.unpack(content)[1] == os.geteuid())
 
 
 # Messages
