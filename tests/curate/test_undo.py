@@ -88,6 +88,12 @@ class Sequences(RuleBasedStateMachine):
                 (self.world.accept if same else self.world.keep_apart)(first, second)
 
     @rule(which=numbers)
+    def audit(self, which: int) -> None:
+        placed = [face for face in self.world.start().faces if face.person and not face.corrected]
+        if placed:
+            assert self.world.take_out(placed[which % len(placed)]) == 1
+
+    @rule(which=numbers)
     def reject(self, which: int) -> None:
         kept = self.world.start().pictures
         if kept:
@@ -196,7 +202,7 @@ class Sequences(RuleBasedStateMachine):
         ids = {
             change.face
             for entry in self.world.entries()
-            if entry.number > self.number and entry.door in ("run", "second thoughts")
+            if entry.number > self.number and entry.door in ("run", "second thoughts", "command audit")
             for change in entry.changes
         }
         return {face.face for face in self.world.sightings() if face.id in ids}

@@ -126,17 +126,22 @@ class World:
                 of.setdefault(face.person, []).append(face.id)
             store.keep_apart(of[one], of[other])
 
-    def undo(self, to: int | None = None) -> dict[str, Any]:
+    def carry_out(self, name: str, arguments: dict[str, Any]) -> Any:
+        """A command, as its owner does it."""
         listener = Listener()
         with Store(self.folder, writing=True) as store:
             gallery = Gallery(Settings(result=str(self.folder)), store, read_photo, listener)
-            return HANDLERS["undo"](gallery, {"to": to}, listener)
+            return HANDLERS[name](gallery, arguments, listener)
+
+    def undo(self, to: int | None = None) -> dict[str, Any]:
+        return self.carry_out("undo", {"to": to})
 
     def forget(self, what: str) -> dict[str, Any]:
-        listener = Listener()
-        with Store(self.folder, writing=True) as store:
-            gallery = Gallery(Settings(result=str(self.folder)), store, read_photo, listener)
-            return HANDLERS["forget"](gallery, {"what": what, "path": str(Path(what).resolve())}, listener)
+        return self.carry_out("forget", {"what": what, "path": str(Path(what).resolve())})
+
+    def take_out(self, face: Sighting) -> int:
+        """As `audit --apply` does it."""
+        return self.carry_out("audit", {"faces": [[face.id, face.face, face.person]]})
 
     def entries(self) -> list[Entry]:
         with Store(self.folder, writing=False) as store:

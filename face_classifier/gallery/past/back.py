@@ -77,7 +77,7 @@ class Past:
 
     def names(self) -> dict[int, str]:
         """How each face (id) was called when it was kept."""
-        return {row.id: row.face for row in self._folder.rows.all()}
+        return dict(self._folder.table.execute("SELECT id, face FROM faces").fetchall())
 
     # Forgetting
 
