@@ -293,7 +293,7 @@ def test_a_second_run_is_refused_with_the_number_of_the_first(
 ) -> None:
     before = pictures(result)
     ended = command(short_clip, "--result", result)
-    assert ended.code == 1
+    assert ended.code == 75
     assert ended.out == ""
     assert ended.err.count("\n") == 1
     assert f"process {holder}" in ended.err
