@@ -218,7 +218,7 @@ def test_an_owner_that_does_not_answer_is_told_with_its_number(
     folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("face_classifier.gallery.owner.client.Client.__init__.__kwdefaults__", {"silence": 0.3})
-    monkeypatch.setattr(ask, "_STARTING", 0.1)
+    monkeypatch.setattr(ask, "STARTING", 0.1)
     with served(folder) as process:
         process.send_signal(signal.SIGSTOP)
         ended = command("rethink", "--result", folder)
@@ -230,7 +230,7 @@ def test_an_owner_that_does_not_answer_is_told_with_its_number(
 def test_a_process_that_takes_no_commands_is_told_with_its_number(
     folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ask, "_STARTING", 0.1)
+    monkeypatch.setattr(ask, "STARTING", 0.1)
     with Store(folder, writing=True):
         ended = command("rethink", "--result", folder)
     assert (ended.code, ended.out) == (75, "")
@@ -249,7 +249,7 @@ def test_a_process_that_has_just_begun_is_waited_for(folder: Path) -> None:
 
 
 def test_the_waiting_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ask, "_STARTING", 0.3)
+    monkeypatch.setattr(ask, "STARTING", 0.3)
     started = time.monotonic()
     with Store(folder, writing=True), pytest.raises(InUseError):
         ask.carry_out(settings.load({"result": str(folder)}), "rethink", {}, Listener())

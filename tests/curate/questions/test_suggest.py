@@ -82,7 +82,7 @@ def test_suggest_says_when_there_is_nothing_to_ask(command: Command, fill: Fill)
 def test_suggest_changes_nothing_and_works_while_another_process_runs(
     command: Command, two_named: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(ask, "_STARTING", 0.1)
+    monkeypatch.setattr(ask, "STARTING", 0.1)
     command("rethink", "--result", two_named)
     before = content(two_named)
     with Store(two_named, writing=True):
