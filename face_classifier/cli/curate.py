@@ -74,7 +74,7 @@ def _evaluate(truth: str | None, result: str | None, as_json: bool) -> None:
     from face_classifier.curate.questions.truth import evaluate_gallery
 
     if truth is None:
-        raise UserError("no truth is given; name a CSV file with the columns face,person with --truth")
+        raise click.UsageError("no truth is given; name a CSV file with the columns face,person with --truth")
     evaluation = evaluate_gallery(settings.load({"result": result}), Path(truth), observer := console.Screen())
     observer.finish()
     console.print_answer(as_json, evaluation.record(), evaluation.lines())
@@ -138,11 +138,13 @@ def _accept(of_group: str | None, one: str, other: str, result: str | None, as_j
     """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours."""
     from face_classifier.cli import console
     from face_classifier.curate import corrections
+    from face_classifier.curate.questions.log import count_of
 
     chosen = settings.load({"result": result or of_group})
     joined = corrections.accept(chosen, observer := console.Screen(), one, other)
     observer.finish()
-    console.print_answer(as_json, joined, [f"{joined['was']} is {joined['person']} now; {joined['faces']} faces moved"])
+    moved = f"{count_of(joined['faces'])} moved"
+    console.print_answer(as_json, joined, [f"{joined['was']} is {joined['person']} now; {moved}"])
 
 
 @_suggest.command("reject")

@@ -70,10 +70,13 @@ def encode(
 
 
 def compare(one: Face, other: Face) -> Comparison:
-    """Compares two faces. Raises ValueError if two encoders made their encodings.
+    """Compares two faces. Raises ValueError if two encoders made their encodings, TypeError for what is no `Face`.
 
     With dlib's encoder the likeness of East-Asian faces is far too high.
     """
+    for face in (one, other):
+        if not isinstance(face, Face):
+            raise TypeError(f"compare() takes two faces, as encode() gives them, not {type(face).__name__}")
     space = one.made_by.space
     if other.made_by.space != space:
         raise ValueError(f"encodings of {space} and {other.made_by.space} cannot be compared; encode both faces alike")

@@ -96,9 +96,9 @@ class Picture(File):
             yield Frame(image, self.name, self.fingerprint, 0, 0.0, 0.5 / USUAL_FPS, start, scale=scale)
 
 
-def read_picture(path: Path) -> Image:
+def read_picture(path: str | os.PathLike[str]) -> Image:
     """The pixels that `decode` gives: (height, width, 3) uint8, BGR, contiguous, upright. Raises UserError."""
-    return decode(path).image
+    return decode(Path(path)).image
 
 
 def decode(path: Path) -> Decoded:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,17 @@ def test_encodings_of_two_encoders_are_not_compared(portraits: dict[str, Image])
     one, other = (fc.encode(portraits["obama.jpg"], encoder=encoder)[0] for encoder in ("dlib", "sface"))
     with pytest.raises(ValueError, match="cannot be compared; encode both faces alike"):
         fc.compare(one, other)
+
+
+def test_what_is_no_face_is_refused_by_a_sentence(portraits: dict[str, Image]):
+    (face,) = fc.encode(portraits["obama.jpg"])
+    with pytest.raises(TypeError, match="takes two faces, as encode\\(\\) gives them, not ndarray"):
+        fc.compare(face, face.encoding)  # type: ignore[arg-type]
+
+
+def test_a_picture_is_read_by_the_text_of_its_path_too(photographs: dict[str, Path]):
+    path = photographs["obama.jpg"]
+    np.testing.assert_array_equal(fc.read_picture(str(path)), fc.read_picture(path))
 
 
 def test_an_emotion_is_read_where_it_is_asked_for(portraits: dict[str, Image]):

@@ -117,7 +117,7 @@ def test_a_picture_that_cannot_be_written_is_told(command: Command, two_named: P
 
 def test_accepted_people_are_one_and_stay_one(command: Command, two_named: Path):
     ended = command("suggest", "accept", "Barack", "Barry", "--result", two_named)
-    assert ended == (0, "Barry is Barack now; 1 faces moved\n", "")
+    assert ended == (0, "Barry is Barack now; 1 face moved\n", "")
     assert people(two_named) == {"Barack": ["obama", "obama2", "obama_partial_face"], "Joe": ["biden"]}
     assert not list(two_named.glob("montage.Barry*"))
     assert command("suggest", "--result", two_named).out.startswith("no two people")

@@ -115,4 +115,5 @@ def test_a_truth_about_other_faces_and_none_are_told(
     ended = command("evaluate", "--truth", written("face,person\nnobody,Anna\n"), "--result", gallery.folder)
     assert ended.code == 1
     assert "is about a face in" in ended.err
-    assert "no truth is given" in command("evaluate", "--result", gallery.folder).err
+    ended = command("evaluate", "--result", gallery.folder)
+    assert (ended.code, "no truth is given; name a CSV file" in ended.err) == (2, True)
