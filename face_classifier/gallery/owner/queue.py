@@ -57,14 +57,14 @@ class Owner(Generic[T]):
         self._waiting: deque[tuple[Future[Any], Callable[[T], Any]]] = deque()
         self._regular: list[_Regular[T]] = []
         self._failed: list[BaseException] = []  # by regular actions
-        self._is_open = False
+        self._is_open = self._is_left = False
         self._opened: Future[None] = Future()
         self._closed: Future[None] = Future()
         self._thread = threading.Thread(target=self._work, name="owner")
 
     def __enter__(self) -> Owner[T]:
-        self._thread.start()
         try:
+            self._thread.start()
             self._opened.result()
         except BaseException:
             self._leave()
@@ -81,9 +81,10 @@ class Owner(Generic[T]):
 
     def _leave(self) -> None:
         with self._changed:
-            self._is_open = False
+            self._is_open, self._is_left = False, True
             self._changed.notify_all()
-        self._thread.join()
+        if self._thread.is_alive():  # else it has ended, or was interrupted while it started and ends by itself
+            self._thread.join()
 
     def submit(self, action: Callable[[T], R], *, seconds: float | None = None) -> Future[R]:
         """Have an action carried out; blocks while as many as may wait are waiting, for at most ``seconds``.
@@ -133,7 +134,7 @@ class Owner(Generic[T]):
         try:
             with self._opens() as resource:
                 with self._changed:
-                    self._is_open = True
+                    self._is_open = not self._is_left  # whoever entered was interrupted meanwhile
                 self._opened.set_result(None)
                 while step := self._next():
                     step(resource)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -87,6 +89,28 @@ def test_what_opening_raises_is_raised_by_entering() -> None:
         pass
     with pytest.raises(OwnerClosedError):
         owner.submit(print)
+
+
+def test_an_interrupt_while_it_opens_ends_it_as_soon_as_it_is_open() -> None:
+    program = """
+import contextlib, os, signal, time
+from face_classifier.gallery.owner.queue import Owner
+
+@contextlib.contextmanager
+def opens():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.3)  # in which the interrupt reaches who enters
+    yield
+    print("closed")
+
+try:
+    with Owner(opens):
+        print("entered")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert (ended.stdout, ended.stderr) == ("closed\ninterrupted\n", "")
 
 
 def test_what_closing_raises_is_raised_by_leaving() -> None:
