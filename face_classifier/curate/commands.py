@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.progress import Observer
 from face_classifier.curate import decide
 from face_classifier.curate.checks.repair import repair
@@ -20,7 +21,8 @@ Handler = Callable[[Gallery, dict[str, Any], Observer], Any]
 def _command(name: str, handler: Handler) -> Handler:
     """The handler, after which the gallery is looked at again and its views are brought up to date.
 
-    All that it changes is one entry of the journal.
+    All that it changes is one entry of the journal. Views that the disk refuses are told and drawn later: the command
+    itself is done, and somebody who was told that it failed would have it done twice.
     """
 
     def carry_out(gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> Any:
@@ -29,7 +31,10 @@ def _command(name: str, handler: Handler) -> Handler:
                 answer = handler(gallery, arguments, observer)
             finally:
                 gallery.look()  # whoever uses the gallery next needs it as it is, also after half a command
-        gallery.write_views()
+        try:
+            gallery.write_views()
+        except DiskError as error:
+            observer.problem(f"{error.fault}, so montages and pickle are as they were before; {error.cure}")
         gallery.tell_problems(observer)
         return answer
 

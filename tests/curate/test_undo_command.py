@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import Ended, Gallery, held
 
+from face_classifier.core.disk.rooted import Root
 from face_classifier.gallery.places import UNKNOWNS
 
 Command = Callable[..., Ended]
@@ -68,6 +71,34 @@ def test_undo_takes_back_a_command_and_brings_the_views_up_to_date(stocked: Gall
     montages = {path.name for path in stocked.folder.glob("montage.*")}
     assert montages == {"montage.Joe-00.png", "montage.person_01-00.png"}
     assert [entry["taken_back_by"] for entry in logged(command, stocked)] == [None, None, 4, None]
+
+
+def test_a_disk_that_refuses_the_views_alone_does_not_make_the_command_look_undone(
+    stocked: Gallery, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stocked.move(stocked.picture(UNKNOWNS), "Joe")
+    stocked.look()
+    (stocked.folder / "person_01").rename(stocked.folder / "Barack")
+    stocked.look()
+    write = Root.write
+
+    def full(root: Root, place: str, content: bytes, **how: bool) -> os.stat_result:
+        if place.startswith("montage."):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root.path / place))
+        return write(root, place, content, **how)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Root, "write", full)
+        ended = command("undo", "--result", stocked.folder)
+    assert (ended.code, ended.out) == (0, "entry 3 taken back, which is entry 4: 2 faces moved\n")
+    assert "No space left on device" in ended.err
+    assert "montages and pickle are as they were before; make room on that disk" in ended.err
+    assert set(stocked.labels().values()) == {"person_01", "Joe"}
+    stocked.look()
+    assert {path.name for path in stocked.folder.glob("montage.*")} == {
+        "montage.Joe-00.png",
+        "montage.person_01-00.png",
+    }
 
 
 @pytest.mark.parametrize(
