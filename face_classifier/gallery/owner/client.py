@@ -36,6 +36,7 @@ class Client:
         UserError: it is another user's.
         """
         self._folder, self._holder = folder, holder
+        self._broken: InUseError | None = None  # what ended the conversation: what comes late is no answer any more
         if holder.version not in (None, __version__):
             raise self._other_version(holder.version)
         if holder.socket is None:
@@ -81,17 +82,19 @@ class Client:
 
         Raises
         ------
-        InUseError: the owner is too busy, or does not answer.
+        InUseError: the owner is too busy, or does not answer; then nothing more can be asked over this connection.
         LeftOutError: the owner ended before it began the command.
         UserError, OSError: what the command raised.
         UserError: the arguments are too long for a message.
         """
+        if self._broken:
+            raise self._broken
         try:
             send(self._connection, {"version": __version__, "command": name, "arguments": arguments})
         except TimeoutError as error:
-            raise self._in_use("which does not answer (time is out)") from error
+            raise self._break(self._in_use("which does not answer (time is out)")) from error
         except OSError as error:
-            raise self._left_out() from error
+            raise self._break(self._left_out()) from error
         except ValueError as error:
             raise UserError(
                 f"{name} is too large a command for process {self._holder.pid} ({error}); stop that process, or ask "
@@ -105,7 +108,7 @@ class Client:
                 next(progress, None)  # which ends it
                 return news["answer"]
             if "ended" in news:
-                raise self._left_out()
+                raise self._break(self._left_out())
             if "error" in news:
                 raise _error(str(news["error"]), news.get("code"))
             if "os" in news:
@@ -126,7 +129,11 @@ class Client:
         try:
             return receive(self._connection)
         except (OSError, ConnectionEndedError) as error:
-            raise self._silent(error) from error
+            raise self._break(self._silent(error)) from error
+
+    def _break(self, error: InUseError) -> InUseError:
+        self._broken = error
+        return error
 
     def _left_out(self) -> LeftOutError:
         folder, pid = self._folder.path, self._holder.pid

@@ -467,8 +467,10 @@ def process(path: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "serves\n"
-        yield other
-        other.kill()
+        try:
+            yield other
+        finally:
+            other.kill()
 
 
 def test_another_process_is_asked_and_one_that_is_stopped_does_not_answer(path: Path) -> None:
@@ -482,6 +484,17 @@ def test_another_process_is_asked_and_one_that_is_stopped_does_not_answer(path: 
         assert_in_use(raised.value, other.pid, "does not answer")
         other.send_signal(signal.SIGCONT)
         assert ask(path, "echo", a=2) == {"a": 2}
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_command(path: Path) -> None:
+    with process(path) as other, asking(path, silence=0.5) as client:
+        other.send_signal(signal.SIGSTOP)
+        os.waitpid(other.pid, os.WUNTRACED)  # until all its threads have stopped
+        with pytest.raises(InUseError, match="does not answer any more"):
+            client.ask("echo", {"a": 1}, Listener())
+        other.send_signal(signal.SIGCONT)
+        with pytest.raises(InUseError, match="does not answer any more"):
+            client.ask("echo", {"a": 2}, Listener())
 
 
 def test_what_a_killed_process_left_is_replaced(path: Path) -> None:
