@@ -344,6 +344,26 @@ def test_a_renamed_folder_goes_back_with_the_faces_that_came_to_it_since(stocked
     assert len(stocked.pictures("Barack")) == 5
 
 
+def test_a_renamed_folder_does_not_go_back_to_a_name_that_is_somebody_elses_by_now(stocked: World) -> None:
+    stocked.rename("person_01", "Ann")
+    stocked.start()
+    stocked.rename("Ann", "Bea")
+    stocked.start()
+    (stocked.folder / "Ann").mkdir()
+    cv2.imwrite(str(stocked.folder / "Ann" / "portrait.png"), picture_of(9, 1))
+    stocked.start()
+    before = stocked.labels()
+    answer = stocked.undo()
+    assert stocked.labels() == before
+    assert answer["faces"] == 0
+    assert [(left["person"], left["why"]) for left in answer["left"]] == [
+        ("Bea", "its former folder is somebody else's by now")
+    ] * 3
+    (stocked.folder / "Ann" / "portrait.png").unlink()
+    assert stocked.undo(to=2)["faces"] == 3
+    assert set(stocked.labels().values()) == {"person_01", "person_02", None}
+
+
 def test_what_the_program_decided_is_not_decided_again_once_it_was_taken_back(stocked: World) -> None:
     stocked.run((3, 2), clip="later")  # founds a person with the unknown face
     assert stocked.labels()["20240506_070814.000-0"] == "person_03"

@@ -26,6 +26,7 @@ from face_classifier.gallery.past.journal import (
     ways_of,
 )
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
+from face_classifier.gallery.reconcile import lay
 from face_classifier.gallery.table.row import DELETED, DISCARDED, MISSING, Row
 
 CAPTURES, LOG, INDEX = "captures", "log", "index"  # kinds of places where faces may be seen, too
@@ -133,6 +134,9 @@ class Past:
                     places[face] = wanted
         places |= _followers((row for row in rows.values() if row.id not in ways), entries)
         kinds = {face: RENAME for face, place in places.items() if _is_renamed(rows[face], place, entries)}
+        for face in _into_others(rows, places, kinds):
+            left.append(Left(rows[face].face, rows[face].folder, "its former folder is somebody else's by now"))
+            del places[face], kinds[face]
         known = {(one, other) for one, other in self._folder.notes.pairs_kept_apart()}
         pairs = {pair for pair in pairs_before(known, entries) if rows.keys() >= set(pair)}
         return Return(places, kinds, left, pairs)
@@ -226,6 +230,15 @@ def _followers(rows: Iterable[Row], entries: Sequence[Entry]) -> Iterator[tuple[
             former = in_former_names(place, entries)
             if former != place:
                 yield row.id, former
+
+
+def _into_others(rows: Mapping[int, Row], places: Mapping[int, Place], kinds: Mapping[int, str]) -> list[int]:
+    """Faces (ids) that would go back, with their whole folder, to where the user has somebody else by now.
+
+    A renamed folder was gone; who lies in one of that name, by the user's word and not by an entry, came since.
+    """
+    others = {row.folder for face, row in rows.items() if face not in places and lay(row) and row.placed != row.folder}
+    return [face for face in kinds if places[face].folder in others]
 
 
 def _is_renamed(row: Row, place: Place, entries: Sequence[Entry]) -> bool:
