@@ -97,7 +97,10 @@ def _pixelate(image: Image, box: Box, blocks: int) -> None:
 
 
 class Captures:
-    """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time)."""
+    """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time).
+
+    Who was forgotten is pixelated, and alone in a frame left out.
+    """
 
     def __init__(self, folder: Path, tell: Callable[[str], None], modes: Modes = PRIVATE) -> None:
         """Opens the folder, and makes it if it is missing.
@@ -141,10 +144,17 @@ class Captures:
                     )
 
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
-        if not frame.due or not seen:
+        shown = [face for face in seen if not face.forgotten]
+        if not frame.due or not shown:
             return
-        note = _Note([(face.face, *drawn_area(frame.image, face)) for face in seen])
-        content = with_note(png_bytes(annotate(frame.image, seen)), note.text())
+        image = frame.image
+        if len(shown) < len(seen):
+            image = image.copy()
+            for face in seen:
+                if face.forgotten:
+                    _pixelate(image, drawn_area(image, face)[0], _BLOCKS)
+        note = _Note([(face.face, *drawn_area(image, face)) for face in shown])
+        content = with_note(png_bytes(annotate(image, shown)), note.text())
         self._held.add((f"{time_name(frame.time)}.png", content), len(content))
 
     def flush(self) -> None:

@@ -26,6 +26,7 @@ from face_classifier.gallery.folder.carry import (
     tidy,
 )
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
+from face_classifier.gallery.past.forget import is_tombstone
 from face_classifier.gallery.past.journal import RUN, SECOND_THOUGHTS
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.reconcile import speakers
@@ -62,6 +63,11 @@ class Keeper:
         rows = [row for row in self._rows_at(frame) if row.state != DISCARDED and row.id not in but]
         pairs = paired(frame, boxes, [row.box for row in rows])
         return {number: self._as_it_lies(rows[place]) for number, place in pairs.items()}
+
+    def forgotten(self, frame: Frame, boxes: Sequence[Box]) -> set[int]:
+        """As `Store.forgotten`."""
+        stones = [row for row in self._rows_at(frame) if is_tombstone(row)]
+        return set(paired(frame, boxes, [row.box for row in stones]))
 
     def _rows_at(self, frame: Frame) -> list[Row]:
         if frame.fingerprint is None:

@@ -161,6 +161,10 @@ class Store:
         """
         return self._keeper.same(frame, boxes, but)
 
+    def forgotten(self, frame: Frame, boxes: Sequence[Box]) -> set[int]:
+        """Which of the ``boxes`` in a frame, by number, are faces that were forgotten; as of `same`."""
+        return self._keeper.forgotten(frame, boxes)
+
     def kept_before(self, fingerprint: str) -> KeptBefore:
         """Where faces of a source were kept, or deleted by the user, so far."""
         return KeptBefore(self.places_of_source(fingerprint))

@@ -83,7 +83,7 @@ class Guests:
         gallery.tell_problems(observer)
         people = gallery.people
         return {
-            "seen": [[list(face.box.css), face.person, plain_emotion(face.emotion)] for face in seen],
+            "seen": [_plain_seen(face) for face in seen],
             "changed": [_plain_sighting(face) for face in changed],
             "counts": [people.persons, people.known_faces, people.unknown_faces],
         }
@@ -109,9 +109,13 @@ def _emotion(told: list[Any] | None) -> Emotion | None:
     return Emotion(tuple(told[1]), told[0]) if told else None
 
 
+def _plain_seen(seen: Seen) -> list[Any]:
+    return [list(seen.box.css), seen.person, plain_emotion(seen.emotion), seen.face, seen.forgotten]
+
+
 def seen_from(told: list[Any]) -> Seen:
-    box, person, emotion = told
-    return Seen(Box(*box), person, _emotion(emotion))
+    box, person, emotion, face, forgotten = told
+    return Seen(Box(*box), person, _emotion(emotion), face, forgotten)
 
 
 def _plain_sighting(face: Sighting) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
@@ -63,6 +63,7 @@ class Session:
         # By number of the record's track, which knows a face by place and look alone:
         self._tracks: dict[int, Track] = {}  # the gallery's track, as far as its encodings agree
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
+        self._forgotten: dict[int, None] = {}  # those that show somebody who was forgotten
         self._met: dict[int, Track] = {}  # by the gallery's number: tracks of an earlier run
         self._cannot_links: set[tuple[int, int]] = set()  # tracks that shared a frame
         self._kept: set[int] = set()  # ids of the faces that this session kept, which it does not meet again
@@ -76,11 +77,16 @@ class Session:
         for face in faces:
             if not face.sure:
                 self._known.pop(face.track, None)
-        same = self._gallery.same(frame, [face.detection.box for face in faces], self._kept)
+                self._forgotten.pop(face.track, None)
+        boxes = [face.detection.box for face in faces]
+        same = self._gallery.same(frame, boxes, self._kept)
+        if any(sighting is None for sighting in same.values()):
+            self._forget(faces[number].track for number in self._gallery.store.forgotten(frame, boxes))
         for number, sighting in same.items():
             if sighting:
                 self._join_track(faces[number], sighting.encoding, sighting.track)
                 self._known[faces[number].track] = sighting
+                self._forgotten.pop(faces[number].track, None)
                 changed.append(sighting)
         new = {number: face.face for number, face in enumerate(faces) if face.face and number not in same}
         for number, encoded in new.items():
@@ -91,12 +97,20 @@ class Session:
             kept = self._keep_or_hold(frame, faces[number], number)
             if kept:
                 self._known[faces[number].track] = kept[0]
+                self._forgotten.pop(faces[number].track, None)
             changed += kept
         for number, face in enumerate(faces):
             if face.discarded and number not in same:
                 self._gallery.store.discard(frame, face.detection)
         self._known, self._tracks, self._met = _latest(self._known), _latest(self._tracks), _latest(self._met)
+        self._forgotten = _latest(self._forgotten)
         return Placed([self._seen(face) for face in faces], changed)
+
+    def _forget(self, tracks: Iterable[int]) -> None:
+        """These tracks of the record show somebody who was forgotten."""
+        for track in tracks:
+            self._known.pop(track, None)
+            self._forgotten[track] = None
 
     def _join_track(self, face: AnalysedFace, encoding: Encoding | None, number: int | None = None) -> None:
         """Continue a track of the record with a face; if they are no one person by its encoding, begin another.
@@ -133,7 +147,7 @@ class Session:
         if known is not None and known.kept:
             known = self._gallery.faces.get(known.id)  # as it is labelled now; None: the user deleted it
         if known is None:
-            return Seen(face.detection.box, None)
+            return Seen(face.detection.box, None, forgotten=face.track in self._forgotten)
         # A face met again may have an emotion from an earlier run.
         emotion = known.emotion if self._gallery.settings.emotion else None
         return Seen(face.detection.box, known.person, emotion, known.face if known.kept else None)

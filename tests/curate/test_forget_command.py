@@ -113,6 +113,23 @@ def test_what_is_not_there_any_more_is_told(watched: Path, tmp_path: Path, comma
     ]
 
 
+def test_a_rerun_captures_nobody_who_was_forgotten(clip: Path, watched: Path, tmp_path: Path, command: Command) -> None:
+    path, note = shown(tmp_path / "seen")[2]
+    barack, joe = (around for _, around, _ in sorted(note.faces, key=lambda face: face[1].left))
+    both = cv2.imread(str(path))
+    command("forget", "Barack", "--result", watched)
+    again = tmp_path / "again"
+    assert command(clip, "--result", watched, "--capture", again, "--refresh", "0", "--search-still").code == 0
+    captures = shown(again)
+    assert [len(note.faces) for _, note in captures] == [1, 1]
+    pixelated = cv2.imread(str(captures[0][0]))
+    assert both is not None
+    assert pixelated is not None
+    changed = np.abs(both.astype(int) - pixelated)
+    assert changed[barack.top : barack.bottom, barack.left : barack.right].mean() > 10
+    assert changed[joe.top : joe.bottom, joe.left : joe.right].mean() < 1
+
+
 def test_captures_that_do_not_tell_whom_they_show_are_counted(watched: Path, tmp_path: Path, command: Command) -> None:
     seen = sorted((tmp_path / "seen").glob("*.png"))
     cv2.imwrite(str(seen[0]), cv2.imread(str(seen[0])))

@@ -68,6 +68,9 @@ def test_keeps_its_faces_and_prints_its_statistics(
     assert len([person for source, person in people if source == str(short_clip)]) == 2
     assert people & {("camera 0", person) for source, person in people if source == str(short_clip)}
     assert len(list(captures.glob("*.png"))) == 4
+    (forgotten, *_) = sorted(person for source, person in people if source == str(short_clip))
+    answer = json.loads(command("forget", forgotten, "--result", tmp_path / "result", "--json").out)
+    assert answer["captures"] + answer["pixelated"] > 0  # they tell whom they show
 
 
 def test_a_rerun_beside_it_keeps_nothing_twice(
