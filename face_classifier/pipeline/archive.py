@@ -111,5 +111,5 @@ def place_record(root: Root, name: str, owner: Owner[Gallery], desk: Desk) -> in
             known = recorded.as_known(analysed)
             owner.call(lambda _, known=known: desk.place(recorded.session, known))  # type: ignore[misc]
             count += 1
-        owner.call(lambda _: desk.end_all())
+        owner.call(lambda _: desk.end_all([recorded.session]))
     return count

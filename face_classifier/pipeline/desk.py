@@ -148,11 +148,12 @@ class Desk:
         self._think()
         self.gallery.write_views()
 
-    def end_all(self) -> None:
-        """Write what is still to be written of the sources that ended. Raises DiskError."""
+    def end_all(self, sessions: Collection[Session]) -> None:
+        """Write what is still to be written of these sources, which have ended. Raises DiskError."""
         self._catch_up()
-        self._sessions.clear()
-        self._failed.clear()
+        for session in sessions:
+            self._sessions.remove(session)
+            self._failed.pop(session, None)
 
     def _catch_up(self) -> None:
         """Write what is still to be written, if it may be tried now."""

@@ -21,6 +21,7 @@ from face_classifier.gallery.owner.watcher import Watcher
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.desk import Begun, Desk, Observer
 from face_classifier.pipeline.guests import Guests, note_uses, uses_of
+from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
@@ -37,6 +38,7 @@ class Here:
         """``desk``: made by the owner's thread; ``patience``: that of the gallery's store."""
         self._owner, self._desk, self._patience, self._observer = owner, desk, patience, observer
         self.settings = desk.gallery.settings
+        self._sessions: list[Session] = []  # of sources that did not end yet
 
     @classmethod
     @contextmanager
@@ -61,7 +63,9 @@ class Here:
     def begin(self, source: Source, sampling: Sampling) -> Begun:
         """Make ready for a source, whose fingerprint is known already."""
         follow = follows(self.settings)
-        return self._owner.call(lambda _: self._desk.begin(source.fingerprint, source.start, sampling, follows=follow))
+        begun = self._owner.call(lambda _: self._desk.begin(source.fingerprint, source.start, sampling, follows=follow))
+        self._sessions.append(begun.session)
+        return begun
 
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
         """Have the faces of the next frame placed."""
@@ -84,7 +88,8 @@ class Here:
             for action in regular:
                 action.cancel()
             self._patience.holding = False
-            self._owner.call(lambda _: self._desk.end_all())
+            self._owner.call(lambda _: self._desk.end_all(self._sessions))
+            self._sessions.clear()
 
     @contextmanager
     def looking(self) -> Iterator[None]:

@@ -34,9 +34,6 @@ from face_classifier.pipeline.watch import Crew, watch
 from face_classifier.sources.discover import is_camera
 from face_classifier.vision.engine import Engine, make_engine
 
-_CATCH_UP = 0.1  # seconds between two looks at whether a disk takes again what it refused
-_OTHERWISE = 9  # times as long as a look took is waited at least before the next one
-
 
 @dataclass(frozen=True)
 class RunResult:
