@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -166,7 +166,17 @@ class Desk:
     def hold_on(self) -> None:
         """Write what a live source, which goes on meanwhile, has to be written."""
         if self._patience.holding:
-            self._catch_up()
+            with self._or_all_fail():
+                self._catch_up()
+
+    @contextmanager
+    def _or_all_fail(self) -> Iterator[None]:
+        """Within, an error fails every source with its next frame: nobody else hears of it before the run ends."""
+        try:
+            yield
+        except BaseException as error:
+            self._failed |= dict.fromkeys(self._sessions, error)
+            raise
 
     def _tell(self, changed: Sequence[Sighting]) -> None:
         if self._log:
@@ -175,8 +185,9 @@ class Desk:
 
     def think_again(self) -> None:
         """Have second thoughts, and bring the views up to date; later, if a live source's disk refuses it now."""
-        self._patience.write(self._think)
-        self._patience.write(self.gallery.write_views)
+        with self._or_all_fail():
+            self._patience.write(self._think)
+            self._patience.write(self.gallery.write_views)
 
     def _think(self) -> None:
         self.gallery.think_again(self._tell)

@@ -50,3 +50,23 @@ def test_what_is_held_of_another_process_is_kept_though_a_source_of_its_own_ende
         assert not gallery.faces
         desk.hold_on()
         assert [face.source for face in gallery.faces.values()] == ["camera 0"]
+
+
+def test_second_thoughts_that_fail_end_the_cameras_rather_than_stop_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Gallery) -> None:
+        raise OSError("an error that no disk is known for")
+
+    observer = Watcher()
+    with Store(tmp_path / "result", writing=True) as store:
+        gallery = Gallery(Settings(result=str(store.folder)), store, read_photo, observer)
+        desk = Desk(gallery, None, observer, Patience(1, threading.Event(), observer.problem))
+        session = desk.begin(None, BEGINNING, Sampling(), follows=False).session
+        desk.place(session, seen())
+        monkeypatch.setattr(Gallery, "write_views", fail)
+        with pytest.raises(OSError, match="no disk is known") as thinking:
+            desk.think_again()
+        with pytest.raises(OSError, match="no disk is known") as placing:
+            desk.place(session, seen())
+    assert placing.value is thinking.value
