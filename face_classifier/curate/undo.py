@@ -15,6 +15,7 @@ from face_classifier.gallery.store import FoldersChangedError
 from face_classifier.gallery.table.row import KEPT
 
 UNDO = "command undo"
+FORGET = "command forget"  # which nothing takes back
 _TRIALS = 4  # while the user moves pictures at the same time
 
 
@@ -70,7 +71,7 @@ def _latest_standing(entries: Sequence[Entry]) -> list[Entry]:
 def _after(entries: Sequence[Entry], to: int, latest: int) -> list[Entry]:
     if not 0 <= to <= latest:
         raise UserError(f"there is no entry {to}; give one from 0 to {latest}, as `face-classifier log` tells them")
-    taken = [entry for entry in entries if entry.number > to]
+    taken = [entry for entry in entries if entry.number > to and entry.door != FORGET]
     if not taken:
         raise UserError(f"nothing was changed after entry {to}; `face-classifier log` tells what was before")
     return taken
