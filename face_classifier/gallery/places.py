@@ -6,6 +6,7 @@ import re
 
 from face_classifier.core.disk.database import SIDES
 from face_classifier.core.disk.markers import PICKLE, TABLE, is_litter
+from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 from face_classifier.display import montages
 
@@ -27,6 +28,11 @@ def is_excluded(folder: str) -> bool:
 def person_of(folder: str) -> str:
     """The person whose folder it is, or who the excluded pictures in it are not."""
     return folder.removeprefix(f"{EXCLUDED}/")
+
+
+def is_folder(name: object) -> bool:
+    """Whether what a table tells can be the folder of a person, of `unknowns`, or of excluded pictures."""
+    return isinstance(name, str) and is_component(person_of(name))
 
 
 def is_own_cut(file: str) -> bool:

@@ -20,6 +20,7 @@ from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.folder.scan import Entry, scan_folder
 from face_classifier.gallery.past.journal import FORGOTTEN, RENAME
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
+from face_classifier.gallery.table import checked
 from face_classifier.gallery.table.row import DELETED, DISCARDED, KEPT, Row
 from face_classifier.identity.naming import number_in
 
@@ -89,8 +90,11 @@ def write_down(folder: ResultFolder, chosen: Chosen) -> None:
 
 
 def finish(folder: ResultFolder) -> list[str]:
-    """Forget what was written down. Returns sentences about what had to be left. Raises FolderGoneError."""
-    marked = folder.table.execute("SELECT face, person FROM forgetting").fetchall()
+    """Forget what was written down. Returns sentences about what had to be left.
+
+    Raises FolderGoneError, and DamagedTableError where that cannot have been written down.
+    """
+    marked = list(checked.read(folder.table, "forgetting", "face, person"))
     if not marked:
         return []
     faces = {face for face, _ in marked if face}

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import NamedTuple
 
+from face_classifier.gallery.table import checked
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import KEPT, MISSING, Row
 
@@ -155,7 +156,7 @@ class Journal:
 
     def planned(self) -> dict[int, Plan]:
         """By face (id) what was not finished."""
-        found = self._table.execute(f"SELECT face, entry, kind, {_PLACE} FROM planned")
+        found = checked.read(self._table, "planned", f"face, entry, kind, {_PLACE}")
         return {face: Plan(entry, kind, _place(*place)) for face, entry, kind, *place in found}
 
     def record(self, row: Row, before: Place, kind: str | None = None) -> None:
@@ -236,24 +237,21 @@ class Journal:
         """Those with a higher number than ``after``, the oldest first; of an empty one nothing is left to tell."""
         where = "WHERE entry > ? ORDER BY entry, face"
         changes: dict[int, list[Change]] = defaultdict(list)
-        execute = self._table.execute
-        for number, face, kind, *places in execute(
-            f"SELECT entry, face, kind, {_PLACE}, {_NEW_PLACE} FROM changes {where}", (after,)
-        ):
+        columns = f"entry, face, kind, {_PLACE}, {_NEW_PLACE}"
+        for number, face, kind, *places in checked.read(self._table, "changes", columns, where, (after,)):
             changes[number].append(Change(face, kind, _place(*places[:5]), _place(*places[5:])))
         pairs: dict[int, list[PairChange]] = defaultdict(list)
-        for number, one, other, added in execute(
-            "SELECT entry, one, other, added FROM parted WHERE entry > ? ORDER BY entry, one, other", (after,)
+        where = "WHERE entry > ? ORDER BY entry, one, other"
+        for number, one, other, added in checked.read(
+            self._table, "parted", "entry, one, other, added", where, (after,)
         ):
             pairs[number].append(PairChange(one, other, bool(added)))
-        found = execute(
-            "SELECT number, time, door, what, undone FROM journal WHERE number > ? ORDER BY number", (after,)
-        ).fetchall()
+        where, columns = "WHERE number > ? ORDER BY number", "number, time, door, what, undone"
         return [
             Entry(
                 number, datetime.fromisoformat(time), door, what, undone, tuple(changes[number]), tuple(pairs[number])
             )
-            for number, time, door, what, undone in found
+            for number, time, door, what, undone in checked.read(self._table, "journal", columns, where, (after,))
             if what or changes[number] or pairs[number]
         ]
 

@@ -10,6 +10,7 @@ from typing import Any
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import check_encoding
+from face_classifier.gallery.table import checked
 from face_classifier.gallery.table.file import Table, is_damage, open_or_empty
 from face_classifier.gallery.table.rows import row_from
 from face_classifier.gallery.table.schema import SELECT
@@ -26,6 +27,8 @@ _TABLES = (
     "journal",
     "changes",
     "parted",
+    "planned",
+    "forgetting",
     "uses",
     *_ROWLESS,
 )  # all but what is made from them
@@ -36,7 +39,10 @@ def faults(table: Table) -> list[tuple[str, str]]:
     """(file or face, what is wrong) of everything that cannot be so, whatever the pictures are."""
     with table.telling():
         faulty = [(table.path.name, message) for message in table.complaints("integrity_check")]
-    return faulty or [(face, reason) for _, face, reason in _faulty_rows(table)]
+    if faulty:
+        return faulty
+    rows = [(face, reason) for _, face, reason in _faulty_rows(table)]
+    return rows + [(table.path.name, reason) for _, _, reason in checked.faulty(table)]
 
 
 def _faulty_rows(table: Table) -> Iterator[tuple[int, str, str]]:
@@ -54,7 +60,8 @@ def _faulty_rows(table: Table) -> Iterator[tuple[int, str, str]]:
 
 def mend(table: Table) -> None:
     """Make the indexes anew, and remove what else `faults` tells: encodings, then where a face came from, then the
-    rows that are no use even so, with all that is said of them: their numbers may be given again.
+    rows that are no use even so, with all that is said of them: their numbers may be given again. Of the journal, and
+    of what was about to be moved or forgotten, the records that cannot be so.
 
     The next look at the pictures makes them again.
     """
@@ -67,6 +74,8 @@ def mend(table: Table) -> None:
     ):
         for face_id, _, _ in list(_faulty_rows(table)):
             table.execute(statement, (face_id,))
+    for name, record, _ in list(checked.faulty(table)):
+        table.execute(f"DELETE FROM {name} WHERE rowid = ?", (record,))
     for name, column in (
         *(("refused", "one"), ("refused", "other"), ("parted", "one"), ("parted", "other")),
         *((name, "face") for name in ("encodings", "emotions", "changes", "planned")),
