@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import math
 import os
 import selectors
 import socket
@@ -34,6 +36,9 @@ _SIGN = 2.0  # seconds after which a server that has nothing to say gives a sign
 _STEP = 0.1  # seconds between two tellings of how far a command is
 _PATIENCE = 60.0  # seconds for which a command waits for its turn
 _MOST = 32  # connections at a time
+_IDLE = 10.0  # seconds without a command after which a connection gives way to another, if there are too many
+_PAUSE = 0.2  # seconds until a connection is taken that the system has no room for
+_NO_ROOM = errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM
 
 
 class Server(Generic[T]):
@@ -65,7 +70,7 @@ class Server(Generic[T]):
         self._patience = patience
         self._ending = threading.Event()
         self._lock = threading.Lock()
-        self._idle: set[socket.socket] = set()  # connections without a command
+        self._idle: dict[socket.socket, float] = {}  # connections without a command, and from when on they give way
         self._threads: set[threading.Thread] = set()
         self._stack = ExitStack()
 
@@ -110,18 +115,38 @@ class Server(Generic[T]):
             selector.register(listener, selectors.EVENT_READ)
             selector.register(woken, selectors.EVENT_READ)
             while all(key.fileobj is listener for key, _ in selector.select()):
-                with suppress(OSError):  # it went away before it was taken
+                try:
                     connection, _ = listener.accept()
+                except OSError as error:  # else it went away before it was taken
+                    if error.errno in _NO_ROOM:  # it still waits there, so the listener is ready all the while
+                        selector.unregister(listener)
+                        selector.select(_PAUSE)
+                        selector.register(listener, selectors.EVENT_READ)
+                else:
                     self._begin(connection)
 
     def _begin(self, connection: socket.socket) -> None:
-        self._threads = {thread for thread in self._threads if thread.is_alive()}
-        if len(self._threads) >= _MOST or not is_same_user(connection):
-            connection.close()
-            return
-        thread = threading.Thread(target=self._converse, args=(connection,), name="connection")
-        self._threads.add(thread)
-        thread.start()
+        """Have a thread converse with a connection; one for which there is no room is closed."""
+        with ExitStack() as refusing, suppress(OSError):
+            refusing.enter_context(connection)
+            self._threads = {thread for thread in self._threads if thread.is_alive()}
+            if is_same_user(connection) and (len(self._threads) < _MOST or self._make_room()):
+                thread = threading.Thread(target=self._converse, args=(connection,), name="connection")
+                with suppress(RuntimeError):  # the system has no more threads
+                    thread.start()
+                    self._threads.add(thread)
+                    refusing.pop_all()
+
+    def _make_room(self) -> bool:
+        """End the connection that has been idle for longest, if it has to give way by now."""
+        with self._lock:
+            longest = min(self._idle, key=self._idle.__getitem__, default=None)
+            if longest is None or self._idle[longest] > monotonic():
+                return False
+            del self._idle[longest]  # which ends the conversation
+            with suppress(OSError):
+                longest.shutdown(socket.SHUT_RD)
+            return True
 
     def _converse(self, connection: socket.socket) -> None:
         """What the thread of a connection does: greets, and carries out command after command."""
@@ -129,30 +154,33 @@ class Server(Generic[T]):
         with connection, suppress(ConnectionEndedError, OSError):
             connection.settimeout(SILENCE)
             send(connection, {"program": PROGRAM, "version": __version__, "pid": os.getpid()})
-            while request := self._next(connection):
+            while request := self._next(connection, math.inf if left else monotonic() + _IDLE):
                 Asker(connection, self._patience, left).carry_out(self._owner, self._handlers, request)
             send(connection, {"ended": True})
         if left:
             with suppress(OwnerClosedError):
                 self._owner.submit(lambda _: _put_in_order(left))
 
-    def _next(self, connection: socket.socket) -> dict[str, Any] | None:
-        """The next request of a connection, however long that takes; None at the end."""
+    def _next(self, connection: socket.socket, gives_way: float) -> dict[str, Any] | None:
+        """The next request of a connection, however long that takes; None at the end.
+
+        ``gives_way``: when (monotonic) it may be ended for another; never while it has something to be put in order.
+        """
         with self._lock:
             if self._ending.is_set():
                 return None
-            self._idle.add(connection)
+            self._idle[connection] = gives_way
         try:
             connection.settimeout(None)
             request = receive(connection)
         except ConnectionEndedError:
-            if not self._ending.is_set():
+            if not self._ending.is_set() and connection in self._idle:
                 raise
             request = None
         finally:
             connection.settimeout(SILENCE)
             with self._lock:
-                self._idle.discard(connection)
+                self._idle.pop(connection, None)
         return request
 
 

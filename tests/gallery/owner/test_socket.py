@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import resource
 import signal
 import socket
 import stat
@@ -15,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -595,6 +596,71 @@ def test_the_end_waits_for_what_was_begun_and_ends_idle_connections(path: Path) 
     with pytest.raises(LeftOutError, match="has just ended; run it again"):
         client.ask("echo", {}, Listener())
     idle.__exit__(None, None, None)
+
+
+@contextmanager
+def idle_connections(path: Path, number: int) -> Iterator[list[socket.socket]]:
+    """Connections that were greeted and send nothing."""
+    with ExitStack() as stack:
+        idle = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(number)]
+        for connection in idle:
+            connection.settimeout(5)
+            connection.connect(str(path / SOCKET))
+            assert receive(connection)["program"] == servers.PROGRAM
+        yield idle
+
+
+def test_idle_connections_give_way_to_commands_but_for_those_that_have_begun_something(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "_IDLE", 0.2)
+    with serving(path) as (_, folder), asking(path) as guest:
+        guest.ask("begin", {"who": "a camera"}, Listener())
+        with idle_connections(path, servers._MOST - 1) as idle:
+            with pytest.raises(InUseError, match="does not answer"):
+                ask(path, "echo", a=1)
+            time.sleep(0.3)
+            with asking(path) as first, asking(path) as second:
+                assert [client.ask("echo", {"a": 2}, Listener()) for client in (first, second)] == [{"a": 2}] * 2
+            assert [receive(connection) for connection in idle[:2]] == [{"ended": True}] * 2
+            assert guest.ask("echo", {"a": 3}, Listener()) == {"a": 3}
+            assert "a camera is gone" not in folder.diary
+
+
+def test_without_free_descriptors_a_connection_waits_and_the_owner_does_not_spin(path: Path) -> None:
+    with serving(path), socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(5)
+        free = os.dup(0)
+        os.close(free)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            used = time.process_time()
+            raw.connect(str(path / SOCKET))
+            time.sleep(0.6)
+            used = time.process_time() - used
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert used < 0.2
+        assert receive(raw)["program"] == servers.PROGRAM
+
+
+def test_a_thread_that_cannot_start_costs_one_connection_and_not_the_server(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "connection":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with serving(path):
+        with monkeypatch.context() as short:
+            short.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(InUseError, match="does not answer"):
+                ask(path, "echo", a=1)
+        assert ask(path, "echo", a=2) == {"a": 2}
 
 
 def test_a_folder_that_is_gone_does_not_keep_its_owner_from_ending(path: Path) -> None:
