@@ -44,7 +44,7 @@ def rethink(settings: Settings, observer: Observer, *, dry_run: bool = False) ->
         snapshot = take_snapshot(settings, observer)
         before = {face.id: face for face in snapshot.faces}
         return [
-            Change(before[face].face, before[face].person, move.person, move.found)
+            Change(before[face].face, before[face].person, move.person, move.new)
             for move in moves_of(snapshot)
             for face in move.faces
         ]

@@ -310,7 +310,7 @@ def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:
     with store.past.entry(SECOND_THOUGHTS):
         for move in moves:
             try:
-                moved += store.move(move.faces, move.person, found=move.found)
+                moved += store.move(move.faces, move.person, new=move.new)
             except FoldersChangedError:
                 continue
     return moved

@@ -209,13 +209,13 @@ class Store:
         return self._keeper.keep(frame, face, match, order, track, picture, by_user=by_user)
 
     @_until_done
-    def move(self, faces: Sequence[int], person: str | None, *, found: bool = False) -> list[Sighting]:
-        """Move faces (ids) that the program placed: to a person, to the unknown (None), or to a new person (``found``).
+    def move(self, faces: Sequence[int], person: str | None, *, new: bool = False) -> list[Sighting]:
+        """Move faces (ids) that the program placed: to a person, to the unknown (None), or to a new person (``new``).
 
         A folder of the program's own naming that this empties is removed; its number is not given again.
         Raises FoldersChangedError if one of them is no longer where it was.
         """
-        return self._keeper.move(faces, person, new=found)
+        return self._keeper.move(faces, person, new=new)
 
     def join(self, faces: Sequence[int], person: str) -> None:
         """Move faces (ids) into a person's folder as the user's word, not the program's; then look.

@@ -28,7 +28,7 @@ class Move:
 
     faces: tuple[int, ...]  # ids
     person: str | None  # None = unknown
-    found: bool = False  # they are a new person, which has no name yet
+    new: bool = False  # they are a new person, which has no name yet
 
 
 @dataclass(frozen=True)
@@ -176,10 +176,8 @@ def _moves(before: Sequence[Sighting], after: Sequence[Sighting]) -> list[Move]:
     for old, new in zip(before, after, strict=True):
         if old.person != new.person:
             joining.setdefault(new.person, []).append(old.id)
-    moves = [
-        Move(tuple(faces), None if _is_new(name) else name, found=_is_new(name)) for name, faces in joining.items()
-    ]
-    return sorted(moves, key=lambda move: (move.person is not None, move.found, move.person or "", move.faces))
+    moves = [Move(tuple(faces), None if _is_new(name) else name, new=_is_new(name)) for name, faces in joining.items()]
+    return sorted(moves, key=lambda move: (move.person is not None, move.new, move.person or "", move.faces))
 
 
 def _is_new(person: str | None) -> bool:

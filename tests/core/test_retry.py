@@ -222,7 +222,7 @@ def work(store: Store, frame: Callable[..., Frame], faces: dict[str, Face], read
     store.keep(frame(OBAMA, 4), faces[OBAMA], Match("person_01", 0.1, (four.id,)), 0, 1)
     store.look(read_photo)
     store.move([three.id], None)
-    store.move([two.id, two.id + 2], None, found=True)
+    store.move([two.id, two.id + 2], None, new=True)
     store.write_views(store.look(read_photo).faces)
 
 

@@ -190,7 +190,7 @@ def test_it_follows_a_person_whom_the_program_joins_with_another(named: Gallery,
         faces = opened.look(named.read_photo).faces
         (joe,) = (face.id for face in faces if face.person is None)
         (barack,) = (face.id for face in faces if face.person)
-        (joe,) = opened.move([joe], None, found=True)
+        (joe,) = opened.move([joe], None, new=True)
         opened.move([barack], joe.person)
         looked = opened.look(named.read_photo)
         assert [person for person, _ in looked.excluded] == [joe.person]

@@ -96,7 +96,7 @@ class World:
             moves = rethink(looked.faces, store.cannot_links(), looked.kept_apart, DLIB).moves
             with store.past.entry(SECOND_THOUGHTS):
                 for move in moves:
-                    store.move(move.faces, move.person, found=move.found)
+                    store.move(move.faces, move.person, new=move.new)
 
     def start(self) -> LookResult:
         """Start the program and end it at once."""

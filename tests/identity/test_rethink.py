@@ -50,7 +50,7 @@ def carried_out(sightings: Sequence[Sighting], rethought: Rethought) -> list[Sig
     numbers = count(901)
     person: dict[int, str | None] = {}
     for move in rethought.moves:
-        person |= dict.fromkeys(move.faces, f"person_{next(numbers)}" if move.found else move.person)
+        person |= dict.fromkeys(move.faces, f"person_{next(numbers)}" if move.new else move.person)
     return [replace(face, person=person.get(face.id, face.person)) for face in sightings]
 
 
@@ -95,7 +95,7 @@ def test_a_person_just_named_gets_their_old_unknown_faces(sighting):
 
 def test_unknown_faces_that_are_alike_become_a_new_person(sighting):
     gallery = [sighting(OBAMA), sighting(BIDEN), sighting(OBAMA_AGAIN)]
-    assert rethink(gallery, []).moves == [Move((1, 3), None, found=True)]
+    assert rethink(gallery, []).moves == [Move((1, 3), None, new=True)]
 
 
 def test_people_of_the_programs_own_naming_are_joined(sighting):
@@ -137,7 +137,7 @@ def test_people_whom_the_user_refused_to_join_are_neither_joined_nor_suggested(s
 def test_tracks_that_shared_a_frame_are_two_people(sighting):
     gallery = [sighting(OBAMA, track=1), sighting(OBAMA_AGAIN, track=2)]
     assert rethink(gallery, [(1, 2)]).moves == []
-    assert rethink(gallery, []).moves == [Move((1, 2), None, found=True)]
+    assert rethink(gallery, []).moves == [Move((1, 2), None, new=True)]
 
 
 def test_a_face_that_the_user_put_away_is_not_placed(sighting):

@@ -77,7 +77,7 @@ class TestOlderTracks:
                      track=5)
             for number, name in enumerate(names, 1)
         ]  # fmt: skip
-        assert rethink(gallery, []).moves == [Move((4, 5, 6), None, found=True)]
+        assert rethink(gallery, []).moves == [Move((4, 5, 6), None, new=True)]
 
     def test_what_the_user_put_together_stays(self, faces: dict[str, Face]) -> None:
         gallery = [

@@ -126,7 +126,7 @@ def _all_together(
 ) -> list[Sighting]:
     decided = {face.id: face for face in faces}
     for move in rethink(faces, cannot_links, kept_apart, rule).moves:
-        person = names.new() if move.found else move.person
+        person = names.new() if move.new else move.person
         decided |= {number: replace(decided[number], person=person) for number in move.faces}
     return [decided[face.id] for face in faces]
 
