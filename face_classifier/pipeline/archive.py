@@ -107,9 +107,8 @@ def place_record(root: Root, name: str, owner: Owner[Gallery], desk: Desk) -> in
     count = 0
     with read_record(root, name) as (head, frames):
         recorded = owner.call(lambda _: desk.begin_record(head))
-        for analysed in frames:
-            known = recorded.as_known(analysed)
-            owner.call(lambda _, known=known: desk.place(recorded.session, known))  # type: ignore[misc]
+        for analysed in frames(recorded.start):
+            owner.call(lambda _, analysed=analysed: desk.place(recorded.session, analysed))  # type: ignore[misc]
             count += 1
         owner.call(lambda _: desk.end_all([recorded.session]))
     return count

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Protocol
 
@@ -64,13 +64,7 @@ class Recorded:
     """What the frames of a record are placed with."""
 
     session: Session
-    shift: timedelta  # from the times of the record to those by which the gallery knows its source
-
-    def as_known(self, analysed: AnalysedFrame) -> AnalysedFrame:
-        """A frame of the record at the time by which the gallery knows it."""
-        if not self.shift:
-            return analysed
-        return replace(analysed, frame=replace(analysed.frame, time=analysed.frame.time + self.shift))
+    start: datetime  # of its source, as the gallery knows it
 
 
 class Desk:
@@ -106,15 +100,15 @@ class Desk:
     def begin_record(self, head: Head) -> Recorded:
         """Make ready for a record. Raises UserError where it counts positions otherwise than this gallery."""
         store, fingerprint = self.gallery.store, head.origin.fingerprint
-        shift = timedelta(0)
+        start = head.start
         if fingerprint:
-            shift = store.first_start(fingerprint, head.start) - head.start
+            start = store.first_start(fingerprint, start)
             if store.is_bridged(fingerprint) != head.sampling.bridged:
                 raise UserError(
                     f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "
                     "classify it without a record"
                 )
-        return Recorded(self._session(follows=head.follows), shift)
+        return Recorded(self._session(follows=head.follows), start)
 
     def place(self, session: Session, analysed: AnalysedFrame) -> list[Seen]:
         """Place the faces of a frame. After an error the session takes no more: what is next must not overtake it."""

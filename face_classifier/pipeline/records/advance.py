@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,9 +36,8 @@ class WaitingRecord:
     def frames(self, start: datetime) -> Iterator[Iterator[AnalysedFrame]]:
         """Its frames, with the times of a source that began at ``start``; then it is removed. Raises UserError."""
         try:
-            with read_record(self._root, self._name) as (head, frames):
-                shift = start - head.start
-                yield (replace(one, frame=replace(one.frame, time=one.frame.time + shift)) for one in frames)
+            with read_record(self._root, self._name) as (_, frames):
+                yield frames(start)
         finally:
             self._root.remove(self._name)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -17,7 +17,15 @@ from face_classifier.core.disk.database import open_database, open_to_read
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.pipeline.records.frames import AnalysedFrame
-from face_classifier.pipeline.records.plain import MOST_PICTURE, Origin, RecordError, frame_from, plain_frame
+from face_classifier.pipeline.records.plain import (
+    MOST_PICTURE,
+    Origin,
+    RecordError,
+    frame_from,
+    plain_frame,
+    shifted,
+    time_from,
+)
 from face_classifier.sources.base import Sampling
 
 VERSION = 1
@@ -85,8 +93,8 @@ def _head_values(head: Head) -> dict[str, Any]:
 
 def _head_from(told: dict[str, Any]) -> Head:
     try:
-        start = datetime.fromisoformat(told["start"])
-        if start.tzinfo is None or not isinstance(told["follows"], bool):
+        start = time_from(told["start"])
+        if not isinstance(told["follows"], bool):
             raise RecordError("its head is none")
         fingerprint = told["fingerprint"]
         if fingerprint is not None and not isinstance(fingerprint, str):
@@ -162,10 +170,11 @@ class RecordWriter:
 
 
 @contextmanager
-def read_record(root: Root, name: str) -> Iterator[tuple[Head, Iterator[AnalysedFrame]]]:
-    """The record in a file of a folder, which anybody may have made; frames are read as they are asked for.
+def read_record(root: Root, name: str) -> Iterator[tuple[Head, Callable[[datetime], Iterator[AnalysedFrame]]]]:
+    """The record in a file of a folder, which anybody may have made.
 
-    Raises UserError, also while frames are asked for, where it is none.
+    Yields its head, and what reads its frames one by one, with the times of a source that began when it is given.
+    Raises UserError, also while frames are read, where it is none.
     """
     path = root.path / name
     try:
@@ -179,7 +188,7 @@ def read_record(root: Root, name: str) -> Iterator[tuple[Head, Iterator[Analysed
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_PICTURE + 1024)
         with _telling(path):
             head = _read_head(database)
-        yield head, _read_frames(database, head.origin, path)
+        yield head, lambda start: _read_frames(database, head.origin, start - head.start, path)
     finally:
         database.close()
 
@@ -204,7 +213,9 @@ def _read_head(database: sqlite3.Connection) -> Head:
     return _head_from({key: json.loads(value) for key, value in rows if isinstance(value, str)})
 
 
-def _read_frames(database: sqlite3.Connection, origin: Origin, path: object) -> Iterator[AnalysedFrame]:
+def _read_frames(
+    database: sqlite3.Connection, origin: Origin, shift: timedelta, path: object
+) -> Iterator[AnalysedFrame]:
     with _telling(path):
         frames = database.execute(
             'SELECT number, "index", position, tolerance, time, scale FROM frames ORDER BY number'
@@ -214,7 +225,7 @@ def _read_frames(database: sqlite3.Connection, origin: Origin, path: object) -> 
             columns = ", ".join(_FACE)
             faces = database.execute(f"SELECT {columns} FROM faces WHERE frame = ? ORDER BY place", (number,))
             told["faces"] = [_face_values(face) for face in faces]
-            yield frame_from(told, origin)
+            yield shifted(frame_from(told, origin), shift)
 
 
 def _face_values(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 import numpy as np
@@ -88,10 +88,7 @@ def plain_face(analysed: AnalysedFace) -> dict[str, Any]:
 def frame_from(values: object, origin: Origin) -> AnalysedFrame:
     """The record that `plain_frame` told. Raises RecordError where it cannot be one."""
     told = _mapping(values)
-    try:
-        time = datetime.fromisoformat(_text(told.get("time"), "time")).astimezone(timezone.utc)
-    except (ValueError, OverflowError) as error:
-        raise RecordError(f"its time is {told.get('time')!r}") from error
+    time = time_from(told.get("time"))
     index = told.get("index")
     faces = told.get("faces")
     if not isinstance(faces, list) or len(faces) > _MOST_FACES:
@@ -107,6 +104,27 @@ def frame_from(values: object, origin: Origin) -> AnalysedFrame:
         scale=_whole(told.get("scale"), "scale", 1, 1 << 16),
     )
     return AnalysedFrame(frame, tuple(_face_from(face) for face in faces))
+
+
+def time_from(value: object) -> datetime:
+    """A time in UTC. Raises RecordError where it has no zone, or no year before and after it: a zone may need those."""
+    try:
+        time = datetime.fromisoformat(_text(value, "time"))
+        if time.tzinfo is None or not MINYEAR < time.year < MAXYEAR:
+            raise ValueError
+    except ValueError as error:
+        raise RecordError(f"its time is {value!r}") from error
+    return time.astimezone(timezone.utc)
+
+
+def shifted(analysed: AnalysedFrame, shift: timedelta) -> AnalysedFrame:
+    """The same so much later. Raises RecordError where there is no such time."""
+    frame = analysed.frame
+    try:
+        time = frame.time + shift
+    except OverflowError as error:
+        raise RecordError(f"its time is {frame.time} where its source began {shift} later") from error
+    return replace(analysed, frame=replace(frame, time=time_from(time.isoformat())))
 
 
 def _face_from(values: object) -> AnalysedFace:

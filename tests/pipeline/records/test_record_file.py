@@ -7,17 +7,24 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Watcher
 
+from face_classifier.core.disk.retry import Patience
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.settings import load
 from face_classifier.core.types import EMOTIONS, Emotion, Frame
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.owner.queue import Owner
 from face_classifier.pipeline.analysis.analyse import Analyst
-from face_classifier.pipeline.archive import analyse_into
+from face_classifier.pipeline.archive import analyse_into, place_record
+from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.file import read_record
 from face_classifier.pipeline.records.plain import Origin, RecordError, frame_from, plain_frame
@@ -46,8 +53,8 @@ def record(tmp_path: Path, short_clip: Path, engine: Engine) -> Path:
 
 
 def frames_of(path: Path) -> list[AnalysedFrame]:
-    with Root(path.parent) as root, read_record(root, path.name) as (_, frames):
-        return list(frames)
+    with Root(path.parent) as root, read_record(root, path.name) as (head, frames):
+        return list(frames(head.start))
 
 
 def origin(analysed: AnalysedFrame) -> Origin:
@@ -101,7 +108,17 @@ def test_a_face_that_cannot_be_is_refused(analysed: AnalysedFrame, key: str, val
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("time", "yesterday"), ("position", "1"), ("position", -1.0), ("scale", 0), ("index", 0.5), ("faces", None)],
+    [
+        ("time", "yesterday"),
+        ("time", "2024-05-06T07:08:09"),
+        ("time", "0001-01-01T00:00:00+00:00"),
+        ("time", "9999-12-31T23:00:00+00:00"),
+        ("position", "1"),
+        ("position", -1.0),
+        ("scale", 0),
+        ("index", 0.5),
+        ("faces", None),
+    ],
 )
 def test_a_frame_that_cannot_be_is_refused(analysed: AnalysedFrame, key: str, value: object) -> None:
     with pytest.raises(RecordError):
@@ -150,6 +167,7 @@ def test_one_that_is_stopped_or_fails_leaves_nothing(
         "DELETE FROM head",
         "UPDATE head SET value = '[' WHERE key = 'sampling'",
         "UPDATE head SET value = '\"yesterday\"' WHERE key = 'start'",
+        "UPDATE head SET value = '\"9999-12-31T23:59:59-12:00\"' WHERE key = 'start'",
         "UPDATE frames SET position = 'x'",
         "UPDATE faces SET picture = zeroblob(100)",
         "UPDATE faces SET encoding = NULL, box = '[1]'",
@@ -161,6 +179,27 @@ def test_one_that_somebody_changed_is_refused_in_a_sentence(record: Path, statem
         database.execute(statement)
     with pytest.raises(UserError, match=r"is no record .*; have that source analysed anew"):
         frames_of(record)
+
+
+@pytest.mark.parametrize("start", [datetime(4000, 1, 1, tzinfo=timezone.utc), datetime(3, 1, 1, tzinfo=timezone.utc)])
+def test_times_that_cannot_move_with_the_start_of_the_source_are_refused(
+    record: Path, tmp_path: Path, engine: Engine, start: datetime
+) -> None:
+    with closing(sqlite3.connect(record)) as database, database:
+        database.execute("UPDATE frames SET time = ?", (f"{9000 if start.year > 3 else '0005'}-06-01T00:00:00+00:00",))
+    settings, observer = load({"result": str(tmp_path / "result")}), Watcher()
+    opens = partial(Gallery.open, settings, observer, engine=lambda: engine, make=True)
+    with Root(record.parent) as root, Owner(opens) as owner:
+        with read_record(root, record.name) as (head, _):
+            fingerprint = head.origin.fingerprint
+        assert fingerprint is not None
+        owner.call(lambda gallery: gallery.store.first_start(fingerprint, start))
+        desk = owner.call(
+            lambda gallery: Desk(gallery, None, observer, Patience(0, threading.Event(), observer.problem))
+        )
+        with pytest.raises(UserError, match=r"is no record \(its time is .*; have that source analysed anew"):
+            place_record(root, record.name, owner, desk)
+        assert not owner.call(lambda gallery: gallery.faces)
 
 
 def test_what_is_no_database_is_refused(record: Path) -> None:
