@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -226,6 +226,17 @@ class Sighting:
     emotion: Emotion | None = None  # None = not asked for when it was kept
     fingerprint: str | None = None  # of the source's content, as in `Frame`; None for live sources
     kept: bool = True  # False: it is held in memory, since the disk refuses it; the id is negative
+
+
+class Label(NamedTuple):
+    """What counts of a face when another one is to be placed: parts of its sighting."""
+
+    id: int
+    person: str | None
+    track: int | None
+    pinned: bool
+    corrected: bool
+    encoding: Encoding
 
 
 def check_encoding(value: Any) -> Encoding:

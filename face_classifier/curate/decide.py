@@ -13,7 +13,7 @@ from typing import Any
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.core.types import Sighting
+from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.gallery import Gallery, carry_out
 from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.identity.naming import is_named
@@ -53,14 +53,11 @@ def keep_apart(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> No
     gallery.store.keep_apart(faces[one], faces[other])
 
 
-def _faces_of_two(one: str, other: str, sightings: Iterable[Sighting]) -> dict[str, list[int]]:
+def _faces_of_two(one: str, other: str, kept: Faces) -> dict[str, list[int]]:
     """The ids of two people's faces, by name. Raises UserError unless these are two people who have faces."""
     if one == other:
         raise UserError(f"both names are {one!r}; give the names of two people")
-    faces: dict[str, list[int]] = {one: [], other: []}
-    for sighting in sightings:
-        if sighting.person in faces:
-            faces[sighting.person].append(sighting.id)
+    faces = {name: [face.id for face in kept.labels_of(name) if face.person == name] for name in (one, other)}
     for name, of_person in faces.items():
         if not of_person:
             raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")

@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Sighting
+from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.opening import (
     as_gallery,
     check_place,
@@ -65,18 +64,17 @@ class Gallery:
     def __init__(self, settings: Settings, store: Store, read_photo: ReadPhoto, observer: Teller) -> None:
         """``read_photo``: reads pictures that have no encoding; ``observer``: is told what goes wrong."""
         self.settings, self.store = settings, store
-        self.people = PersonDB(0.0)
-        self.faces: dict[int, Sighting] = {}
         self._read_photo, self._observer = read_photo, observer
         self._cannot_links: set[tuple[int, int]] = set()  # of tracks since this was made
         self._unsaved: set[tuple[int, int]] = set()  # those of them that the store does not know yet
         self._next_track = store.first_track()
         self._stale = True  # what the user did to the folders is still to be taken in
         self._outdated: frozenset[str] | None = None  # folders whose views are to be brought up to date; None: all
+        looked = store.look(read_photo)
         if settings.threshold == "auto":
-            faces = store.look(read_photo).faces
-            self.settings = with_threshold(settings, faces, store.cannot_links(), observer)
-        self.look()
+            self.settings = with_threshold(settings, looked.faces, store.cannot_links(), observer)
+        self.people = _people_of(looked.faces, self.settings, self._cannot_links)
+        self._take(looked)
 
     @classmethod
     @contextmanager
@@ -128,16 +126,20 @@ class Gallery:
         """
         self._stale = True  # as long as this fails
         looked = self.store.look(self._read_photo, confirmed=confirmed, touched=touched)
-        if looked.changed is None or not self.faces:
-            self.faces = {face.id: face for face in looked.faces}
+        if looked.changed is None:
             self.people = _people_of(looked.faces, self.settings, self._cannot_links)
         else:
-            self.faces = _take(looked, looked.changed, self.faces, self.people)
+            _take_changed(looked.faces, looked.changed, self.people)
+        self._take(looked)
+        return looked
+
+    def _take(self, looked: LookResult) -> None:
+        """Take the rest of what a look found, once people are as they are by then."""
+        self.faces = looked.faces.as_they_are()
         _take_words(looked, self.faces, self.people)
         is_any = looked.changed is None or self._outdated is None
         self._outdated = None if is_any else frozenset({*(self._outdated or ()), *(looked.changed or ())})
         self._stale = False
-        return looked
 
     def snapshot(self) -> Snapshot:
         """The folders as they are now, with all that goes with their faces."""
@@ -209,7 +211,6 @@ class Gallery:
                 self.people.remove_unknown(partner)
             for sighting in kept.sightings:
                 self.people.add(sighting)
-        self.faces.update((sighting.id, sighting) for sighting in kept.sightings)
         return kept
 
     def _on_folders_as_they_are(self, action: Callable[[], _T]) -> _T:
@@ -247,61 +248,37 @@ class Gallery:
 
     def write_views(self) -> None:
         """Bring montages and pickle up to date with the faces, as far as they changed since this was last done."""
-        self.store.write_views(list(self.faces.values()), changed=self._outdated)
+        self.store.write_views(self.faces.values(), changed=self._outdated)
         self._outdated = frozenset()
 
 
-def _people_of(faces: Iterable[Sighting], settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:
+def _people_of(faces: Faces, settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:
     """Everybody as the folders have them; ``cannot_links``: pairs of tracks."""
     people = empty_people(settings)
-    people.add_all(faces)
+    people.add_all(faces.labels())
     for one, other in cannot_links:
         people.cannot_link(one, other)
     return people
 
 
-def _take(
-    looked: LookResult, folders: Collection[str], faces: Mapping[int, Sighting], people: PersonDB
-) -> dict[int, Sighting]:
-    """Take in anew whoever has other faces than before; the sums of the others stay exactly what they are.
-
-    ``faces``: before, by id. Returns them as they are now.
-    """
+def _take_changed(faces: Faces, folders: Collection[str], people: PersonDB) -> None:
+    """Take in anew whoever has other faces than before; the sums of the others stay exactly what they are."""
     persons = {None if name == UNKNOWNS else name for name in folders if not is_excluded(name)}
-    before: dict[str | None, dict[int, Sighting]] = {person: {} for person in persons}
-    stay: dict[int, Sighting] = {}
-    for face_id, face in faces.items():
-        (before[face.person] if face.person in persons else stay)[face_id] = face
-    now = {person: {face.id: face for face in looked.faces.of(person)} for person in persons}
-    for person in sorted(persons, key=lambda name: min(now[name], default=0)):
-        stay |= now[person]
-        if not _are_as_before(before[person], now[person]):
+    now = {person: faces.labels_of(person) for person in persons}
+    for person in sorted(persons, key=lambda name: now[name][0].id if now[name] else 0):
+        if not people.holds(person, now[person]):
             people.drop(person)
-            people.add_all(now[person].values())
-    return dict(sorted(stay.items()))
+            people.add_all(now[person])
 
 
 def _take_words(looked: LookResult, faces: Mapping[int, Sighting], people: PersonDB) -> None:
     """Take what the user said of whom two people are, or one is not."""
     people.forget_words()
     for track, other in looked.kept_apart_tracks:
-        if other in faces and (person := faces[other].person):
-            people.keep_apart(track, person)
+        if (face := faces.get(other)) and face.person:
+            people.keep_apart(track, face.person)
     for name, encoding in looked.excluded:
         people.exclude(name, encoding)
-
-
-def _are_as_before(before: Mapping[int, Sighting], now: Mapping[int, Sighting]) -> bool:
-    """Whether the same faces (by id) count in the same way."""
-    return before.keys() == now.keys() and all(_is_as_before(before[face_id], now[face_id]) for face_id in now)
-
-
-def _is_as_before(before: Sighting, now: Sighting) -> bool:
-    return before is now or (
-        (before.person, before.pinned, before.corrected, before.track)
-        == (now.person, now.pinned, now.corrected, now.track)
-        and np.array_equal(before.encoding, now.encoding)  # type: ignore[arg-type]
-    )
 
 
 def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:

@@ -13,7 +13,7 @@ from face_classifier.core.types import Encoding, Face
 from face_classifier.gallery.derived.views import old_encodings
 from face_classifier.gallery.folder.carry import NUMBER_MARK, follow, tidy
 from face_classifier.gallery.folder.compare import Compared, Comparer
-from face_classifier.gallery.folder.faces import FaceReader, Faces
+from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.folder.scan import Entry
 from face_classifier.gallery.past import forget
@@ -63,7 +63,7 @@ class Looker:
 
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
-        self._comparer, self._faces = Comparer(folder), FaceReader(folder)
+        self._comparer = Comparer(folder)
         self._opened = datetime.now(timezone.utc)
 
     def look(self, read_photo: ReadPhoto, *, confirmed: bool, touched: Collection[str] | None) -> LookResult:
@@ -154,11 +154,10 @@ class Looker:
         written = folder.rows.take_touched()
         changed = None if compared.folders is None or written is None else compared.folders | written
         self._comparer.forget(written or ())
-        self._faces.forget(changed)
         hidden = {row.id for row in (*compared.settled.unseen, *instead)}
         track_of = folder.whereabouts.tracks({one for one, _ in kept_apart})
         return LookResult(
-            Faces(self._faces, scan.folders, hidden, instead),
+            Faces(folder, scan.folders, hidden, instead),
             sorted(kept_apart),
             sorted({(track_of[one], other) for one, other in kept_apart if one in track_of}),
             self._excluded(scan.folders, hidden, instead, successors),

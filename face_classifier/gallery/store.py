@@ -286,7 +286,7 @@ class Store:
     # Views
 
     @_until_done
-    def write_views(self, faces: Sequence[Sighting], *, changed: Collection[str] | None = None) -> None:
+    def write_views(self, faces: Iterable[Sighting], *, changed: Collection[str] | None = None) -> None:
         """Bring montages and pickle up to date with ``faces``, all of the latest look.
 
         ``changed``: folders in which faces are others than when this was last done; None: it may be all.

@@ -145,7 +145,8 @@ class Session:
     def _seen(self, face: AnalysedFace) -> Seen:
         known = self._known.get(face.track)
         if known is not None and known.kept:
-            known = self._gallery.faces.get(known.id)  # as it is labelled now; None: the user deleted it
+            with suppress(DiskError):  # of a disk that is gone it stays as it was
+                known = self._gallery.faces.get(known.id)  # as it is labelled now; None: the user deleted it
         if known is None:
             return Seen(face.detection.box, None, forgotten=face.track in self._forgotten)
         # A face met again may have an emotion from an earlier run.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,7 +18,7 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.types import Face, Frame
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import UNKNOWNS
-from face_classifier.gallery.store import Store
+from face_classifier.gallery.store import LookResult, Store
 
 NAMES = ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "biden2.jpg"]
 BEGUN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
@@ -34,11 +35,12 @@ def open_gallery(settings: Settings) -> Iterator[Gallery]:
         yield gallery
 
 
-def opened_now(gallery: Gallery, copy: Path) -> Gallery:
+@contextmanager
+def opened_now(gallery: Gallery, copy: Path) -> Iterator[Gallery]:
     """The same folder as it is known to a program that starts now: it has nothing to remember."""
     shutil.copytree(gallery.store.folder, copy)
     with Store(copy, writing=True) as store:
-        return Gallery(gallery.settings, store, gallery._read_photo, Listener())
+        yield Gallery(gallery.settings, store, gallery._read_photo, Listener())
 
 
 class Living:
@@ -97,6 +99,31 @@ class Living:
         self._chance.choice([*[self.see] * 8, *steps])()
 
 
+def is_as(gallery: Gallery, anew: Gallery, looked: LookResult, faces: dict[str, Face]) -> None:
+    counts = [(one.people.persons, one.people.known_faces, one.people.unknown_faces) for one in (gallery, anew)]
+    assert counts[0] == counts[1]
+    assert list(gallery.faces) == list(anew.faces)
+    for track, other in looked.kept_apart_tracks:
+        encoding = anew.faces[other].encoding if other in anew.faces else faces["obama.jpg"].encoding
+        assert encoding is not None
+        assert gallery.people.decide(encoding, track).person == anew.people.decide(encoding, track).person
+    for name, encoding in looked.excluded:
+        assert gallery.people.excludes(name, encoding) == anew.people.excludes(name, encoding)
+    for face_id, face in anew.faces.items():
+        known = gallery.faces[face_id]
+        assert (known.person, known.pinned, known.corrected, known.track) == (
+            face.person,
+            face.pinned,
+            face.corrected,
+            face.track,
+        )
+        assert face.encoding is not None
+        for track in {None, face.track}:
+            match, other = (one.people.decide(face.encoding + 0.001, track) for one in (gallery, anew))
+            assert (match.person, set(match.partners)) == (other.person, set(other.partners))
+            assert match.distance == pytest.approx(other.distance)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_an_open_gallery_is_as_one_that_was_opened_just_now(
     seed: int, open_gallery: Gallery, faces: dict[str, Face], tmp_path: Path
@@ -106,31 +133,8 @@ def test_an_open_gallery_is_as_one_that_was_opened_just_now(
         for _ in range(12):
             living.step()
         looked = open_gallery.look()
-        anew = opened_now(open_gallery, tmp_path / f"copy{turn}")
-        counts = [
-            (one.people.persons, one.people.known_faces, one.people.unknown_faces) for one in (open_gallery, anew)
-        ]
-        assert counts[0] == counts[1]
-        assert list(open_gallery.faces) == list(anew.faces)
-        for track, other in looked.kept_apart_tracks:
-            encoding = anew.faces[other].encoding if other in anew.faces else faces["obama.jpg"].encoding
-            assert encoding is not None
-            assert open_gallery.people.decide(encoding, track).person == anew.people.decide(encoding, track).person
-        for name, encoding in looked.excluded:
-            assert open_gallery.people.excludes(name, encoding) == anew.people.excludes(name, encoding)
-        for face_id, face in anew.faces.items():
-            known = open_gallery.faces[face_id]
-            assert (known.person, known.pinned, known.corrected, known.track) == (
-                face.person,
-                face.pinned,
-                face.corrected,
-                face.track,
-            )
-            assert face.encoding is not None
-            for track in {None, face.track}:
-                match, other = (one.people.decide(face.encoding + 0.001, track) for one in (open_gallery, anew))
-                assert (match.person, set(match.partners)) == (other.person, set(other.partners))
-                assert match.distance == pytest.approx(other.distance)
+        with opened_now(open_gallery, tmp_path / f"copy{turn}") as anew:
+            is_as(open_gallery, anew, looked, faces)
 
 
 def test_looking_often_changes_no_sum(open_gallery: Gallery, faces: dict[str, Face], settings: Settings) -> None:

@@ -116,6 +116,29 @@ def test_what_was_added_is_not_changed() -> None:
     assert not encoding.any()
 
 
+def test_it_tells_whether_the_faces_of_a_person_are_those_that_were_taken_in() -> None:
+    own, pinned = [sighting(1, "A", at(0)), sighting(2, "A", at(1))], sighting(5, None, at(3), pinned=True)
+    unknown = [replace(sighting(number, None, at(2)), track=7) for number in (3, 4)]
+    found = people(*own, *unknown, pinned)
+    assert found.holds("A", own[::-1])
+    assert found.holds(None, [*unknown, pinned])
+    assert found.holds("B", [])
+    for other in (
+        replace(own[1], encoding=at(1, 1e-16)),
+        replace(own[1], track=1),
+        replace(own[1], corrected=True),
+        replace(own[1], id=3),
+    ):
+        assert not found.holds("A", [own[0], other])
+    assert not found.holds("A", own[:1])
+    assert not found.holds("A", [*own, sighting(9, "A", at(1))])
+    assert not found.holds(None, [*unknown, replace(pinned, pinned=False)])
+    found.remove_unknown(unknown[0])
+    assert found.holds(None, [pinned])
+    found.drop("A")
+    assert found.holds("A", [])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_many_faces_are_placed_as_the_rule_says_it(seed: int) -> None:
     """The fast search beside the rule in its plainest words, over growing matrices and removed rows."""

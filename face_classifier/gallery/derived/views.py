@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Views:
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
 
-    def write(self, faces: Sequence[Sighting], changed: Collection[str] | None) -> None:
+    def write(self, faces: Iterable[Sighting], changed: Collection[str] | None) -> None:
         """As `Store.write_views`."""
         self._folder.root.check()
         if changed is not None and not changed:

@@ -63,8 +63,8 @@ class Comparer:
         self._folder = folder
         self._seen: dict[str, tuple[int, int]] = {}  # of folders that were as the table says: how many files, a digest
         self._names: set[str] | None = None  # of all folders in which pictures may lie by the table
-        self._contents: dict[str, dict[Content, int]] = {}  # by the table, of folders with something else in them
-        self._odd: set[int] = set()  # ids
+        self._odd: dict[int, str] = {}  # of faces to look at in any case: by id the folder; "": it is missing
+        self._odd_folders: set[str] = set()
         self._elsewhere: list[Row] = []  # what lies in folders that were passed over and is like what does not
 
     def compare(self, touched: Collection[str] | None = None) -> Compared:
@@ -106,7 +106,8 @@ class Comparer:
             self._seen.pop(name, None)
 
     def _scan(self, touched: Collection[str] | None) -> Scan:
-        self._contents, self._odd = {}, self._folder.whereabouts.odd()
+        self._odd = self._folder.whereabouts.odd()
+        self._odd_folders = set(self._odd.values())
 
         def is_untouched(name: str) -> bool:
             return touched is not None and name not in touched and name in self._seen
@@ -118,12 +119,10 @@ class Comparer:
         digest = len(there), hash(there)
         if self._seen.get(name) == digest:
             return True
-        by_table = self._folder.whereabouts.contents(name)
-        if there == by_table.keys() and self._odd.isdisjoint(by_table.values()):
+        if name not in self._odd_folders and there == self._folder.whereabouts.listing(name):
             self._seen[name] = digest
             return True
         self._seen.pop(name, None)
-        self._contents[name] = by_table
         return False
 
     def _settle(self, scan: Scan) -> Compared:
@@ -134,8 +133,7 @@ class Comparer:
         loose = set(self._odd)  # faces whose pictures may lie elsewhere
         entries: list[Entry] = []
         for name in (*scan.contents, *sorted(self._names - scan.folders)):
-            by_table = self._contents.get(name)
-            by_table = where.contents(name) if by_table is None else by_table
+            by_table = where.contents(name)
             if not by_table:
                 self._names.discard(name)
             there = scan.contents.get(name, [])

@@ -1,18 +1,16 @@
-"""The kept faces of a gallery, read from its table when somebody asks for them, and then only what changed."""
+"""The kept faces of a gallery, read from its table when somebody asks for them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, ValuesView
 from pathlib import Path
 from typing import NamedTuple, overload
 
-from face_classifier.core.types import Sighting
+from face_classifier.core.types import Label, Sighting
 from face_classifier.gallery.folder.compare import collector_at_rest
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.table.row import KEPT, Row, sighting_of
-
-_FEW = 100  # folders up to which each is read by itself
 
 
 class KeptFace(NamedTuple):
@@ -26,47 +24,6 @@ class KeptFace(NamedTuple):
         return KeptFace(sighting_of(row), row.place)
 
 
-class FaceReader:
-    """Reads faces folder by folder, and remembers them until it is told that they may have changed."""
-
-    def __init__(self, folder: ResultFolder) -> None:
-        self._folder = folder
-        self._known: dict[str, list[KeptFace]] = {}
-
-    @property
-    def version(self) -> int:
-        """Changes whenever faces do."""
-        return self._folder.rows.version
-
-    @property
-    def root(self) -> Path:
-        return self._folder.path
-
-    @property
-    def writing(self) -> bool:
-        return self._folder.writing
-
-    def forget(self, folders: Collection[str] | None) -> None:
-        """Faces in these folders may have changed; None: in all."""
-        for name in list(self._known) if folders is None else folders:
-            self._known.pop(name, None)
-
-    def read(self, folders: Collection[str]) -> Iterator[KeptFace]:
-        """The kept faces in folders, those of a folder by id."""
-        where = self._folder.whereabouts
-        missing = {name for name in folders if name not in self._known}
-        with collector_at_rest():
-            if len(missing) > _FEW:
-                self._known |= {name: [] for name in missing}
-                for row in where.kept():
-                    if row.folder in missing:
-                        self._known[row.folder].append(KeptFace.of(row))
-            else:
-                self._known |= {name: [KeptFace.of(row) for row in where.kept(name)] for name in missing}
-        for name in folders:
-            yield from self._known[name]
-
-
 class Faces(Sequence[Sighting]):
     """The kept faces at a look, by id, so in the order in which they came.
 
@@ -74,33 +31,38 @@ class Faces(Sequence[Sighting]):
     that is only read reads them at once, since another process may write.
     """
 
-    def __init__(self, reader: FaceReader, folders: Iterable[str], hidden: Collection[int], instead: Iterable[Row]):
+    def __init__(self, folder: ResultFolder, folders: Iterable[str], hidden: Collection[int], instead: Iterable[Row]):
         """Reads nothing yet.
 
         Parameters
         ----------
         folders: that were there.
         hidden: ids of faces whose pictures could not be seen, or that are told by ``instead``.
-        instead: rows that are not yet in the table, or otherwise.
+        instead: rows that are not yet in the table, or otherwise; none where the folder is written.
         """
-        self._reader, self._version = reader, reader.version
-        self._folders = [name for name in folders if not is_excluded(name)]
+        self._folder, self._version = folder, folder.rows.version
+        self._folders = {name for name in folders if not is_excluded(name)}
         self._hidden = hidden
         self._instead = [row for row in instead if row.state == KEPT and row.encoding is not None]
         self._read: list[KeptFace] | None = None
-        if not reader.writing:
+        if not folder.writing:
             self._all()
 
     def _all(self) -> list[KeptFace]:
         if self._read is None:
-            self._read = sorted(self._faces_in(self._folders), key=lambda face: face.sighting.id)
+            self._check_version()
+            with collector_at_rest():
+                rows = [row for row in self._folder.whereabouts.kept() if self._is_there(row.folder, row.id)]
+                rows += [row for row in self._instead if row.folder in self._folders]
+                self._read = [KeptFace.of(row) for row in sorted(rows, key=lambda row: row.id)]
         return self._read
 
-    def _faces_in(self, folders: Collection[str]) -> Iterator[KeptFace]:
-        if self._reader.version != self._version:
+    def _check_version(self) -> None:
+        if self._folder.rows.version != self._version:
             raise RuntimeError("the faces of a look were first asked for after something else was written")
-        yield from (face for face in self._reader.read(folders) if face.sighting.id not in self._hidden)
-        yield from (KeptFace.of(row) for row in self._instead if row.folder in folders)
+
+    def _is_there(self, folder: str, face_id: int) -> bool:
+        return folder in self._folders and face_id not in self._hidden
 
     def __len__(self) -> int:
         return len(self._all())
@@ -119,13 +81,62 @@ class Faces(Sequence[Sighting]):
     def __iter__(self) -> Iterator[Sighting]:
         return (face.sighting for face in self._all())
 
-    def of(self, person: str | None) -> list[Sighting]:
-        """The faces of a person, or the unknown ones (None), by id; those of others are not read."""
+    def labels(self) -> Iterator[Label]:
+        """Of each face, one by one, so that they need not all be in memory. Here and below: of a folder to write to."""
+        return self._labels(self._folders)
+
+    def labels_of(self, person: str | None) -> list[Label]:
+        """Of each face of a person, or of each unknown one (None); those of others are not read."""
         name = UNKNOWNS if person is None else person
-        faces = self._faces_in([name] if name in self._folders else [])
-        return sorted((face.sighting for face in faces), key=lambda face: face.id)
+        return list(self._labels([name])) if name in self._folders else []
+
+    def _labels(self, folders: Collection[str]) -> Iterator[Label]:
+        assert self._folder.writing, "the table would not tell all"
+        self._check_version()
+        return self._folder.whereabouts.labels(folders, self._hidden)
+
+    def as_they_are(self) -> FacesNow:
+        """The faces as they are whenever they are asked for, until the next look."""
+        return FacesNow(self._folder, self._hidden)
 
     @property
     def pictures(self) -> list[Path]:
         """Of each face."""
-        return [self._reader.root / face.place for face in self._all()]
+        return [self._folder.path / face.place for face in self._all()]
+
+
+class FacesNow(Mapping[int, Sighting]):
+    """The kept faces of a folder that this process writes, by id, each read from the table when it is asked for."""
+
+    def __init__(self, folder: ResultFolder, hidden: Collection[int]) -> None:
+        """``hidden``: ids of those whose pictures could not be seen."""
+        self._folder, self._hidden = folder, hidden
+
+    def __getitem__(self, face_id: int) -> Sighting:
+        row = None if face_id in self._hidden else self._folder.whereabouts.with_id(face_id)
+        if row is None:
+            raise KeyError(face_id)
+        return sighting_of(row)
+
+    def __iter__(self) -> Iterator[int]:
+        return (face_id for face_id in self._folder.whereabouts.ids() if face_id not in self._hidden)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def values(self) -> ValuesView[Sighting]:
+        return _Values(self, self._sightings)
+
+    def _sightings(self) -> Iterator[Sighting]:
+        return (sighting_of(row) for row in self._folder.whereabouts.kept() if row.id not in self._hidden)
+
+
+class _Values(ValuesView[Sighting]):
+    """All faces, read in one go."""
+
+    def __init__(self, faces: Mapping[int, Sighting], read: Callable[[], Iterator[Sighting]]) -> None:
+        super().__init__(faces)
+        self._read = read
+
+    def __iter__(self) -> Iterator[Sighting]:
+        return self._read()

@@ -49,12 +49,18 @@ class Row:
         return f"{self.folder}/{self.file}"
 
 
+def whose(folder: str, placed: str | None, pinned: bool, track: int | None) -> tuple[str | None, int | None, bool]:
+    """Person, track, and whether the user put it there (``corrected``), of a face by these columns of its row."""
+    corrected = folder not in (UNKNOWNS, placed)
+    return None if folder == UNKNOWNS else folder, None if corrected or pinned else track, corrected
+
+
 def sighting_of(row: Row) -> Sighting:
-    corrected = row.folder not in (UNKNOWNS, row.placed)
+    person, track, corrected = whose(row.folder, row.placed, row.pinned, row.track)
     return Sighting(
         id=row.id,
         face=row.face,
-        person=None if row.folder == UNKNOWNS else row.folder,
+        person=person,
         distance=row.distance,
         source=row.source,
         frame=row.frame,
@@ -67,7 +73,7 @@ def sighting_of(row: Row) -> Sighting:
         quality=row.quality,
         emotion=row.emotion,
         fingerprint=row.fingerprint,
-        track=None if corrected or row.pinned else row.track,
+        track=track,
     )
 
 

@@ -118,6 +118,7 @@ _INDEXES = {  # that came later
     "faces_file": "(file)",
     "faces_odd": f"(state) WHERE {ODD}",
     "faces_elsewhere": "(placed) WHERE placed <> folder",
+    "faces_space": "(space) WHERE encoding IS NOT NULL",
 }
 
 PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion", "missing"))]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+import numpy as np
+
+from face_classifier.core.types import Label
 from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.table.file import Table
-from face_classifier.gallery.table.row import Row
+from face_classifier.gallery.table.row import Row, whose
 from face_classifier.gallery.table.rows import each, select
-from face_classifier.gallery.table.schema import LYING, ODD
+from face_classifier.gallery.table.schema import FLOATS, LYING, ODD
 
 _MOST = 500  # values of one statement
+_OF_FOLDER = "FROM faces WHERE folder = ? AND state = ?"
+_KEPT = "state = 'kept' AND encoding IS NOT NULL"
 
 
 class Whereabouts:
@@ -31,15 +36,22 @@ class Whereabouts:
 
     def contents(self, folder: str) -> dict[tuple[str, int, int], int]:
         """(file, size, mtime) -> id of each picture that lay in a folder."""
-        state = "deleted" if folder.startswith(f"{EXCLUDED}/") else "kept"
-        records = self._table.execute(
-            "SELECT file, size, mtime, id FROM faces WHERE folder = ? AND state = ?", (folder, state)
-        )
+        records = self._table.execute(f"SELECT file, size, mtime, id {_OF_FOLDER}", _lay_in(folder))
         return {(file, size, mtime): face for file, size, mtime, face in records}
 
-    def odd(self) -> set[int]:
-        """Ids of faces at which a look has to look, whatever lies where: missing, being moved, without an encoding."""
-        return {face for (face,) in self._table.execute(f"SELECT id FROM faces WHERE {ODD}")}
+    def listing(self, folder: str) -> set[tuple[str, int, int]]:
+        """(file, size, mtime) of each picture that lay in a folder."""
+        return set(self._table.execute(f"SELECT file, size, mtime {_OF_FOLDER}", _lay_in(folder)))
+
+    def odd(self) -> dict[int, str]:
+        """Faces at which a look has to look, whatever lies where: missing, being moved, without an encoding.
+
+        By id the folder in which the picture lay; "" if it is missing.
+        """
+        found = self._table.execute(
+            f"SELECT id, CASE state WHEN 'missing' THEN '' ELSE folder END FROM faces WHERE {ODD}"
+        )
+        return dict(found.fetchall())
 
     def concerned(self, faces: Iterable[int], files: Iterable[str]) -> list[Row]:
         """The rows with these ids or with these names of files, by id."""
@@ -90,8 +102,29 @@ class Whereabouts:
 
     def kept(self, folder: str | None = None) -> Iterator[Row]:
         """The rows of all kept faces with an encoding, or of those in a folder; by id."""
-        clause, values = ("AND folder = ?", [folder]) if folder is not None else ("", [])
-        return each(self._table, f"WHERE state = 'kept' AND encoding IS NOT NULL {clause} ORDER BY id", *values)
+        clause, values = _in_folder(folder)
+        return each(self._table, clause, *values)
+
+    def labels(self, folders: Collection[str], hidden: Collection[int]) -> Iterator[Label]:
+        """Of the same faces in these folders, but for those with the ``hidden`` ids, in a tenth of the time; by id."""
+        clause, values = _in_folder(*folders) if len(folders) == 1 else _in_folder()
+        with self._table.telling():
+            records = self._table.database.execute(
+                f"SELECT id, folder, placed, pinned, track, encoding FROM faces {clause}", values
+            )
+            for face, folder, placed, pinned, track, encoding in records:
+                if folder in folders and face not in hidden:
+                    person, track, corrected = whose(folder, placed, pinned, track)
+                    yield Label(face, person, track, bool(pinned), corrected, np.frombuffer(encoding, FLOATS))
+
+    def with_id(self, face: int) -> Row | None:
+        """The row of a kept face with an encoding; None if it is none."""
+        rows = select(self._table, f"WHERE {_KEPT} AND id = ?", face)
+        return rows[0] if rows else None
+
+    def ids(self) -> list[int]:
+        """Of all kept faces with an encoding."""
+        return [face for (face,) in self._table.execute(f"SELECT id FROM faces WHERE {_KEPT} ORDER BY id")]
 
     def excluded(self, folder: str) -> list[Row]:
         """The rows with an encoding in a folder of excluded pictures, by id."""
@@ -104,3 +137,14 @@ class Whereabouts:
     def last(self) -> int:
         """The highest id."""
         return int(self._table.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0])
+
+
+def _lay_in(folder: str) -> tuple[str, str]:
+    """A folder, and the state of the faces whose pictures lay in it."""
+    return folder, "deleted" if folder.startswith(f"{EXCLUDED}/") else "kept"
+
+
+def _in_folder(folder: str | None = None) -> tuple[str, list[str]]:
+    """A clause for the kept faces with an encoding in a folder (None: in all), by id; and its values."""
+    clause, values = ("AND folder = ?", [folder]) if folder is not None else ("", [])
+    return f"WHERE {_KEPT} {clause} ORDER BY id", values
