@@ -9,7 +9,7 @@ import click
 
 from face_classifier.cli.options import json_option, result_option, say, stop_on_signals
 from face_classifier.core import settings
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import WrongUseError
 
 
 @click.command("explain")
@@ -173,7 +173,7 @@ def _exclude(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
     from face_classifier.curate import corrections
 
     if not faces:
-        raise UserError("no face is given; name one, or the path of its picture")
+        raise WrongUseError("no face is given; name one, or the path of its picture")
     chosen = settings.load({"result": result})
     excluded, failed = corrections.exclude(chosen, observer := console.Screen(), faces)
     observer.finish()
@@ -234,7 +234,7 @@ def _reencode(result: str | None, encoder: str | None, as_json: bool) -> None:
     from face_classifier.curate import reencode
 
     if encoder is None:
-        raise UserError("no encoder is given; name one with --encoder dlib or --encoder sface")
+        raise WrongUseError("no encoder is given; name one with --encoder dlib or --encoder sface")
     chosen = settings.load({"result": result, "encoder": encoder})
     outcome = reencode.reencode(chosen, stop_on_signals(), observer := console.Screen())
     observer.finish()

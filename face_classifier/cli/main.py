@@ -20,7 +20,7 @@ from face_classifier import __version__
 from face_classifier.cli import curate, models, past, people, photos, run
 from face_classifier.cli.options import say
 from face_classifier.core import names
-from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 
 _RUN = "run"
 _LOG = "FACE_CLASSIFIER_LOG"
@@ -40,7 +40,7 @@ class _Commands(click.Group):
         """Raises UserError if a word is no source but nearly a command."""
         meant = difflib.get_close_matches(word, self.commands, 1, 0.75)
         if meant and not os.path.lexists(word):
-            raise UserError(f"there is no command {word}; did you mean {meant[0]}?")
+            raise WrongUseError(f"there is no command {word}; did you mean {meant[0]}?")
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(ctx.command_path, "SOURCE... [OPTIONS]")
@@ -109,7 +109,7 @@ def _logging() -> Iterator[None]:
     """
     wish = os.environ.get(_LOG, "")
     if wish not in ("", "debug"):
-        raise UserError(f"{_LOG} is {wish!r}, but must be debug, or not be set")
+        raise WrongUseError(f"{_LOG} is {wish!r}, but must be debug, or not be set")
     logger, handler = logging.getLogger("face_classifier"), logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(_DETAILS if wish else "face-classifier: %(message)s"))
     level = logger.level

@@ -8,7 +8,7 @@ import click
 
 from face_classifier.cli.options import json_option, result_option
 from face_classifier.core import settings
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import WrongUseError
 
 
 @click.command("log")
@@ -39,7 +39,7 @@ def _undo(to: str | None, result: str | None, as_json: bool) -> None:
     from face_classifier.curate.ask import carry_out
 
     if to is not None and not to.isdecimal():
-        raise UserError(f"--to is {to!r}, but must be the number of an entry, as `face-classifier log` tells them")
+        raise WrongUseError(f"--to is {to!r}, but must be the number of an entry, as `face-classifier log` tells them")
     arguments = {"to": None if to is None else int(to)}
     answer = carry_out(settings.load({"result": result}), "undo", arguments, observer := console.Screen())
     observer.finish()

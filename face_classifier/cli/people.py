@@ -9,7 +9,7 @@ import click
 
 from face_classifier.cli.options import json_option, result_option, stop_on_signals
 from face_classifier.core import settings
-from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.errors import StoppedError, WrongUseError
 
 
 @click.command("people")
@@ -52,9 +52,9 @@ def _export(result: str | None, form: str, as_json: bool) -> None:
     lines = {"jsonl": records.write_json_lines, "csv": records.write_csv}
     files = {"npz": arrays.npz, "parquet": arrays.parquet}
     if form not in (*lines, *files):
-        raise UserError(f"--format is {form!r}, but must be one of {', '.join((*lines, *files))}")
+        raise WrongUseError(f"--format is {form!r}, but must be one of {', '.join((*lines, *files))}")
     if form in files and not as_json and sys.stdout.isatty():
-        raise UserError(f"--format {form} is no text for a terminal; write it to a file, such as >faces.{form}")
+        raise WrongUseError(f"--format {form} is no text for a terminal; write it to a file, such as >faces.{form}")
     chosen, observer = settings.load({"result": result}), console.Screen()
     if form in files and not as_json:
         snapshot = take_snapshot(chosen, observer)
@@ -95,7 +95,7 @@ def _enroll(
     from face_classifier.teach import enrol, outcome
 
     if not sources:
-        raise UserError("no source is given; name a webcam (0), a video, a photo or a folder of them")
+        raise WrongUseError("no source is given; name a webcam (0), a video, a photo or a folder of them")
     most = settings.count(views, "--views")
     chosen = settings.load({"result": result, "encoder": encoder, "display": display, "adopt": adopt})
     observer, stopping = console.Screen(), stop_on_signals()
@@ -127,7 +127,7 @@ def _recognize(sources: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     from face_classifier.teach import recognize
 
     if not sources:
-        raise UserError("no source is given; name a webcam (0), a video, a photo or a folder of them")
+        raise WrongUseError("no source is given; name a webcam (0), a video, a photo or a folder of them")
     observer = console.Screen()
     recognized = recognize.recognize(settings.load(flags), sources, stop_on_signals(), observer)
     observer.finish()

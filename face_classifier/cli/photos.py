@@ -10,7 +10,7 @@ import click
 
 from face_classifier.cli.options import json_option, say, stop_on_signals
 from face_classifier.core import settings
-from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.errors import StoppedError, WrongUseError
 
 if TYPE_CHECKING:
     import threading
@@ -63,7 +63,7 @@ def _similar(
     from face_classifier.photos.lookalike import similar
 
     if not photos:
-        raise UserError("no photo is given; name one, or a folder of them")
+        raise WrongUseError("no photo is given; name one, or a folder of them")
     most = settings.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture, "--map": map_file})
     observer, stopping = console.Screen(), stop_on_signals()
@@ -208,9 +208,9 @@ def _group(album: tuple[str, ...], out: str | None, as_json: bool, **options: An
     from face_classifier.photos.albums.result import HEADER
 
     if not album:
-        raise UserError("no album is given; name a folder of photos, photos, addresses or a .json file")
+        raise WrongUseError("no album is given; name a folder of photos, photos, addresses or a .json file")
     if out is None:
-        raise UserError("no folder to sort into is given; name a new one with -o")
+        raise WrongUseError("no folder to sort into is given; name a new one with -o")
     observer = console.Screen()
     album_result = albums.group_album(
         list(dict.fromkeys(album)), albums.AlbumOptions(out, **options), observer, stop_on_signals()

@@ -11,7 +11,7 @@ import click
 
 from face_classifier.cli.options import json_option, say, stop_on_signals
 from face_classifier.core import settings
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import WrongUseError
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +41,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 def _run(sources: tuple[str, ...], config: str | None, as_json: bool, **flags: Any) -> None:
     """Classify the faces of videos, webcams, pictures and folders of them."""
     if not sources:
-        raise UserError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
+        raise WrongUseError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
     _classify(sources, settings.load(flags, config), as_json=as_json)
 
 

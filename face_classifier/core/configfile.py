@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import UserError, WrongUseError
 
 _MOST_BYTES = 1_000_000
 _SHORT = reprlib.Repr()
@@ -61,15 +61,15 @@ def _entries(path: Path, text: str) -> Iterator[Entry]:
             return
         if not isinstance(first, yaml.MappingStartEvent):
             kind = "list" if isinstance(first, yaml.SequenceStartEvent) else "text"
-            raise UserError(f"the configuration file {path} holds a {kind}; give lines of `key: value`")
+            raise WrongUseError(f"the configuration file {path} holds a {kind}; give lines of `key: value`")
         while not loader.check_event(yaml.MappingEndEvent):
             event = loader.get_event()
             line = event.start_mark.line + 1
             if not isinstance(event, yaml.ScalarEvent):
-                raise UserError(f"{path}, line {line}, has a key that is no word; give lines of `key: value`")
+                raise WrongUseError(f"{path}, line {line}, has a key that is no word; give lines of `key: value`")
             if event.value in lines:
                 where = f"lines {lines[event.value]} and {line}"
-                raise UserError(f"{quoted(event.value)} stands twice in {path}, on {where}; leave one out")
+                raise WrongUseError(f"{quoted(event.value)} stands twice in {path}, on {where}; leave one out")
             lines[event.value] = line
             yield Entry(event.value, _value(loader, event.value, path), line)
         loader.get_event()
@@ -77,7 +77,7 @@ def _entries(path: Path, text: str) -> Iterator[Entry]:
             yaml.StreamEndEvent
         ):
             line = loader.peek_event().start_mark.line + 1
-            raise UserError(f"{path}, line {line}, begins a second document; give lines of `key: value`")
+            raise WrongUseError(f"{path}, line {line}, begins a second document; give lines of `key: value`")
     finally:
         loader.dispose()
 
@@ -87,7 +87,7 @@ def _value(loader: Any, key: str, path: Path) -> Any:
     where = f"{quoted(key)} in {path}, line {event.start_mark.line + 1},"
     if not isinstance(event, yaml.ScalarEvent):
         kind = {yaml.SequenceStartEvent: "a list", yaml.MappingStartEvent: "a mapping"}.get(type(event), "an alias")
-        raise UserError(f"{where} is {kind}, but must be one value")
+        raise WrongUseError(f"{where} is {kind}, but must be one value")
     tag = _tag(loader, event)
     node = yaml.ScalarNode(tag, event.value)
     try:
@@ -95,7 +95,7 @@ def _value(loader: Any, key: str, path: Path) -> Any:
     except (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError) as error:
         # What looks like a date or a number, but is none: PyYAML raises whatever comes of it.
         kind = tag.rpartition(":")[2]
-        raise UserError(
+        raise WrongUseError(
             f"{where} is {quoted(event.value)}, which is no {kind} that can be; put it into quotes"
         ) from error
 

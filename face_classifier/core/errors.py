@@ -19,5 +19,11 @@ class InUseError(UserError):
     exit_code = 75
 
 
+class WrongUseError(UserError):
+    """A word of the command line, a key or a variable is none that can be taken."""
+
+    exit_code = 2
+
+
 class SetUpError(UserError):
     """What all items need, such as a model or the cache, cannot be had: none of them is to blame."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from face_classifier.core import configfile
 from face_classifier.core.configfile import quoted
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import WrongUseError
 from face_classifier.core.names import is_path
 
 ENVIRONMENT = "FACE_CLASSIFIER_"
@@ -124,12 +124,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.stop and self.stop <= self.skip:
-            raise UserError(
+            raise WrongUseError(
                 f"stop is {self.stop:g} s and skip is {self.skip:g} s, so nothing is left between them; "
                 "give a stop after the skip"
             )
         if self.engine == "original" and self.encoder != "dlib":
-            raise UserError(
+            raise WrongUseError(
                 f"the encoder is {self.encoder}, but the original engine has dlib's only; leave out --engine original"
             )
 
@@ -145,7 +145,7 @@ def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[s
 
     Raises
     ------
-    UserError : a value is out of its range, or a key or variable is unknown; it names key, rule and value
+    WrongUseError : a value is out of its range, or a key or variable is unknown; it names key, rule and value
     """
     _check_variables(environ)
     values: dict[str, Any] = {}
@@ -174,17 +174,17 @@ def metavar(field: dataclasses.Field[Any]) -> str:
 def _field(key: str, where: str) -> dataclasses.Field[Any]:
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     if key not in fields:
-        raise UserError(f"{where} has the unknown key {quoted(key)}; {_meant(key, list(fields))}")
+        raise WrongUseError(f"{where} has the unknown key {quoted(key)}; {_meant(key, list(fields))}")
     return fields[key]
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
-    """Raises UserError for a misspelt variable: it begins like the program's own and is none of them."""
+    """Raises WrongUseError for a misspelt variable: it begins like the program's own and is none of them."""
     known = [*(field.name.upper() for field in dataclasses.fields(Settings)), *_OTHER_VARIABLES]
     for name in environ:
         word = name.removeprefix(ENVIRONMENT)
         if word not in (name, *known):
-            raise UserError(f"there is the unknown variable {quoted(name)}; {_meant(word, known, ENVIRONMENT)}")
+            raise WrongUseError(f"there is the unknown variable {quoted(name)}; {_meant(word, known, ENVIRONMENT)}")
 
 
 def _meant(word: str, known: Sequence[str], prefix: str = "") -> str:
@@ -201,9 +201,9 @@ def _parse(field: dataclasses.Field[Any], value: Any, origin: str) -> Any:
     if kind == "bool":
         return _truth(value, origin)
     if choices and value not in choices:
-        raise UserError(f"{origin} is {quoted(value)}, but must be one of {', '.join(choices)}")
+        raise WrongUseError(f"{origin} is {quoted(value)}, but must be one of {', '.join(choices)}")
     if not isinstance(value, str) or not is_path(value):
-        raise UserError(f"{origin} is {quoted(value)}, which is no path; give the path of a file or folder")
+        raise WrongUseError(f"{origin} is {quoted(value)}, which is no path; give the path of a file or folder")
     return value
 
 
@@ -218,27 +218,27 @@ def _number(field: dataclasses.Field[Any], value: Any, origin: str) -> float:
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
-        raise UserError(sentence) from None
+        raise WrongUseError(sentence) from None
     if not math.isfinite(number) or not low <= number <= high or (above and number == low):
-        raise UserError(sentence)
+        raise WrongUseError(sentence)
     return number
 
 
 def fraction(value: str, origin: str) -> float:
-    """A number between 0 and 1, both excluded. Raises UserError."""
+    """A number between 0 and 1, both excluded. Raises WrongUseError."""
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if not 0 < number < 1:
-        raise UserError(f"{origin} is {quoted(value)}, but must be a number above 0 and below 1, such as 0.001")
+        raise WrongUseError(f"{origin} is {quoted(value)}, but must be a number above 0 and below 1, such as 0.001")
     return number
 
 
 def count(value: str, origin: str) -> int:
-    """A whole number from 1 up. Raises UserError."""
+    """A whole number from 1 up. Raises WrongUseError."""
     if not (value.isascii() and value.isdecimal() and len(value) < 10 and int(value) > 0):
-        raise UserError(f"{origin} is {quoted(value)}, but must be a whole number of at least 1, such as 8")
+        raise WrongUseError(f"{origin} is {quoted(value)}, but must be a whole number of at least 1, such as 8")
     return int(value)
 
 
@@ -250,4 +250,4 @@ def _truth(value: Any, origin: str) -> bool:
         return True
     if word in _FALSE:
         return False
-    raise UserError(f"{origin} is {quoted(value)}, but must be true or false")
+    raise WrongUseError(f"{origin} is {quoted(value)}, but must be true or false")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from face_classifier.core.disk.markers import ALBUM, kind_of
 from face_classifier.core.errors import InUseError, UserError
 from face_classifier.core.progress import Observer, Teller
 from face_classifier.core.settings import Settings
@@ -38,7 +39,7 @@ def forget_in_indexes(settings: Settings, what: str, observer: Teller) -> tuple[
     """Forget photos that show a person, or the face that is called ``what`` or has its picture there, in the indexes
     that were used with a gallery; the next time they are read, they are encoded anew.
 
-    Returns how many photos, and sentences about indexes that cannot be used. Raises UserError.
+    Returns how many photos, and sentences about indexes that cannot be used and albums that are left. Raises UserError.
     """
     with open_existing(settings, writing=False) as store:
         indexes = [path for kind, path in store.past.uses() if kind == KIND]
@@ -54,10 +55,18 @@ def forget_in_indexes(settings: Settings, what: str, observer: Teller) -> tuple[
                 meant = {face[0] for face in index.faces() if search.means(*face)}
                 if meant:
                     index.forget(meant)
+                    left += _in_album(path.parent)
                 count += len(meant)
         except UserError as error:
             left.append(str(error))
     return count, left
+
+
+def _in_album(folder: Path) -> list[str]:
+    """A sentence about an album that shows photos of theirs, if the folder is one."""
+    if kind_of(folder) != ALBUM:
+        return []
+    return [f"the album {folder} is left as it is; remove their folder, pictures and names there yourself"]
 
 
 class _Search:

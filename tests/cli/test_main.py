@@ -433,7 +433,7 @@ def test_a_traceback_is_logged_where_it_is_asked_for_and_the_sentence_stays(run,
 def test_a_log_of_another_kind_is_refused(run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACE_CLASSIFIER_LOG", "loud")
     code, out, told = run("people")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert told == "face-classifier: FACE_CLASSIFIER_LOG is 'loud', but must be debug, or not be set\n"
 
 
@@ -441,3 +441,28 @@ def test_what_a_log_shows_cannot_command_a_terminal(run, tmp_path: Path, monkeyp
     monkeypatch.setenv("FACE_CLASSIFIER_LOG", "debug")
     (tmp_path / "a\x1b[2J.png").write_bytes(b"")
     assert "\x1b" not in run(tmp_path / "a\x1b[2J.png")[2]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["clip.mp4", "-S", "abc"],
+        ["clip.mp4", "--quality", "2"],
+        ["clip.mp4", "--encoder", "other"],
+        ["peopel"],
+        ["undo", "--to", "x"],
+        ["export", "--format", "xls"],
+        ["recognize"],
+        ["reject"],
+        ["reencode"],
+        ["group"],
+        ["calibrate", "--rate", "x"],
+        ["similar", "me.jpg"],
+        ["evaluate"],
+        ["people", "--nothing"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_told_in_one_sentence_with_its_own_exit_code(run, words: list[str]):
+    code, out, err = run(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)

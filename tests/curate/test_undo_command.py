@@ -134,7 +134,7 @@ def test_undo_to_tells_what_it_left(stocked: Gallery, command: Command) -> None:
 @pytest.mark.parametrize("given", ["x", "-1", "1.5"])
 def test_an_entry_has_a_number(stocked: Gallery, command: Command, given: str) -> None:
     ended = command("undo", f"--to={given}", "--result", stocked.folder)
-    assert ended.code == 1
+    assert ended.code == 2
     assert "must be the number of an entry" in ended.err
 
 

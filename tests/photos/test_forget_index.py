@@ -61,6 +61,14 @@ def test_the_photo_that_a_face_is_from_is_forgotten_with_it(
     assert remembered(album) == {*OBAMA}
 
 
+def test_an_album_that_shows_the_person_is_left_and_told(album: Path, gallery: Gallery, command: Command) -> None:
+    answer = forgotten(command, gallery, "Barack")
+    assert answer["left"] == [
+        f"the album {album} is left as it is; remove their folder, pictures and names there yourself"
+    ]
+    assert forgotten(command, gallery, "Joe")["left"] == answer["left"]
+
+
 def test_an_index_that_is_away_is_told(album: Path, gallery: Gallery, command: Command) -> None:
     (album / INDEX).unlink()
     answer = forgotten(command, gallery, "Barack")

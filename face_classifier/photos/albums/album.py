@@ -16,7 +16,7 @@ import numpy as np
 
 from face_classifier.core import settings
 from face_classifier.core.disk.durable import MODES
-from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 from face_classifier.core.progress import Log, Observer
 from face_classifier.core.types import ENCODING_SIZE
 from face_classifier.gallery.snapshot import take_snapshot
@@ -156,7 +156,7 @@ def group_album(
 def _known(options: AlbumOptions, observer: Observer) -> tuple[list[Known], EncoderProfile]:
     """The people of the result folder, if there is one, and the profile of the encoder of all."""
     if options.encoder not in (None, *BY_ENCODER):
-        raise UserError(f"--encoder is {options.encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
+        raise WrongUseError(f"--encoder is {options.encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
     if options.result is None:
         return [], BY_ENCODER[options.encoder or ENCODER]
     snapshot = take_snapshot(settings.load({"result": options.result}), observer)
@@ -183,7 +183,7 @@ def _threshold(options: AlbumOptions, profile: EncoderProfile) -> float:
         threshold = settings.load({"threshold": options.threshold}).threshold
         return profile.threshold if threshold is None else float(threshold)
     except (UserError, ValueError) as error:
-        raise UserError(
+        raise WrongUseError(
             f"the threshold is {options.threshold or 'auto'!r}, but must be a number above 0 and at most 2; "
             f"{profile.threshold:g} is usual with {profile.encoder}"
         ) from error

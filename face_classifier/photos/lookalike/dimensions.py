@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import WrongUseError
 from face_classifier.core.types import ENCODING_SIZE, Image
 from face_classifier.display import contact_sheet
 from face_classifier.display.overlay import KNOWN, UNKNOWN
@@ -54,7 +54,7 @@ def chosen(words: Iterable[str]) -> list[int]:
     numbers = []
     for word in dict.fromkeys(words):
         if not (word.isascii() and word.isdecimal() and int(word) < ENCODING_SIZE):
-            raise UserError(f"--dimension is {word!r}, but must be a whole number from 0 to {ENCODING_SIZE - 1}")
+            raise WrongUseError(f"--dimension is {word!r}, but must be a whole number from 0 to {ENCODING_SIZE - 1}")
         numbers.append(int(word))
     return numbers or list(range(ENCODING_SIZE))
 

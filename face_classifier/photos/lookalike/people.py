@@ -15,7 +15,7 @@ import numpy.typing as npt
 from face_classifier.core import settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.markers import ALBUM, CAPTURES, RESULT, kind_of
-from face_classifier.core.errors import StoppedError, UserError
+from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 from face_classifier.core.names import composed
 from face_classifier.core.progress import Observer
 from face_classifier.core.types import Encoding, Image
@@ -132,9 +132,9 @@ def open_gallery(
     encoder: None = the usual one.
     """
     if folder is None and index is None:
-        raise UserError("no gallery is given; name a folder of photos with --gallery")
+        raise WrongUseError("no gallery is given; name a folder of photos with --gallery")
     if encoder not in (None, *BY_ENCODER):
-        raise UserError(f"--encoder is {encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
+        raise WrongUseError(f"--encoder is {encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
     if folder is not None and Path(folder).is_file():
         raise UserError(f"the gallery {folder} is a file; give the folder that it lies in")
     kind = kind_of(folder) if folder is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import UserError, WrongUseError
 from face_classifier.photos.lookalike.people import PhotoGallery
 from face_classifier.photos.lookalike.recommend import Pick, centres
 
@@ -26,7 +26,7 @@ class Rounds:
         The same ``seed`` and picks give the same faces. Raises UserError for fewer than 2 choices or people.
         """
         if choices < 2:
-            raise UserError("--choices is 1, but must be at least 2, or there is nothing to choose between")
+            raise WrongUseError("--choices is 1, but must be at least 2, or there is nothing to choose between")
         self._people, self._centres = gallery.people, centres(gallery)
         if len(self._people) < 2:
             raise UserError(

@@ -73,7 +73,7 @@ def test_a_rate_that_the_pairs_cannot_tell_is_told(sorted_people: Path, command)
 @pytest.mark.parametrize("rate", ["0", "1", "-0.1", "often", "nan"])
 def test_an_impossible_rate_is_refused(sorted_people: Path, command, rate: str):
     ended = command("calibrate", "--result", sorted_people, f"--rate={rate}")
-    assert (ended.code, ended.out) == (1, "")
+    assert (ended.code, ended.out) == (2, "")
     assert f"--rate is '{rate}'" in ended.err
 
 
@@ -129,7 +129,7 @@ def test_four_people_say_too_little_about_strangers(sorted_people: Path, command
 
 def test_the_threshold_is_a_number_or_auto(command, tmp_path: Path):
     ended = command("replay", "--result", tmp_path, "--threshold", "car")
-    assert ended.code == 1
+    assert ended.code == 2
     assert "--threshold is 'car', but must be a number above 0 and at most 2, such as 0.44, or auto" in ended.err
 
 
