@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from face_classifier.core.errors import StoppedError, UserError
-from face_classifier.core.messages import face_from, face_message, frame_from, frame_message, sighting_message
+from face_classifier.core.messages import (
+    MessageError,
+    face_from,
+    face_message,
+    frame_from,
+    frame_message,
+    sighting_message,
+)
 from face_classifier.core.names import composed
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Match, Sighting
@@ -100,13 +107,16 @@ class _Enrolment:
         self._problems: list[str] = []  # told when it is done
 
     def _view(self, message: dict[str, Any]) -> View:
-        face = face_from(message["face"])
+        try:
+            face, frame = face_from(message["face"]), frame_from(message["frame"])
+        except MessageError as error:
+            raise UserError(f"what came as a view of {self._name} is none ({error}); use the same program") from error
         if face.made_by.space != self._profile.name:
             raise UserError(
                 f"the result folder {self._gallery.store.folder} belongs to the encoder {self._profile.encoder} by "
                 "now; run the command again"
             )
-        frame, turn = frame_from(message["frame"]), message["turn"]
+        turn = message["turn"]
         return View(frame, face, message["order"], (turn[0], turn[1]), message["frames"], message["picture"])
 
     def keep(self) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from face_classifier.core.disk.retry import Patience
+from face_classifier.core.errors import UserError
+from face_classifier.core.messages import MessageError, seen_from, sighting_from
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Seen, Sighting
 from face_classifier.events.records import JsonLines
@@ -19,7 +21,7 @@ from face_classifier.gallery.owner.client import Client
 from face_classifier.gallery.snapshot import faces_of
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.desk import Begun, Observer
-from face_classifier.pipeline.guests import BEGIN, END, PLACE, seen_from, sighting_from, uses_of
+from face_classifier.pipeline.guests import BEGIN, END, PLACE, uses_of
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.plain import plain_frame
 from face_classifier.sources.base import Sampling
@@ -73,12 +75,19 @@ class Elsewhere:
         placed: Future[list[Seen]] = Future()
         with self._lock:
             told = self._ask(PLACE, {"session": begun.session, "frame": plain_frame(analysed)})
+            try:
+                changed = [sighting_from(face) for face in told["changed"]]
+                seen = [seen_from(face) for face in told["seen"]]
+            except MessageError as error:
+                raise UserError(
+                    f"the process that writes to {self.settings.result} answers what is no face ({error}); stop it"
+                ) from error
             self.analysed += 1
             if self._log:
-                self._log.tell([sighting_from(face) for face in told["changed"]])
+                self._log.tell(changed)
                 self._patience.write(self._log.flush)
             self._observer.analysed(analysed.frame, _Counts(*told["counts"]))
-        placed.set_result([seen_from(face) for face in told["seen"]])
+        placed.set_result(seen)
         return placed
 
     @contextmanager

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.messages import seen_message, sighting_message, time_from
 from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
-from face_classifier.core.types import Box, Emotion, Seen, Sighting
 from face_classifier.curate.commands import Handler
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.server import Asker
@@ -23,6 +22,10 @@ from face_classifier.sources.base import Sampling
 
 BEGIN, PLACE, END = "place begin", "place", "place end"
 _MOST = 64  # sources of other processes at a time
+_OF_A_LINE = (  # what a line about a face needs
+    *("id", "face", "person", "distance", "source", "frame", "position", "fingerprint", "kept"),
+    *("time", "box", "emotion"),
+)
 
 
 def uses_of(settings: Settings) -> list[tuple[str, str]]:
@@ -58,7 +61,12 @@ class Guests:
             raise UserError(f"{_MOST} sources of other processes are placed already; wait until one of them ends")
         note_uses(gallery.store.past, arguments["uses"])
         fingerprint = arguments["fingerprint"]
-        start, sampling = datetime.fromisoformat(arguments["start"]), Sampling(**arguments["sampling"])
+        try:
+            start, sampling = time_from(arguments["start"]), Sampling(**arguments["sampling"])
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"what came of {arguments['source']} is no source ({error}); use the same program"
+            ) from error
         begun = self._desk.begin(fingerprint, start, sampling, follows=bool(arguments["follows"]))
         self._count += 1
         self._sessions[self._count] = begun.session, Origin(str(arguments["source"]), fingerprint)
@@ -83,8 +91,8 @@ class Guests:
         gallery.tell_problems(observer)
         people = gallery.people
         return {
-            "seen": [_plain_seen(face) for face in seen],
-            "changed": [_plain_sighting(face) for face in changed],
+            "seen": [seen_message(face) for face in seen],
+            "changed": [sighting_message(face, _OF_A_LINE) for face in changed],
             "counts": [people.persons, people.known_faces, people.unknown_faces],
         }
 
@@ -99,43 +107,3 @@ class Guests:
         session, _ = self._sessions.pop(number, (None, None))
         if session:
             self._desk.end(session)
-
-
-def plain_emotion(emotion: Emotion | None) -> list[Any] | None:
-    return [emotion.engine, [float(score) for score in emotion.scores]] if emotion else None
-
-
-def _emotion(told: list[Any] | None) -> Emotion | None:
-    return Emotion(tuple(told[1]), told[0]) if told else None
-
-
-def _plain_seen(seen: Seen) -> list[Any]:
-    return [list(seen.box.css), seen.person, plain_emotion(seen.emotion), seen.face, seen.forgotten]
-
-
-def seen_from(told: list[Any]) -> Seen:
-    box, person, emotion, face, forgotten = told
-    return Seen(Box(*box), person, _emotion(emotion), face, forgotten)
-
-
-def _plain_sighting(face: Sighting) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        name: getattr(face, name)
-        for name in ("id", "face", "person", "distance", "source", "frame", "position", "fingerprint", "kept")
-    }
-    return told | {
-        "time": face.time and face.time.isoformat(),
-        "box": face.box and list(face.box.css),
-        "emotion": plain_emotion(face.emotion),
-    }
-
-
-def sighting_from(told: Mapping[str, Any]) -> Sighting:
-    """A face as the owner told it, with what a line about it needs."""
-    time, box = told["time"], told["box"]
-    more = {
-        "time": time and datetime.fromisoformat(time),
-        "box": box and Box(*box),
-        "emotion": _emotion(told["emotion"]),
-    }
-    return Sighting(**(dict(told) | more))

@@ -9,11 +9,12 @@ from itertools import combinations
 from typing import NamedTuple, TypeVar
 
 from face_classifier.core.disk.retry import DiskError, Held, Patience
+from face_classifier.core.messages import NO_IMAGE
 from face_classifier.core.types import Encoding, Face, Frame, Match, Seen, Sighting
 from face_classifier.gallery.gallery import Gallery, nobody_is_told
 from face_classifier.gallery.store import name_of
 from face_classifier.identity.tracks import Track
-from face_classifier.pipeline.records import NO_IMAGE, AnalysedFace, AnalysedFrame
+from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
 
 _T = TypeVar("_T")
 _REMEMBERED = 1000  # tracks whose person is remembered while their face is not in view

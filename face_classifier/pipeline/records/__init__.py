@@ -1,3 +1,3 @@
-from face_classifier.pipeline.records.frames import NO_IMAGE, AnalysedFace, AnalysedFrame
+from face_classifier.pipeline.records.frames import AnalysedFace, AnalysedFrame
 
-__all__ = ["NO_IMAGE", "AnalysedFace", "AnalysedFrame"]
+__all__ = ["AnalysedFace", "AnalysedFrame"]

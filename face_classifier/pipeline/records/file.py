@@ -16,15 +16,14 @@ from face_classifier.core import names
 from face_classifier.core.disk.database import open_database, open_to_read
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
+from face_classifier.core.messages import MessageError, time_from
 from face_classifier.pipeline.records.frames import AnalysedFrame
 from face_classifier.pipeline.records.plain import (
     MOST_PICTURE,
     Origin,
-    RecordError,
     frame_from,
     plain_frame,
     shifted,
-    time_from,
 )
 from face_classifier.sources.base import Sampling
 
@@ -95,10 +94,10 @@ def _head_from(told: dict[str, Any]) -> Head:
     try:
         start = time_from(told["start"])
         if not isinstance(told["follows"], bool):
-            raise RecordError("its head is none")
+            raise MessageError("its head is none")
         fingerprint = told["fingerprint"]
         if fingerprint is not None and not isinstance(fingerprint, str):
-            raise RecordError("its fingerprint is none")
+            raise MessageError("its fingerprint is none")
         return Head(
             Origin(names.restored(told["source"]), fingerprint),
             start,
@@ -108,7 +107,7 @@ def _head_from(told: dict[str, Any]) -> Head:
             dict(told["versions"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"its head is none ({error})") from error
+        raise MessageError(f"its head is none ({error})") from error
 
 
 class RecordWriter:
@@ -206,9 +205,9 @@ def _read_head(database: sqlite3.Connection) -> Head:
         database.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
     )
     if application != _APPLICATION:
-        raise RecordError("its head is of another kind of file")
+        raise MessageError("its head is of another kind of file")
     if version != VERSION:
-        raise RecordError(f"its version is {version}, and this program reads version {VERSION}")
+        raise MessageError(f"its version is {version}, and this program reads version {VERSION}")
     rows = database.execute("SELECT key, value FROM head WHERE length(value) <= ?", (_MOST_HEAD,)).fetchmany(100)
     return _head_from({key: json.loads(value) for key, value in rows if isinstance(value, str)})
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from face_classifier.core.types import Detection, Face, Frame, Image
-
-NO_IMAGE: Image = np.zeros((0, 0, 3), np.uint8)  # of a frame that comes from a record, or is not shown any more
+from face_classifier.core.types import Detection, Face, Frame
 
 
 @dataclass(frozen=True)

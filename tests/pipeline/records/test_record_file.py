@@ -18,6 +18,7 @@ from conftest import Watcher
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
+from face_classifier.core.messages import MessageError
 from face_classifier.core.settings import load
 from face_classifier.core.types import EMOTIONS, Emotion, Frame
 from face_classifier.gallery.gallery import Gallery
@@ -27,7 +28,7 @@ from face_classifier.pipeline.archive import analyse_into, place_record
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.file import read_record
-from face_classifier.pipeline.records.plain import Origin, RecordError, frame_from, plain_frame
+from face_classifier.pipeline.records.plain import Origin, frame_from, plain_frame
 from face_classifier.vision.engine import Engine
 
 
@@ -102,7 +103,7 @@ def test_a_frame_comes_back_as_it_was(analysed: AnalysedFrame) -> None:
 def test_a_face_that_cannot_be_is_refused(analysed: AnalysedFrame, key: str, value: object) -> None:
     told = plain_frame(analysed)
     told["faces"][0][key] = value
-    with pytest.raises(RecordError):
+    with pytest.raises(MessageError):
         frame_from(told, origin(analysed))
 
 
@@ -121,7 +122,7 @@ def test_a_face_that_cannot_be_is_refused(analysed: AnalysedFrame, key: str, val
     ],
 )
 def test_a_frame_that_cannot_be_is_refused(analysed: AnalysedFrame, key: str, value: object) -> None:
-    with pytest.raises(RecordError):
+    with pytest.raises(MessageError):
         frame_from(plain_frame(analysed) | {key: value}, origin(analysed))
 
 
