@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -136,7 +137,7 @@ def _plain_files(folder: str) -> list[Content] | None:
     """What lies in a folder, unsorted; None where that is anything but plain files, or hidden ones that say nothing."""
     contents = []
     try:
-        with os.scandir(folder) as listing:
+        with _open_folder(folder) as descriptor, os.scandir(descriptor) as listing:
             for entry in listing:
                 name = entry.name
                 if name[0] == "." and not name.startswith(_OURS):
@@ -148,6 +149,16 @@ def _plain_files(folder: str) -> list[Content] | None:
     except OSError:
         return None
     return contents
+
+
+@contextmanager
+def _open_folder(folder: str) -> Iterator[int]:
+    """A descriptor of a folder, from which each file in it is found sooner than by its whole path. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _scan_people(root: Path, prefix: str, scan: Scan, pass_over: _Known) -> None:
