@@ -73,7 +73,8 @@ def _after(entries: Sequence[Entry], to: int, latest: int) -> list[Entry]:
         raise UserError(f"there is no entry {to}; give one from 0 to {latest}, as `face-classifier log` tells them")
     taken = [entry for entry in entries if entry.number > to and entry.door != FORGET]
     if not taken:
-        raise UserError(f"nothing was changed after entry {to}; `face-classifier log` tells what was before")
+        what = "nothing was changed" if to == latest else "nothing but forgetting, which stays, was done"
+        raise UserError(f"{what} after entry {to}; `face-classifier log` tells what was before")
     return taken
 
 

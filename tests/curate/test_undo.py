@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
+from face_classifier.curate.undo import FORGET
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.table import Rows, Table
 
@@ -109,7 +110,8 @@ class Sequences(RuleBasedStateMachine):
         self.world.start()
         latest = max((entry.number for entry in self.world.entries()), default=0)
         if latest - back > self.number:
-            self.world.undo(to=latest - back - 1)
+            with suppress(UserError):  # somebody was forgotten since, and that is all
+                self.world.undo(to=latest - back - 1)
 
     @rule(which=numbers, alone=st.booleans())
     def forget(self, which: int, alone: bool) -> None:
@@ -177,7 +179,7 @@ class Sequences(RuleBasedStateMachine):
 
     def go_back(self) -> None:
         self.world.start()
-        if self.world.entries()[-1:] and self.world.entries()[-1].number > self.number:
+        if any(entry.number > self.number and entry.door != FORGET for entry in self.world.entries()):
             left = self.world.undo(to=self.number)["left"]
             for one in left:
                 if "forgotten" in one["why"]:  # whose it was at first is nobody's name any more

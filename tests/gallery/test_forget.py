@@ -121,6 +121,13 @@ def test_forgetting_wins_over_undo(world: World) -> None:
     assert traces_of(world.folder, rows, ("Zebedee", "Aloysius")) == []
 
 
+def test_where_somebody_was_forgotten_and_no_more_there_is_nothing_to_take_back(world: World) -> None:
+    latest = world.entries()[-1].number
+    world.forget("Zebedee")
+    with pytest.raises(UserError, match=f"nothing but forgetting, which stays, was done after entry {latest}"):
+        world.undo(to=latest)
+
+
 def test_one_face_is_forgotten_alone(world: World) -> None:
     chosen, *others = zebedees(world.folder)
     answer = world.forget(str(world.folder / "Zebedee" / chosen.file))
