@@ -205,5 +205,5 @@ def test_a_terminal_is_given_no_bytes(gallery: Gallery, monkeypatch: pytest.Monk
     gallery.see("obama.jpg")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     ended = command("export", "--result", gallery.folder, "--format", "npz")
-    assert (ended.code, ended.out) == (1, "")
+    assert (ended.code, ended.out) == (2, "")
     assert "is no text for a terminal; write it to a file, such as >faces.npz" in ended.err

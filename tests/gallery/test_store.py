@@ -859,8 +859,9 @@ def test_a_picture_on_its_way_between_two_folders_is_not_taken_for_deleted(
     path = stocked.picture(UNKNOWNS)
     scandir = os.scandir
 
-    def move_then(folder: object) -> object:
-        if str(folder).endswith("/unknowns") and path.exists():
+    def move_then(folder: str | int) -> object:
+        name = os.readlink(f"/proc/self/fd/{folder}") if isinstance(folder, int) else folder
+        if name.endswith("/unknowns") and path.exists():
             stocked.move(path, "person_01")  # which was read before
         return scandir(folder)
 

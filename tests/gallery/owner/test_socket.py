@@ -543,6 +543,10 @@ def test_a_command_that_does_not_get_its_turn_is_given_up_and_not_carried_out_la
         assert folder.diary == ["waits", {"a": 1}]
 
 
+def conversing(server: servers.Server[Any]) -> list[threading.Thread]:
+    return [thread for thread in server._threads if thread.is_alive()]
+
+
 def test_a_command_whose_sender_went_away_before_its_turn_is_not_carried_out(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -556,8 +560,10 @@ def test_a_command_whose_sender_went_away_before_its_turn_is_not_carried_out(
             raw.connect(str(path / SOCKET))
             receive(raw)
             send(raw, {"version": face_classifier.__version__, "command": "echo", "arguments": {}})
-        deadline = time.monotonic() + 5
-        while sum(thread.is_alive() for thread in server._threads) > 1 and time.monotonic() < deadline:
+            deadline = time.monotonic() + 5
+            while len(conversing(server)) < 2 and time.monotonic() < deadline:
+                time.sleep(0.01)
+        while len(conversing(server)) > 1 and time.monotonic() < deadline:
             time.sleep(0.01)
         folder.go_on.set()
         waits.join()
