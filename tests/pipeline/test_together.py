@@ -131,12 +131,8 @@ class TestWhatTheUserDoes:
                 stopping.set()
 
         monkeypatch.setattr(Stage, "show", see)
-        # No face is kept after the second one: it is the rename alone that shows.
         flags = {"seconds": 0.1, "refresh": 0.3, "founding": 2, "stop": 10, "result": str(result)}
-        kept: list[int] = []
-        observer = Watcher()
-        observer.after = lambda frames: kept.append(len(rows(result, "id"))) if renamed else None
-        pipeline.run(load(flags), ["0"], stopping, observer)
+        pipeline.run(load(flags), ["0"], stopping, Watcher())
         assert shown
         assert shown[0] - renamed[0] < 2
 
