@@ -32,7 +32,7 @@ from emotion import wilson
 from identity import NOBODY, Ints, Numbers, tell
 from speed import machine, spread, table
 
-from face_classifier.identity.cluster import UNKNOWN
+from face_classifier.identity.grouping.people import UNKNOWN
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.albums import groups as group
 from face_classifier.photos.finder import UNSURE

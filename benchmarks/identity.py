@@ -29,7 +29,9 @@ import testdata
 from face_classifier.core.types import Frame, Sighting
 from face_classifier.curate.questions.evaluate import evaluate
 from face_classifier.identity.calibrate import Calibration, calibrate
-from face_classifier.identity.cluster import UNKNOWN, Constraints, Rule, second_thoughts, shared_frames, templates
+from face_classifier.identity.grouping.people import UNKNOWN, second_thoughts
+from face_classifier.identity.grouping.rule import Rule
+from face_classifier.identity.grouping.templates import Constraints, shared_frames, templates
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.identity.tracks import TrackNumbers

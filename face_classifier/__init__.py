@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from face_classifier.core.errors import UserError
     from face_classifier.core.types import Box, Detection, Emotion, Face, Frame, Match, Seen, Sighting, as_rgb
     from face_classifier.curate.questions.evaluate import Evaluation, evaluate
-    from face_classifier.identity.cluster import Rule
+    from face_classifier.identity.grouping.rule import Rule
     from face_classifier.library.faces import Comparison, compare, detect, distances, encode, threshold
     from face_classifier.library.gallery import Gallery, Person, open_gallery
     from face_classifier.library.people import cluster
@@ -64,7 +64,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 _HOMES = {
     "core.errors": "UserError",
     "core.types": "Box Detection Emotion Face Frame Match Seen Sighting as_rgb",
-    "identity.cluster": "Rule",
+    "identity.grouping.rule": "Rule",
     "curate.questions.evaluate": "Evaluation evaluate",
     "library.faces": "Comparison compare detect distances encode threshold",
     "library.gallery": "Gallery Person open_gallery",

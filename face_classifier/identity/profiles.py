@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from face_classifier.core.errors import UserError
-from face_classifier.identity import cluster
+from face_classifier.identity.grouping.rule import DLIB, SFACE, Rule
 from face_classifier.vision.dlib_resnet import DLIB_SPACE
 from face_classifier.vision.sface import SFaceEncoder
 
@@ -28,7 +28,7 @@ class EncoderProfile:
     # 744 and 10 of 1,240 are nearer (SFace: 0, 6, 0); at a limit a tenth greater 11, 66 and 75 (15, 101, 175).
     gathered: float
     anew: float  # of a face encoded from its frame to the same encoded from the picture cut out of it
-    rule: cluster.Rule  # of second thoughts
+    rule: Rule  # of second thoughts
     lengths: tuple[float, float]  # of its encodings, least and greatest; farther off something else was stored
     # Of two photos, by logistic regression on all pairs in data/lfw, for SFace with asian_kpop15 weighing as much:
     # `benchmarks/likeness.py`. dlib's of East-Asian faces need others, which no single curve reconciles with these.
@@ -54,11 +54,11 @@ _ALL = (
     EncoderProfile(
         DLIB_SPACE,
         "dlib",
-        threshold=cluster.DLIB.track,
+        threshold=DLIB.track,
         spread=0.5,
         gathered=0.53,
         anew=0.60,
-        rule=cluster.DLIB,
+        rule=DLIB,
         lengths=(1.0, 2.0),
         as_likely=0.603,
         steepness=50.1,
@@ -66,11 +66,11 @@ _ALL = (
     EncoderProfile(
         SFaceEncoder.space,
         "sface",
-        threshold=cluster.SFACE.track,
+        threshold=SFACE.track,
         spread=0.5,
         gathered=1.03,
         anew=1.1,
-        rule=cluster.SFACE,
+        rule=SFACE,
         lengths=(0.999, 1.001),
         as_likely=1.145,
         steepness=25.1,

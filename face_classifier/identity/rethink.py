@@ -15,7 +15,9 @@ from itertools import count
 import numpy as np
 
 from face_classifier.core.types import Sighting
-from face_classifier.identity.cluster import DLIB, UNKNOWN, Constraints, Rule, near_misses, second_thoughts, templates
+from face_classifier.identity.grouping.people import UNKNOWN, near_misses, second_thoughts
+from face_classifier.identity.grouping.rule import DLIB, Rule
+from face_classifier.identity.grouping.templates import Constraints, templates
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.tracks import cannot_link_pairs, parts
 
@@ -37,7 +39,7 @@ class Suggestion:
 
     one: str
     other: str
-    distance: float  # L2 in the measure of cluster.py
+    distance: float  # L2 in the measure of second thoughts
     margin: float  # how much nearer than the rule's limit they are, L2; negative = farther
 
 

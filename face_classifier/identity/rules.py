@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from face_classifier.core.settings import Settings
-from face_classifier.identity.cluster import Rule
+from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.identity.cluster import Constraints, Rule, second_thoughts, shared_frames, templates
+from face_classifier.identity.grouping.people import second_thoughts
+from face_classifier.identity.grouping.rule import Rule
+from face_classifier.identity.grouping.templates import Constraints, shared_frames, templates
 from face_classifier.library.faces import profile_of
 
 Ints = npt.NDArray[np.int64]

@@ -20,7 +20,7 @@ from face_classifier.curate.questions.explain import Near, to_averages
 from face_classifier.display.overlay import UNKNOWN_NAME
 from face_classifier.events.records import emotion_record
 from face_classifier.gallery.snapshot import Snapshot, people_of, take_snapshot
-from face_classifier.identity.cluster import templates
+from face_classifier.identity.grouping.templates import templates
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rules import threshold_of
 from face_classifier.identity.tracks import TrackNumbers

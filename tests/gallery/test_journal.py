@@ -26,7 +26,7 @@ from face_classifier.gallery.past import back, journal
 from face_classifier.gallery.past.journal import FILE_MANAGER, RUN, SECOND_THOUGHTS, Entry
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.store import LookResult, Store
-from face_classifier.identity.cluster import DLIB
+from face_classifier.identity.grouping.rule import DLIB
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
 

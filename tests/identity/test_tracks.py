@@ -19,7 +19,7 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Face, Frame, Image, Sighting
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.store import Store
-from face_classifier.identity.cluster import DLIB
+from face_classifier.identity.grouping.rule import DLIB
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.tracks import Track, TrackNumbers, parted

@@ -16,7 +16,9 @@ from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Image, Sighting
 from face_classifier.curate.ask import carry_out
 from face_classifier.gallery.snapshot import take_snapshot
-from face_classifier.identity.cluster import Constraints, Rule, second_thoughts, templates
+from face_classifier.identity.grouping.people import second_thoughts
+from face_classifier.identity.grouping.rule import Rule
+from face_classifier.identity.grouping.templates import Constraints, templates
 from face_classifier.identity.naming import is_named, natural
 from face_classifier.identity.nearest import Matrix
 from face_classifier.identity.rules import rule_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.identity.cluster import UNKNOWN
+from face_classifier.identity.grouping.people import UNKNOWN
 
 Ints = npt.NDArray[np.int64]
 

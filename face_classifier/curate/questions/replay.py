@@ -11,7 +11,7 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
 from face_classifier.gallery.snapshot import take_snapshot
-from face_classifier.identity.cluster import Rule
+from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.naming import natural, number_in, numbered
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink

@@ -20,7 +20,7 @@ from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 from face_classifier.core.progress import Log, Observer
 from face_classifier.core.types import ENCODING_SIZE
 from face_classifier.gallery.snapshot import take_snapshot
-from face_classifier.identity.cluster import Rule
+from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
 from face_classifier.photos.albums import output, sidecars

@@ -12,16 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_classifier.identity.cluster import (
-    UNKNOWN,
-    Constraints,
-    Floats,
-    Ints,
-    Rule,
-    second_thoughts,
-    shared_frames,
-    templates,
-)
+from face_classifier.identity.grouping.people import UNKNOWN, second_thoughts
+from face_classifier.identity.grouping.rule import Rule
+from face_classifier.identity.grouping.templates import Constraints, Floats, Ints, shared_frames, templates
 
 
 @dataclass(frozen=True, eq=False)

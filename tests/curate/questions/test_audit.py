@@ -12,7 +12,7 @@ import pytest
 from face_classifier.core.types import Face, Image, Sighting
 from face_classifier.curate.questions.audit import Audit, audit, difference_hash
 from face_classifier.gallery.store import Store
-from face_classifier.identity.cluster import DLIB
+from face_classifier.identity.grouping.rule import DLIB
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from face_classifier.core.types import Face, Sighting
 from face_classifier.curate.questions.replay import Change, Replayed, lines, replay
-from face_classifier.identity.cluster import DLIB
+from face_classifier.identity.grouping.rule import DLIB
 from face_classifier.identity.person_db import PersonDB
 
 CLIP = ("obama.jpg", "biden.jpg", "obama2.jpg", "obama3.jpg")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Image
-from face_classifier.identity.cluster import SFACE
+from face_classifier.identity.grouping.rule import SFACE
 from face_classifier.photos.albums.groups import Faces, Group, Known, group
 from face_classifier.photos.finder import FaceFinder
 

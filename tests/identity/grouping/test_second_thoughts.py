@@ -9,17 +9,9 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Face
-from face_classifier.identity.cluster import (
-    DLIB,
-    UNKNOWN,
-    Constraints,
-    Rule,
-    Templates,
-    near_misses,
-    second_thoughts,
-    shared_frames,
-    templates,
-)
+from face_classifier.identity.grouping.people import UNKNOWN, near_misses, second_thoughts
+from face_classifier.identity.grouping.rule import DLIB, Rule
+from face_classifier.identity.grouping.templates import Constraints, Templates, shared_frames, templates
 from face_classifier.vision.engine import Engine
 
 PLAIN = replace(DLIB, slope=0.0, start=DLIB.limit, clear=DLIB.limit, ratio=np.inf)  # nothing but average linkage
