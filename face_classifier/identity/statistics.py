@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import ENCODING_SIZE, Sighting
+from face_classifier.identity.matching.nearest import EncodingRows, Matrix
 from face_classifier.identity.naming import natural
-from face_classifier.identity.nearest import EncodingRows, Matrix
 
 
 def by_person(sightings: Iterable[Sighting]) -> list[tuple[str, Matrix]]:

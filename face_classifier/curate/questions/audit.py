@@ -19,8 +19,8 @@ from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.grouping.people import second_thoughts
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.grouping.templates import Constraints, templates
+from face_classifier.identity.matching.nearest import Matrix
 from face_classifier.identity.naming import is_named, natural
-from face_classifier.identity.nearest import Matrix
 from face_classifier.identity.rules import rule_of
 from face_classifier.identity.tracks import cannot_link_pairs, parts
 from face_classifier.sources.picture import read_picture
