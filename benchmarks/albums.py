@@ -25,16 +25,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import identity
 import numpy as np
 import testdata
 from emotion import wilson
-from identity import NOBODY, Ints, Numbers, tell
+from recognition.faces import NOBODY, Faces, Ints, Numbers, gathered, tell
+from recognition.faces import row as row_of
+from recognition.rules import THRESHOLDS, average_linkage, dbscan, grouped
+from recognition.scores import scores, shuffled
 from speed import machine, spread, table
 
-from face_classifier.identity.grouping.people import UNKNOWN
 from face_classifier.identity.profiles import BY_ENCODER
-from face_classifier.photos.albums import groups as group
 from face_classifier.photos.finder import UNSURE
 from face_classifier.photos.index import Photo, PhotoIndex
 from face_classifier.photos.lookalike import people as portraits
@@ -327,7 +327,7 @@ def groupings(data: Path, reader: Reader, *, quick: bool) -> list[Numbers]:
     for name, photos in albums(data, quick=quick).items():
         faces, faceless = album_faces(photos, reader)
         tell(f"grouping {name}: {len(faces.person)} faces")
-        rows = {rule: identity.scores(faces, label) for rule, label in _by_every_rule(faces, reader.encoder)}
+        rows = {rule: scores(faces, label) for rule, label in _by_every_rule(faces, reader.encoder)}
         answer.append(
             {
                 "set": name, "encoder": reader.encoder, "photos": len(photos), "without_face": faceless,
@@ -338,7 +338,7 @@ def groupings(data: Path, reader: Reader, *, quick: bool) -> list[Numbers]:
     return answer
 
 
-def album_faces(photos: Sequence[Shot], reader: Reader) -> tuple[identity.Faces, int]:
+def album_faces(photos: Sequence[Shot], reader: Reader) -> tuple[Faces, int]:
     """The faces that an album uses, and how many photos have none."""
     rows, faceless = [], 0
     for number, (shot, photo) in enumerate(zip(photos, reader.read([shot.path for shot in photos]), strict=True)):
@@ -348,40 +348,29 @@ def album_faces(photos: Sequence[Shot], reader: Reader) -> tuple[identity.Faces,
         main = about(photo, cut=shot.cut)
         for place, face in enumerate(photo.faces):
             person = shot.person if place == main else NOBODY
-            rows.append(identity.row(face, person, source=number, frame=number, track=place))
-    faces = identity.Faces(**{key: np.array([row[key] for row in rows]) for key in rows[0]})
-    # A photo's face is a track of its own.
-    return identity.Faces(**{**vars(faces), "track": np.arange(len(rows))}), faceless
+            rows.append(row_of(face, person, source=number, frame=number, track=place))
+    return gathered(rows), faceless  # a photo's face is a track of its own
 
 
-def ours(faces: identity.Faces, order: Ints, encoder: str) -> Ints:
-    """The groups that `group` makes of the faces in an order."""
-    album = group.Faces(faces.encoding[order], faces.quality[order], faces.source[order])
-    label = np.full(len(order), UNKNOWN)
-    for number, found in enumerate(group.group(album, BY_ENCODER[encoder].rule)):
-        if found.is_valid:
-            label[order[[joined.face for joined in found.faces]]] = number
-    return label
-
-
-def _by_every_rule(faces: identity.Faces, encoder: str) -> Iterator[tuple[str, Ints]]:
-    order, limits = np.arange(len(faces.person)), identity.THRESHOLDS[encoder]
+def _by_every_rule(faces: Faces, encoder: str) -> Iterator[tuple[str, Ints]]:
+    order, limits = np.arange(len(faces.person)), THRESHOLDS[encoder]
     others: dict[str, tuple[float, Callable[[float], Ints]]] = {
-        "average linkage": (limits.average, lambda limit: identity.average_linkage(faces, order, limit)),
-        "DBSCAN, 3": (limits.dbscan, lambda limit: identity.dbscan(faces, order, limit)),
-        "DBSCAN, 2": (limits.dbscan, lambda limit: identity.dbscan(faces, order, limit, neighbours=2)),
+        "average linkage": (limits.average, lambda limit: average_linkage(faces, order, limit)),
+        "DBSCAN, 3": (limits.dbscan, lambda limit: dbscan(faces, order, limit)),
+        "DBSCAN, 2": (limits.dbscan, lambda limit: dbscan(faces, order, limit, neighbours=2)),
     }
-    yield "ours", ours(faces, order, encoder)
+    yield "ours", grouped(faces, order, limits.ours.rule)
     for name, (usual, rule) in others.items():
         yield name, rule(usual)
         tried = [rule(usual * factor) for factor in FACTORS]
-        yield f"{name}, best", max(tried, key=lambda label: float(identity.scores(faces, label)["f"]))
+        yield f"{name}, best", max(tried, key=lambda label: float(scores(faces, label)["f"]))
 
 
-def _same_in_every_order(faces: identity.Faces, encoder: str) -> bool:
+def _same_in_every_order(faces: Faces, encoder: str) -> bool:
     """Whether five shuffles make the same groups with the same numbers."""
-    first = ours(faces, np.arange(len(faces.person)), encoder)
-    return all(np.array_equal(first, ours(faces, identity.shuffled(faces, seed), encoder)) for seed in range(1, 6))
+    rule = BY_ENCODER[encoder].rule
+    first = grouped(faces, np.arange(len(faces.person)), rule)
+    return all(np.array_equal(first, grouped(faces, shuffled(faces, seed), rule)) for seed in range(1, 6))
 
 
 def album_speeds(data: Path, encoders: Sequence[str], work: Path, runs: int) -> Numbers:
@@ -401,7 +390,7 @@ def album_speeds(data: Path, encoders: Sequence[str], work: Path, runs: int) -> 
         took = []
         for _ in range(5):
             begin = time.perf_counter()
-            ours(faces, np.arange(len(faces.person)), encoder)
+            grouped(faces, np.arange(len(faces.person)), BY_ENCODER[encoder].rule)
             took.append(1000 * (time.perf_counter() - begin))
         answer[f"{encoder} clustering_ms"] = statistics.median(took)
     return answer

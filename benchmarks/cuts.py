@@ -7,7 +7,6 @@ another. The real pipeline classifies each film into a folder of its own. Prints
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import threading
 from bisect import bisect
@@ -23,6 +22,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import testdata
+from recognition.faces import tell
+from recognition.replay import Quiet
 
 from face_classifier.core import settings
 from face_classifier.gallery.store import Store
@@ -80,24 +81,6 @@ def photos(folder: Path, people: Sequence[str]) -> list[Image]:
 
 
 # What becomes of them
-
-
-class Quiet:
-    """Watches a run, and prints only what goes wrong."""
-
-    def problem(self, sentence: str) -> None:
-        tell(sentence)
-
-    at_end = problem
-
-    def through(self, steps: Sequence[str], name: str) -> Iterator[str]:
-        yield from steps
-
-    def opened(self, *_: object) -> None: ...
-
-    def analysed(self, *_: object) -> None: ...
-
-    def closed(self, *_: object) -> None: ...
 
 
 @contextmanager
@@ -205,10 +188,6 @@ def table(rows: Iterator[tuple[str, list[Outcome]]]) -> Iterator[str]:
             f"| {name} | {total['faces']} ({total['unknown']}) | {total['tracks']} | {total['mixed_tracks']} | "
             f"{total['folders']} | {total['mixed_folders']} | {total['people']} | {total['mixed_people']} |"
         )
-
-
-def tell(sentence: str) -> None:
-    print(f"... {sentence}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
