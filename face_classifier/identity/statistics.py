@@ -69,13 +69,13 @@ def summaries(sightings: Sequence[Sighting]) -> list[PersonSummary]:
     averages = EncodingRows()
     for _, encodings in people:
         averages.append(encodings.mean(axis=0))
+    others = averages.nearest_each(averages.all, [{number} for number in range(len(people))])
     times: dict[str | None, list[datetime]] = {}
     for sighting in sightings:
         if sighting.time is not None:
             times.setdefault(sighting.person, []).append(sighting.time)
     everybody = []
-    for number, (name, encodings) in enumerate(people):
-        nearest = averages.nearest(averages[number], {number})
+    for number, ((name, encodings), nearest) in enumerate(zip(people, others, strict=True)):
         seen = times.get(name, [])
         everybody.append(
             PersonSummary(
