@@ -9,11 +9,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from face_classifier.identity.grouping.linkage import Clusters, begin, blocks, crowding, forbid, link, linkage, square
+from face_classifier.identity.grouping.clusters import Clusters, Grouping, begin
+from face_classifier.identity.grouping.dissolve import dissolve
+from face_classifier.identity.grouping.linkage import link
+from face_classifier.identity.grouping.measure import Grid, Points, distances, points, squares
 from face_classifier.identity.grouping.rule import DLIB, Rule
-from face_classifier.identity.grouping.templates import NOTHING_CERTAIN, Constraints, Floats, Ints, Templates
+from face_classifier.identity.grouping.templates import (
+    NOTHING_CERTAIN,
+    Constraints,
+    Floats,
+    Ints,
+    Templates,
+    in_order,
+)
 
 UNKNOWN = -1  # the label of a track that is too little to found a person
+_ROWS = 512  # clusters whose nearest people are looked for at once
 
 
 class NearMiss(NamedTuple):
@@ -40,13 +51,18 @@ def second_thoughts(tracks: Templates, constraints: Constraints = NOTHING_CERTAI
     ------
     ValueError: the constraints are about other tracks.
     """
+    constraints.check(len(tracks.mean))
     if len(tracks.mean) == 0:
         return np.zeros(0, np.int64)
-    clusters = begin(tracks, constraints, rule)
+    tracks = tracks.as_float64()
+    order = in_order(tracks, constraints)
+    grouping = begin(tracks.rows(order), constraints.rows(order), rule)
     for limit in (rule.start, rule.limit):
-        clusters = link(clusters, limit, rule)
-        clusters.crowd = crowding(clusters, rule)
-    return _labels(_take_in(clusters, rule), rule)
+        grouping = link(grouping, limit, rule)
+        grouping.clusters.crowd = crowding(grouping.clusters, rule)
+    grouping = dissolve(grouping, rule)
+    grouping.of = grouping.of[np.argsort(order)]
+    return _labels(grouping, rule)
 
 
 def near_misses(
@@ -69,66 +85,53 @@ def near_misses(
     numbers, into = np.unique(labels[known], return_inverse=True)
     if len(numbers) < 2:
         return []
-    place = np.full(len(labels), -1)
-    place[known] = np.arange(len(known))
-    pairs = np.zeros((0, 2), np.int64) if constraints.cannot_links is None else place[constraints.cannot_links]
-    pairs = pairs[(pairs >= 0).all(axis=1)]
-    alone = begin(Templates(*(part[known] for part in tracks)), Constraints(pairs), rule)
-    people = alone.joined(into)
-    people.crowd = crowding(people, rule)
+    people = begin(tracks.as_float64().rows(known), Constraints(constraints.rows(known).cannot_links), rule).joined(
+        into
+    )
+    people.clusters.crowd = crowding(people.clusters, rule)
+    apart = {(int(one), int(other)) for one, other in people.cannot_links}
+    grid = Grid(points(people.clusters, rule))
     misses = []
-    for rows in blocks(len(numbers)):
-        distance = linkage(people, rows, rule)
-        forbid(distance, rows, people)
-        distance[np.arange(len(numbers)) <= rows[:, None]] = np.inf
-        for row, column in zip(*np.nonzero(distance < rule.limit + rule.unclear), strict=True):
-            pair = int(numbers[rows[row]]), int(numbers[column])
-            misses.append(NearMiss(*pair, float(distance[row, column])))
+    for tile in grid.tiles():
+        ones, others = grid.near(tile, rule.limit + rule.unclear)
+        for one, other, distance in zip(
+            ones.tolist(), others.tolist(), distances(people.clusters, ones, others, rule).tolist(), strict=True
+        ):
+            if distance < rule.limit + rule.unclear and (one, other) not in apart:
+                misses.append(NearMiss(int(numbers[one]), int(numbers[other]), distance))
     return sorted(misses, key=lambda miss: (miss.distance, miss))
 
 
-def _take_in(clusters: Clusters, rule: Rule) -> Clusters:
-    """Let people take in the small clusters beside them.
+def crowding(clusters: Clusters, rule: Rule) -> Floats:
+    """(k,) how far away the nearest other people are, as far as limits follow it; nobody counts as farther than
+    ``ordinary``, so that in a small or sparse gallery the limits are the plain ones.
 
-    A face too far from some faces of a various person, and so from all on average, may still be near to the mean.
+    It is cohort normalisation (adaptive T-norm of speaker verification) with the gallery's own people as the cohort.
     """
-    while True:
-        home, distance = _homes(clusters, rule)
-        keep, busy = np.arange(len(clusters)), np.zeros(len(clusters), bool)
-        # One guest a person and round: two guests may have to stay apart, and each moves the mean.
-        for guest in np.argsort(distance, kind="stable")[: int((distance < rule.limit).sum())]:
-            if not busy[guest] and not busy[home[guest]]:
-                busy[guest] = busy[home[guest]] = True
-                keep[guest] = home[guest]
-        if not busy.any():
-            return clusters
-        clusters = clusters.joined(np.unique(keep, return_inverse=True)[1])
+    people = np.flatnonzero(clusters.tracks >= rule.settled)
+    near = np.full((len(clusters), rule.cohort), rule.ordinary)
+    if rule.slope and len(people):
+        mean, scatter = clusters.sums.mean, clusters.sums.scatter
+        nothing = np.zeros(len(clusters))
+        grid = Grid(Points(mean, nothing, nothing), Points(mean[people], nothing[people], nothing[people]))
+        for at in range(0, len(clusters), _ROWS):
+            rows = np.arange(at, min(at + _ROWS, len(clusters)))
+            cohort = people[grid.nearest(slice(at, at + len(rows)), rule.cohort + 1)]  # it may be among them itself
+            distance = squares(mean, np.repeat(rows, cohort.shape[1]), mean, cohort.ravel()).reshape(cohort.shape)
+            distance = np.sqrt(distance + scatter[rows, None])
+            distance[cohort == rows[:, None]] = np.inf
+            both = np.minimum(np.hstack([distance, near[rows]]), rule.ordinary)
+            near[rows] = np.sort(both, axis=1)[:, : rule.cohort]
+    return np.asarray(rule.ordinary - rule.slope * (rule.ordinary - near.mean(axis=1)))
 
 
-def _homes(clusters: Clusters, rule: Rule) -> tuple[Ints, Floats]:
-    """For each cluster the nearest person who may take it in, and the distance to it: inf if there is none."""
-    sums, crowd = clusters.sums, clusters.crowd
-    home, distance = np.zeros(len(clusters), np.int64), np.full(len(clusters), np.inf)
-    people = np.flatnonzero((sums.weight >= rule.founding) | clusters.named)
-    for rows in blocks(len(clusters)):
-        near = square(sums.mean[rows], sums.mean[people]) + sums.scatter[rows, None]
-        near = np.sqrt(near + rule.spread * sums.scatter[people])
-        near += rule.ordinary - (crowd[rows, None] + crowd[people]) / 2
-        near[sums.weight[rows, None] * rule.ratio > sums.weight[people]] = np.inf
-        near[clusters.named[rows]] = np.inf
-        matrix = np.full((len(rows), len(clusters)), np.inf, np.float32)
-        matrix[:, people] = near
-        forbid(matrix, rows, clusters)
-        home[rows] = matrix.argmin(axis=1)
-        distance[rows] = matrix[np.arange(len(rows)), home[rows]]
-    return home, distance
-
-
-def _labels(clusters: Clusters, rule: Rule) -> Ints:
-    weight = clusters.sums.weight
+def _labels(grouping: Grouping, rule: Rule) -> Ints:
+    """Of people who weigh the same the one whose track comes first is first."""
+    clusters, weight = grouping.clusters, grouping.clusters.sums.weight
     several = (clusters.tracks >= 2) | (weight >= rule.founding)
     person = (several & (clusters.sums.worth >= rule.worth)) | clusters.named
-    order = np.lexsort((-weight, ~person))[: int(person.sum())]
+    first = np.unique(grouping.of, return_index=True)[1]
+    order = np.lexsort((first, -weight, ~person))[: int(person.sum())]
     label = np.full(len(clusters), UNKNOWN)
     label[order] = np.arange(len(order))
-    return np.asarray(label[clusters.of])
+    return np.asarray(label[grouping.of])

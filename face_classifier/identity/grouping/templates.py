@@ -11,6 +11,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Columns = npt.NDArray[np.generic]
 
 
 class Templates(NamedTuple):
@@ -20,6 +21,12 @@ class Templates(NamedTuple):
     weight: Floats  # (tracks,): of all its faces together
     scatter: Floats  # (tracks,): the weighted mean of the squared distances of its faces to the mean
     worth: Floats  # (tracks,): the qualities of all its faces together
+
+    def rows(self, rows: Ints) -> Templates:
+        return Templates(*(column[rows] for column in self))
+
+    def as_float64(self) -> Templates:
+        return Templates(*(np.ascontiguousarray(column, np.float64) for column in self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +54,14 @@ class Constraints:
         ):
             raise ValueError(f"pairs of tracks that are apart are numbers from 0 to {tracks - 1}")
 
+    def rows(self, rows: Ints) -> Constraints:
+        """The same about tracks of which these ``rows``, (n,) different numbers, are left, in this order."""
+        return Constraints(
+            None if self.cannot_links is None else _among(rows, self.cannot_links),
+            None if self.together is None else self.together[rows],
+            None if self.named is None else self.named[rows],
+        )
+
 
 NOTHING_CERTAIN = Constraints()
 
@@ -56,37 +71,81 @@ def templates(encodings: Floats, quality: Floats, tracks: Ints) -> Templates:
 
     Parameters
     ----------
-    encodings: (faces, d) float64.
-    quality: (faces,) float64, 0 to 1.
-    tracks: (faces,) int64, numbers from 0, each of them used.
+    encodings: (faces, d) floats, summed up as float64.
+    quality: (faces,) floats, 0 to 1.
+    tracks: (faces,) integers, numbers from 0, each of them used.
     """
+    encodings, quality = np.asarray(encodings, np.float64), np.asarray(quality, np.float64)
     # With no more than its quality for a weight, forty dark frames would be less than a person.
     alone = Templates(encodings, (1 + quality) / 2, np.zeros(len(tracks)), quality)
     return merged(alone, tracks, int(tracks.max(initial=-1)) + 1)
 
 
-def shared_frames(frames: Ints, tracks: Ints) -> Ints:
-    """(pairs, 2): tracks that are apart because each has a face in the same frame. ``frames``, ``tracks``: (faces,)."""
-    order = np.argsort(frames, kind="stable")
-    starts = np.flatnonzero(np.diff(frames[order])) + 1
-    pairs = {
-        (int(one), int(other))
-        for group in np.split(tracks[order], starts)
-        for here in [np.unique(group)]
-        for at, one in enumerate(here)
-        for other in here[at + 1 :]
-    }
-    return np.array(sorted(pairs), np.int64).reshape(-1, 2)
+def in_order(tracks: Templates, constraints: Constraints) -> Ints:
+    """(tracks,) their numbers, in an order that follows from what is known of them and so can decide between equals.
+
+    Tracks of which all is the same are in the order of the input.
+    """
+    count, d = tracks.mean.shape
+    named = np.zeros(count, bool) if constraints.named is None else constraints.named
+    links = np.zeros(0, np.int64) if constraints.cannot_links is None else constraints.cannot_links.ravel()
+    key = (tracks.mean * np.sqrt(np.arange(2, d + 2))).sum(axis=1)  # hardly ever the same for two that differ
+    return np.lexsort((np.bincount(links, minlength=count), named, *tracks[1:], key))
 
 
 def merged(sums: Templates, into: Ints, count: int) -> Templates:
+    """Those with the same number in ``into``, (tracks,) with 0 to ``count`` - 1, each of them used, as one."""
     weight = totals(into, sums.weight, count)
     share = sums.weight / weight[into]
-    mean = np.zeros((count, sums.mean.shape[1]))
-    np.add.at(mean, into, sums.mean * share[:, None])
-    off = ((sums.mean - mean[into]) ** 2).sum(axis=1)
-    return Templates(mean, weight, totals(into, share * (sums.scatter + off), count), totals(into, sums.worth, count))
+    order = np.argsort(into, kind="stable")
+    starts = np.searchsorted(into[order], np.arange(count))
+    mean = np.add.reduceat(sums.mean[order] * share[order, None], starts, axis=0) if count else sums.mean[:0]
+    off = sums.mean - mean[into]
+    scatter = sums.scatter + np.einsum("ij,ij->i", off, off)
+    return Templates(mean, weight, totals(into, share * scatter, count), totals(into, sums.worth, count))
 
 
-def totals(into: Ints, values: npt.NDArray[np.generic], count: int) -> Floats:
+def _among(rows: Ints, pairs: Ints) -> Ints:
+    """Pairs of numbers as pairs of places in ``rows``, as far as both have one."""
+    place = np.full(max(int(rows.max(initial=-1)), int(pairs.max(initial=-1))) + 1, -1)
+    place[rows] = np.arange(len(rows))
+    placed = place[pairs]
+    return placed[(placed >= 0).all(axis=1)]
+
+
+def totals(into: Ints, values: Columns, count: int) -> Floats:
+    """(count,) sums of ``values`` with the same number in ``into``."""
     return np.asarray(np.bincount(into, values, count), np.float64)
+
+
+def distinct(pairs: Ints, count: int) -> Ints:
+    """Pairs of two different numbers below ``count``, (pairs, 2), the lower first, each once, sorted."""
+    low, high = pairs.min(axis=1), pairs.max(axis=1)
+    keys = np.unique((low * count + high)[low != high])
+    return np.stack(np.divmod(keys, max(count, 1)), axis=1)
+
+
+def holds(pairs: Ints, ones: Ints, others: Ints, count: int) -> Flags:
+    """Whether each pair of two numbers below ``count``, whichever comes first, is among `distinct` pairs."""
+    if not len(pairs):
+        return np.zeros(len(ones), bool)
+    keys = pairs @ np.array([count, 1])
+    wanted = np.minimum(ones, others) * count + np.maximum(ones, others)
+    return np.asarray(keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted)
+
+
+def shared_frames(frames: Ints, tracks: Ints) -> Ints:
+    """(pairs, 2): tracks that are apart because each has a face in the same frame. ``frames``, ``tracks``: (faces,)."""
+    order = np.lexsort((tracks, frames))
+    frame, track = frames[order], tracks[order]
+    count = int(tracks.max(initial=-1)) + 1
+    pairs = np.zeros((0, 2), np.int64)
+    fresh: list[Ints] = []
+    here, step = np.arange(len(frame)), 1
+    while len(here := here[here < len(frame) - step]):  # those with one so many places further in the same frame
+        here = here[frame[here] == frame[here + step]]
+        fresh.append(distinct(np.stack([track[here], track[here + step]], axis=1), count))
+        if sum(map(len, fresh)) > max(len(pairs), 1 << 20):  # the same two meet in many frames
+            pairs, fresh = distinct(np.vstack([pairs, *fresh]), count), []
+        step += 1
+    return distinct(np.vstack([pairs, *fresh]), count)

@@ -1,0 +1,119 @@
+"""How far clusters are from each other, and which pairs are near, without a matrix of all.
+
+Distances are L2 between encodings. Of two clusters it is the root of the mean squared distance over all their pairs of
+faces, which mean and scatter of each tell: |a - b|^2 + scatter a + scatter b (average linkage on squares). To it comes
+what makes each of the two farther from everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from face_classifier.identity.grouping.clusters import Clusters
+from face_classifier.identity.grouping.rule import Rule
+from face_classifier.identity.grouping.templates import Floats, Ints
+
+_SIDE = 2048  # of a tile of pairs, in clusters: 16 MB of float32
+_PAIRS = 8192  # whose means are looked up at once: 8 MB
+
+
+class Points(NamedTuple):
+    """What the distance of two is made of: root(|mean - mean|^2 + extra + extra) + margin + margin."""
+
+    mean: Floats  # (k, d)
+    extra: Floats  # (k,) >= 0
+    margin: Floats  # (k,) >= 0
+
+
+def points(clusters: Clusters, rule: Rule) -> Points:
+    """Where clusters are."""
+    return Points(clusters.sums.mean, clusters.sums.scatter, margin(clusters, rule))
+
+
+def margin(clusters: Clusters, rule: Rule) -> Floats:
+    """(k,) by how much, L2, a cluster counts as farther from everybody: half of what its limits lose."""
+    return np.asarray((rule.ordinary - clusters.crowd) / 2)
+
+
+def distances(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Floats:
+    """(pairs,) how far ``ones`` (pairs,) are from ``others`` (pairs,), numbers of clusters.
+
+    Of two clusters that are joined the distance to a third is never less than the lesser of theirs was (reducibility,
+    Murtagh 1983): it is the root of the weighted mean of their squares, and margins are weighted means, too.
+    """
+    sums, added = clusters.sums, margin(clusters, rule)
+    square = squares(sums.mean, ones, sums.mean, others) + (sums.scatter[ones] + sums.scatter[others])
+    return np.asarray(np.sqrt(square) + (added[ones] + added[others]))
+
+
+def distances_to_join(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Floats:
+    """(pairs,) the same as linking sees them: larger where both are heavy, inf where the user named both."""
+    distance = distances(clusters, ones, others, rule)
+    heavy = clusters.sums.weight >= rule.heavy
+    distance[heavy[ones] & heavy[others]] += rule.limit - rule.clear
+    distance[clusters.named[ones] & clusters.named[others]] = np.inf
+    return distance
+
+
+def squares(mean: Floats, ones: Ints, means: Floats, others: Ints) -> Floats:
+    """(pairs,) squared L2 distances from the rows ``ones`` of ``mean`` to the rows ``others`` of ``means``.
+
+    They are the same whichever way round, and whatever else is asked with them, so that equals stay equal.
+    """
+    found = np.empty(len(ones))
+    for at in range(0, len(ones), _PAIRS):
+        apart = mean[ones[at : at + _PAIRS]] - means[others[at : at + _PAIRS]]
+        np.einsum("ij,ij->i", apart, apart, out=found[at : at + _PAIRS])
+    return found
+
+
+class Grid:
+    """All pairs of some points with others, or with each other, in tiles; float32 finds the few that are near."""
+
+    def __init__(self, ones: Points, others: Points | None = None) -> None:
+        """``others``: None = the same, and each pair comes once, the lower number first."""
+        self._is_half = others is None
+        self._margins = ones.margin, (ones if others is None else others).margin
+        left = _lengths(ones)
+        right = left if others is None else _lengths(others)
+        # The product of two rows is the squared distance: |a|^2 - 2 ab + |b|^2.
+        self._left = np.column_stack([ones.mean, left, np.ones(len(left))]).astype(np.float32)
+        mean = (ones if others is None else others).mean
+        self._right = np.column_stack([-2 * mean, np.ones(len(right)), right]).astype(np.float32).T
+        self._error = 2e-5 * float(left.max(initial=0.0) + right.max(initial=0.0))  # 130 products of float32, at most
+
+    def tiles(self) -> Iterator[tuple[slice, slice]]:
+        ones, others = len(self._left), self._right.shape[1]
+        for row in range(0, ones, _SIDE):
+            for column in range(row if self._is_half else 0, others, _SIDE):
+                yield slice(row, min(row + _SIDE, ones)), slice(column, min(column + _SIDE, others))
+
+    def near(self, tile: tuple[slice, slice], within: float) -> tuple[Ints, Ints]:
+        """Numbers of all pairs of a tile that are nearer than ``within``, L2, and of few that are not quite."""
+        rows, columns = tile
+        reach = within - self._margins[0][rows] - self._margins[1][columns].min()
+        most = (np.maximum(reach, 0) ** 2 + self._error).astype(np.float32)
+        matrix = self._left[rows] @ self._right[:, columns]
+        one, other = np.divmod(np.flatnonzero(matrix < most[:, None]), matrix.shape[1])
+        one, other = one + rows.start, other + columns.start
+        if self._is_half and rows == columns:
+            once = one < other
+            return one[once], other[once]
+        return one, other
+
+    def nearest(self, rows: slice, count: int) -> Ints:
+        """(rows, count) numbers of those others that are nearest to each of some points, whatever their margins."""
+        matrix: npt.NDArray[np.float32] = self._left[rows] @ self._right
+        found = []
+        for _ in range(min(count, matrix.shape[1])):
+            found.append(matrix.argmin(axis=1))
+            matrix[np.arange(len(matrix)), found[-1]] = np.inf
+        return np.stack(found, axis=1)
+
+
+def _lengths(of: Points) -> Floats:
+    return np.asarray(np.einsum("ij,ij->i", of.mean, of.mean) + of.extra)
