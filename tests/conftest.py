@@ -112,7 +112,7 @@ def detections(portraits: dict[str, Image], yunet_graph: Path) -> dict[str, Dete
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def frame(portraits: dict[str, Image]) -> Callable[..., Frame]:
     """Makes a frame of a photograph at a position (seconds) of a source."""
 

@@ -32,7 +32,7 @@ class Thresholds:
 
 THRESHOLDS = {
     "dlib": Thresholds(0.44, 0.45, 0.45, 0.50, BY_ENCODER["dlib"]),
-    "sface": Thresholds(0.96, 1.00, 1.00, 1.08, BY_ENCODER["sface"]),
+    "sface": Thresholds(0.428, 0.446, 0.446, 0.482, BY_ENCODER["sface"]),
 }
 
 

@@ -191,7 +191,7 @@ def _recommend(
 @click.command("group")
 @click.argument("album", nargs=-1, metavar="ALBUM...")
 @click.option("-o", "out", metavar="PATH", help="The folder that the album is sorted into.")
-@click.option("-t", "--threshold", metavar="NUMBER", help="L2; lower = stricter. [default: sface 1.03, dlib 0.46]")
+@click.option("-t", "--threshold", metavar="NUMBER", help="L2; lower = stricter. [default: 0.46]")
 @click.option(
     "--result", metavar="PATH", help="A result folder whose people give their names; it only notes the album."
 )

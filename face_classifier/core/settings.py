@@ -48,7 +48,7 @@ class Settings:
         None,
         "-t --threshold",
         "Similarity threshold: L2 distance between 128-d encodings; auto = as this gallery tells. "
-        "[default: 0.46, original engine 0.44, SFace 1.03]",
+        "[default: 0.46, original engine 0.44]",
         high=2,
         above=True,
         choices=("auto",),

@@ -33,6 +33,7 @@ from face_classifier.gallery.reconcile import (
 )
 from face_classifier.gallery.table.row import DELETED, KEPT, MISSING, Row, take_face
 from face_classifier.identity.naming import number_in
+from face_classifier.vision.sface import is_sface
 
 _ROOT_MARK = "root"  # the inode of the folder in which faces went missing
 _BELIEVED_AFTER = timedelta(days=1)  # a start so long after faces went missing takes them for deleted
@@ -265,14 +266,11 @@ class _PhotoReader:
         if not is_there:
             if self._old is None:
                 self._old = old_encodings(self._folder)
-            if entry.file in self._old and _is_unit(self._old[entry.file]) == _is_unit(face.encoding):
-                face = Face(face.box, self._old[entry.file], face.made_by)
+            old = self._old.get(entry.file)
+            # The pickle does not say whose its encodings are, but those of SFace have a length of their own.
+            if old is not None and is_sface(old) == is_sface(face.encoding):
+                face = Face(face.box, old, face.made_by)
         return face, is_there
-
-
-def _is_unit(encoding: Encoding) -> bool:
-    """Tells SFace's encodings, which have length 1, from dlib's: the pickle does not say whose they are."""
-    return abs(float(encoding @ encoding) - 1) < 1e-9
 
 
 def _take_over(settled: Settled, moves: Sequence[Move], read: _PhotoReader, plans: Mapping[int, Plan]) -> None:

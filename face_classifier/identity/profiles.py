@@ -68,12 +68,12 @@ _ALL = (
         "sface",
         threshold=SFACE.track,
         spread=0.5,
-        gathered=1.03,
-        anew=1.1,
+        gathered=0.46,
+        anew=0.4906,
         rule=SFACE,
-        lengths=(0.999, 1.001),
-        as_likely=1.145,
-        steepness=25.1,
+        lengths=(0.4455, 0.4465),
+        as_likely=0.5107,
+        steepness=56.3,
     ),
 )
 PROFILES = {space.name: space for space in _ALL}

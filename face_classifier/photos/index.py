@@ -19,6 +19,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Encoding, check_encoding
 from face_classifier.identity.profiles import PROFILES
+from face_classifier.photos import rescaled
 from face_classifier.photos.finder import BEST, PLAIN, UNSURE, FaceFinder, PhotoFace
 from face_classifier.photos.reading import Look, Stamp, Work, look_at
 
@@ -91,6 +92,8 @@ class PhotoIndex:
         if version == 0:
             self._database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
         self._database.execute("SELECT content, space, how FROM photos LIMIT 0")
+        if rescaled.has_former(self._database):
+            rescaled.show(self._database)
 
     def _telling(self) -> AbstractContextManager[None]:
         return _telling(self._path)
@@ -184,6 +187,7 @@ class PhotoIndex:
     def forget(self, contents: Collection[str]) -> None:
         """Photos by content, so that they are encoded anew by the next `read`."""
         with self._telling():
+            _may_be_written(self._database)
             self._database.execute("BEGIN")
             for table in ("files", "photos", "faces"):
                 self._database.executemany(f"DELETE FROM {table} WHERE content = ?", [(one,) for one in contents])
@@ -206,7 +210,7 @@ class PhotoIndex:
             is_old = self._database.execute("PRAGMA user_version").fetchone()[0] < _VERSION
             finder = "''" if is_old else "finder"
             known = dict(self._database.execute(f"SELECT content, {finder} FROM photos WHERE space = ?", [self._space]))
-            is_current = not is_old and set(known.values()) <= {BEST}
+            is_current = not is_old and set(known.values()) <= {BEST} and not rescaled.has_former(self._database)
             return known if is_current or _may_be_written(self._database) else dict.fromkeys(known, BEST)
 
     def _remember(self, name: str, look: Look) -> None:
@@ -312,10 +316,12 @@ def _may_be_written(database: sqlite3.Connection) -> bool:
     try:
         is_old = database.execute("PRAGMA user_version").fetchone()[0] < _VERSION
         database.execute("BEGIN IMMEDIATE")
+        if has_former := rescaled.has_former(database):
+            rescaled.convert(database)
         if is_old:
             database.execute(_FINDERS)
         database.execute(f"PRAGMA user_version = {_VERSION}")
-        database.execute("COMMIT" if is_old else "ROLLBACK")
+        database.execute("COMMIT" if is_old or has_former else "ROLLBACK")
     except sqlite3.OperationalError as error:
         if database.in_transaction:
             database.execute("ROLLBACK")
@@ -326,7 +332,7 @@ def _may_be_written(database: sqlite3.Connection) -> bool:
 
 
 _VERSION = 2
-_FINDERS = "ALTER TABLE photos ADD COLUMN finder TEXT NOT NULL DEFAULT ''"  # since version 2
+_FINDERS = "ALTER TABLE main.photos ADD COLUMN finder TEXT NOT NULL DEFAULT ''"  # since version 2
 _SCHEMA = """
 CREATE TABLE files (
     name TEXT PRIMARY KEY,       -- or a BLOB, where it is not UTF-8

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core.types import Box, Detection, Encoding, Image, Landmarks
+from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Landmarks
 from face_classifier.vision.models.session import open_session
 
 Matrix = npt.NDArray[np.float64]
 
 CHIP_SIZE = 112
 
+# The network's encodings have length 1. So much shorter, they have dlib's scale: the threshold that served SFace best,
+# 1.03, becomes dlib's .46, and what people know of L2 thresholds holds for both.
+SCALE = 0.446
+FORMER_SPACE = "sface-2021dec"  # of the encodings of length 1 that earlier versions of this program stored
+
 
 class SFaceEncoder:
     """SFace (Zhong, Deng et al.: SFace, sigmoid-constrained hypersphere loss, 2021), over ``graphs.sface``.
 
-    Its encodings have length 1, so that L2 distances are 0 to 2; two people are usually 1.3 or more apart. Several
-    threads may share one: it keeps no state.
+    Its encodings have length ``SCALE``, so that L2 distances are 0 to .89; two people are usually .58 or more apart.
+    Several threads may share one: it keeps no state.
     """
 
-    space = "sface-2021dec"
+    space = "sface-2021dec-x.446"
     chip = "yunet-5"
     precision = "fp32"
 
@@ -49,7 +55,19 @@ class SFaceEncoder:
 
     def _encode(self, rgb: Image) -> Encoding:
         both = self._session.run(None, {"faces": np.stack([rgb, rgb[:, ::-1]])})[0].astype(np.float64)
-        return _unit(_unit(both).mean(axis=0))
+        return SCALE * _unit(_unit(both).mean(axis=0))
+
+
+def is_sface(encoding: Encoding, length: float = SCALE) -> bool:
+    """Tells SFace's encodings, which all have one ``length``, from dlib's, whose lengths vary."""
+    return abs(float(np.linalg.norm(encoding)) - length) < 1e-6
+
+
+def in_todays_scale(face: Face) -> Face:
+    """The same face, in today's space if its encoding is of ``FORMER_SPACE``."""
+    if face.made_by.space != FORMER_SPACE:
+        return face
+    return replace(face, encoding=SCALE * face.encoding, made_by=replace(face.made_by, space=SFaceEncoder.space))
 
 
 def face_chip(image: Image, landmarks: npt.NDArray[np.floating]) -> Image:

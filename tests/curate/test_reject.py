@@ -31,6 +31,7 @@ from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
 from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.place import Session
+from face_classifier.vision.sface import SCALE
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
 AGAIN = "20240506_070809.000-0"  # the face of the first frame, in UTC
@@ -330,7 +331,7 @@ def test_it_goes_over_to_another_encoder_and_back(
     spaces, length = told()
     assert spaces != before[0]
     assert len(spaces) == 1
-    assert length == pytest.approx(1)
+    assert length == pytest.approx(SCALE)
     assert command("reencode", "--encoder", "dlib", "--result", named.folder).out.startswith(
         f"{named.folder} belongs to the encoder dlib now; 0 pictures were encoded."
     )

@@ -65,7 +65,7 @@ class TestEveryEngine:
     def test_it_tells_what_made_the_encodings(self, any_engine: Engine, portraits):
         face = any_engine.photo(portraits["biden.jpg"], own_cut=False)[0]
         assert face.made_by == any_engine.made_by
-        assert face.made_by.space in ("dlib-resnet-v1", "sface-2021dec")
+        assert face.made_by.space in ("dlib-resnet-v1", "sface-2021dec-x.446")
         assert face.made_by.detector in ("hog", "cnn", "yunet")
 
 

@@ -197,7 +197,7 @@ def _check_anew(
     """Encoded from its picture, every face is the one that it was when it was encoded from its frame.
 
     The box that is found in a cut differs a little: 460 faces of photos and films came to lie up to .41 (dlib)
-    and 1.04 (SFace) from themselves, strangers lie around .7 and 1.3.
+    and .46 (SFace) from themselves, strangers lie around .7 and .58.
     """
     inspection.checked[ANEW] = 0
     doubtful = {finding.where for finding in inspection.findings}

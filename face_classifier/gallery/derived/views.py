@@ -16,20 +16,26 @@ from face_classifier.gallery.derived.pickled import pickle_bytes, read_pickle
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.places import UNKNOWNS, is_own_cut
 from face_classifier.gallery.table.row import Row
+from face_classifier.vision.sface import SCALE, is_sface
 
 Sheets = Mapping[str, tuple[str, list[Portrait]]]  # montages by file: a digest of what is on it, and its portraits
 
 
 def old_encodings(folder: ResultFolder) -> dict[str, Encoding]:
-    """The pickle as it lies there; a torn or hostile one is set aside under another name."""
+    """The pickle as it lies there, in today's scale; a torn or hostile one is set aside under another name."""
     try:
         if folder.root.has_file(PICKLE):
-            return read_pickle(folder.root.read(PICKLE))
+            return _in_todays_scale(read_pickle(folder.root.read(PICKLE)))
     except ValueError as error:
         folder.set_aside(PICKLE, str(error))
     except OSError as error:
         folder.report(f"{folder.path / PICKLE} cannot be read ({error.strerror}) and is not used")
     return {}
+
+
+def _in_todays_scale(encodings: dict[str, Encoding]) -> dict[str, Encoding]:
+    """Of a pickle of any version."""
+    return {name: SCALE * encoding if is_sface(encoding, 1) else encoding for name, encoding in encodings.items()}
 
 
 class Views:
@@ -84,7 +90,7 @@ class Views:
         if not root.has_file(PICKLE):
             return "is missing"
         try:
-            there = read_pickle(root.read(PICKLE))
+            there = _in_todays_scale(read_pickle(root.read(PICKLE)))  # the next run writes it so
         except (OSError, ValueError) as error:
             return f"is damaged ({error})"
         missing, more = len(encodings.keys() - there.keys()), len(there.keys() - encodings.keys())

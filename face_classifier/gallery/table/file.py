@@ -16,7 +16,7 @@ from face_classifier.core.disk.database import open_database, open_to_read
 from face_classifier.core.disk.retry import ALLOW, CHECK, ROOM, DiskError
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.gallery.table import schema
+from face_classifier.gallery.table import rescaled, schema
 
 _CURES = {  # by what SQLite says of a disk that refuses something (Python 3.10 does not tell the code)
     "database or disk is full": ROOM,
@@ -66,6 +66,7 @@ class Table:
             self._check()
             if writing:
                 schema.add_indexes(self.database)
+                rescaled.convert(self.database)
         except BaseException as error:
             self.database.close()
             if isinstance(error, sqlite3.DatabaseError) and is_damage(error):

@@ -10,7 +10,7 @@ from typing import Any
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import check_encoding
-from face_classifier.gallery.table import checked
+from face_classifier.gallery.table import checked, rescaled
 from face_classifier.gallery.table.file import Table, is_damage, open_or_empty
 from face_classifier.gallery.table.rows import row_from
 from face_classifier.gallery.table.schema import SELECT
@@ -91,6 +91,8 @@ def salvage(table: Table, root: Root, damaged: str) -> None:
             for columns, record in _readable(old, name, most):
                 marks = ", ".join("?" * len(record))
                 table.execute(f"INSERT OR IGNORE INTO {name} ({columns}) VALUES ({marks})", record)
+    with table.telling():
+        rescaled.convert(table.database)
 
 
 def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[tuple[str, tuple[Any, ...]]]:

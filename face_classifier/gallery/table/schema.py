@@ -9,6 +9,7 @@ from dataclasses import fields
 import numpy as np
 
 from face_classifier.gallery.places import EXCLUDED
+from face_classifier.gallery.table import rescaled
 from face_classifier.gallery.table.row import Row
 
 VERSION = 2  # 1 knows no `missing` faces, and would take them for deleted
@@ -159,8 +160,8 @@ def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
         database.executescript(f"BEGIN;{_bare(_SCHEMA)}PRAGMA user_version = {VERSION};COMMIT;")
     elif version == 1 and writing:
         database.executescript(f"BEGIN IMMEDIATE;{_bare(_FROM_1)}PRAGMA user_version = {VERSION};COMMIT;")
-    elif version == 1:
-        database.execute("CREATE TEMP VIEW faces AS SELECT *, NULL AS missing FROM main.faces")
+    elif not writing and (version == 1 or rescaled.has_former(database)):
+        rescaled.show(database, COLUMNS, missing="NULL" if version == 1 else "missing")
     present = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for name in _ADDED.keys() - present:
         where = "TABLE IF NOT EXISTS main" if writing else "TABLE temp"

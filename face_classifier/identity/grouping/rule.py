@@ -35,4 +35,4 @@ class Rule:
 # Fitted to mirror-averaged encodings of LFW people, singers, actors and clips together; one rule for all of them.
 DLIB = Rule(start=0.39, limit=0.53, clear=0.47, ordinary=0.60, slope=0.6, track=0.46, unclear=0.04)
 # With SFace following the crowding loses: at a slope of .3 the singers' BCubed F falls from .98 to .90.
-SFACE = Rule(start=0.85, limit=1.08, clear=1.08, ordinary=1.10, slope=0.0, track=1.03, unclear=0.06, spread=0.6)
+SFACE = Rule(start=0.379, limit=0.482, clear=0.482, ordinary=0.491, slope=0.0, track=0.46, unclear=0.027, spread=0.6)

@@ -15,6 +15,7 @@ from face_classifier.core import messages
 from face_classifier.core.messages import MessageError
 from face_classifier.core.types import Box
 from face_classifier.pipeline.records.frames import AnalysedFace, AnalysedFrame
+from face_classifier.vision.sface import in_todays_scale
 
 _MOST_FACES = 10_000  # in a frame
 MOST_PICTURE = 64 << 20  # bytes
@@ -69,7 +70,7 @@ def _face_from(told: Mapping[str, Any]) -> AnalysedFace:
     detection = messages.detection_from(told)
     face = picture = None
     if told.get("encoding") is not None:
-        face = messages.face_from(told)
+        face = in_todays_scale(messages.face_from(told))  # a record may be of an earlier version
         picture = _picture(told.get("picture"), detection.box)
     track = messages.whole_from(told.get("track"), "track", 0, 1 << 48)
     sure, discarded = (messages.truth_from(told.get(name)) for name in ("sure", "discarded"))
