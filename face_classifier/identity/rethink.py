@@ -67,15 +67,25 @@ def rethink(
     faces = [face for face in sightings if face.encoding is not None and not face.pinned]
     if not faces:
         return Rethought([], [])
-    after = faces
+    after, seen = faces, _Seen(faces, rule.track)
     for turn in count():
-        gallery = _Gallery(after, cannot_links, kept_apart, rule.track)
+        gallery = _Gallery(after, seen, cannot_links, kept_apart)
         labels = second_thoughts(gallery.templates, gallery.constraints, rule)
         before, after = after, _placed(gallery, labels, f"{_NEW}{turn:03}")
         # Who joins a person of the user's is certain from now on, and changes what is near to that person.
         if not any(new is not old and new.person in gallery.users for old, new in zip(before, after, strict=True)):
             break
     return Rethought(_moves(faces, after), _suggestions(gallery, after, rule))
+
+
+class _Seen:
+    """What is known of faces whoever they are."""
+
+    def __init__(self, faces: Sequence[Sighting], limit: float) -> None:
+        """``limit``: L2 up to which the faces of a track are one person."""
+        self.parts = parts(faces, limit)
+        self.encodings = np.array([face.encoding for face in faces])
+        self.quality = np.array([1.0 if face.quality is None else face.quality for face in faces])
 
 
 class _Gallery:
@@ -86,26 +96,22 @@ class _Gallery:
     def __init__(
         self,
         faces: Sequence[Sighting],
+        seen: _Seen,
         cannot_links: Sequence[tuple[int, int]],
         kept_apart: Sequence[tuple[int, int]],
-        limit: float,
     ) -> None:
-        """``limit``: L2 up to which the faces of a track are one person."""
+        """``seen``: of the same faces."""
         self.faces = faces
         # Of a folder of the program's naming the user has seen what is in it when putting something there.
         self.users = {face.person for face in faces if face.person and (face.corrected or is_named(face.person))}
-        keys = [
-            (track, part, self._holder(face)) for face, (track, part) in zip(faces, parts(faces, limit), strict=True)
-        ]
+        keys = [(track, part, self._holder(face)) for face, (track, part) in zip(faces, seen.parts, strict=True)]
         numbers: dict[tuple[int, int, str], int] = {}
         self.track_of = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
         self.anchor: list[str | None] = [None] * len(numbers)
         for face, track in zip(faces, self.track_of, strict=True):
             if self.is_anchored(face):
                 self.anchor[track] = face.person
-        encodings = np.array([face.encoding for face in faces])
-        quality = np.array([1.0 if face.quality is None else face.quality for face in faces])
-        self.templates = templates(encodings, quality, self.track_of)
+        self.templates = templates(seen.encodings, seen.quality, self.track_of)
         self.constraints = self._constraints(numbers, cannot_links, kept_apart)
 
     def is_anchored(self, face: Sighting) -> bool:
@@ -121,13 +127,15 @@ class _Gallery:
         cannot_links: Sequence[tuple[int, int]],
         kept_apart: Sequence[tuple[int, int]],
     ) -> Constraints:
-        pairs = cannot_link_pairs(((track, number) for (track, *_), number in numbers.items()), cannot_links)
+        shared = cannot_link_pairs(((track, number) for (track, *_), number in numbers.items()), cannot_links)
         of_face = {face.id: int(track) for face, track in zip(self.faces, self.track_of, strict=True)}
-        pairs += [(of_face[one], of_face[other]) for one, other in kept_apart if one in of_face and other in of_face]
+        said = [(of_face[one], of_face[other]) for one, other in kept_apart if one in of_face and other in of_face]
+        pairs = np.vstack([shared, np.array(said, np.int64).reshape(-1, 2)])
         names = sorted({name for name in self.anchor if name is not None})
-        together = np.array([UNKNOWN if name is None else names.index(name) for name in self.anchor], np.int64)
+        number = {name: place for place, name in enumerate(names)}
+        together = np.array([UNKNOWN if name is None else number[name] for name in self.anchor], np.int64)
         named = np.array([is_named(name) for name in self.anchor], bool)
-        return Constraints(np.array(pairs, np.int64).reshape(-1, 2), together, named)
+        return Constraints(pairs, together, named)
 
 
 def _placed(gallery: _Gallery, labels: np.ndarray, new: str) -> list[Sighting]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Sighting, check_encoding
 
@@ -70,7 +71,13 @@ def parted(encodings: Iterable[Encoding], tracks: Iterable[int], limit: float) -
     parts: dict[int, list[Track]] = {}
     numbers: list[int] = []
     count = 0
+    tracks = list(tracks)
+    faces = Counter(tracks)
     for encoding, number in zip(encodings, tracks, strict=True):
+        if faces[number] == 1:
+            numbers.append(count)
+            count += 1
+            continue
         known = parts.setdefault(number, [])
         part = next((track for track in reversed(known) if track.takes(encoding, limit)), None)
         if part is None:
@@ -100,12 +107,22 @@ def parts(faces: Sequence[Sighting], limit: float) -> list[tuple[int, int]]:
 
 def cannot_link_pairs(
     parts_of: Iterable[tuple[int, int]], cannot_links: Iterable[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Pairs of parts that are two people, since their tracks are (``cannot_links``).
+) -> npt.NDArray[np.int64]:
+    """(pairs, 2): parts that are two people, since their tracks are (``cannot_links``).
 
     ``parts_of``: a track and the number of a part of it each, as often as you like.
     """
-    numbers: dict[int, list[int]] = defaultdict(list)
-    for track, part in dict.fromkeys(parts_of):
-        numbers[track].append(part)
-    return [pair for one, other in cannot_links for pair in product(numbers.get(one, ()), numbers.get(other, ()))]
+    known = _pairs(dict.fromkeys(parts_of))
+    known = known[np.argsort(known[:, 0], kind="stable")]
+    tracks = _pairs(cannot_links)
+    first = np.searchsorted(known[:, 0], tracks)
+    several = np.searchsorted(known[:, 0], tracks, side="right") - first  # (pairs, 2): how many parts either track has
+    product = several.prod(axis=1)
+    pair = np.repeat(np.arange(len(tracks)), product)
+    number = np.arange(len(pair)) - (np.cumsum(product) - product)[pair]
+    places = first[pair] + np.stack(np.divmod(number, several[pair, 1]), axis=1)
+    return np.asarray(known[places, 1])
+
+
+def _pairs(pairs: Iterable[tuple[int, int]]) -> npt.NDArray[np.int64]:
+    return np.fromiter(chain.from_iterable(pairs), np.int64).reshape(-1, 2)

@@ -22,7 +22,7 @@ from face_classifier.gallery.store import Store
 from face_classifier.identity.grouping.rule import DLIB
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import Move, rethink
-from face_classifier.identity.tracks import Track, TrackNumbers, parted
+from face_classifier.identity.tracks import Track, TrackNumbers, cannot_link_pairs, parted
 from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.place import Session
 from face_classifier.vision.engine import Engine
@@ -233,3 +233,10 @@ def test_a_face_met_again_does_not_hand_the_number_of_somebody_elses_track_on(
     assert yours
     assert not mine & yours
     assert len({(face.person, (face.position or 0) >= 3) for face in new}) == 2
+
+
+def test_every_part_of_a_track_is_apart_from_every_part_of_another_that_it_was_seen_with() -> None:
+    parts_of = [(7, 0), (7, 1), (-3, 2), (9, 3), (9, 4), (9, 4), (7, 0)]
+    pairs = cannot_link_pairs(parts_of, [(7, 9), (9, 8), (-3, 7)])
+    assert pairs.tolist() == [[0, 3], [0, 4], [1, 3], [1, 4], [2, 0], [2, 1]]
+    assert cannot_link_pairs(parts_of, []).shape == cannot_link_pairs([], [(7, 9)]).shape == (0, 2)

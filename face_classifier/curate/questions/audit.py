@@ -251,9 +251,9 @@ def _split(
     track = np.array([part for _, part in keys])
     pairs = cannot_link_pairs(keys, cannot_links)
     summed = templates(encodings, np.ones(len(faces)), track)
-    label = second_thoughts(summed, Constraints(np.array(pairs, np.int64).reshape(-1, 2)), rule)[track]
+    label = second_thoughts(summed, Constraints(pairs), rule)[track]
     groups = [np.flatnonzero(label == number) for number in range(label.max() + 1)]
-    certain = bool(pairs)
+    certain = len(pairs) > 0
     if certain and len(groups) < 2:  # too few faces to be people, and two for certain
         one, other = pairs[0]
         groups = [np.flatnonzero(track == one), np.flatnonzero(track == other)]

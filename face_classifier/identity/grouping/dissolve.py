@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from face_classifier.identity.grouping.clusters import Clusters, Grouping
-from face_classifier.identity.grouping.measure import Grid, Points, margin, squares
+from face_classifier.identity.grouping.measure import Grid, Points, margin
 from face_classifier.identity.grouping.rule import Rule
-from face_classifier.identity.grouping.templates import Floats, Ints, distinct, holds
+from face_classifier.identity.grouping.templates import Floats, Ints, distinct, holds, squares
 
 
 @dataclass

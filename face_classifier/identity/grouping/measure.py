@@ -15,10 +15,9 @@ import numpy.typing as npt
 
 from face_classifier.identity.grouping.clusters import Clusters
 from face_classifier.identity.grouping.rule import Rule
-from face_classifier.identity.grouping.templates import Floats, Ints
+from face_classifier.identity.grouping.templates import Floats, Ints, squares
 
 _SIDE = 2048  # of a tile of pairs, in clusters: 16 MB of float32
-_PAIRS = 8192  # whose means are looked up at once: 8 MB
 
 
 class Points(NamedTuple):
@@ -57,18 +56,6 @@ def distances_to_join(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) 
     distance[heavy[ones] & heavy[others]] += rule.limit - rule.clear
     distance[clusters.named[ones] & clusters.named[others]] = np.inf
     return distance
-
-
-def squares(mean: Floats, ones: Ints, means: Floats, others: Ints) -> Floats:
-    """(pairs,) squared L2 distances from the rows ``ones`` of ``mean`` to the rows ``others`` of ``means``.
-
-    They are the same whichever way round, and whatever else is asked with them, so that equals stay equal.
-    """
-    found = np.empty(len(ones))
-    for at in range(0, len(ones), _PAIRS):
-        apart = mean[ones[at : at + _PAIRS]] - means[others[at : at + _PAIRS]]
-        np.einsum("ij,ij->i", apart, apart, out=found[at : at + _PAIRS])
-    return found
 
 
 class Grid:

@@ -12,7 +12,7 @@ import numpy as np
 from face_classifier.identity.grouping.clusters import Clusters, Grouping, begin
 from face_classifier.identity.grouping.dissolve import dissolve
 from face_classifier.identity.grouping.linkage import link
-from face_classifier.identity.grouping.measure import Grid, Points, distances, points, squares
+from face_classifier.identity.grouping.measure import Grid, Points, distances, points
 from face_classifier.identity.grouping.rule import DLIB, Rule
 from face_classifier.identity.grouping.templates import (
     NOTHING_CERTAIN,
@@ -21,6 +21,7 @@ from face_classifier.identity.grouping.templates import (
     Ints,
     Templates,
     in_order,
+    squares,
 )
 
 UNKNOWN = -1  # the label of a track that is too little to found a person

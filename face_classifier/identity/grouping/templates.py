@@ -13,6 +13,8 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Columns = npt.NDArray[np.generic]
 
+_PAIRS = 8192  # whose means are looked up at once: 8 MB
+
 
 class Templates(NamedTuple):
     """Tracks as numbers. A face weighs from a half (useless) to 1 (as good as matters)."""
@@ -100,8 +102,7 @@ def merged(sums: Templates, into: Ints, count: int) -> Templates:
     order = np.argsort(into, kind="stable")
     starts = np.searchsorted(into[order], np.arange(count))
     mean = np.add.reduceat(sums.mean[order] * share[order, None], starts, axis=0) if count else sums.mean[:0]
-    off = sums.mean - mean[into]
-    scatter = sums.scatter + np.einsum("ij,ij->i", off, off)
+    scatter = sums.scatter + squares(sums.mean, np.arange(len(into)), mean, into)
     return Templates(mean, weight, totals(into, share * scatter, count), totals(into, sums.worth, count))
 
 
@@ -113,6 +114,18 @@ def _among(rows: Ints, pairs: Ints) -> Ints:
     return placed[(placed >= 0).all(axis=1)]
 
 
+def squares(mean: Floats, ones: Ints, means: Floats, others: Ints) -> Floats:
+    """(pairs,) squared L2 distances from the rows ``ones`` of ``mean`` to the rows ``others`` of ``means``.
+
+    They are the same whichever way round, and whatever else is asked with them, so that equals stay equal.
+    """
+    found = np.empty(len(ones))
+    for at in range(0, len(ones), _PAIRS):
+        apart = mean[ones[at : at + _PAIRS]] - means[others[at : at + _PAIRS]]
+        np.einsum("ij,ij->i", apart, apart, out=found[at : at + _PAIRS])
+    return found
+
+
 def totals(into: Ints, values: Columns, count: int) -> Floats:
     """(count,) sums of ``values`` with the same number in ``into``."""
     return np.asarray(np.bincount(into, values, count), np.float64)
@@ -121,8 +134,8 @@ def totals(into: Ints, values: Columns, count: int) -> Floats:
 def distinct(pairs: Ints, count: int) -> Ints:
     """Pairs of two different numbers below ``count``, (pairs, 2), the lower first, each once, sorted."""
     low, high = pairs.min(axis=1), pairs.max(axis=1)
-    keys = np.unique((low * count + high)[low != high])
-    return np.stack(np.divmod(keys, max(count, 1)), axis=1)
+    keys = np.sort((low * count + high)[low != high])
+    return np.stack(np.divmod(keys[np.diff(keys, prepend=-1) > 0], max(count, 1)), axis=1)
 
 
 def holds(pairs: Ints, ones: Ints, others: Ints, count: int) -> Flags:
