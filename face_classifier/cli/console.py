@@ -260,10 +260,12 @@ def calibration_record(calibration: Calibration, rate: float, threshold: float) 
         "pairs": len(calibration.different),
         "rate": rate,
         "threshold": calibration.threshold(rate)._asdict(),
+        "threshold_per_probe": calibration.threshold_per_probe(rate)._asdict(),
         "balanced": calibration.balanced()._asdict(),
         "present": {
             "threshold": threshold,
             "false_match_rate": calibration.false_match_rate(threshold)._asdict(),
+            "false_match_rate_per_probe": calibration.false_match_rate_per_probe(threshold)._asdict(),
             "false_non_match_rate": calibration.false_non_match_rate(threshold),
         },
     }
@@ -281,14 +283,25 @@ def calibration_lines(calibration: Calibration, rate: float, threshold: float) -
     pairs = len(calibration.different)
     yield f"{calibration.people} people, {len(calibration.same)} faces, {pairs} pairs of a face and another person"
     target, matched = calibration.threshold(rate), calibration.false_match_rate(threshold)
-    balanced = calibration.balanced()
+    named, balanced = calibration.false_match_rate_per_probe(threshold), calibration.balanced()
     yield f"for a false match rate of {rate:g}: {target.value:.3f} (90 % from {target.low:.3f} to {target.high:.3f})"
     if rate * pairs < 1:
+        yield f"that is the least distance to another person, since {pairs} pairs tell no rate below {1 / pairs:.2g}"
+    target = calibration.threshold_per_probe(rate)
+    yield (
+        f"for a stranger to be taken for any of the {calibration.people} people at {rate:g}: {target.value:.3f} "
+        f"(90 % from {target.low:.3f} to {target.high:.3f})"
+    )
+    if rate * pairs < calibration.people:
         yield f"that is the least distance to another person, since {pairs} pairs tell no rate below {1 / pairs:.2g}"
     yield (
         f"at the present threshold {threshold:g}: false match rate {matched.value:.2g} "
         f"(90 % from {matched.low:.2g} to {matched.high:.2g}), "
         f"false non-match rate {calibration.false_non_match_rate(threshold):.2g}"
+    )
+    yield (
+        f"there a stranger is taken for any of the {calibration.people} people at {named.value:.2g} "
+        f"(90 % from {named.low:.2g} to {named.high:.2g})"
     )
     if calibration.people < FEWEST_PEOPLE:
         yield f"too few people for --threshold auto, which takes the default below {FEWEST_PEOPLE}"

@@ -59,6 +59,16 @@ class Calibration:
         """How often a face is nearer than ``threshold`` to another person, 0 to 1."""
         return _estimate(np.array([np.interp(threshold, _GRID, matched) for matched in self._matched]))
 
+    def threshold_per_probe(self, rate: float) -> Estimate:
+        """The threshold at which a stranger matches any of the people at ``rate``, 0 to 1; see `threshold`."""
+        return self.threshold(1 - (1 - rate) ** (1 / max(1, self.people)))
+
+    def false_match_rate_per_probe(self, threshold: float) -> Estimate:
+        """How often a stranger is nearer than ``threshold`` to any of the people, 0 to 1, as if they were independent
+        of each other: people who resemble each other make it less.
+        """
+        return Estimate(*(1 - (1 - rate) ** self.people for rate in self.false_match_rate(threshold)))
+
     def false_non_match_rate(self, threshold: float) -> float:
         """How often a face is not nearer than ``threshold`` to its own person, 0 to 1."""
         return float(self._missed(np.array([threshold]))[0])

@@ -10,6 +10,7 @@ import numpy as np
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Match, Sighting, check_encoding
 from face_classifier.identity.matching.averages import Averages
+from face_classifier.identity.matching.crowd import among
 from face_classifier.identity.matching.nearest import EncodingRows
 
 
@@ -101,19 +102,21 @@ class PersonDB:
 
     A face goes to the person whose average is nearest, if nearer than ``threshold`` (L2). Else the nearest unknown
     face, if nearer than ``threshold``, makes a new person together with it. Else it is unknown. That is the original
-    program's rule.
+    program's rule. Where there are many people the threshold is less: `threshold_now`.
 
     The faces of a track (one face over consecutive frames) are one person and decided together, by the mean of their
     encodings; a track that has a person keeps it. Tracks that share a frame are different people.
     """
 
-    def __init__(self, threshold: float, *, spread: float = 0.0, founding: int = 2) -> None:
+    def __init__(self, threshold: float, *, spread: float = 0.0, founding: int = 2, tightening: float = 0.0) -> None:
         """``spread``: how much of a person's scatter (mean squared distance of its faces to its average) is added to
         the squared distance, so that one whose faces vary a lot does not grow into everybody's.
 
         ``founding``: how many faces of one track found a person by themselves; two tracks that are near always do.
+
+        ``tightening``: by how much (L2) the threshold falls with ten times as many people, from a hundred on.
         """
-        self._threshold = threshold
+        self._threshold, self._tightening = threshold, tightening
         self._founding = founding
         self._people = Averages(spread)
         self._unknown = _Unknown()
@@ -128,6 +131,11 @@ class PersonDB:
     def threshold(self) -> float:
         """L2 below which two faces may be one person."""
         return self._threshold
+
+    @property
+    def threshold_now(self) -> float:
+        """L2 below which a face goes to one of the people there are, or to an unknown face: see `among`."""
+        return among(self._threshold, self._tightening, len(self._people))
 
     @property
     def persons(self) -> int:
@@ -246,7 +254,7 @@ class PersonDB:
 
     def limit(self, person: str) -> float:
         """How near (L2) to a person's average a face has to be: nearer than the threshold where their faces vary."""
-        return math.sqrt(max(0.0, self._threshold**2 - self._people.handicap(person)))
+        return math.sqrt(max(0.0, self.threshold_now**2 - self._people.handicap(person)))
 
     def decide(self, encoding: Encoding, track: int | None = None) -> Match:
         """Whose face this is; changes nothing. ``encoding``: (128,) float64."""
@@ -259,12 +267,13 @@ class PersonDB:
         own = self._unknown.of_track(track)
         probe = (own.total + encoding) / (len(own.ids) + 1) if own else encoding
         mates = tuple(own.ids) if own else ()
+        threshold = self.threshold_now
         person = self._nearest_person(probe, track, kept_apart)
-        if person and person[1] < self._threshold:
+        if person and person[1] < threshold:
             return Match(person[0], float(np.linalg.norm(self._people.average(person[0]) - probe)), mates)
         others = self._cannot_links.get(track, set()) if track is not None else set()
         unknown = self._unknown.nearest(probe, (*others, *([own.key] if own else [])))
-        if unknown and unknown[1] < self._threshold:
+        if unknown and unknown[1] < threshold:
             return Match(distance=unknown[1], partners=(*mates, *unknown[0].ids))
         if own and len(own.ids) + 1 >= self._founding:
             return Match(distance=float(np.linalg.norm(own.total / len(own.ids) - encoding)), partners=mates)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from face_classifier.core.errors import UserError
 from face_classifier.identity.grouping.rule import DLIB, SFACE, Rule
+from face_classifier.identity.matching.crowd import among
 from face_classifier.vision.dlib_resnet import DLIB_SPACE
 from face_classifier.vision.sface import SFaceEncoder
 
@@ -22,6 +23,10 @@ class EncoderProfile:
     name: str  # as in ``Provenance``
     encoder: str  # what the user calls its encoder
     threshold: float  # of ``PersonDB``, where the user wishes no other
+    # By how much it falls with ten times as many people, from a hundred on: from Gaussian tails, fitted to where 1 in
+    # 100 to 1 in 10,000 faces are as near to another person, on half of the people in data/lfw (a share of .109 of the
+    # threshold, SFace: .037). The other half asks for less, .083 and .029; `benchmarks/matching.py`.
+    tightening: float
     spread: float  # of ``PersonDB``
     # To the mean of pictures of which the user says that they show one person. Of 866 of 84 people in LFW 2 (SFace: 1)
     # are farther, at dlib's threshold 15; of those of a second person who is in 1, 3 or 5 of 10 pictures 2 of 248, 6 of
@@ -42,6 +47,10 @@ class EncoderProfile:
         """
         return 1 / (1 + math.exp(self.steepness * (distance - self.as_likely)))
 
+    def threshold_for(self, people: int) -> float:
+        """The threshold among so many people, where the user wishes no other."""
+        return among(self.threshold, self.tightening, people)
+
     def fault(self, length: float) -> str | None:
         """Why an encoding of that length (L2) cannot be one of this encoder's."""
         least, most = self.lengths
@@ -55,6 +64,7 @@ _ALL = (
         DLIB_SPACE,
         "dlib",
         threshold=DLIB.track,
+        tightening=0.109 * DLIB.track,
         spread=0.5,
         gathered=0.53,
         anew=0.60,
@@ -67,6 +77,7 @@ _ALL = (
         SFaceEncoder.space,
         "sface",
         threshold=SFACE.track,
+        tightening=0.037 * SFACE.track,
         spread=0.5,
         gathered=0.46,
         anew=0.4906,

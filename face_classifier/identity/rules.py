@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from face_classifier.core.settings import Settings
 from face_classifier.identity.grouping.rule import Rule
+from face_classifier.identity.matching.crowd import FEW
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import BY_ENCODER
 
 ORIGINAL_THRESHOLD = 0.44  # of the original program
 
 
-def threshold_of(settings: Settings) -> float:
-    """The threshold of a gallery (L2): the user's, or the engine's default."""
+def threshold_of(settings: Settings, people: int = 0) -> float:
+    """The threshold of a gallery (L2): the user's, or the engine's default among so many people."""
     if settings.threshold_number is not None:
         return settings.threshold_number
-    return ORIGINAL_THRESHOLD if settings.engine == "original" else BY_ENCODER[settings.encoder].threshold
+    return ORIGINAL_THRESHOLD if settings.engine == "original" else BY_ENCODER[settings.encoder].threshold_for(people)
 
 
 def spread_of(settings: Settings) -> float:
@@ -26,7 +27,22 @@ def empty_people(settings: Settings) -> PersonDB:
     """An empty PersonDB with the engine's rule."""
     if settings.engine == "original":
         return PersonDB(threshold_of(settings))
-    return PersonDB(threshold_of(settings), spread=spread_of(settings), founding=int(settings.founding))
+    tightening = BY_ENCODER[settings.encoder].tightening if settings.threshold_number is None else 0.0
+    return PersonDB(
+        threshold_of(settings), spread=spread_of(settings), founding=int(settings.founding), tightening=tightening
+    )
+
+
+def crowded(settings: Settings, people: int) -> str | None:
+    """A sentence where the user's threshold lets strangers be taken for one of so many people."""
+    profile, threshold = BY_ENCODER[settings.encoder], settings.threshold_number
+    usual = profile.threshold_for(people)
+    if people <= FEW or settings.engine == "original" or threshold is None or threshold <= usual:
+        return None
+    return (
+        f"the result folder {settings.result} has {people} people, among whom {usual:.3f} keeps strangers out as "
+        f"{profile.threshold:g} does among {FEW}; give that to --threshold if {threshold:g} takes too many for somebody"
+    )
 
 
 def rule_of(settings: Settings) -> Rule:

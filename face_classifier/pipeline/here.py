@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from face_classifier.core.disk.retry import Patience
+from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Seen, Sighting
 from face_classifier.curate.commands import HANDLERS
@@ -18,6 +20,7 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.gallery.owner.server import serving
 from face_classifier.gallery.owner.watcher import Watcher
+from face_classifier.identity.rules import crowded
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.desk import Begun, Desk, Observer
 from face_classifier.pipeline.guests import Guests, note_uses, uses_of
@@ -55,6 +58,7 @@ class Here:
         with Owner(opens) as owner, ExitStack() as stack:
             owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
             desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
+            _tell_crowd(settings, desk.gallery, observer)
             handlers = HANDLERS | Guests(desk).handlers
             tell_socket = desk.gallery.store.tell_socket
             stack.enter_context(serving(Path(settings.result), owner, handlers, tell_socket, observer.problem))
@@ -114,3 +118,10 @@ class Here:
     def analysed(self) -> int:
         """How many frames were placed."""
         return self._desk.analysed
+
+
+def _tell_crowd(settings: Settings, gallery: Gallery, observer: Teller) -> None:
+    """Tell the user whose threshold is too lax for so many people; one that the gallery told is as it should be."""
+    wished = replace(gallery.settings, threshold=settings.threshold)
+    if sentence := crowded(wished, gallery.people.persons):
+        observer.problem(sentence)

@@ -61,7 +61,7 @@ class Answer:
     runner_up: Near | None  # the nearest other person; the nearest of all if unknown
     support: int  # frames that say the same by themselves
     frames: int
-    threshold: float  # L2, of this gallery
+    threshold: float  # L2, among the people of this gallery
     emotion: Emotion | None = None  # mean of the scores of all frames; None = not asked for
 
     @property
@@ -280,7 +280,7 @@ def _answer(source: str, group: _Group, snapshot: Snapshot, people: PersonDB) ->
         runner_up=others[0] if others else None,
         support=group.support,
         frames=len(group.views),
-        threshold=threshold_of(snapshot.settings),
+        threshold=people.threshold_now,
         emotion=_emotion(group.views),
     )
 

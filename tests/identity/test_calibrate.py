@@ -71,6 +71,19 @@ def test_a_threshold_has_the_rate_that_was_asked_for() -> None:
     assert found.false_non_match_rate(0.5) == pytest.approx((found.same >= 0.5).mean())
 
 
+def test_the_rate_of_a_stranger_is_that_of_all_the_people_together() -> None:
+    encodings, tracks, people = gallery(0.5, 0.65, people=60)
+    found = calibrated(encodings[people < 40], tracks[people < 40], people[people < 40])
+    threshold = found.threshold_per_probe(0.2)
+    assert found.false_match_rate_per_probe(threshold.value).value == pytest.approx(0.2, rel=0.1)
+    assert threshold.low <= threshold.value <= threshold.high < found.threshold(0.2).value
+    averages = np.array([encodings[people == person].mean(axis=0) for person in range(40)])
+    scatter = np.array([encodings[people == person].var(axis=0).sum() for person in range(40)])
+    strangers = encodings[people >= 40]
+    distances = np.sqrt(((strangers[:, None] - averages) ** 2).sum(axis=2) + SPREAD * scatter)
+    assert (distances.min(axis=1) < threshold.value).mean() == pytest.approx(0.2, abs=0.1)
+
+
 def test_the_interval_narrows_with_more_people() -> None:
     few, many = (calibrated(*gallery(0.5, 0.65, people=people)).threshold(0.01) for people in (8, 80))
     assert many.high - many.low < few.high - few.low

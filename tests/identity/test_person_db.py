@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from face_classifier.core.types import Encoding, Face, Match, Sighting
+from face_classifier.identity.matching.crowd import among
 from face_classifier.identity.person_db import PersonDB
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
@@ -63,6 +64,36 @@ def test_a_distance_equal_to_the_threshold_is_not_near() -> None:
     assert people(sighting(1, "A", at(0)), threshold=0.5).decide(at(0.5)).person is None
     assert people(sighting(1, None, at(0)), threshold=0.5).decide(at(0.5)).partners == ()
     assert people(sighting(1, "A", at(0)), threshold=0.5).decide(at(0.499)).person == "A"
+
+
+def crowd(number: int, **rule: float) -> PersonDB:
+    """People who are far from each other and from the origin."""
+    found = PersonDB(0.46, **rule)
+    for person in range(number):
+        found.add(sighting(person + 1, f"person {person}", at(0, 5 + person)))
+    return found
+
+
+def test_the_threshold_falls_with_every_tenfold_of_a_hundred_people() -> None:
+    limits = [crowd(number, tightening=0.05).threshold_now for number in (0, 1, 99, 100, 101, 1000)]
+    assert limits[:4] == [0.46] * 4
+    assert limits == sorted(limits, reverse=True)
+    assert limits[4] < 0.46
+    assert limits[5] == pytest.approx(0.41)
+    assert among(0.46, 0.05, 10**5) == pytest.approx(0.31) == pytest.approx(among(0.46, 0.05, 10**7))
+
+
+def test_among_many_people_a_face_must_be_nearer_to_a_person_and_to_an_unknown_face() -> None:
+    few, many, fixed = crowd(50, tightening=0.05), crowd(1000, tightening=0.05), crowd(1000)
+    for found, is_near in ((few, True), (many, False), (fixed, True)):
+        assert found.threshold == 0.46
+        found.add(sighting(5001, "A", at(0)))
+        found.add(sighting(5002, None, at(-10)))
+        assert (found.decide(at(0.43)).person == "A") is is_near
+        assert found.decide(at(0.4)).person == "A"
+        assert (found.decide(at(-10.43)).partners == (5002,)) is is_near
+        assert found.decide(at(-10.4)).partners == (5002,)
+        assert (found.limit("A") > 0.43) is is_near
 
 
 def test_two_unknown_faces_that_are_near_make_a_person() -> None:

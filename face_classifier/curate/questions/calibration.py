@@ -7,7 +7,7 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.calibrate import Calibration, calibrated
-from face_classifier.identity.rules import spread_of, threshold_of
+from face_classifier.identity.rules import crowded, spread_of, threshold_of
 
 
 def calibrate_gallery(settings: Settings, observer: Teller) -> tuple[Calibration, float]:
@@ -19,4 +19,6 @@ def calibrate_gallery(settings: Settings, observer: Teller) -> tuple[Calibration
             f"the gallery {settings.result} is too small to tell a threshold; classify more faces of several people, "
             "and put the wrong ones right"
         )
-    return calibration, threshold_of(snapshot.settings)
+    if sentence := crowded(snapshot.settings, calibration.people):
+        observer.problem(sentence)
+    return calibration, threshold_of(snapshot.settings, calibration.people)

@@ -18,7 +18,7 @@ from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.calibrate import Calibration, calibrated
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.identity.rules import spread_of, threshold_of
+from face_classifier.identity.rules import spread_of
 from face_classifier.identity.statistics import by_person
 from face_classifier.sources.picture import read_picture
 
@@ -80,7 +80,6 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
         snapshot.cannot_links,
         snapshot.kept_apart_tracks,
         snapshot.nobody(),
-        threshold_of(snapshot.settings),
         spread_of(snapshot.settings),
         calibrated(snapshot.faces, snapshot.cannot_links, spread_of(snapshot.settings)),
     )
@@ -97,7 +96,6 @@ def explain(
     cannot_links: Sequence[tuple[int, int]],
     kept_apart: Sequence[tuple[int, int]],
     people: PersonDB,
-    threshold: float,
     spread: float,
     calibration: Calibration | None,
 ) -> Explanation:
@@ -109,8 +107,7 @@ def explain(
     sightings: each with an id of its own; those without an encoding take no part.
     cannot_links: pairs of tracks that shared a frame.
     kept_apart: pairs of a track and the id of a face whose person the user said it is not.
-    people: nobody yet, with the rule of ``threshold`` and ``spread``.
-    threshold: L2.
+    people: nobody yet, with the rule of ``spread``.
     spread: how much of a person's scatter counts in the distance to it.
     calibration: of this gallery; None where it is too small.
 
@@ -138,7 +135,7 @@ def explain(
         average=average,
         runner_up=runner_up,
         about=about,
-        rule=_rule(face, face.encoding, others, cannot_links, kept_apart, people, threshold),
+        rule=_rule(face, face.encoding, others, cannot_links, kept_apart, people),
         probability=probability,
         why_not=why_not,
     )
@@ -175,7 +172,6 @@ def _rule(
     cannot_links: Sequence[tuple[int, int]],
     kept_apart: Sequence[tuple[int, int]],
     people: PersonDB,
-    threshold: float,
 ) -> str:
     """What PersonDB would decide if the face came now, as the last of all."""
     if face.corrected:
@@ -190,16 +186,16 @@ def _rule(
     for track, other in kept_apart:
         if person := person_of.get(other):
             people.keep_apart(track, person)
-    match = people.decide(encoding, face.track)
+    match, threshold = people.decide(encoding, face.track), people.threshold_now
     mates = [other for other in others if face.track is not None and other.track == face.track]
     if match.person and any(mate.person == match.person for mate in mates):
         return f"it goes to {match.person}, whose face it was in the frames before and after (its track)"
     if match.person:
-        return f"it goes to {match.person}, whose average is the nearest, nearer than the threshold {threshold:g}"
+        return f"it goes to {match.person}, whose average is the nearest, nearer than the threshold {threshold:.3g}"
     if match.partners:
         names = ", ".join(other.face for other in others if other.id in match.partners)
-        return f"no average is nearer than the threshold {threshold:g}, but it founds a person with {names}"
-    return f"it is unknown, since nobody is nearer than the threshold {threshold:g}"
+        return f"no average is nearer than the threshold {threshold:.3g}, but it founds a person with {names}"
+    return f"it is unknown, since nobody is nearer than the threshold {threshold:.3g}"
 
 
 def _probability(

@@ -53,7 +53,7 @@ def test_the_thresholds_lie_between_the_distances_of_one_and_of_two_people(sorte
     assert (calibration.different < wished - 0.0025).mean() <= 0.2
     assert calibration.same[0] < number(ended.out, r"auto\):") < calibration.different[-1]
     assert "at the present threshold 0.46: false match rate" in ended.out
-    assert ended.out.count("90 % from") == 3
+    assert ended.out.count("90 % from") == 5
 
 
 def test_the_calibration_as_json(sorted_people: Path, command):
@@ -63,6 +63,9 @@ def test_the_calibration_as_json(sorted_people: Path, command):
     assert 0 <= found["present"]["false_match_rate"]["value"] <= 1
     assert found["present"]["threshold"] == 0.46
     assert found["people"] >= 5
+    rate, named = (found["present"][key]["value"] for key in ("false_match_rate", "false_match_rate_per_probe"))
+    assert named == pytest.approx(1 - (1 - rate) ** found["people"])
+    assert found["threshold_per_probe"]["value"] <= found["threshold"]["value"]
 
 
 def test_a_rate_that_the_pairs_cannot_tell_is_told(sorted_people: Path, command):
