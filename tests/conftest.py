@@ -32,6 +32,7 @@ from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import Row, Rows, Table
 from face_classifier.photos.finder import FaceFinder
 from face_classifier.pipeline.analysis.analyse import Analyst
+from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.place import Session
 from face_classifier.sources.camera import Camera
 from face_classifier.sources.picture import read_picture
@@ -238,7 +239,7 @@ class Gallery:
     def classify(self, store: Store, frames: Iterable[Frame]) -> list[Sighting]:
         """Place every face of every frame; returns the last frame's sightings."""
         living = LivingGallery(Settings(engine="original"), store, self.read_photo, Listener())
-        analyst, session = Analyst(self._engine, None), Session(living, follows=False)
+        analyst, session = Analyst(self._engine, Follower(0.0)), Session(living, follows=False)
         sightings: list[Sighting] = []
         for frame in frames:
             plan = analyst.plan(frame, self._engine.detect(frame.image))

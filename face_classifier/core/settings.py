@@ -89,7 +89,11 @@ class Settings:
         1.0, "--refresh", "Encode and keep a followed face anew after so many seconds; 0 = in every analysed frame."
     )
     founding: float = _setting(
-        3.0, "--founding", "Faces of one track that found a person; two tracks always do. 2 = any two faces.", 2, 1000
+        3.0,
+        "--founding",
+        "Faces of one track that found a person, one fewer if good; two tracks always do. 2 = any two faces.",
+        2,
+        1000,
     )
     online_only: bool = _setting(
         False, "--online-only", "Do not think again about all faces together, at the end and every --rethink seconds."

@@ -237,6 +237,7 @@ class Label(NamedTuple):
     pinned: bool
     corrected: bool
     encoding: Encoding
+    quality: float | None
 
 
 def check_encoding(value: Any) -> Encoding:

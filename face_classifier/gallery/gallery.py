@@ -12,7 +12,7 @@ from face_classifier.core.disk.durable import MODES
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
-from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Sighting
+from face_classifier.core.types import Box, Face, Frame, Match, Sighting
 from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.opening import (
     as_gallery,
@@ -180,11 +180,11 @@ class Gallery:
             return {}  # a live source never shows anything again
         return self._on_folders_as_they_are(partial(self.store.same, frame, boxes, but))
 
-    def decide(self, encoding: Encoding, track: int | None) -> tuple[Match, int | None]:
+    def decide(self, face: Face, track: int | None) -> tuple[Match, int | None]:
         """Whose a face is, and the track that it goes on."""
-        if track is not None and self.people.leaves(track, encoding):
+        if track is not None and self.people.leaves(track, face.encoding):
             track = None
-        return self.people.decide(encoding, track), track
+        return self.people.decide(face.encoding, track, face.quality), track
 
     def keep(self, frame: Frame, face: Face, order: int, track: int | None, picture: bytes) -> Kept:
         """Put a face where it belongs, durably; people and faces are as they are then.
@@ -204,7 +204,7 @@ class Gallery:
         return self._on_folders_as_they_are(partial(self._keep, frame, face, order, track, picture))
 
     def _keep(self, frame: Frame, face: Face, order: int, track: int | None, picture: bytes) -> Kept:
-        match, track = self.decide(face.encoding, track)
+        match, track = self.decide(face, track)
         kept = self.store.keep(frame, face, match, order, track, picture=picture)
         if kept.new:
             for partner in kept.sightings[1:]:

@@ -12,6 +12,7 @@ from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Match, Si
 from face_classifier.identity.matching.averages import Averages
 from face_classifier.identity.matching.crowd import among
 from face_classifier.identity.matching.nearest import EncodingRows
+from face_classifier.identity.tracks import founds, worth_of
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class _Group:
     key: int  # the track, or minus the face id of a face without a track
     ids: list[int]
     total: Encoding  # the sum of their encodings
+    worth: float  # the sum of their qualities
     digest: int  # the sum of their digests
 
 
@@ -42,18 +44,20 @@ class _Unknown:
         nearest = self._means.nearest(probe, {self._row_of[key] for key in forbidden if key in self._row_of})
         return nearest and (self._groups[nearest[0]], nearest[1])
 
-    def add(self, key: int, face_id: int, encoding: Encoding, digest: int) -> None:
+    def add(self, face: Sighting | Label, encoding: Encoding) -> None:
+        key, digest = track_key(face), _digest(face)
         self.faces += 1
         self.digest += digest
         row = self._row_of.get(key)
         if row is None:
             self._row_of[key] = len(self._groups)
-            self._groups.append(_Group(key, [face_id], encoding.copy(), digest))
+            self._groups.append(_Group(key, [face.id], encoding.copy(), worth_of(face.quality), digest))
             self._means.append(encoding)
             return
         group = self._groups[row]
-        group.ids.append(face_id)
+        group.ids.append(face.id)
         group.total += encoding
+        group.worth += worth_of(face.quality)
         group.digest += digest
         self._means.replace(row, group.total / len(group.ids))
 
@@ -112,7 +116,7 @@ class PersonDB:
         """``spread``: how much of a person's scatter (mean squared distance of its faces to its average) is added to
         the squared distance, so that one whose faces vary a lot does not grow into everybody's.
 
-        ``founding``: how many faces of one track found a person by themselves; two tracks that are near always do.
+        ``founding``: how many faces of one track found a person, as `founds` says; two tracks that are near always do.
 
         ``tightening``: by how much (L2) the threshold falls with ten times as many people, from a hundred on.
         """
@@ -180,7 +184,7 @@ class PersonDB:
                 self._pinned += 1
                 self._pinned_digest += _digest(sighting)
             else:
-                self._unknown.add(track_key(sighting), sighting.id, encoding, _digest(sighting))
+                self._unknown.add(sighting, encoding)
 
     def drop(self, person: str | None) -> None:
         """Forget all faces of a person, or all unknown ones (None), so that they can be taken in as they are now."""
@@ -256,8 +260,15 @@ class PersonDB:
         """How near (L2) to a person's average a face has to be: nearer than the threshold where their faces vary."""
         return math.sqrt(max(0.0, self.threshold_now**2 - self._people.handicap(person)))
 
-    def decide(self, encoding: Encoding, track: int | None = None) -> Match:
-        """Whose face this is; changes nothing. ``encoding``: (128,) float64."""
+    def decide(self, encoding: Encoding, track: int | None = None, quality: float | None = None) -> Match:
+        """Whose face this is; changes nothing.
+
+        Parameters
+        ----------
+        encoding: (128,) float64.
+        track: the one that it belongs to; None = it is alone.
+        quality: 0 to 1; None = not assessed.
+        """
         if track is not None and self.leaves(track, encoding):
             track = None
         kept_apart = self._kept_apart.get(track, set()) if track is not None else set()
@@ -275,7 +286,7 @@ class PersonDB:
         unknown = self._unknown.nearest(probe, (*others, *([own.key] if own else [])))
         if unknown and unknown[1] < threshold:
             return Match(distance=unknown[1], partners=(*mates, *unknown[0].ids))
-        if own and len(own.ids) + 1 >= self._founding:
+        if own and founds(len(own.ids) + 1, own.worth + worth_of(quality), self._founding):
             return Match(distance=float(np.linalg.norm(own.total / len(own.ids) - encoding)), partners=mates)
         return Match(distance=min((nearest[1] for nearest in (person, unknown) if nearest), default=None))
 
@@ -295,7 +306,7 @@ class PersonDB:
 def _digest(face: Sighting | Label) -> int:
     """Of all that counts of a face but its person."""
     assert face.encoding is not None
-    return hash((face.id, face.track, face.pinned, face.corrected, face.encoding.tobytes()))
+    return hash((face.id, face.track, face.pinned, face.corrected, face.quality, face.encoding.tobytes()))
 
 
 def track_key(sighting: Sighting | Label) -> int:

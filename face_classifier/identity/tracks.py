@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Sighting, check_encoding
 
+_GOOD = 1.0  # sum of the qualities of good faces
+
 
 @dataclass
 class Track:
@@ -103,6 +105,26 @@ def parts(faces: Sequence[Sighting], limit: float) -> list[tuple[int, int]]:
     )
     part = dict(zip(order, numbers, strict=True))
     return [(track, part[place]) for place, track in enumerate(tracks)]
+
+
+def worth_of(quality: float | None) -> float:
+    """What a face counts for among the good ones: its quality (0 to 1), or 1 where that was not assessed."""
+    return 1.0 if quality is None else quality
+
+
+def founds(faces: npt.ArrayLike, worth: npt.ArrayLike, founding: float) -> npt.NDArray[np.bool_]:
+    """Whether the faces of each lone track make a person: ``founding`` of them, or one fewer if they are good ones.
+
+    They are good if their qualities add up to 1, so that two of a half do for the usual three: a short visit shows no
+    more of them at -S 1. One alone never founds.
+
+    Parameters
+    ----------
+    faces: how many there are, (tracks,) or a number.
+    worth: what their qualities (0 to 1) add up to, as ``faces``.
+    founding: at least 2.
+    """
+    return np.asarray(faces) >= np.maximum(2, founding - (np.asarray(worth) >= _GOOD))
 
 
 def cannot_link_pairs(

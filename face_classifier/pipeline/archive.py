@@ -21,7 +21,7 @@ from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine
 
 # What the records of a source depend on, beside its sampling.
-SETTINGS = "engine encoder detector resize_ratio refresh search_still quality emotion emotion_engine".split()
+SETTINGS = "engine encoder detector resize_ratio refresh founding search_still quality emotion emotion_engine".split()
 _LIBRARIES = "numpy", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "Pillow"
 
 

@@ -188,7 +188,7 @@ class Session:
                     raise
         self._held.add(waiting, len(picture))
         self._held_ever += 1
-        return [_unkept(waiting, self._gallery.decide(face.encoding, track)[0], -self._held_ever)]
+        return [_unkept(waiting, self._gallery.decide(face, track)[0], -self._held_ever)]
 
     def _keep(self, waiting: _Waiting) -> list[Sighting]:
         kept = self._gallery.keep(*waiting)

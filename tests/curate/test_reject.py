@@ -30,6 +30,7 @@ from face_classifier.gallery.table import file, notes, rows
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
 from face_classifier.pipeline.analysis.analyse import Analyst
+from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.place import Session
 from face_classifier.vision.sface import SCALE
 
@@ -350,7 +351,7 @@ def test_a_followed_face_that_is_like_it_leaves_its_track(
     def follow(*frames: Frame) -> list[Sighting]:
         with Store(gallery.folder, writing=True) as opened:
             living = LivingGallery(rule, opened, gallery.read_photo, Listener())
-            analyst = Analyst(gallery._engine, 0.001)  # seconds, so that each frame is encoded
+            analyst = Analyst(gallery._engine, Follower(0.0))
             session = Session(living, follows=True)
             for one in frames:
                 plan = analyst.plan(one, gallery._engine.detect(one.image))

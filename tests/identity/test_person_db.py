@@ -135,6 +135,37 @@ def test_a_face_that_founded_a_person_is_unknown_no_more() -> None:
         assert found.decide(at(number)).partners == (number,)
 
 
+def of_track(face_id: int, encoding: Encoding, quality: float | None) -> Sighting:
+    return replace(sighting(face_id, None, encoding), track=7, quality=quality)
+
+
+@pytest.mark.parametrize(
+    ("qualities", "founds"),
+    [
+        ([0.5, 0.5], True),
+        ([0.9, 0.1], True),
+        ([0.5, 0.4], False),
+        ([0.1, 0.1, 0.1], True),
+        ([None, None], True),
+        ([1.0], False),
+    ],
+)
+def test_three_faces_of_a_track_found_a_person_or_two_good_ones(qualities: list[float | None], founds: bool) -> None:
+    found = PersonDB(0.44, founding=3)
+    for number, quality in enumerate(qualities[:-1]):
+        found.add(of_track(number + 1, at(0.1 * number), quality))
+    assert bool(found.decide(at(0.1), 7, qualities[-1]).partners) is founds
+
+
+def test_with_more_faces_to_found_a_person_good_ones_spare_one_and_with_two_none() -> None:
+    for founding, least in ((2, 2), (3, 2), (4, 3), (10, 9)):
+        found, faces = PersonDB(0.44, founding=founding), 1
+        while not found.decide(at(0), 7, 1.0).partners:
+            found.add(of_track(faces, at(0), 1.0))
+            faces += 1
+        assert faces == least
+
+
 def test_a_face_without_encoding_is_refused() -> None:
     with pytest.raises(ValueError, match="face 3 has no encoding"):
         people(sighting(3, "A", None))

@@ -24,6 +24,7 @@ from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.tracks import Track, TrackNumbers, cannot_link_pairs, parted
 from face_classifier.pipeline.analysis.analyse import Analyst
+from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.place import Session
 from face_classifier.vision.engine import Engine
 
@@ -131,7 +132,7 @@ class Program:
     ) -> None:
         self._engine, self._index = engine, count()
         self._store, self.is_open = Store(folder, writing=True), True
-        self.analyst = Analyst(engine, refresh, quality)
+        self.analyst = Analyst(engine, Follower(refresh, quality))
         gallery = Gallery(Settings(threshold=threshold), self._store, no_photo, Listener())
         self._session = Session(gallery, follows=True)
 

@@ -186,7 +186,7 @@ def _rule(
     for track, other in kept_apart:
         if person := person_of.get(other):
             people.keep_apart(track, person)
-    match, threshold = people.decide(encoding, face.track), people.threshold_now
+    match, threshold = people.decide(encoding, face.track, face.quality), people.threshold_now
     mates = [other for other in others if face.track is not None and other.track == face.track]
     if match.person and any(mate.person == match.person for mate in mates):
         return f"it goes to {match.person}, whose face it was in the frames before and after (its track)"

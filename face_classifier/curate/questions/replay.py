@@ -105,7 +105,7 @@ def _one_by_one(faces: Sequence[Sighting], people: PersonDB, names: _Names) -> l
         if face.corrected or face.pinned:
             changed = [face]
         else:
-            match = people.decide(face.encoding, face.track)
+            match = people.decide(face.encoding, face.track, face.quality)
             person = match.person or (names.new() if match.partners else None)
             partners = [decided[partner] for partner in match.partners] if person else []
             for partner in partners:

@@ -110,12 +110,14 @@ class Whereabouts:
         clause, values = _in_folder(*folders) if len(folders) == 1 else _in_folder()
         with self._table.telling():
             records = self._table.database.execute(
-                f"SELECT id, folder, placed, pinned, track, encoding FROM faces {clause}", values
+                f"SELECT id, folder, placed, pinned, track, encoding, quality FROM faces {clause}", values
             )
-            for face, folder, placed, pinned, track, encoding in records:
+            for face, folder, placed, pinned, track, encoding, quality in records:
                 if folder in folders and face not in hidden:
                     person, track, corrected = whose(folder, placed, pinned, track)
-                    yield Label(face, person, track, bool(pinned), corrected, np.frombuffer(encoding, FLOATS))
+                    known = np.frombuffer(encoding, FLOATS)
+                    worth = None if quality is None else float(quality)
+                    yield Label(face, person, track, bool(pinned), corrected, known, worth)
 
     def with_id(self, face: int) -> Row | None:
         """The row of a kept face with an encoding; None if it is none."""

@@ -23,6 +23,7 @@ from face_classifier.identity.grouping.templates import (
     in_order,
     squares,
 )
+from face_classifier.identity.tracks import founds
 
 UNKNOWN = -1  # the label of a track that is too little to found a person
 _ROWS = 512  # clusters whose nearest people are looked for at once
@@ -129,7 +130,7 @@ def crowding(clusters: Clusters, rule: Rule) -> Floats:
 def _labels(grouping: Grouping, rule: Rule) -> Ints:
     """Of people who weigh the same the one whose track comes first is first."""
     clusters, weight = grouping.clusters, grouping.clusters.sums.weight
-    several = (clusters.tracks >= 2) | (weight >= rule.founding)
+    several = (clusters.tracks >= 2) | founds(clusters.sums.faces, clusters.sums.worth, rule.founding)
     person = (several & (clusters.sums.worth >= rule.worth)) | clusters.named
     first = np.unique(grouping.of, return_index=True)[1]
     order = np.lexsort((first, -weight, ~person))[: int(person.sum())]

@@ -23,7 +23,7 @@ class Rule:
     settled: int = 4  # ... of those with so many tracks
     heavy: float = 20.0  # weight from which a cluster is a person in its own right
     ratio: float = 3.0  # how many times heavier a person must be to take in a cluster
-    founding: float = 2.5  # weight, three fair faces, that makes a person of a lone track and lets it take others in
+    founding: float = 2.5  # weight, three fair faces, that lets a lone track take others in; it is one as `founds` says
     worth: float = 1.0  # of all faces of a person together, at least
 
     def stricter(self, factor: float, founding: float) -> Rule:

@@ -24,6 +24,11 @@ class Templates(NamedTuple):
     scatter: Floats  # (tracks,): the weighted mean of the squared distances of its faces to the mean
     worth: Floats  # (tracks,): the qualities of all its faces together
 
+    @property
+    def faces(self) -> Floats:
+        """(tracks,): how many each has."""
+        return np.rint(2 * self.weight - self.worth)  # a face weighs (1 + its quality) / 2
+
     def rows(self, rows: Ints) -> Templates:
         return Templates(*(column[rows] for column in self))
 

@@ -37,6 +37,13 @@ def follows(settings: Settings) -> bool:
     return settings.engine != "original"
 
 
+def follower_of(settings: Settings, sampling: Sampling) -> Follower:
+    """What follows the faces of a source. For the original engine it has each of them encoded."""
+    if not follows(settings):
+        return Follower(0.0, settings.quality, step=sampling.every)
+    return Follower(settings.refresh, settings.quality, step=sampling.every, founding=int(settings.founding))
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be done with the faces of a frame."""
@@ -50,20 +57,16 @@ class Plan:
 class Analyst:
     """Turns the frames of one source into records: `plan` frame after frame, then `encode` in any thread."""
 
-    def __init__(
-        self, engine: Engine, refresh: float | None, quality: float = 0.0, kept_before: KeptBefore = none_kept
-    ) -> None:
+    def __init__(self, engine: Engine, follower: Follower, kept_before: KeptBefore = none_kept) -> None:
         """What it needs to know.
 
         Parameters
         ----------
         engine: encodes the faces.
-        refresh: seconds of the source after which a followed face is encoded anew; None = each is a face by itself.
-        quality: of the poorest face to be kept, 0 to 1.
+        follower: says which of them are to be encoded.
         kept_before: which faces need no encoding.
         """
-        self._engine, self._kept_before = engine, kept_before
-        self._follower = Follower(refresh or 0.0, quality)
+        self._engine, self._follower, self._kept_before = engine, follower, kept_before
 
     def plan(self, frame: Frame, detections: Sequence[Detection]) -> Plan:
         """What to do with the faces in the next frame of the source, by place, look and quality."""
@@ -140,8 +143,7 @@ class Analysis:
         self._engine = engine
         self._follows = follows(settings)
         self._searches = Searches(still=settings.search_still or not self._follows)
-        refresh = settings.refresh if self._follows else None
-        self._analyst = Analyst(engine, refresh, settings.quality, kept_before)
+        self._analyst = Analyst(engine, follower_of(settings, sampling), kept_before)
         self._ahead: Ahead[Plan, AnalysedFrame] = Ahead(
             lambda closing: source.frames(sampling, start, closing, between=settings.display),
             stopping,

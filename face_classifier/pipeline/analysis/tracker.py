@@ -6,6 +6,7 @@ is made in that very frame.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,11 @@ _SURE_OVERLAP = 0.5
 # 1 in 100 would); one face in consecutive frames of video does in 99 %, in frames .2 s apart in 87 %.
 _SURE_LIKENESS = 0.8
 _BETTER = 1.5  # times the quality of the best view so far
-_MEMORY = 0.5  # seconds for which a face that is not found may still be the same when it is found again
+_MEMORY = 0.5  # seconds between two sightings of a face that goes on, at least: it is not found in every frame
+# Times the longest regular time between two sightings, for which a face that is not found may still be the same: frames
+# do not come at the very times that are asked for (of 29.97 a second they lie up to 1.034 s apart at -S 1).
+_SLACK = 1.5
+_GAPS = 4  # times between analysed frames that tell how far apart they come, where a live source is late
 
 
 @dataclass(frozen=True)
@@ -44,23 +49,34 @@ class _Track:
     seen_at: float  # seconds, the source's clock
     encoded_at: float  # seconds
     best: float  # quality of the best view that was encoded
+    faces: int  # that were good enough to be encoded, so far
     sure: bool = True  # see ``Followed``
 
 
 class Follower:
     """Joins the faces of consecutive analysed frames into tracks, by place and look alone, up to a cut.
 
-    A face is encoded when it is new, when place or look leave a doubt that it is the same, when it is seen clearly
-    better than before, or ``refresh`` seconds (the source's clock) after the last time: with 0, in every frame.
+    A face is encoded in each frame as long as it is new, then when place or look leave a doubt that it is the same,
+    when it is seen clearly better than before, or ``refresh`` seconds (the source's clock) after the last time: with 0,
+    in every frame.
     """
 
-    def __init__(self, refresh: float, poorest: float = 0.0) -> None:
-        """``poorest``: quality (0 to 1) from which a face is encoded at all."""
-        self._refresh = refresh
-        self._poorest = poorest
+    def __init__(self, refresh: float, poorest: float = 0.0, *, step: float = 0.0, founding: int = 1) -> None:
+        """What it needs to know.
+
+        Parameters
+        ----------
+        refresh: seconds of the source.
+        poorest: quality (0 to 1) from which a face is encoded at all.
+        step: seconds between two analysed frames, as they are asked for; 0 = every frame.
+        founding: faces that are encoded of a new track, one in each frame: as many as found a person.
+        """
+        self._refresh, self._poorest, self._step, self._founding = refresh, poorest, step, founding
         self._tracks: list[_Track] = []
         self._shot: Shot | None = None  # of the last frame with a face
         self._count = 0
+        self._analysed_at: float | None = None  # seconds, the latest frame
+        self._gaps: deque[float] = deque([0.0], _GAPS)  # seconds between the latest frames
 
     def is_good(self, detection: Detection) -> bool:
         """Whether a face is worth encoding."""
@@ -71,12 +87,14 @@ class Follower:
 
         A position before the last one is in another stream of the source, where all tracks are new.
         """
+        patience = self._patience()
+        self._note_gap(frame.position)
         if not detections:
             return []
         shot = Shot.of(frame.image)
         cut = self._shot is not None and shot.is_cut_from(self._shot)
         self._shot = shot
-        self._tracks = [track for track in self._tracks if 0 <= frame.position - track.seen_at <= self._patience()]
+        self._tracks = [track for track in self._tracks if 0 <= frame.position - track.seen_at <= patience]
         looks = [_look(frame.image, detection.box) for detection in detections]
         found = self._pair(frame.position, [detection.box for detection in detections], looks, cut=cut)
         return [
@@ -85,7 +103,13 @@ class Follower:
         ]
 
     def _patience(self) -> float:
-        return max(_MEMORY, self._refresh)
+        """Seconds for which a face that is not found may still be the same when it is found again."""
+        return _SLACK * max(_MEMORY, self._refresh, self._step, *self._gaps)
+
+    def _note_gap(self, now: float) -> None:
+        if self._analysed_at is not None:
+            self._gaps.append(now - self._analysed_at)
+        self._analysed_at = now
 
     def _pair(self, now: float, boxes: Sequence[Box], looks: Sequence[Grey], *, cut: bool) -> dict[int, _Track]:
         """Which track each box continues: the best overlaps first, one to one.
@@ -111,7 +135,7 @@ class Follower:
         quality = detection.quality or 0.0
         if track is None:
             self._count += 1
-            track = _Track(self._count, detection.box, look, now, now, quality)
+            track = _Track(self._count, detection.box, look, now, now, quality, int(self.is_good(detection)))
             self._tracks.append(track)
             return Followed(detection, track.number, encode=True)
         if not _is_sure(detection.box, look, track):
@@ -120,8 +144,9 @@ class Follower:
         better = quality > _BETTER * track.best
         track.box, track.look, track.seen_at = detection.box, look, now
         sure, good = track.sure, self.is_good(detection)
-        encode = due or better or (good and not sure)
+        encode = due or better or (good and (not sure or track.faces < self._founding))
         if encode:
+            track.faces += good
             track.encoded_at, track.best, track.sure = now, max(track.best, quality), sure or good
         return Followed(detection, track.number, encode, sure)
 

@@ -163,6 +163,15 @@ def test_poor_faces_found_nobody_but_may_join_somebody() -> None:
     assert second_thoughts(templates(points, poor, np.arange(12))).tolist() == [0] * 6 + [UNKNOWN] * 6
 
 
+@pytest.mark.parametrize(
+    ("qualities", "label"), [([0.5, 0.5], 0), ([0.4, 0.3, 0.3], 0), ([0.5, 0.4], UNKNOWN), ([1.0], UNKNOWN)]
+)
+def test_what_founded_a_person_by_itself_stays_one(qualities: list[float], label: int) -> None:
+    faces = len(qualities)
+    tracks = templates(np.zeros((faces, 128)), np.array(qualities), np.zeros(faces, np.int64))
+    assert second_thoughts(tracks).tolist() == [label]
+
+
 def test_an_odd_frame_of_a_track_does_not_split_it() -> None:
     points = people(places(0.0), faces=12)
     points[5] += places(0.6)[0]

@@ -163,7 +163,8 @@ class Dense:
 
     def labels(self) -> np.ndarray:
         left = np.unique(self.of)
-        several = (self.number[left] > 1) | (self.weight[left] >= self.rule.founding)
+        faces = np.rint(2 * self.weight - self.worth)[left]
+        several = (self.number[left] > 1) | (faces >= np.where(self.worth[left] >= 1, 2, 3))
         person = left[(several & (self.worth[left] >= self.rule.worth)) | self.named[left]]
         label = np.full(len(self.of), UNKNOWN)
         first = [int(np.flatnonzero(self.of == one)[0]) for one in person]

@@ -27,9 +27,9 @@ def frame_of(image: Image, position: float) -> Frame:
 class Viewer:
     """Follows what the engine finds in pictures shown at positions (seconds)."""
 
-    def __init__(self, engine: Engine, refresh: float = 1.0) -> None:
+    def __init__(self, engine: Engine, refresh: float = 1.0, step: float = 0.0) -> None:
         self._engine = engine
-        self._follower = Follower(refresh)
+        self._follower = Follower(refresh, step=step)
 
     def show(self, image: Image, position: float) -> list[Followed]:
         return self._follower.follow(frame_of(image, position), self._engine.detect(np.ascontiguousarray(image)))
@@ -183,6 +183,59 @@ class TestDoubt:
         assert {face.track for face in found} == {1}
         assert [face.encode for face in found] == [True, False, False, True, False]
         assert [face.sure for face in found] == [True, False, False, False, True]
+
+
+class TestANewFace:
+    def test_is_encoded_in_every_frame_until_it_can_found_a_person(self, closeups: dict[str, Image]) -> None:
+        follower = Follower(1.0, founding=3)
+        box = Detection(Box(80, 160, 170, 80), quality=0.9)
+        positions = [number / 5 for number in range(15)]
+        faces = [follower.follow(frame_of(closeups["obama.jpg"], now), [box])[0] for now in positions]
+        assert {face.track for face in faces} == {1}
+        encoded = [now for now, face in zip(positions, faces, strict=True) if face.encode]
+        assert encoded == [0.0, 0.2, 0.4, 1.4, 2.4]
+
+    def test_counts_as_such_only_where_it_is_good_enough_to_be_kept(self, closeups: dict[str, Image]) -> None:
+        follower = Follower(60.0, poorest=0.5, founding=3)
+        qualities = (0.3, 0.9, 0.3, 0.3, 0.9, 0.9, 0.9)
+        encoded = [
+            follower.follow(frame_of(closeups["obama.jpg"], number / 5), [Detection(Box(80, 160, 170, 80), quality=q)])
+            for number, q in enumerate(qualities)
+        ]
+        good = [faces[0].encode for faces, q in zip(encoded, qualities, strict=True) if q >= 0.5]
+        assert good == [True, True, True, False]
+
+
+class TestPace:
+    """A face that stays in view is one track, however far apart the analysed frames lie."""
+
+    @pytest.mark.parametrize("fps", [24000 / 1001, 30000 / 1001, 60000 / 1001], ids="{:.2f}".format)
+    def test_of_a_clip_at_a_rate_of_films_and_television(
+        self, engine: Engine, closeups: dict[str, Image], tmp_path: Path, fps: float
+    ) -> None:
+        clip = tmp_path / "still.mp4"
+        writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), fps, (240, 240))
+        pictures = [noisy(closeups["obama.jpg"], seed, 2.0) for seed in range(12)]
+        for number in range(round(9 * fps)):
+            writer.write(pictures[number % 12])
+        writer.release()
+        for every in (0.2, 0.5, 1.0, 2.0):
+            viewer = Viewer(engine, step=every)
+            with open_source(str(clip)) as source:
+                frames = list(source.frames(Sampling(every), source.start, threading.Event()))
+            assert len(frames) == len(np.arange(0, 8.99, every))
+            assert {face.track for frame in frames for face in viewer.show(frame.image, frame.position)} == {1}
+
+    def test_of_a_camera_whose_frames_come_late(self, engine: Engine, closeups: dict[str, Image]) -> None:
+        viewer = Viewer(engine, step=0.2)
+        positions = [0.0, 2.5, 4.9, 5.1, 7.7, 10.2, 10.4]
+        tracks = [viewer.show(closeups["obama.jpg"], now)[0].track for now in positions]
+        assert tracks == [1, 2, 2, 2, 2, 2, 2]  # that frames are late is known from the second on
+
+    def test_of_a_camera_that_stood_still_for_long(self, engine: Engine, closeups: dict[str, Image]) -> None:
+        viewer = Viewer(engine, step=0.2)
+        positions = [0.0, 0.2, 600.0, 600.2]
+        assert [viewer.show(closeups["obama.jpg"], now)[0].track for now in positions] == [1, 1, 2, 2]
 
 
 class TestTracks:

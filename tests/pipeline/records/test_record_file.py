@@ -24,6 +24,7 @@ from face_classifier.core.types import EMOTIONS, Emotion, Frame
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.pipeline.analysis.analyse import Analyst
+from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.archive import analyse_into, place_record
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.records import AnalysedFrame
@@ -36,7 +37,7 @@ from face_classifier.vision.engine import Engine
 def analysed(engine: Engine, frame: Callable[..., Frame]) -> AnalysedFrame:
     """A frame with a face that has all there is to tell."""
     shown = frame("obama.jpg", 1.5)
-    analyst = Analyst(engine, 1.0)
+    analyst = Analyst(engine, Follower(1.0))
     record = analyst.encode(analyst.plan(shown, engine.detect(shown.image)))
     (face,) = record.faces
     assert face.face is not None
