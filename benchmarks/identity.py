@@ -1,10 +1,11 @@
-"""Who is who, as it is measured: `python benchmarks/identity.py [--part rules|photos|draws|visits|rates|nobody]`.
+"""Who is who, as it is measured: `python benchmarks/identity.py [--part rules|photos|draws|visits|rates|mixed|nobody]`.
 
 * rules: the faces of labelled sets grouped by several rules, with the sources in several orders;
 * photos: albums by the rule of `face-classifier group`, with twins, and people when young and when old;
 * draws: small galleries of random people, and whether strangers share a folder;
 * visits: who gets a folder that was seen for a second or two;
 * rates: faces and tracks at odd frame rates;
+* mixed: folders that hold two people, and single faces in a stranger's folder, as `audit` and `suggest` find them;
 * nobody: people made of clips and pictures that show nobody.
 
 Prints Markdown tables for one encoder after the other; writes all numbers to a JSON file and plots beside it. Encodings
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import testdata
-from recognition import demo, draws, visits
+from recognition import demo, draws, mixed, visits
 from recognition.faces import Faces, Ints, Numbers, tell
 from recognition.photos import albums
 from recognition.replay import Recorder
@@ -34,8 +35,9 @@ from recognition.sets import load, sets
 
 from face_classifier.vision.engine import make_engine
 
-PARTS = "rules", "photos", "draws", "visits", "rates", "nobody"
+PARTS = "rules", "photos", "draws", "visits", "rates", "mixed", "nobody"
 ENCODERS = tuple(THRESHOLDS)
+MIXED = "lfw", "asian_kpop15", "tv_bbt_crops", "all single-person clips", "sports5, photos", "age31, photos"
 QUICK_DRAWS = 5
 QUICK_SETS = "asian_kpop15", "tv_bbt_crops", "tv_talkshow_frames", "grid_*"
 
@@ -121,6 +123,18 @@ class Benchmark:
     def _clips(self) -> dict[str, Path]:
         assert self._data is not None
         return {path.stem: path for path in sorted((self._data / "videos" / "webcam").glob("*.*"))}
+
+    def mixed(self) -> Iterator[str]:
+        """Folders of two people."""
+        if self._data is None:
+            return
+        rows: list[list[str]] = []
+        for one in [*sets(self._data), *albums(self._data)]:
+            if one.name in MIXED:
+                faces = load(one, self._engine, self._chosen.cache)
+                rows += mixed.rows(one.name, faces, self._limits.ours.rule)
+        self.found["mixed"] = rows
+        yield from ["Two people in one folder", "", *table(mixed.HEAD, rows)]
 
     def nobody(self) -> Iterator[str]:
         """People who are not there."""

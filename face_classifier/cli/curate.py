@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -116,51 +117,87 @@ def _rethink(result: str | None, dry_run: bool, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_json: bool) -> None:
-    """List people who may be one; `suggest accept ONE OTHER` joins them, `suggest reject ONE OTHER` asks no more."""
+    """List people who may be one, or two; `suggest accept` carries it out, `suggest reject` asks no more."""
     ctx.obj = result
     if ctx.invoked_subcommand is None:
         from face_classifier.cli import console
         from face_classifier.curate.questions import suggest
 
-        suggestions = suggest.suggestions(settings.load({"result": result}), observer := console.Screen(), picture)
+        questions = suggest.suggestions(settings.load({"result": result}), observer := console.Screen(), picture)
         observer.finish()
-        nobody = [] if suggestions else ["no two people are near enough to be asked about"]
-        console.print_answer(as_json, suggest.record(suggestions), [*suggest.lines(suggestions), *nobody])
+        nothing = "no two people are near enough to be asked about" + (
+            f", so {picture} is not drawn" if picture else ""
+        )
+        console.print_answer(as_json, suggest.record(questions), list(suggest.lines(questions)) or [nothing])
+
+
+_split_option = click.option("--split", is_flag=True, help="It is about one person, ONE, who may be two.")
 
 
 @_suggest.command("accept")
 @click.argument("one")
-@click.argument("other")
+@click.argument("other", required=False)
+@_split_option
 @result_option
 @json_option
 @click.pass_obj
-def _accept(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
-    """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours."""
+def _accept(of_group: str | None, one: str, other: str | None, split: bool, result: str | None, as_json: bool) -> None:
+    """Two people are one: OTHER's faces go to ONE, or the other way round if only OTHER has a name of yours.
+
+    With --split ONE is two: one half of the faces goes to a new person.
+    """
     from face_classifier.cli import console
     from face_classifier.curate import corrections
     from face_classifier.curate.questions.log import count_of
 
-    chosen = settings.load({"result": result or of_group})
-    joined = corrections.accept(chosen, observer := console.Screen(), one, other)
+    chosen, observer = settings.load({"result": result or of_group}), console.Screen()
+    if other := _second(other, split=split):
+        done = corrections.accept(chosen, observer, one, other)
+        sentence = f"{done['was']} is {done['person']} now; {count_of(done['faces'])} moved"
+    else:
+        done = corrections.split(chosen, observer, one)
+        sentence = f"{count_of(done['faces'])} of {one} moved to {done['new']}"
     observer.finish()
-    moved = f"{count_of(joined['faces'])} moved"
-    console.print_answer(as_json, joined, [f"{joined['was']} is {joined['person']} now; {moved}"])
+    console.print_answer(as_json, done, [sentence])
+
+
+def _second(other: str | None, *, split: bool) -> str | None:
+    """The second name of a pair; None: it is about one person who may be two. Raises WrongUseError."""
+    if split and other is not None:
+        raise WrongUseError(f"--split is about one person, but {other!r} is a second name; give one of them")
+    if not split and other is None:
+        raise WrongUseError("only one name is given; give those of two people, or --split if one person is two")
+    return other
 
 
 @_suggest.command("reject")
 @click.argument("one")
-@click.argument("other")
+@click.argument("other", required=False)
+@_split_option
 @result_option
 @json_option
 @click.pass_obj
-def _keep_apart(of_group: str | None, one: str, other: str, result: str | None, as_json: bool) -> None:
-    """Two people are two: they are never suggested or joined again, whatever their names will be."""
+def _keep_apart(
+    of_group: str | None, one: str, other: str | None, split: bool, result: str | None, as_json: bool
+) -> None:
+    """Two people are two: they are never suggested or joined again, whatever their names will be.
+
+    With --split ONE is one: all faces in the folder stay, and it is not asked about again.
+    """
     from face_classifier.cli import console
     from face_classifier.curate import corrections
+    from face_classifier.curate.questions.log import count_of
 
-    corrections.keep_apart(settings.load({"result": result or of_group}), observer := console.Screen(), one, other)
+    chosen, observer = settings.load({"result": result or of_group}), console.Screen()
+    answer: dict[str, Any]
+    if other := _second(other, split=split):
+        corrections.keep_apart(chosen, observer, one, other)
+        answer, sentence = {"apart": [one, other]}, f"{one} and {other} stay two people"
+    else:
+        faces = corrections.keep_whole(chosen, observer, one)
+        answer, sentence = {"whole": one, "faces": faces}, f"{one} stays one person, with {count_of(faces)}"
     observer.finish()
-    console.print_answer(as_json, {"apart": [one, other]}, [f"{one} and {other} stay two people"])
+    console.print_answer(as_json, answer, [sentence])
 
 
 @click.command("reject")

@@ -47,6 +47,8 @@ HANDLERS: dict[str, Handler] = {
         "rethink": decide.think_again,
         "suggest accept": decide.accept,
         "suggest reject": decide.keep_apart,
+        "suggest accept --split": decide.split,
+        "suggest reject --split": decide.keep_whole,
         "reject": decide.exclude,
         "audit": decide.take_out,
         "enroll": enrol,

@@ -63,6 +63,17 @@ def keep_apart(settings: Settings, observer: Observer, one: str, other: str) -> 
     carry_out(settings, "suggest reject", {"one": one, "other": other}, observer)
 
 
+def split(settings: Settings, observer: Observer, person: str) -> dict[str, Any]:
+    """A person is two, by the user's word; as `decide.split` answers. Raises UserError."""
+    answer: dict[str, Any] = carry_out(settings, "suggest accept --split", {"person": person}, observer)
+    return answer
+
+
+def keep_whole(settings: Settings, observer: Observer, person: str) -> int:
+    """All faces of a person are that person, by the user's word; how many these are. Raises UserError."""
+    return int(carry_out(settings, "suggest reject --split", {"person": person}, observer))
+
+
 def exclude(settings: Settings, observer: Observer, names: Iterable[str]) -> tuple[list[ExcludedFace], int]:
     """Put faces, given by name or the path of a picture, aside for good; and how many could not be, each of which is
     told. Raises UserError.

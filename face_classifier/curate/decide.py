@@ -13,6 +13,7 @@ from typing import Any
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
+from face_classifier.curate.questions.splits import split_of
 from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.gallery import Gallery, carry_out
 from face_classifier.gallery.snapshot import Snapshot
@@ -53,14 +54,48 @@ def keep_apart(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> No
     gallery.store.keep_apart(faces[one], faces[other])
 
 
+def split(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
+    """A ``person`` is two: the faces of one of them go to a new person, and both are kept apart from then on.
+
+    What the user put into the folder stays. Answers the ``person``, the ``new`` one's name, and how many ``faces`` that
+    one has. Raises UserError where the folder does not look like two people's.
+    """
+    name = arguments["person"]
+    ids = set(_faces_of(name, gallery.look().faces))
+    snapshot = gallery.snapshot()
+    own = [face for face in snapshot.faces if face.id in ids]
+    found = split_of(own, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings))
+    if found is None:
+        raise UserError(f"the faces of {name} look like one person's; move those that are not by your file manager")
+    if not found.movable:
+        raise UserError(f"you put faces of both people into {name}, where they stay; move them by your file manager")
+    moved = [face.id for face in found.movable]
+    new = gallery.store.join(moved, None)
+    gallery.store.keep_apart([face.id for face in found.groups[0]], moved)
+    return {"person": name, "new": new, "faces": len(moved)}
+
+
+def keep_whole(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> int:
+    """All faces of a ``person`` are that person: they are no longer asked about, nor moved. Answers how many."""
+    name = arguments["person"]
+    faces = _faces_of(name, gallery.look().faces)
+    gallery.store.past.explain("one person for sure")
+    gallery.store.join(faces, name)
+    return len(faces)
+
+
 def _faces_of_two(one: str, other: str, kept: Faces) -> dict[str, list[int]]:
     """The ids of two people's faces, by name. Raises UserError unless these are two people who have faces."""
     if one == other:
         raise UserError(f"both names are {one!r}; give the names of two people")
-    faces = {name: [face.id for face in kept.labels_of(name) if face.person == name] for name in (one, other)}
-    for name, of_person in faces.items():
-        if not of_person:
-            raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")
+    return {name: _faces_of(name, kept) for name in (one, other)}
+
+
+def _faces_of(name: str, kept: Faces) -> list[int]:
+    """The ids of a person's faces. Raises UserError unless there are some."""
+    faces = [face.id for face in kept.labels_of(name) if face.person == name]
+    if not faces:
+        raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")
     return faces
 
 

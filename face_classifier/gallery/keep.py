@@ -27,7 +27,7 @@ from face_classifier.gallery.folder.carry import (
 )
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
 from face_classifier.gallery.past.forget import is_tombstone
-from face_classifier.gallery.past.journal import RUN, SECOND_THOUGHTS
+from face_classifier.gallery.past.journal import FILE_MANAGER, FOLLOW, RUN, SECOND_THOUGHTS, place_of
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.reconcile import speakers
 from face_classifier.gallery.table.row import DISCARDED, KEPT, Row, sighting_of, take_face, take_origin
@@ -175,24 +175,55 @@ class Keeper:
         tidy(folder, [], sorted(left))
         return [sighting_of(row) for row in rows]
 
-    def join(self, faces: Sequence[int], person: str) -> None:
+    def join(self, faces: Sequence[int], person: str | None) -> str:
         """As `Store.join`."""
         folder = self._folder
         rows = [folder.rows.with_id(face_id) for face_id in faces]
         left = sorted({row.folder for row in rows} - {person})
-        folder.journal.ask(rows)
-        with folder.as_last_seen():
-            # Without an intent the next look takes it for what the user did, as it would be by the file manager.
-            target = folder_for(folder, person)
+        with folder.journal.entry(FILE_MANAGER):
+            if person is None:
+                target = self._part(rows)
+                self._confirm(rows)
+                return target
+            folder.journal.ask(rows)
+            with folder.as_last_seen():
+                # Without an intent the next look takes it for what the user did, as it would be by the file manager.
+                target = folder_for(folder, person)
+                for row in rows:
+                    if row.folder != target:
+                        carry_file(folder, row, target)
+                sync(folder, (target, *left))
+            with folder.table.together():
+                for row in rows:
+                    if row.folder != target:
+                        row.placed = None  # or all of a person's faces, going to a new folder, would be a renamed one
+                        folder.rows.update(row)
+            self._confirm([row for row in rows if row.folder == target])
+        tidy(folder, [], left)
+        return target
+
+    def _part(self, rows: Sequence[Row]) -> str:
+        folder = self._folder
+        with folder.as_last_seen(), ExitStack() as undo:
             for row in rows:
-                if row.folder != target:
-                    carry_file(folder, row, target)
-            sync(folder, (target, *left))
+                if row.state != KEPT or not folder.lies(row):
+                    raise FoldersChangedError
+            target = new_person(folder, rows, undo)
+            with folder.table.together():
+                settle(folder, rows, target)
+            undo.pop_all()  # it is done
+        return target
+
+    def _confirm(self, rows: Sequence[Row]) -> None:
+        """That faces lie where they are is the user's word from now on."""
+        folder = self._folder
         with folder.table.together():
             for row in rows:
-                row.placed = None  # or all of a person's faces, going to a new folder, would be a renamed folder
-                folder.rows.update(row)
-        tidy(folder, [], left)
+                before = place_of(row)
+                if row.placed is not None:
+                    row.placed = None
+                    folder.rows.update(row)
+                    folder.journal.record(row, before, FOLLOW)
 
     def exclude(self, face: int) -> Path:
         """As `Store.exclude`."""

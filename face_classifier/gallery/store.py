@@ -217,13 +217,13 @@ class Store:
         """
         return self._keeper.move(faces, person, new=new)
 
-    def join(self, faces: Sequence[int], person: str) -> None:
-        """Move faces (ids) into a person's folder as the user's word, not the program's; then look.
+    def join(self, faces: Sequence[int], person: str | None) -> str:
+        """Move faces (ids) into a person's folder, or that of a new person (None), as the user's word; then look.
 
-        One that the program put there itself becomes the user's word too. An emptied folder is removed. Raises
-        FoldersChangedError if one of them is no longer where it was.
+        One that the program put there itself becomes the user's word too. An emptied folder is removed. Returns the
+        person's name. Raises FoldersChangedError if one of them is no longer where it was.
         """
-        self._keeper.join(faces, person)
+        return self._keeper.join(faces, person)
 
     def exclude(self, face: int) -> Path:
         """The user says of a face (id) that it is not the person in whose folder it lies, nor anybody; then look.

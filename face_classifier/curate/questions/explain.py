@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,16 @@ import numpy.typing as npt
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Image, Sighting
+from face_classifier.curate.questions.splits import Split, split_of
 from face_classifier.display import contact_sheet
 from face_classifier.display.overlay import UNKNOWN_NAME
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.calibrate import Calibration, calibrated
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.identity.rules import spread_of
+from face_classifier.identity.rules import rule_of, spread_of
 from face_classifier.identity.statistics import by_person
+from face_classifier.identity.tracks import parts
 from face_classifier.sources.picture import read_picture
 
 _EXEMPLARS = 3
@@ -36,6 +38,17 @@ class Near:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """Two people in a folder or a track, seen from one face: the faces like it, and those of the other person."""
+
+    why: str  # it takes them for two
+    like: int  # faces beside it on its side; 0: it is alone, or on no side
+    unlike: int  # faces on the other side, or in the larger half if it is on none
+    to_like: float | None  # L2 to the average of these; None where there are none
+    to_unlike: float
+
+
+@dataclass(frozen=True)
 class Explanation:
     """What is known about a face. All distances are L2; its own encoding takes no part in any average."""
 
@@ -49,6 +62,8 @@ class Explanation:
     rule: str  # what the program would decide now, and why, in words
     probability: float | None  # that it is ``about``; None where nothing tells
     why_not: str  # why there is no probability, in words
+    folder: Sides | None  # its person may be two; the probability is that it is the one who would stay
+    track: Sides | None  # its track holds faces that its encoding alone would not join
 
     @property
     def margin(self) -> float | None:
@@ -74,6 +89,8 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
     """
     snapshot = take_snapshot(settings, observer)
     number = snapshot.number_of(name)
+    own = [face for face in snapshot.faces if face.person and face.person == snapshot.faces[number].person]
+    rule = rule_of(snapshot.settings)
     explanation = explain(
         number,
         snapshot.faces,
@@ -82,6 +99,7 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
         snapshot.nobody(),
         spread_of(snapshot.settings),
         calibrated(snapshot.faces, snapshot.cannot_links, spread_of(snapshot.settings)),
+        split_of(own, snapshot.cannot_links, snapshot.kept_apart, rule) if own else None,
     )
     if file is not None:
         path_of = snapshot.path_of
@@ -98,6 +116,7 @@ def explain(
     people: PersonDB,
     spread: float,
     calibration: Calibration | None,
+    split: Split | None,
 ) -> Explanation:
     """Explain the face ``sightings[number]``.
 
@@ -110,6 +129,7 @@ def explain(
     people: nobody yet, with the rule of ``spread``.
     spread: how much of a person's scatter counts in the distance to it.
     calibration: of this gallery; None where it is too small.
+    split: of the face's person, if that may be two.
 
     Raises
     ------
@@ -123,7 +143,8 @@ def explain(
     average = next((near.distance for near in averages if near.name == face.person), None)
     runner_up = next((near for near in averages if near.name != face.person), None)
     about = face.person or (runner_up.name if runner_up else None)
-    own = np.array([other.encoding for other in others if other.person == about]).reshape(-1, len(face.encoding))
+    known = split.groups[0] if split else [other for other in others if other.person == about]
+    own = np.array([other.encoding for other in known if other.id != face.id]).reshape(-1, len(face.encoding))
     probability, why_not = _probability(face.encoding, own, spread, calibration)
     return Explanation(
         face=face,
@@ -138,7 +159,39 @@ def explain(
         rule=_rule(face, face.encoding, others, cannot_links, kept_apart, people),
         probability=probability,
         why_not=why_not,
+        folder=_sides_of_folder(face, split) if split else None,
+        track=_sides_of_track(face, others, people.threshold),
     )
+
+
+def _sides_of_folder(face: Sighting, split: Split) -> Sides:
+    stay, go = split.groups
+    ids = [{one.id for one in group} for group in split.groups]
+    if face.id not in ids[0] | ids[1]:
+        return _sides(face, split.why, [], stay)
+    like, unlike = (stay, go) if face.id in ids[0] else (go, stay)
+    return _sides(face, split.why, like, unlike)
+
+
+def _sides_of_track(face: Sighting, others: Sequence[Sighting], limit: float) -> Sides | None:
+    """``limit``: L2 up to which encodings alone make one track."""
+    mates = [face, *(other for other in others if face.track is not None and other.track == face.track)]
+    own, *part_of = [part for _, part in parts(mates, limit)]
+    like = [mate for mate, part in zip(mates[1:], part_of, strict=True) if part == own]
+    unlike = [mate for mate, part in zip(mates[1:], part_of, strict=True) if part != own]
+    return _sides(face, f"farther than {limit:g} from each other", like, unlike) if unlike else None
+
+
+def _sides(face: Sighting, why: str, like: Sequence[Sighting], unlike: Sequence[Sighting]) -> Sides:
+    beside = [other for other in like if other.id != face.id]
+    return Sides(
+        why, len(beside), len(unlike), _to_average(face, beside) if beside else None, _to_average(face, unlike)
+    )
+
+
+def _to_average(face: Sighting, others: Sequence[Sighting]) -> float:
+    average = np.array([other.encoding for other in others]).mean(axis=0)
+    return float(np.linalg.norm(average - face.encoding))
 
 
 def to_averages(encoding: Encoding, others: Sequence[Sighting]) -> list[Near]:
@@ -189,7 +242,13 @@ def _rule(
     match, threshold = people.decide(encoding, face.track, face.quality), people.threshold_now
     mates = [other for other in others if face.track is not None and other.track == face.track]
     if match.person and any(mate.person == match.person for mate in mates):
-        return f"it goes to {match.person}, whose face it was in the frames before and after (its track)"
+        goes = f"it goes to {match.person}, whose face it was in the frames before and after (its track)"
+        distance = {near.name: near.distance for near in to_averages(encoding, others)}
+        nearest = min(distance, key=lambda name: distance[name])
+        if nearest == match.person:
+            return goes
+        by_itself = f"{distance[match.person]:.3f} from {match.person} and {distance[nearest]:.3f} from {nearest}"
+        return f"{goes}, and for that alone: by itself it is {by_itself}"
     if match.person:
         return f"it goes to {match.person}, whose average is the nearest, nearer than the threshold {threshold:.3g}"
     if match.partners:
@@ -248,6 +307,8 @@ def record(explanation: Explanation) -> dict[str, Any]:
         "about": explanation.about,
         "probability": explanation.probability,
         "rule": explanation.rule,
+        "folder": asdict(explanation.folder) if explanation.folder else None,
+        "track": asdict(explanation.track) if explanation.track else None,
     }
 
 
@@ -268,11 +329,21 @@ def lines(explanation: Explanation) -> Iterator[str]:
         margin = "" if explanation.margin is None else f", margin {explanation.margin:+.3f}"
         other = "other " if face.person else ""
         yield f"nearest {other}person: {runner_up.name}, {runner_up.distance:.3f}{margin}"
+    if explanation.folder:
+        yield f"two people: {face.person} may be two, since {_sides_in_words(explanation.folder)}"
+    if explanation.track:
+        yield f"torn track: its faces are {_sides_in_words(explanation.track)}"
     if explanation.probability is None:
         yield f"probability: left out, since {explanation.why_not}"
     else:
-        yield f"probability that it is {explanation.about}: {explanation.probability:.3f}"
+        whom = f"{explanation.about}, as the one who would stay" if explanation.folder else explanation.about
+        yield f"probability that it is {whom}: {explanation.probability:.3f}"
     yield f"rule: {explanation.rule}"
+
+
+def _sides_in_words(sides: Sides) -> str:
+    like = "" if sides.to_like is None else f"{sides.to_like:.3f} from the {sides.like} like it and "
+    return f"{sides.why}; this one is {like}{sides.to_unlike:.3f} from the {sides.unlike} others"
 
 
 def picture(face: Image, exemplars: Sequence[tuple[Image, Near]], name: str | None) -> Image:

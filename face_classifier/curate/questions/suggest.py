@@ -1,4 +1,4 @@
-"""Two people who may be one, with what speaks for it: for the user to decide."""
+"""Two people who may be one, and one who may be two, with what speaks for it: for the user to decide."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Image, Sighting
+from face_classifier.curate.questions.splits import Split, splits
 from face_classifier.display import contact_sheet
 from face_classifier.display.text import SHADE
 from face_classifier.gallery.snapshot import take_snapshot
@@ -40,18 +41,31 @@ class Evidence(NamedTuple):
     pairs: list[Pair]  # the nearest first; no face twice
 
 
-def suggestions(settings: Settings, observer: Teller, file: str | None = None) -> list[Evidence]:
-    """People of a result folder who may be one, the nearest first; works while another process runs.
+class Questions(NamedTuple):
+    """What the user is asked about a result folder."""
 
-    ``file``: where to draw their faces as PNG. Raises UserError where that cannot be written.
+    ones: list[Evidence]  # two people who may be one, the nearest first
+    twos: list[Split]  # people who may be two, in the order of their names
+
+    def __bool__(self) -> bool:
+        return bool(self.ones or self.twos)
+
+
+def suggestions(settings: Settings, observer: Teller, file: str | None = None) -> Questions:
+    """What may be asked about a result folder; works while another process runs.
+
+    ``file``: where to draw the faces as PNG, unless there is nothing to ask. Raises UserError where that cannot be
+    written.
     """
     snapshot = take_snapshot(settings, observer)
-    rethought = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings))
-    reasons = evidence(rethought.suggestions, snapshot.faces)
-    if file is not None:
+    rule = rule_of(snapshot.settings)
+    rethought = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule)
+    twos = splits(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule)
+    questions = Questions(evidence(rethought.suggestions, snapshot.faces), [split for split in twos if split.movable])
+    if file is not None and questions:
         path_of = snapshot.path_of
-        contact_sheet.write(file, picture(reasons, lambda face: read_picture(path_of[face.id])))
-    return reasons
+        contact_sheet.write(file, picture(questions, lambda face: read_picture(path_of[face.id])))
+    return questions
 
 
 def evidence(suggestions: Iterable[Suggestion], sightings: Sequence[Sighting]) -> list[Evidence]:
@@ -91,23 +105,40 @@ def _nearest(ones: Sequence[Sighting], others: Sequence[Sighting]) -> list[Pair]
     return pairs
 
 
-def record(reasons: Iterable[Evidence]) -> list[dict[str, Any]]:
-    """As JSON. Distances: L2; ``margin``: how far below the limit."""
-    return [
+def record(questions: Questions) -> list[dict[str, Any]]:
+    """As JSON. Distances: L2; ``margin``: how far below the limit; ``split``: both halves of one person, else null."""
+    ones = [
         {
             "people": [reason.suggestion.one, reason.suggestion.other],
             "faces": list(reason.faces),
             "distance": reason.suggestion.distance,
             "margin": reason.suggestion.margin,
             "pairs": [{"faces": [pair.one.face, pair.other.face], "distance": pair.distance} for pair in reason.pairs],
+            "split": None,
         }
-        for reason in reasons
+        for reason in questions.ones
     ]
+    twos = [
+        {
+            "people": [split.person],
+            "faces": [len(group) for group in split.groups],
+            "distance": split.distance,
+            "margin": None,
+            "pairs": [],
+            "split": {
+                "why": split.why,
+                "stay": [face.face for face in split.groups[0]],
+                "go": [face.face for face in split.movable],
+            },
+        }
+        for split in questions.twos
+    ]
+    return ones + twos
 
 
-def lines(reasons: Iterable[Evidence]) -> Iterator[str]:
-    """What to print, a line for each suggestion and each pair of faces below it."""
-    for reason in reasons:
+def lines(questions: Questions) -> Iterator[str]:
+    """What to print, a line for each question, and below it one for each pair of faces, or each half."""
+    for reason in questions.ones:
         asked, (first, second) = reason.suggestion, reason.faces
         side = "below" if asked.margin >= 0 else "above"
         yield (
@@ -116,22 +147,39 @@ def lines(reasons: Iterable[Evidence]) -> Iterator[str]:
         )
         for pair in reason.pairs:
             yield f"    {pair.one.face} and {pair.other.face}: {pair.distance:.3f}"
+    for split in questions.twos:
+        stay, go = split.groups
+        yield (
+            f"{split.person} may be two, {len(stay)} and {len(go)} faces: {split.why}; "
+            f"their averages are {split.distance:.3f} apart"
+        )
+        for what, group in (("stay", stay), ("would go", go)):
+            names = [face.face for face in _typical(group)]
+            yield f"    {what}: {', '.join([*names, '…'] if len(group) > len(names) else names)}"
 
 
-def picture(reasons: Sequence[Evidence], read: Callable[[Sighting], Image]) -> Image:
-    """The faces of each suggestion side by side under the two names: (height, width, 3) uint8 BGR.
+def _typical(group: Sequence[Sighting]) -> list[Sighting]:
+    """The faces that are nearest to the average of a group, a few of them."""
+    encodings = np.array([face.encoding for face in group])
+    off = np.linalg.norm(encodings - encodings.mean(axis=0), axis=1)
+    return [group[place] for place in np.argsort(off, kind="stable")[:_PAIRS]]
 
-    At most the first 50. ``read``: gives a face's picture.
+
+def picture(questions: Questions, read: Callable[[Sighting], Image]) -> Image:
+    """The faces of each question side by side under the two names: (height, width, 3) uint8 BGR.
+
+    At most the first 50. ``read``: gives a face's picture. Raises ValueError without a question.
     """
-    rows = [_row(reason, read) for reason in reasons[:_MOST_DRAWN]]
-    return np.concatenate(rows) if rows else _NOTHING
+    sides: list[list[tuple[str, list[Sighting]]]] = []
+    for asked, _, pairs in questions.ones:
+        sides.append([(asked.one, [pair.one for pair in pairs]), (asked.other, [pair.other for pair in pairs])])
+    for two in questions.twos:
+        stay, go = map(_typical, two.groups)
+        sides.append([(two.person, stay), (f"{two.person}?", go)])
+    return np.concatenate([np.hstack([_side(*side, read) for side in both]) for both in sides[:_MOST_DRAWN]])
 
 
-def _row(reason: Evidence, read: Callable[[Sighting], Image]) -> Image:
-    names = reason.suggestion.one, reason.suggestion.other
-    halves = []
-    for side, name in enumerate(names):
-        tiles = [contact_sheet.square(read(pair.other if side else pair.one), _TILE) for pair in reason.pairs]
-        faces = contact_sheet.grid([*tiles, *[_NOTHING] * (_PAIRS - len(tiles))], _PAIRS)
-        halves.append(np.concatenate([contact_sheet.heading(name, faces.shape[1]), faces]))
-    return np.hstack(halves)
+def _side(name: str, faces: Sequence[Sighting], read: Callable[[Sighting], Image]) -> Image:
+    tiles = [contact_sheet.square(read(face), _TILE) for face in faces]
+    drawn = contact_sheet.grid([*tiles, *[_NOTHING] * (_PAIRS - len(tiles))], _PAIRS)
+    return np.concatenate([contact_sheet.heading(name, drawn.shape[1]), drawn])

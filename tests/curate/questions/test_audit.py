@@ -32,8 +32,10 @@ def shots(faces: dict[str, Face]):
     return make
 
 
-def audited(faces: Sequence[Sighting], pictures: dict[int, Image] | None = None, cannot_links=()) -> Audit:
-    return audit(faces, (pictures or {}).get, cannot_links, DLIB)
+def audited(
+    faces: Sequence[Sighting], pictures: dict[int, Image] | None = None, cannot_links=(), kept_apart=()
+) -> Audit:
+    return audit(faces, (pictures or {}).get, cannot_links, kept_apart, DLIB)
 
 
 def test_a_strangers_face_is_an_outlier_and_the_others_are_not(shots):
@@ -96,6 +98,22 @@ def test_a_person_with_two_tracks_in_one_frame_is_two_for_certain(shots):
     assert audited(faces).splits == []
     (split,) = audited(faces, cannot_links=[(1, 2)]).splits
     assert split.certain
+
+
+def test_a_face_nearer_to_somebody_else_is_an_outlier_though_its_own_folder_varies_more(shots):
+    """Half of the folder is another person, so that nobody in it is far beyond what is usual there."""
+    mixed = shots(5, "obama.jpg", "A") + shots(4, "biden.jpg", "A", 6)
+    found = audited(mixed + shots(6, "biden.jpg", "B", 20))
+    assert {outlier.face.face for outlier in found.outliers} == {f"biden.jpg{number}" for number in range(6, 10)}
+    assert {outlier.nearest for outlier in found.outliers} == {"B"}
+
+
+def test_a_face_is_not_nearer_to_whom_the_user_said_it_is_not(shots):
+    faces = shots(5, "obama.jpg", "A") + shots(1, "biden.jpg", "A", 6) + shots(6, "biden.jpg", "B", 20)
+    assert [outlier.nearest for outlier in audited(faces).outliers] == ["B"]
+    assert [outlier.nearest for outlier in audited(faces, kept_apart=[(6, 20)]).outliers] == [None]
+    with_tracks = [*faces[:5], replace(faces[5], track=1), *(replace(face, track=2) for face in faces[6:])]
+    assert [outlier.nearest for outlier in audited(with_tracks, cannot_links=[(1, 2)]).outliers] == [None]
 
 
 def test_the_same_picture_stored_twice_is_a_near_duplicate_of_the_better_one(shots, closeups: dict[str, Image]):
