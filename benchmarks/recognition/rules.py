@@ -65,7 +65,8 @@ def _nearest(points: Floats, x: Floats) -> tuple[int, float]:
 
 
 def thought_again(faces: Faces, rule: Rule) -> Ints:
-    tracks = templates(faces.encoding, faces.quality, faces.track)
+    doubt = rule.doubt(faces.encoding, faces.quality)
+    tracks = templates(faces.encoding, faces.quality, faces.track, doubt)
     return second_thoughts(tracks, Constraints(shared_frames(faces.frame, faces.track)), rule)[faces.track]
 
 
@@ -114,7 +115,7 @@ def rules(limits: Thresholds) -> dict[str, Callable[[Faces, Ints], Ints]]:
 
 def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
     """The project's own PersonDB, face after face."""
-    people = PersonDB(space.threshold, spread=space.spread, founding=3)
+    people = PersonDB(space.threshold, spread=space.spread, founding=3, certainty=space.rule.certainty)
     placed: dict[int, Sighting] = {}
     for group in np.split(order, np.flatnonzero(np.diff(faces.frame[order])) + 1):
         for one, other in combinations(sorted({int(faces.track[face]) for face in group}), 2):

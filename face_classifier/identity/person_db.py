@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Match, Sighting, check_encoding
+from face_classifier.identity.certainty import Certainty
 from face_classifier.identity.matching.averages import Averages
 from face_classifier.identity.matching.crowd import among
-from face_classifier.identity.matching.nearest import EncodingRows
+from face_classifier.identity.matching.nearest import EncodingRows, Matrix
 from face_classifier.identity.tracks import founds, worth_of
 
 
@@ -76,14 +77,38 @@ class _Unknown:
 
 
 class _Tracks:
-    """Which person each track has, as far as its faces agree."""
+    """Which person each track has, as far as its faces agree, and which tracks are different people."""
 
     def __init__(self) -> None:
+        self._cannot_links: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
+        self._kept_apart: dict[int, set[str]] = {}  # track -> people whom it is not, as the user said
         self._person_of: dict[int, str] = {}
         self._torn: dict[int, set[str]] = {}  # tracks of which an earlier run tied several people
 
     def person_of(self, track: int | None) -> str | None:
         return None if track is None else self._person_of.get(track)
+
+    def cannot_link(self, one: int, other: int) -> None:
+        self._cannot_links.setdefault(one, set()).add(other)
+        self._cannot_links.setdefault(other, set()).add(one)
+
+    def keep_apart(self, track: int, person: str) -> None:
+        self._kept_apart.setdefault(track, set()).add(person)
+
+    def forget_words(self) -> None:
+        self._kept_apart.clear()
+
+    def kept_apart(self, track: int | None) -> set[str]:
+        """The people of whom the user said that a track is not one of them."""
+        return self._kept_apart.get(track, set()) if track is not None else set()
+
+    def forbidden(self, track: int | None) -> set[str]:
+        """The people who a track is not: those, and those of the tracks that shared a frame with it."""
+        return {name for other in self.beside(track) if (name := self.person_of(other))} | self.kept_apart(track)
+
+    def beside(self, track: int | None) -> set[int]:
+        """The tracks that shared a frame with one."""
+        return self._cannot_links.get(track, set()) if track is not None else set()
 
     def add(self, track: int, person: str) -> None:
         if track in self._torn:
@@ -106,27 +131,36 @@ class PersonDB:
 
     A face goes to the person whose average is nearest, if nearer than ``threshold`` (L2). Else the nearest unknown
     face, if nearer than ``threshold``, makes a new person together with it. Else it is unknown. That is the original
-    program's rule. Where there are many people the threshold is less: `threshold_now`.
+    program's rule. Where there are many people the threshold is less: `threshold_now`; and so it is between two
+    children, who are much alike: `doubt`.
 
     The faces of a track (one face over consecutive frames) are one person and decided together, by the mean of their
     encodings; a track that has a person keeps it. Tracks that share a frame are different people.
     """
 
-    def __init__(self, threshold: float, *, spread: float = 0.0, founding: int = 2, tightening: float = 0.0) -> None:
+    def __init__(
+        self,
+        threshold: float,
+        *,
+        spread: float = 0.0,
+        founding: int = 2,
+        tightening: float = 0.0,
+        certainty: Certainty | None = None,
+    ) -> None:
         """``spread``: how much of a person's scatter (mean squared distance of its faces to its average) is added to
         the squared distance, so that one whose faces vary a lot does not grow into everybody's.
 
         ``founding``: how many faces of one track found a person, as `founds` says; two tracks that are near always do.
 
         ``tightening``: by how much (L2) the threshold falls with ten times as many people, from a hundred on.
+
+        ``certainty``: of the encoder; None = no face casts a doubt.
         """
         self._threshold, self._tightening = threshold, tightening
-        self._founding = founding
+        self._founding, self._certainty = founding, certainty
         self._people = Averages(spread)
         self._unknown = _Unknown()
         self._tracks = _Tracks()
-        self._cannot_links: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
-        self._kept_apart: dict[int, set[str]] = {}  # track -> people whom it is not
         self._excluded: dict[str, EncodingRows] = {}  # person -> pictures of which the user said that they are not
         self._known = self._pinned = 0
         self._pinned_digest = 0  # the sum of those of the faces that are pinned to unknown
@@ -201,16 +235,15 @@ class PersonDB:
 
     def cannot_link(self, one: int, other: int) -> None:
         """Two tracks shared a frame: they are different people."""
-        self._cannot_links.setdefault(one, set()).add(other)
-        self._cannot_links.setdefault(other, set()).add(one)
+        self._tracks.cannot_link(one, other)
 
     def keep_apart(self, track: int, person: str) -> None:
         """The user said of a face of this track that it is not this person."""
-        self._kept_apart.setdefault(track, set()).add(person)
+        self._tracks.keep_apart(track, person)
 
     def forget_words(self) -> None:
         """Forget what the user said, by `keep_apart` and `exclude`, so that it can be said as it is now."""
-        self._kept_apart.clear()
+        self._tracks.forget_words()
         self._excluded.clear()
 
     def exclude(self, person: str, encoding: Encoding) -> None:
@@ -239,14 +272,7 @@ class PersonDB:
         The first is of a track that lies elsewhere, whose mean counts, the second of the person that it is not. What
         lies with a person already stays: the user saw that face beside the excluded one.
         """
-        tracks: dict[int, list[Sighting]] = {}
-        for face in faces:
-            if face.encoding is not None:
-                tracks.setdefault(track_key(face), []).append(face)
-        known = [(of_track[0].id, {face.person for face in of_track}) for of_track in tracks.values()]
-        means = np.array(
-            [np.mean([check_encoding(face.encoding) for face in of_track], axis=0) for of_track in tracks.values()]
-        ).reshape(-1, ENCODING_SIZE)
+        known, means = _by_track(faces)
         pairs = []
         for person, excluded in self._excluded.items():
             of_person = [face_id for face_id, persons in known if person in persons]
@@ -271,36 +297,46 @@ class PersonDB:
         """
         if track is not None and self.leaves(track, encoding):
             track = None
-        kept_apart = self._kept_apart.get(track, set()) if track is not None else set()
         name = self._tracks.person_of(track)
-        if name is not None and name not in kept_apart:
+        if name is not None and name not in self._tracks.kept_apart(track):
             return Match(person=name, distance=float(np.linalg.norm(self._people.average(name) - encoding)))
         own = self._unknown.of_track(track)
         probe = (own.total + encoding) / (len(own.ids) + 1) if own else encoding
         mates = tuple(own.ids) if own else ()
         threshold = self.threshold_now
-        person = self._nearest_person(probe, track, kept_apart)
-        if person and person[1] < threshold:
+        person = self._nearest_person(probe, track)
+        if person and person[1] + self.doubt(self._people.average(person[0]), probe) < threshold:
             return Match(person[0], float(np.linalg.norm(self._people.average(person[0]) - probe)), mates)
-        others = self._cannot_links.get(track, set()) if track is not None else set()
-        unknown = self._unknown.nearest(probe, (*others, *([own.key] if own else [])))
-        if unknown and unknown[1] < threshold:
+        unknown = self._unknown.nearest(probe, (*self._tracks.beside(track), *([own.key] if own else [])))
+        if unknown and unknown[1] + self.doubt(unknown[0].total / len(unknown[0].ids), probe) < threshold:
             return Match(distance=unknown[1], partners=(*mates, *unknown[0].ids))
         if own and founds(len(own.ids) + 1, own.worth + worth_of(quality), self._founding):
             return Match(distance=float(np.linalg.norm(own.total / len(own.ids) - encoding)), partners=mates)
         return Match(distance=min((nearest[1] for nearest in (person, unknown) if nearest), default=None))
 
-    def _nearest_person(
-        self, probe: Encoding, track: int | None, kept_apart: Collection[str]
-    ) -> tuple[str, float] | None:
+    def doubt(self, one: Encoding, other: Encoding | None = None) -> float:
+        """By how much (L2) the threshold is less between two; ``other``: None = one that has as much doubt."""
+        return 0.0 if self._certainty is None else self._certainty.shared(one, one if other is None else other)
+
+    def _nearest_person(self, probe: Encoding, track: int | None) -> tuple[str, float] | None:
         """The nearest person who is not forbidden to the track or to what looks like that."""
-        others = self._cannot_links.get(track, set()) if track is not None else set()
-        forbidden = {name for other in others if (name := self._tracks.person_of(other))} | set(kept_apart)
+        forbidden = self._tracks.forbidden(track)
         person = self._people.nearest(probe, forbidden)
         while person and self.excludes(person[0], probe):
             forbidden.add(person[0])
             person = self._people.nearest(probe, forbidden)
         return person
+
+
+def _by_track(faces: Iterable[Sighting]) -> tuple[list[tuple[int, set[str | None]]], Matrix]:
+    """Of each track the id of its first face and whose its faces are; and the means of encodings, (tracks, 128)."""
+    tracks: dict[int, list[Sighting]] = {}
+    for face in faces:
+        if face.encoding is not None:
+            tracks.setdefault(track_key(face), []).append(face)
+    known = [(of_track[0].id, {face.person for face in of_track}) for of_track in tracks.values()]
+    means = [np.mean([check_encoding(face.encoding) for face in of_track], axis=0) for of_track in tracks.values()]
+    return known, np.array(means).reshape(-1, ENCODING_SIZE)
 
 
 def _digest(face: Sighting | Label) -> int:

@@ -67,7 +67,7 @@ def rethink(
     faces = [face for face in sightings if face.encoding is not None and not face.pinned]
     if not faces:
         return Rethought([], [])
-    after, seen = faces, _Seen(faces, rule.track)
+    after, seen = faces, _Seen(faces, rule)
     for turn in count():
         gallery = _Gallery(after, seen, cannot_links, kept_apart)
         labels = second_thoughts(gallery.templates, gallery.constraints, rule)
@@ -81,11 +81,11 @@ def rethink(
 class _Seen:
     """What is known of faces whoever they are."""
 
-    def __init__(self, faces: Sequence[Sighting], limit: float) -> None:
-        """``limit``: L2 up to which the faces of a track are one person."""
-        self.parts = parts(faces, limit)
+    def __init__(self, faces: Sequence[Sighting], rule: Rule) -> None:
+        self.parts = parts(faces, rule.track)
         self.encodings = np.array([face.encoding for face in faces])
         self.quality = np.array([1.0 if face.quality is None else face.quality for face in faces])
+        self.doubt = rule.doubt(self.encodings, self.quality)
 
 
 class _Gallery:
@@ -111,7 +111,7 @@ class _Gallery:
         for face, track in zip(faces, self.track_of, strict=True):
             if self.is_anchored(face):
                 self.anchor[track] = face.person
-        self.templates = templates(seen.encodings, seen.quality, self.track_of)
+        self.templates = templates(seen.encodings, seen.quality, self.track_of, seen.doubt)
         self.constraints = self._constraints(numbers, cannot_links, kept_apart)
 
     def is_anchored(self, face: Sighting) -> bool:

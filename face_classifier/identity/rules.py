@@ -27,9 +27,13 @@ def empty_people(settings: Settings) -> PersonDB:
     """An empty PersonDB with the engine's rule."""
     if settings.engine == "original":
         return PersonDB(threshold_of(settings))
-    tightening = BY_ENCODER[settings.encoder].tightening if settings.threshold_number is None else 0.0
+    profile = BY_ENCODER[settings.encoder]
     return PersonDB(
-        threshold_of(settings), spread=spread_of(settings), founding=int(settings.founding), tightening=tightening
+        threshold_of(settings),
+        spread=spread_of(settings),
+        founding=int(settings.founding),
+        tightening=profile.tightening if settings.threshold_number is None else 0.0,
+        certainty=profile.rule.certainty,
     )
 
 

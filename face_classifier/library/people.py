@@ -65,7 +65,7 @@ def cluster(
     apart.append(track[_pairs("cannot_link", cannot_link, faces)])
     together = _joined(track[_pairs("must_link", must_link, faces)], int(track.max(initial=-1)) + 1)
     constraints = Constraints(cannot_links=np.vstack(apart), together=together)
-    return second_thoughts(templates(vectors, good, track), constraints, rule)[track]
+    return second_thoughts(templates(vectors, good, track, rule.doubt(vectors, good)), constraints, rule)[track]
 
 
 def _rule(encoder: str, threshold: float | None, min_faces: int) -> Rule:

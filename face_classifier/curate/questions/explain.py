@@ -239,7 +239,9 @@ def _rule(
     for track, other in kept_apart:
         if person := person_of.get(other):
             people.keep_apart(track, person)
-    match, threshold = people.decide(encoding, face.track, face.quality), people.threshold_now
+    match, threshold = people.decide(encoding, face.track, face.quality), f"the threshold {people.threshold_now:.3g}"
+    if (doubt := people.doubt(encoding)) > 0:
+        threshold += f" (by up to {doubt:.2f} less towards other children, who are much alike)"
     mates = [other for other in others if face.track is not None and other.track == face.track]
     if match.person and any(mate.person == match.person for mate in mates):
         goes = f"it goes to {match.person}, whose face it was in the frames before and after (its track)"
@@ -250,11 +252,11 @@ def _rule(
         by_itself = f"{distance[match.person]:.3f} from {match.person} and {distance[nearest]:.3f} from {nearest}"
         return f"{goes}, and for that alone: by itself it is {by_itself}"
     if match.person:
-        return f"it goes to {match.person}, whose average is the nearest, nearer than the threshold {threshold:.3g}"
+        return f"it goes to {match.person}, whose average is the nearest, nearer than {threshold}"
     if match.partners:
         names = ", ".join(other.face for other in others if other.id in match.partners)
-        return f"no average is nearer than the threshold {threshold:.3g}, but it founds a person with {names}"
-    return f"it is unknown, since nobody is nearer than the threshold {threshold:.3g}"
+        return f"no average is nearer than {threshold}, but it founds a person with {names}"
+    return f"it is unknown, since nobody is nearer than {threshold}"
 
 
 def _probability(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from face_classifier.identity.grouping.clusters import Clusters, Grouping
-from face_classifier.identity.grouping.measure import Grid, Points, margin
+from face_classifier.identity.grouping.measure import Grid, Points, margin, shared_doubt
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.grouping.templates import Floats, Ints, distinct, holds, squares
 
@@ -67,7 +67,7 @@ def _visits(clusters: Clusters, guests: Ints, hosts: Ints, cannot_links: Ints, r
         may &= ~holds(cannot_links, guest, host, count)
         guest, host = guest[may], host[may]
         square = squares(sums.mean, guest, sums.mean, host) + (sums.scatter[guest] + rule.spread * sums.scatter[host])
-        distance = np.sqrt(square) + (added[guest] + added[host])
+        distance = np.sqrt(square) + (added[guest] + added[host]) + shared_doubt(clusters, guest, host)
         parts.append(_Visits(guest, host, distance)[distance < rule.limit])
     return _together(parts)
 

@@ -2,7 +2,7 @@
 
 Distances are L2 between encodings. Of two clusters it is the root of the mean squared distance over all their pairs of
 faces, which mean and scatter of each tell: |a - b|^2 + scatter a + scatter b (average linkage on squares). To it comes
-what makes each of the two farther from everybody.
+what makes each of the two farther from everybody, and the lesser of their doubts.
 """
 
 from __future__ import annotations
@@ -42,11 +42,18 @@ def distances(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Float
     """(pairs,) how far ``ones`` (pairs,) are from ``others`` (pairs,), numbers of clusters.
 
     Of two clusters that are joined the distance to a third is never less than the lesser of theirs was (reducibility,
-    Murtagh 1983): it is the root of the weighted mean of their squares, and margins are weighted means, too.
+    Murtagh 1983): it is the root of the weighted mean of their squares, and margins and doubts are weighted means,
+    too, of which the lesser of two is concave.
     """
     sums, added = clusters.sums, margin(clusters, rule)
     square = squares(sums.mean, ones, sums.mean, others) + (sums.scatter[ones] + sums.scatter[others])
-    return np.asarray(np.sqrt(square) + (added[ones] + added[others]))
+    return np.asarray(np.sqrt(square) + (added[ones] + added[others]) + shared_doubt(clusters, ones, others))
+
+
+def shared_doubt(clusters: Clusters, ones: Ints, others: Ints) -> Floats:
+    """(pairs,) the lesser of the doubts of ``ones`` and ``others`` (pairs,), L2."""
+    doubt = clusters.sums.doubt
+    return np.minimum(doubt[ones], doubt[others])
 
 
 def distances_to_join(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Floats:

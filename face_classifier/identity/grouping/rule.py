@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from face_classifier.identity.certainty import DLIB_CERTAINTY, SFACE_CERTAINTY, Certainty, Floats
+
 
 @dataclass(frozen=True)
 class Rule:
     """The numbers of one encoder. Limits are L2 as they hold where strangers are ``ordinary`` apart: where the other
-    people of this gallery lie nearer, every limit shrinks (see ``people.crowding``).
+    people of this gallery lie nearer, every limit shrinks (see ``linkage.crowding``).
     """
 
     start: float  # tracks nearer than this are joined before anything is known about the gallery
@@ -25,6 +29,13 @@ class Rule:
     ratio: float = 3.0  # how many times heavier a person must be to take in a cluster
     founding: float = 2.5  # weight, three fair faces, that lets a lone track take others in; it is one as `founds` says
     worth: float = 1.0  # of all faces of a person together, at least
+    certainty: Certainty | None = None  # None = nothing is known of the encoder's space: no face casts a doubt
+
+    def doubt(self, encodings: Floats, quality: Floats) -> Floats:
+        """By how much faces count as farther from such as have as much doubt, L2: (faces,), as `templates` takes it."""
+        if self.certainty is None or not len(quality):
+            return np.zeros(len(quality))
+        return self.certainty.of_faces(encodings, quality)
 
     def stricter(self, factor: float, founding: float) -> Rule:
         """The same rule with limits ``factor`` times as high, and ``founding`` faces of a lone track for a person."""
@@ -33,6 +44,18 @@ class Rule:
 
 
 # Fitted to mirror-averaged encodings of LFW people, singers, actors and clips together; one rule for all of them.
-DLIB = Rule(start=0.39, limit=0.53, clear=0.47, ordinary=0.60, slope=0.6, track=0.46, unclear=0.04)
+DLIB = Rule(
+    start=0.39, limit=0.53, clear=0.47, ordinary=0.60, slope=0.6, track=0.46, unclear=0.04, certainty=DLIB_CERTAINTY
+)
 # With SFace following the crowding loses: at a slope of .3 the singers' BCubed F falls from .98 to .90.
-SFACE = Rule(start=0.379, limit=0.482, clear=0.482, ordinary=0.491, slope=0.0, track=0.46, unclear=0.027, spread=0.6)
+SFACE = Rule(
+    start=0.379,
+    limit=0.482,
+    clear=0.482,
+    ordinary=0.491,
+    slope=0.0,
+    track=0.46,
+    unclear=0.027,
+    spread=0.6,
+    certainty=SFACE_CERTAINTY,
+)

@@ -23,6 +23,7 @@ class Templates(NamedTuple):
     weight: Floats  # (tracks,): of all its faces together
     scatter: Floats  # (tracks,): the weighted mean of the squared distances of its faces to the mean
     worth: Floats  # (tracks,): the qualities of all its faces together
+    doubt: Floats  # (tracks,): the weighted mean of what its faces have, L2; see `certainty.py`
 
     @property
     def faces(self) -> Floats:
@@ -73,7 +74,7 @@ class Constraints:
 NOTHING_CERTAIN = Constraints()
 
 
-def templates(encodings: Floats, quality: Floats, tracks: Ints) -> Templates:
+def templates(encodings: Floats, quality: Floats, tracks: Ints, doubt: Floats | None = None) -> Templates:
     """Sum up the faces of each track.
 
     Parameters
@@ -81,10 +82,12 @@ def templates(encodings: Floats, quality: Floats, tracks: Ints) -> Templates:
     encodings: (faces, d) floats, summed up as float64.
     quality: (faces,) floats, 0 to 1.
     tracks: (faces,) integers, numbers from 0, each of them used.
+    doubt: (faces,) floats, as `Rule.doubt` tells it; None = there is none.
     """
     encodings, quality = np.asarray(encodings, np.float64), np.asarray(quality, np.float64)
     # With no more than its quality for a weight, forty dark frames would be less than a person.
-    alone = Templates(encodings, (1 + quality) / 2, np.zeros(len(tracks)), quality)
+    nothing = np.zeros(len(tracks))
+    alone = Templates(encodings, (1 + quality) / 2, nothing, quality, nothing if doubt is None else doubt)
     return merged(alone, tracks, int(tracks.max(initial=-1)) + 1)
 
 
@@ -108,7 +111,8 @@ def merged(sums: Templates, into: Ints, count: int) -> Templates:
     starts = np.searchsorted(into[order], np.arange(count))
     mean = np.add.reduceat(sums.mean[order] * share[order, None], starts, axis=0) if count else sums.mean[:0]
     scatter = sums.scatter + squares(sums.mean, np.arange(len(into)), mean, into)
-    return Templates(mean, weight, totals(into, share * scatter, count), totals(into, sums.worth, count))
+    worth, doubt = totals(into, sums.worth, count), totals(into, share * sums.doubt, count)
+    return Templates(mean, weight, totals(into, share * scatter, count), worth, doubt)
 
 
 def _among(rows: Ints, pairs: Ints) -> Ints:

@@ -115,11 +115,9 @@ def _labelled(
         together=together,
         named=together != UNKNOWN,
     )
-    sums = templates(
-        np.vstack([faces.encodings, *(person.encodings for person in known)]),
-        np.concatenate([faces.quality, *(person.quality for person in known)]),
-        tracks.astype(np.int64),
-    )
+    encodings = np.vstack([faces.encodings, *(person.encodings for person in known)])
+    quality = np.concatenate([faces.quality, *(person.quality for person in known)])
+    sums = templates(encodings, quality, tracks.astype(np.int64), rule.doubt(encodings, quality))
     labels = second_thoughts(sums, constraints, rule)
     single = labels == UNKNOWN
     labels[single] = labels.max(initial=UNKNOWN) + 1 + np.arange(int(single.sum()))

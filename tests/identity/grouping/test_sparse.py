@@ -43,7 +43,8 @@ def gallery(seed: int, rule: Rule) -> Gallery:
     points[dice.integers(0, faces, faces // 5)] = points[copies]
     track = np.where(dice.random(faces) < 0.6, np.arange(faces), np.maximum(np.arange(faces) - 1, 0))
     track = np.unique(track, return_inverse=True)[1]
-    tracks = templates(points, np.ones(faces) if seed % 3 else dice.uniform(0, 1, faces), track)
+    doubt = dice.uniform(0, rule.limit / 3, faces) * (dice.random(faces) < dice.choice([0, 0.3, 0.8]))
+    tracks = templates(points, np.ones(faces) if seed % 3 else dice.uniform(0, 1, faces), track, doubt)
     count = len(tracks.mean)
     apart = dice.integers(0, count, (dice.integers(0, 2 * count), 2))
     together = np.where(dice.random(count) < 0.15, dice.integers(0, 5, count), -1)
@@ -64,7 +65,7 @@ class Dense:
         for group in set(certain.together.tolist()) - {-1}:
             members = np.flatnonzero(certain.together == group)
             self.of[members] = members[0]
-        self.mean, self.weight, self.scatter, self.worth = (np.array(part) for part in tracks)
+        self.mean, self.weight, self.scatter, self.worth, self.doubt = (np.array(part) for part in tracks)
         self.scatter *= rule.spread
         self.number, self.crowd = np.ones(count), np.full(count, rule.ordinary)
         self.named, self.apart = certain.named.copy(), np.zeros((count, count), bool)
@@ -84,6 +85,7 @@ class Dense:
         off = self.mean[rows] - mean
         self.scatter[first] = (share * (self.scatter[rows] + np.einsum("ij,ij->i", off, off))).sum()
         self.crowd[first] = (share * self.crowd[rows]).sum()
+        self.doubt[first] = (share * self.doubt[rows]).sum()
         self.mean[first], self.weight[first] = mean, weight
         for column in (self.worth, self.number):
             column[first] = column[rows].sum()
@@ -104,11 +106,14 @@ class Dense:
         margin = (self.rule.ordinary - self.crowd) / 2
         return margin[:, None] + margin
 
+    def shared(self) -> np.ndarray:
+        return np.minimum(self.doubt[:, None], self.doubt)
+
     def link(self, limit: float) -> None:
         while True:
             left = np.zeros(len(self.of), bool)
             left[self.of] = True
-            distance = np.sqrt(self.squares() + (self.scatter[:, None] + self.scatter)) + self.added()
+            distance = np.sqrt(self.squares() + (self.scatter[:, None] + self.scatter)) + self.added() + self.shared()
             heavy = self.weight >= self.rule.heavy
             distance[heavy[:, None] & heavy] += self.rule.limit - self.rule.clear
             never = (self.named[:, None] & self.named) | self.apart | ~left[:, None] | ~left
@@ -145,6 +150,7 @@ class Dense:
             left = np.unique(self.of)
             distance = np.sqrt(self.squares() + (self.scatter[:, None] + self.rule.spread * self.scatter))
             distance += self.added()
+            distance += self.shared()
             distance[self.apart | (self.weight[:, None] * self.rule.ratio > self.weight)] = np.inf
             hosts = [host for host in left if people[host]]
             visits = []
@@ -208,13 +214,12 @@ def test_no_order_of_the_input_changes_who_is_together(seed: int, name: str) -> 
         assert partition(labels) == expected
 
 
-@pytest.mark.parametrize("most", [40, 200])
-@pytest.mark.parametrize("seed", range(0, 32, 2))  # no equal distances, between which it may choose otherwise
-def test_with_little_room_for_pairs_the_clusters_are_the_same(seed: int, most: int) -> None:
+@pytest.mark.parametrize("seed", range(0, 16, 2))  # no equal distances, between which the order of joining decides
+def test_with_little_room_for_pairs_the_clusters_are_the_same(seed: int) -> None:
     rule = RULES["dlib"]
     of = gallery(seed, rule)
     start = begin(of.tracks, of.constraints, rule)
-    np.testing.assert_array_equal(link(start, rule.limit, rule, most=most).of, link(start, rule.limit, rule).of)
+    np.testing.assert_array_equal(link(start, rule.limit, rule, most=8).of, link(start, rule.limit, rule).of)
 
 
 def test_copies_of_one_face_are_one_person_in_little_room() -> None:
