@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -25,7 +25,7 @@ class DlibEncoder:
     """dlib's ResNet on 5-point landmarks, as ``face_recognition.face_encodings`` calls it by default."""
 
     space = DLIB_SPACE
-    chip = "dlib"
+    chip = chip_once = "dlib"
     precision = "fp32"
 
     _one_at_a_time = threading.Lock()  # dlib's network keeps state: two threads at once would mix their faces up
@@ -35,10 +35,11 @@ class DlibEncoder:
 
         self._encodings = face_recognition.face_encodings
 
-    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Encoding]:
+    def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
         """The encodings, (128,) float64 each, of faces in a BGR picture (height, width, 3), in the given order.
 
-        dlib's network wants RGB: with BGR encodings shift by half a threshold.
+        The network wants RGB: with BGR encodings shift by half a threshold. ``once`` changes nothing: no mirror images
+        are encoded.
         """
         if not detections:
             return []
@@ -54,7 +55,7 @@ class ResNetEncoder:
     """
 
     space = DLIB_SPACE
-    chip = "cv2+mirror"
+    chip = chip_once = "cv2+mirror"
     precision = "fp32"
 
     def __init__(self, model: Path, predictor: Path) -> None:
@@ -62,10 +63,11 @@ class ResNetEncoder:
         self._session = open_session(model)
         self._predictor = dlib.shape_predictor(str(predictor))
 
-    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Encoding]:
+    def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
         """An encoding, float64 (128,), for each face: the mean of its chip's and of the chip's mirror image's.
 
-        The mean of the two is nearer to the person's other faces. ``image``: (height, width, 3) uint8, BGR.
+        The mean of the two is nearer to the person's other faces. ``image``: (height, width, 3) uint8, BGR. ``once``
+        changes nothing: this encoder needs the mirror image more, and takes half as long.
         """
         chips = [face_chip(image, self.landmarks(image, detection)) for detection in detections]
         both = self.encode_chips([*chips, *(chip[:, ::-1] for chip in chips)])

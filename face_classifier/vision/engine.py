@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -41,10 +41,14 @@ class Detector(Protocol):
 class Encoder(Protocol):
     space: str
     chip: str
+    chip_once: str  # of a face that is encoded with less care
     precision: str
 
-    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Encoding]:
-        """The encodings, (128,) float64 each, of faces in a BGR picture, in the given order."""
+    def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
+        """The encodings, (128,) float64 each, of faces in a BGR picture, in the given order.
+
+        ``once``: numbers of those whose mirror image may be left out, where that saves time.
+        """
 
 
 class Engine:
@@ -73,6 +77,7 @@ class Engine:
         self._ratio, self._assesses, self._emotions = resize_ratio, assesses, emotions
         self.reads_emotion = emotions is not None
         self.made_by = Provenance(encoder.space, detector.name, encoder.chip, encoder.precision)
+        self._made_once = replace(self.made_by, chip=encoder.chip_once)
 
     def keener(self) -> Engine:
         """The same encoder with a detector that also finds doubtful faces."""
@@ -108,13 +113,22 @@ class Engine:
             detections = [replace(detection, quality=assess(image, detection).value) for detection in detections]
         return sorted(detections, key=lambda detection: (detection.box.left, detection.box.top))
 
-    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Face]:
-        """The detected faces of the same picture as numbers, in the same order."""
-        encodings = self._encoder.encode(image, detections)
+    def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Face]:
+        """The detected faces of the same picture as numbers, in the same order.
+
+        ``once``: numbers of those of which others have been encoded, so that less care will do.
+        """
+        encodings = self._encoder.encode(image, detections, once)
         emotions = self._emotions.read(image, detections) if self._emotions else [None] * len(detections)
         return [
-            Face(detection.box, encoding, self.made_by, detection.quality, emotion)
-            for detection, encoding, emotion in zip(detections, encodings, emotions, strict=True)
+            Face(
+                detection.box,
+                encoding,
+                self._made_once if number in once else self.made_by,
+                detection.quality,
+                emotion,
+            )
+            for number, (detection, encoding, emotion) in enumerate(zip(detections, encodings, emotions, strict=True))
         ]
 
     def photo(self, image: Image, *, own_cut: bool) -> tuple[Face, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,30 +32,39 @@ class SFaceEncoder:
 
     space = "sface-2021dec-x.446"
     chip = "yunet-5"
+    # Without the mirror image an encoding is .053 (median of 855 faces in clips) off, and as good within 1 in 1,000: of
+    # pairs of one person in data/lfw .990 instead of .991 are nearer than all but 1 in 1,000 pairs of strangers.
+    chip_once = "yunet-5-upright"
     precision = "fp32"
 
     def __init__(self, model: Path) -> None:
         self._session = open_session(model)
 
-    def encode(self, image: Image, detections: Sequence[Detection]) -> list[Encoding]:
+    def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
         """An encoding, float64 (128,), for each face. ``image``: (height, width, 3) uint8, BGR.
 
         A detection without landmarks is taken for an upright face of average proportions, which is less exact.
+        ``once``: numbers of those that are encoded without their mirror image, in half the time.
         """
         chips = []
         for detection in detections:
             landmarks = detection.landmarks if detection.landmarks is not None else _landmarks_in(detection.box)
             chips.append(face_chip(image, landmarks))
-        return self.encode_chips(chips)
+        return self.encode_chips(chips, once)
 
-    def encode_chips(self, chips: Sequence[Image]) -> list[Encoding]:
-        """An encoding for each chip, (112, 112, 3) uint8, BGR: the mean of its own and its mirror image's."""
+    def encode_chips(self, chips: Sequence[Image], once: Collection[int] = ()) -> list[Encoding]:
+        """An encoding for each chip, (112, 112, 3) uint8, BGR: the mean of its own and its mirror image's.
+
+        ``once``: numbers of those whose mirror image is left out.
+        """
         # One face at a time: what the network has in hand for more would not stay in the processor's cache.
-        return [self._encode(np.ascontiguousarray(face[:, :, ::-1])) for face in chips]
+        return [self._encode(face, mirrored=number not in once) for number, face in enumerate(chips)]
 
-    def _encode(self, rgb: Image) -> Encoding:
-        both = self._session.run(None, {"faces": np.stack([rgb, rgb[:, ::-1]])})[0].astype(np.float64)
-        return SCALE * _unit(_unit(both).mean(axis=0))
+    def _encode(self, face: Image, *, mirrored: bool) -> Encoding:
+        rgb = face[:, :, ::-1]
+        faces = np.stack([rgb, rgb[:, ::-1]] if mirrored else [rgb])
+        found = self._session.run(None, {"faces": faces})[0].astype(np.float64)
+        return SCALE * _unit(_unit(found).mean(axis=0))
 
 
 def is_sface(encoding: Encoding, length: float = SCALE) -> bool:

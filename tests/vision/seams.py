@@ -136,6 +136,16 @@ class EncoderTests:
         np.testing.assert_allclose(together, alone * 5, atol=1e-5)
         assert distance(*alone) > 0.1
 
+    def test_a_face_that_is_encoded_with_less_care_is_nearly_the_same_and_others_stay_as_they_are(
+        self, encoder: Encoder, portraits: dict[str, Image], detections: dict[str, Detection]
+    ) -> None:
+        for name, image in portraits.items():
+            careful = encoder.encode(image, [detections[name]] * 2)
+            once, other = encoder.encode(image, [detections[name]] * 2, once=[0])
+            assert distance(once, careful[0]) < PROFILES[encoder.space].threshold / 4
+            np.testing.assert_allclose(other, careful[1], atol=1e-6)
+            assert (encoder.chip_once == encoder.chip) == (distance(once, careful[0]) < 1e-6)
+
     def test_of_no_faces_there_are_no_encodings(self, encoder: Encoder, portraits: dict[str, Image]) -> None:
         assert encoder.encode(portraits["obama.jpg"], []) == []
 

@@ -238,3 +238,11 @@ def test_a_close_face_beside_a_far_one_leaves_the_far_one(engine: Engine, too_cl
 def test_no_more_is_found_where_nobody_is(engine: Engine, data: Path):
     pictures = [cv2.imread(str(path)) for path in (data / "negatives").rglob("*.*")]
     assert sum(len(engine.detect(picture, thorough=True)) for picture in pictures) <= 1
+
+
+def test_a_face_tells_whether_its_mirror_image_was_encoded(portraits: dict[str, Image]) -> None:
+    sface = make_engine("fast", None, 1.0, pytest.fail, "sface")
+    image = portraits["obama.jpg"]
+    careful, once = sface.encode(image, sface.detect(image) * 2, once=[1])
+    assert (careful.made_by, once.made_by.chip) == (sface.made_by, "yunet-5-upright")
+    assert once.made_by.space == careful.made_by.space

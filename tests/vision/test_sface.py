@@ -69,6 +69,17 @@ def test_a_mirrored_picture_has_the_same_encoding(encoder: SFaceEncoder, portrai
     np.testing.assert_allclose(one, mirrored, atol=1e-5)
 
 
+def test_without_its_mirror_image_a_face_is_encoded_as_it_is(
+    encoder: SFaceEncoder, portraits: dict[str, Image]
+) -> None:
+    chip = portraits["obama.jpg"][60:172, 80:192]
+    (both,) = encoder.encode_chips([chip])
+    one, mirrored = encoder.encode_chips([chip, chip[:, ::-1]], once=[0, 1])
+    assert np.linalg.norm(one - mirrored) > 0.01
+    mean = one + mirrored
+    np.testing.assert_allclose(0.446 * mean / np.linalg.norm(mean), both, atol=1e-6)
+
+
 def test_a_chip_is_black_where_it_leaves_the_picture() -> None:
     white = np.full((60, 60, 3), 255, np.uint8)
     chip = face_chip(white, np.array([(0, 20), (20, 20), (10, 32), (2, 42), (18, 42)], np.float32))

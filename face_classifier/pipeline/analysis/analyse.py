@@ -83,7 +83,8 @@ class Analyst:
         if not plan.encode:
             return self.unencoded(plan)
         detections = [plan.faces[number].detection for number in plan.encode]
-        encoded = self._engine.encode(plan.frame.image, detections)
+        once = [place for place, number in enumerate(plan.encode) if plan.faces[number].once]
+        encoded = self._engine.encode(plan.frame.image, detections, once)
         return _record(plan, dict(zip(plan.encode, encoded, strict=True)))
 
     def unencoded(self, plan: Plan) -> AnalysedFrame:

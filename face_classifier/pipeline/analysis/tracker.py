@@ -28,6 +28,7 @@ _MEMORY = 0.5  # seconds between two sightings of a face that goes on, at least:
 # Times the longest regular time between two sightings, for which a face that is not found may still be the same: frames
 # do not come at the very times that are asked for (of 29.97 a second they lie up to 1.034 s apart at -S 1).
 _SLACK = 1.5
+_CLEAR = 0.5  # quality from which a face shows well who it is
 _GAPS = 4  # times between analysed frames that tell how far apart they come, where a live source is late
 
 
@@ -39,6 +40,7 @@ class Followed:
     track: int
     encode: bool
     sure: bool = True  # False: there was a doubt that it is the track's face, and no encoding since then
+    once: bool = False  # its encoding may do without the mirror image: others of the track decide who it is
 
 
 @dataclass
@@ -50,6 +52,7 @@ class _Track:
     encoded_at: float  # seconds
     best: float  # quality of the best view that was encoded
     faces: int  # that were good enough to be encoded, so far
+    clear: int  # of them those that were encoded with their mirror image
     sure: bool = True  # see ``Followed``
 
 
@@ -58,7 +61,7 @@ class Follower:
 
     A face is encoded in each frame as long as it is new, then when place or look leave a doubt that it is the same,
     when it is seen clearly better than before, or ``refresh`` seconds (the source's clock) after the last time: with 0,
-    in every frame.
+    in every frame. As many clear ones as found a person are encoded with their mirror image.
     """
 
     def __init__(self, refresh: float, poorest: float = 0.0, *, step: float = 0.0, founding: int = 1) -> None:
@@ -133,11 +136,13 @@ class Follower:
 
     def _update(self, track: _Track | None, now: float, detection: Detection, look: Grey) -> Followed:
         quality = detection.quality or 0.0
+        clear = detection.quality is None or quality >= _CLEAR
         if track is None:
             self._count += 1
-            track = _Track(self._count, detection.box, look, now, now, quality, int(self.is_good(detection)))
+            faces = int(self.is_good(detection))
+            track = _Track(self._count, detection.box, look, now, now, quality, faces, int(clear))
             self._tracks.append(track)
-            return Followed(detection, track.number, encode=True)
+            return Followed(detection, track.number, encode=True, once=not clear)
         if not _is_sure(detection.box, look, track):
             track.sure = False
         due = now - track.encoded_at >= self._refresh - 1e-6
@@ -145,10 +150,12 @@ class Follower:
         track.box, track.look, track.seen_at = detection.box, look, now
         sure, good = track.sure, self.is_good(detection)
         encode = due or better or (good and (not sure or track.faces < self._founding))
+        once = not clear or track.clear >= self._founding
         if encode:
             track.faces += good
+            track.clear += not once
             track.encoded_at, track.best, track.sure = now, max(track.best, quality), sure or good
-        return Followed(detection, track.number, encode, sure)
+        return Followed(detection, track.number, encode, sure, once)
 
 
 def _is_sure(box: Box, look: Grey, track: _Track) -> bool:

@@ -65,6 +65,19 @@ class TestWhichFacesAreEncoded:
         assert {found[0].track for found in faces} == {1}
         assert sum(found[0].encode for found in faces) == 4
 
+    def test_as_many_clear_faces_as_found_a_person_are_encoded_with_care(
+        self, engine: Engine, closeups: dict[str, Image]
+    ) -> None:
+        """A blurred face decides little, and later ones add to what is known; somebody else's count anew."""
+        follower = Follower(0.0, founding=2)
+        sharp, other = closeups["obama.jpg"], closeups["biden.jpg"]
+        shown = [cv2.GaussianBlur(sharp, None, 4.0), sharp, sharp, sharp, other, other, other]
+        found = [engine.detect(image) for image in shown]
+        assert [(faces[0].quality or 0.0) > 0.5 for faces in found] == [False] + [True] * 6
+        frames = [frame_of(image, number / 25) for number, image in enumerate(shown)]
+        seen = [follower.follow(frame, faces)[0] for frame, faces in zip(frames, found, strict=True)]
+        assert [face.once for face in seen] == [True, False, False, True, False, False, True]
+
     def test_refresh_0_is_every_frame(self, engine: Engine, closeups: dict[str, Image]) -> None:
         viewer = Viewer(engine, refresh=0.0)
         assert all(viewer.encoded(closeups["obama.jpg"], number / 25) for number in range(5))
