@@ -11,7 +11,7 @@ from face_classifier.identity.grouping.measure import Grid, distances_to_join, p
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.grouping.templates import Floats, Ints, holds
 
-_MOST = 1 << 23  # pairs held at once: some 400 MB while they are made
+_MOST, _FEW = 8, 1 << 16  # pairs held at once: so many for each cluster, and never less than so many
 
 
 @dataclass
@@ -29,7 +29,7 @@ class _Edges:
         return _Edges(self.one[which], self.other[which], self.distance[which])
 
 
-def link(grouping: Grouping, limit: float, rule: Rule, most: int = _MOST) -> Grouping:
+def link(grouping: Grouping, limit: float, rule: Rule, most: int | None = None) -> Grouping:
     """Join all pairs of clusters that are each other's nearest, and again, until none are nearer than ``limit``.
 
     Since a joined cluster is never nearer to a third than the nearer of its halves was, that gives the same clusters as
@@ -41,10 +41,12 @@ def link(grouping: Grouping, limit: float, rule: Rule, most: int = _MOST) -> Gro
     grouping: clusters, in an order that says who comes first where distances are equal.
     limit: L2.
     rule: of their encoder.
-    most: pairs that memory may hold. Where there are more, the nearest half of so many are joined first.
+    most: pairs to hold at once. Where there are more, the nearest half of so many are joined first: the others are
+        farther, so that it decides between equal distances at most. None = a few for each cluster.
     """
     while True:
-        edges, reach = _near(grouping, limit, rule, most)
+        room = max(_MOST * len(grouping.clusters), _FEW) if most is None else most
+        edges, reach = _near(grouping, limit, rule, room)
         clusters, now = _rounds(grouping, edges, reach, rule)
         grouping = grouping.keeping(clusters, now)
         if reach == limit:
@@ -67,8 +69,12 @@ def _near(grouping: Grouping, limit: float, rule: Rule, most: int) -> tuple[_Edg
         if count > most:
             nearest = _together(parts)
             nearest = nearest[np.argpartition(nearest.distance, most // 2)[: most // 2]]
-            # The next float above is the limit, so that equal distances are not nobody's.
-            parts, count, limit = [nearest], len(nearest), float(np.nextafter(nearest.distance.max(), np.inf))
+            reach = float(nearest.distance.max())
+            if nearest.distance.min() < reach:
+                nearest = nearest[nearest.distance < reach]
+            else:  # a limit above them, so that so many equal distances are not nobody's
+                reach = float(np.nextafter(reach, np.inf))
+            parts, count, limit = [nearest], len(nearest), reach
     return _together(parts), limit
 
 

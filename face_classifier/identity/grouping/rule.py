@@ -12,7 +12,7 @@ from face_classifier.identity.certainty import DLIB_CERTAINTY, SFACE_CERTAINTY, 
 @dataclass(frozen=True)
 class Rule:
     """The numbers of one encoder. Limits are L2 as they hold where strangers are ``ordinary`` apart: where the other
-    people of this gallery lie nearer, every limit shrinks (see ``linkage.crowding``).
+    people of this gallery lie nearer, every limit shrinks (see ``people.crowding``).
     """
 
     start: float  # tracks nearer than this are joined before anything is known about the gallery
