@@ -17,8 +17,8 @@ from face_classifier.vision.engine import Engine
 TILE = 160  # pixels
 PLAIN, LARGER, TURNED, UNSURE = "plain", "enlarged", "turned", "unsure"
 # Raised when photos that were searched before are to be searched anew. 1: without faces that are small in a large
-# picture or fill it; indexes of that time do not tell it.
-_SEARCH = 2
+# picture or fill it; indexes of that time do not tell it. 2: dark pictures as they are.
+_SEARCH = 3
 BEST = f"yunet {_SEARCH}"  # the name of the finder beyond which there is none
 
 

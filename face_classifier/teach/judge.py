@@ -14,7 +14,7 @@ _BYSTANDER = 0.5  # times as tall as the largest face: whoever is smaller stands
 _UNSURE = 0.02  # quality below which a second face in the frame may be none
 
 # Parts of a quality below which a face is declined. Portraits of LFW made worse step by step have their encodings
-# shifted there by a median L2 of .2 (size, wholeness), .4 (sharpness) and .3 (light). Of the 1,936 portraits that show
+# shifted there by a median L2 of .2 (size, wholeness), .4 (sharpness) and .14 (light). Of the 1,936 portraits that show
 # one person 99.7 % are above all of them.
 _LIMITS = Quality(size=0.5, sharpness=0.7, light=0.25, wholeness=0.6, pose=0.35, score=0.5)
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import Detection, Encoding, Image, as_rgb
+from face_classifier.vision.light import lit
 from face_classifier.vision.models.session import open_session
 
 Points = npt.NDArray[np.float64]  # shape (5, 2), x and y in pixels of a picture
@@ -69,7 +70,7 @@ class ResNetEncoder:
         The mean of the two is nearer to the person's other faces. ``image``: (height, width, 3) uint8, BGR. ``once``
         changes nothing: this encoder needs the mirror image more, and takes half as long.
         """
-        chips = [face_chip(image, self.landmarks(image, detection)) for detection in detections]
+        chips = [lit(face_chip(image, self.landmarks(image, detection))) for detection in detections]
         both = self.encode_chips([*chips, *(chip[:, ::-1] for chip in chips)])
         return [(upright + mirrored) / 2 for upright, mirrored in zip(both, both[len(chips) :], strict=False)]
 
@@ -78,9 +79,16 @@ class ResNetEncoder:
 
         The predictor averages the three colours, so their order does not matter.
         """
-        contiguous = np.ascontiguousarray(image)  # dlib takes any other array for something else, without a word
-        shape = self._predictor(contiguous, _square(detection))
-        return np.array([(point.x, point.y) for point in shape.parts()], np.float64)
+        square = _square(detection)
+        # What the predictor looks at lies near the square; lit, it is that of a dark face as of any other.
+        side, (height, width) = square.width(), image.shape[:2]
+        left, top = (
+            max(0, min(start - side // 2, end - 1)) for start, end in ((square.left(), width), (square.top(), height))
+        )
+        right, bottom = max(left + 1, square.right() + side // 2), max(top + 1, square.bottom() + side // 2)
+        part = np.ascontiguousarray(lit(image[top:bottom, left:right]))  # dlib takes any other array for something else
+        shape = self._predictor(part, dlib.translate_rect(square, dlib.point(-left, -top)))
+        return np.array([(point.x + left, point.y + top) for point in shape.parts()], np.float64)
 
     def encode_chips(self, chips: Sequence[Image]) -> list[Encoding]:
         """An encoding for each chip, (150, 150, 3) uint8, BGR."""

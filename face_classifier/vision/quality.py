@@ -48,7 +48,7 @@ def assess(image: Image, detection: Detection) -> Quality:
     return Quality(
         size=_ramp(math.log(box.area) / 2, math.log(16), math.log(80)),
         sharpness=_ramp(math.log(detail + 1), math.log(8), math.log(100)),
-        light=min(_ramp(light, 15, 60), _ramp(light, 250, 215)),
+        light=min(_ramp(light, 5, 60), _ramp(light, 250, 215)),
         wholeness=_ramp(inside(box, image), 0.4, 0.9),
         pose=1.0 if landmarks is None else _ramp(abs(turn(landmarks)[0]), 0.5, 0.15),
         # Only YuNet, the detector with landmarks, gives a probability.

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Landmarks
+from face_classifier.vision.light import lit
 from face_classifier.vision.models.session import open_session
 
 Matrix = npt.NDArray[np.float64]
@@ -49,7 +50,7 @@ class SFaceEncoder:
         chips = []
         for detection in detections:
             landmarks = detection.landmarks if detection.landmarks is not None else _landmarks_in(detection.box)
-            chips.append(face_chip(image, landmarks))
+            chips.append(lit(face_chip(image, landmarks)))
         return self.encode_chips(chips, once)
 
     def encode_chips(self, chips: Sequence[Image], once: Collection[int] = ()) -> list[Encoding]:

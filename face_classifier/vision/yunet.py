@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import Box, Detection, Image
+from face_classifier.vision.light import lit
 from face_classifier.vision.models.session import open_session
 
 Floats = npt.NDArray[np.float32]
@@ -98,9 +99,11 @@ def search_around(detect: Callable[[Image], list[Detection]], image: Image) -> l
 def _planes(image: Image, long_side: int) -> tuple[Floats, Floats]:
     """The picture as YuNet reads it, (1, 3, height, width), and the (x, y) scale back to the picture's pixels.
 
-    It is shrunk to ``long_side`` and filled up with black to multiples of 32 on the right and at the bottom.
+    It is shrunk to ``long_side``, lit where it is dark, and filled up with black to multiples of 32 on the right and at
+    the bottom.
     """
     image, scale = _shrunk(image, long_side)
+    image = lit(image)
     rows, columns = image.shape[:2]
     planes = np.zeros((1, 3, -(-rows // 32) * 32, -(-columns // 32) * 32), np.float32)
     for channel, plane in enumerate(cv2.split(image)):

@@ -38,8 +38,19 @@ def test_blur_costs_sharpness_and_nothing_else(portrait: np.ndarray, detection: 
 def test_the_noise_of_a_dark_face_is_not_sharpness(portrait: np.ndarray, detection: Detection) -> None:
     dark = portrait * 0.1 + np.random.default_rng(0).normal(0, 2, portrait.shape)
     quality = assess(np.clip(dark, 0, 255).astype(np.uint8), detection)
-    assert quality.light < 0.1
+    assert quality.light < 0.2
     assert quality.sharpness < 0.5
+
+
+def test_a_face_that_can_still_be_told_in_the_dark_is_worth_something(
+    portrait: np.ndarray, detection: Detection
+) -> None:
+    box = detection.box
+    mean = portrait[box.top : box.bottom, box.left : box.right].mean()
+    qualities = [assess(np.uint8(portrait * (grey / mean)), detection).light for grey in (60, 30, 20, 12, 3)]
+    assert qualities == sorted(qualities, reverse=True)
+    assert qualities[-2] > 0.05, "it would be discarded, though its encoding serves"
+    assert qualities[-1] == 0.0
 
 
 def test_a_smaller_face_is_worth_less(portrait: np.ndarray, detection: Detection) -> None:
