@@ -514,7 +514,8 @@ def tell(sentence: str) -> None:
 
 def benchmark(runs: int, data: Path | None, quick: bool) -> Numbers:
     """All cases; ``data``: the folder of real test data, if it is there."""
-    both = {"original": ORIGINAL, "fast": FAST, "fast, no savings": NO_SAVINGS}
+    encoders = {f"fast, {name}": {**FAST, "encoder": name} for name in ("sface", "dlib")}
+    both = {"original": ORIGINAL, "fast": FAST, **encoders, "fast, no savings": NO_SAVINGS}
     cases: Numbers = {}
     load = [os.getloadavg()[0]]  # above the number of cores, others work on the machine
     with tempfile.TemporaryDirectory() as folder:
