@@ -60,6 +60,7 @@ def _demo(config: str | None, as_json: bool, **flags: Any) -> None:
 
 def _classify(sources: Sequence[str], chosen: settings.Settings, *, as_json: bool) -> None:
     from face_classifier.cli import console
+    from face_classifier.curate import corrections
     from face_classifier.pipeline import run as pipeline
 
     observer = console.Screen()
@@ -69,6 +70,8 @@ def _classify(sources: Sequence[str], chosen: settings.Settings, *, as_json: boo
         if as_json:
             console.print_json(console.people_record(result.sightings))
         else:
+            second_thoughts = corrections.per_person(result.rethought, names=False)
+            console.print_lines(f"second thoughts, {line}" for line in second_thoughts)
             console.print_statistics(result.sightings, chosen.result)
     if result.failed:
         raise SystemExit(1)

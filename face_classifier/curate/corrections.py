@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,9 @@ from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.curate.ask import carry_out
 from face_classifier.curate.decide import moves_of
+from face_classifier.curate.questions.log import count_of
 from face_classifier.gallery.snapshot import take_snapshot
+from face_classifier.identity.naming import natural
 
 
 class Change(NamedTuple):
@@ -87,7 +90,19 @@ def exclude(settings: Settings, observer: Observer, names: Iterable[str]) -> tup
 
 
 def lines(changes: Sequence[Change], *, dry_run: bool) -> Iterator[str]:
-    """What second thoughts changed, or would change, in words."""
-    for face, person, then, new in changes:
-        yield f"{face}: {person or 'unknown'} -> {'a new person' if new else then or 'unknown'}"
-    yield f"{len(changes)} {'face' if len(changes) == 1 else 'faces'} {'would move' if dry_run else 'moved'}"
+    """What second thoughts changed, or would change, in words: a line for each person, and how many faces in all."""
+    yield from per_person(changes, names=True)
+    yield f"{count_of(len(changes))} {'would move' if dry_run else 'moved'}"
+
+
+def per_person(changes: Iterable[Change], *, names: bool) -> Iterator[str]:
+    """A line for each person who gets faces, and for the unknown ones; ``names``: of the faces, too."""
+    groups: dict[tuple[bool, str | None], list[Change]] = defaultdict(list)
+    for change in changes:
+        groups[change.new, change.then].append(change)
+    for (new, then), group in sorted(groups.items(), key=lambda item: (item[0][0], natural(item[0][1] or ""))):
+        origins = Counter(change.person or "unknown" for change in group)
+        whence = " and ".join(name if len(origins) == 1 else f"{name} ({n})" for name, n in origins.most_common())
+        how = "taken out of" if then is None and not new else "joined from"
+        faces = f": {', '.join(change.face for change in group)}" if names else ""
+        yield f"{'a new person' if new else then or 'unknown'}: {count_of(len(group))} {how} {whence}{faces}"

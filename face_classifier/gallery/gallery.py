@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.errors import UserError
@@ -48,6 +48,13 @@ def refuse_other_encoder(settings: Settings, store: Store) -> None:
             f"the result folder {store.folder} belongs to the encoder {other}, not {wanted}; give --encoder {other}, "
             f"or move it over with `face-classifier reencode --encoder {wanted} --result {store.folder}`"
         )
+
+
+class Moved(NamedTuple):
+    """A face that second thoughts moved."""
+
+    face: Sighting  # as it is now
+    before: str | None  # whose it was; None = unknown
 
 
 class Gallery:
@@ -231,19 +238,17 @@ class Gallery:
         """Whether the settings ask for them."""
         return self.settings.engine != "original" and not self.settings.online_only
 
-    def think_again(self, tell: Callable[[Sequence[Sighting]], None] = nobody_is_told) -> None:
+    def think_again(self, tell: Callable[[Sequence[Sighting]], None] = nobody_is_told) -> list[Moved]:
         """Look, and move what second thoughts say should lie elsewhere. ``tell``: gets the faces of each move."""
         looked = self.look()
         if not self.has_second_thoughts:
-            return
+            return []
         kept_apart = kept_apart_pairs(self.settings, looked)
-        rethought = rethink(looked.faces, self.store.cannot_links(), kept_apart, rule_of(self.settings))
+        moves = rethink(looked.faces, self.store.cannot_links(), kept_apart, rule_of(self.settings)).moves
         try:
-            with self.store.past.entry(SECOND_THOUGHTS):
-                for move in rethought.moves:
-                    tell(carry_out([move], self.store))
+            return _carry_out_all(moves, looked, self.store, tell)
         finally:
-            if rethought.moves:
+            if moves:
                 self.look()  # one that decides by names which are gone would bring them back
 
     def write_views(self) -> None:
@@ -279,6 +284,21 @@ def _take_words(looked: LookResult, faces: Mapping[int, Sighting], people: Perso
             people.keep_apart(track, face.person)
     for name, encoding in looked.excluded:
         people.exclude(name, encoding)
+
+
+def _carry_out_all(
+    moves: Sequence[Move], looked: LookResult, store: Store, tell: Callable[[Sequence[Sighting]], None]
+) -> list[Moved]:
+    """As `carry_out`; ``tell``: gets the faces of each move."""
+    going = {face for move in moves for face in move.faces}
+    before = {face.id: face.person for face in looked.faces if face.id in going} if going else {}
+    moved: list[Moved] = []
+    with store.past.entry(SECOND_THOUGHTS):
+        for move in moves:
+            faces = carry_out([move], store)
+            tell(faces)
+            moved += [Moved(face, before[face.id]) for face in faces]
+    return moved
 
 
 def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:

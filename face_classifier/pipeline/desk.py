@@ -14,6 +14,7 @@ from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.types import Frame, Seen, Sighting
+from face_classifier.curate.corrections import Change
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
@@ -76,6 +77,7 @@ class Desk:
         self._sessions: list[Session] = []  # with faces that may still be held
         self._failed: dict[Session, BaseException] = {}
         self.analysed = 0  # frames
+        self.rethought: dict[int, Change] = {}  # by face (id) what second thoughts made of it, in all
 
     def begin(self, fingerprint: str | None, start: datetime, sampling: Sampling, *, follows: bool) -> Begun:
         """Make ready for a source.
@@ -184,7 +186,9 @@ class Desk:
             self._patience.write(self.gallery.write_views)
 
     def _think(self) -> None:
-        self.gallery.think_again(self._tell)
+        for face, before in self.gallery.think_again(self._tell):
+            first = self.rethought[face.id].person if face.id in self.rethought else before
+            self.rethought[face.id] = Change(face.face, first, face.person, new=False)
 
     def look(self, touched: Collection[str] | None) -> float:
         """Take in what the user did to the folders; returns how many seconds that took.

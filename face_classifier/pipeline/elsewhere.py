@@ -15,6 +15,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.messages import MessageError, seen_from, sighting_from
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Seen, Sighting
+from face_classifier.curate.corrections import Change
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.again import KeptBefore
 from face_classifier.gallery.owner.client import Client
@@ -45,6 +46,7 @@ class Elsewhere:
     ) -> None:
         self.settings = settings
         self.analysed = 0  # frames
+        self.rethought: Sequence[Change] = ()  # which the owner knows
         self._client, self._log, self._observer, self._patience = client, log, observer, patience
         self._lock = threading.Lock()
         self._sessions: list[int] = []

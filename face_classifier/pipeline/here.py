@@ -15,6 +15,7 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Seen, Sighting
 from face_classifier.curate.commands import HANDLERS
+from face_classifier.curate.corrections import Change
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
@@ -113,6 +114,11 @@ class Here:
     def finish(self) -> Sequence[Sighting]:
         """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
         return self._owner.call(lambda _: self._desk.finish())
+
+    @property
+    def rethought(self) -> Sequence[Change]:
+        """The faces that second thoughts moved, each from where it was at first to where it is now."""
+        return [change for change in self._desk.rethought.values() if change.person != change.then]
 
     @property
     def analysed(self) -> int:

@@ -20,6 +20,7 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Sighting
 from face_classifier.curate.ask import STARTING, connected
+from face_classifier.curate.corrections import Change
 from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
@@ -41,6 +42,7 @@ class RunResult:
 
     failed: int  # sources
     sightings: Sequence[Sighting] | None  # every face as it is labelled at the end; None if no source could be analysed
+    rethought: Sequence[Change] = ()  # faces that second thoughts moved, where this process owned the result folder
 
 
 def run(
@@ -75,7 +77,7 @@ def run(
         finally:
             sightings = places.finish()
     failed += run.failed
-    return RunResult(failed, sightings if places.analysed or not failed else None)
+    return RunResult(failed, sightings if places.analysed or not failed else None, places.rethought)
 
 
 @contextmanager

@@ -344,7 +344,10 @@ def lines(findings: Audit) -> Iterator[str]:
         )
     for duplicates in findings.duplicates:
         others = ", ".join(face.face for face in duplicates.others)
-        yield f"near-duplicates: {duplicates.kept.face} of {duplicates.kept.person} = {others}"
+        yield (
+            f"near-duplicates of {duplicates.kept.person}: {duplicates.kept.face} is the best of "
+            f"{len(duplicates.others) + 1} pictures that show nearly the same; the others are {others}"
+        )
     for split in findings.splits:
         sizes = " and ".join(f"{len(group)} faces from {group[0].face}" for group in split.groups)
         kept = "" if split.movable else "; left, since you put faces of both there"

@@ -155,7 +155,7 @@ def test_rejected_people_are_never_suggested_again(command: Command, two_named: 
 def test_rejected_people_without_names_are_never_joined(command: Command, fill: Fill):
     result = fill({"Barack": [OBAMA, HALF], "unknowns": [OBAMA_AGAIN, BIDEN]})
     dry = command("rethink", "--dry-run", "--result", result)
-    assert dry.out.splitlines() == ["20240501_060708.000-0: unknown -> Barack", "1 face would move"]
+    assert dry.out.splitlines() == ["Barack: 1 face joined from unknown: 20240501_060708.000-0", "1 face would move"]
     (result / "person_01").mkdir()
     (result / "unknowns" / "20240501_060708.000-0.png").rename(result / "person_01" / "20240501_060708.000-0.png")
     command("suggest", "reject", "Barack", "person_01", "--result", result)
@@ -197,7 +197,7 @@ def test_naming_somebody_finds_their_old_unknown_faces(command: Command, fill: F
     result = fill({"Barack": [OBAMA, HALF], "unknowns": [BIDEN, OBAMA_OLD, OBAMA_AGAIN]})
     command("people", "--result", result)
     before = content(result)
-    expected = ["20240502_060708.000-0: unknown -> Barack", "20240503_060708.000-0: unknown -> Barack"]
+    expected = ["Barack: 2 faces joined from unknown: 20240502_060708.000-0, 20240503_060708.000-0"]
     dry = command("rethink", "--dry-run", "--result", result)
     assert dry.out.splitlines() == [*expected, "2 faces would move"]
     assert content(result) == before
@@ -210,8 +210,10 @@ def test_naming_somebody_finds_their_old_unknown_faces(command: Command, fill: F
 
 def test_a_dry_run_has_no_name_yet_for_a_new_person(command: Command, fill: Fill):
     result = fill({"unknowns": [OBAMA, OBAMA_AGAIN, BIDEN]})
-    assert "unknown -> a new person\n" in command("rethink", "--dry-run", "--result", result).out
-    assert "unknown -> person_01\n" in command("rethink", "--result", result).out
+    assert command("rethink", "--dry-run", "--result", result).out.startswith(
+        "a new person: 2 faces joined from unknown:"
+    )
+    assert command("rethink", "--result", result).out.startswith("person_01: 2 faces joined from unknown:")
 
 
 def test_two_runs_on_the_same_input_export_the_same_bytes(command: Command, short_clip: Path, tmp_path: Path):
@@ -223,6 +225,17 @@ def test_two_runs_on_the_same_input_export_the_same_bytes(command: Command, shor
         exports.append(command("export", "--result", result).out)
     assert len(set(exports)) == 1
     assert len(exports[0].splitlines()) == 4
+
+
+def test_a_run_tells_whom_second_thoughts_gave_faces(command: Command, photographs: Mapping[str, Path], tmp_path: Path):
+    """At a strict threshold a face is like no other by itself, and like two together."""
+    photos = [photographs[name] for name in (OBAMA, OBAMA_AGAIN, OBAMA_OLD, HALF, OTHER_HALF)]
+    options = "--encoder", "dlib", "-t", "0.3", "--result", tmp_path / "result"
+    ended = command(*photos, *options)
+    assert ended.code == 0
+    assert ended.out.startswith("second thoughts, person_01: 1 face joined from unknown\n1 persons, 4 known faces,")
+    assert "second thoughts" in command("log", "--result", tmp_path / "result").out
+    assert "second thoughts" not in command(*photos, *options).out  # which moved nothing this time
 
 
 # Corrections
