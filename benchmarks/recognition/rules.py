@@ -121,15 +121,15 @@ def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
         for one, other in combinations(sorted({int(faces.track[face]) for face in group}), 2):
             people.cannot_link(one, other)
         for face in group.tolist():
-            match = people.decide(faces.encoding[face], int(faces.track[face]))
+            quality = float(faces.quality[face])
+            match = people.decide(faces.encoding[face], int(faces.track[face]), quality)
             person = match.person or (f"person {len(placed)}" if match.partners else None)
             for partner in match.partners:
                 people.remove_unknown(placed[partner])
                 placed[partner] = replace(placed[partner], person=person)
                 people.add(placed[partner])
-            placed[face] = Sighting(
-                face, str(face), person, None, encoding=faces.encoding[face], track=int(faces.track[face])
-            )
+            encoding, track = faces.encoding[face], int(faces.track[face])
+            placed[face] = Sighting(face, str(face), person, None, encoding=encoding, track=track, quality=quality)
             people.add(placed[face])
     names = {name: number for number, name in enumerate(sorted({one.person for one in placed.values() if one.person}))}
     return np.array([names.get(placed[face].person or "", UNKNOWN) for face in range(len(faces.track))])

@@ -94,18 +94,19 @@ def split_of(
     kept_apart: pairs of faces (ids) that are two people by the user's word.
     rule: of their encoder.
     """
-    encodings = np.array([face.encoding for face in faces])
+    encodings, quality = np.array([face.encoding for face in faces]), _quality(faces)
     keys = parts(faces, rule.track)
     track = np.array([part for _, part in keys])
     seen, said = cannot_link_pairs(keys, cannot_links), _said_apart(faces, track, kept_apart)
     pairs = np.vstack([seen, said])
     # What poor faces are worth is not asked here: nobody is founded.
-    label = second_thoughts(templates(encodings, np.ones(len(faces)), track), Constraints(pairs), rule)[track]
+    tracks = templates(encodings, np.ones(len(faces)), track, rule.doubt(encodings, quality))
+    label = second_thoughts(tracks, Constraints(pairs), rule)[track]
     groups = [np.flatnonzero(label == number) for number in range(label.max() + 1)]
     why = ONE_FRAME if len(seen) else SAID if len(said) else THOUGHT
     if len(groups) < 2 and len(pairs):  # too few faces to be people, and two for certain
         groups = [np.flatnonzero(track == part) for part in pairs[0].tolist()]
-    if len(groups) < 2 and (two := halves(encodings, _quality(faces), rule)):
+    if len(groups) < 2 and (two := halves(encodings, quality, rule)):
         groups, why = [np.flatnonzero(two.first), np.flatnonzero(~two.first)], APART
     if len(groups) < 2:
         return None
