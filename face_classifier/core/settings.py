@@ -18,6 +18,7 @@ from face_classifier.core.names import is_path
 
 ENVIRONMENT = "FACE_CLASSIFIER_"
 _OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
+STEP, ORIGINAL_STEP = 0.5, 1.0  # seconds: defaults of -S, of the fast engine and of the original program
 _LONGEST_WORD = 100  # characters
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
@@ -53,7 +54,12 @@ class Settings:
         above=True,
         choices=("auto",),
     )
-    seconds: float = _setting(1.0, "-S --seconds", "Seconds of the source between analysed frames; 0 = every frame.")
+    seconds: float | None = _setting(
+        None,
+        "-S --seconds",
+        "Seconds of the source between analysed frames; 0 = every frame. "
+        "[default: as when it was first seen, else 0.5, original engine 1]",
+    )
     stop: float = _setting(0.0, "-s --stop", "Stop at this second of the source; 0 = never.")
     skip: float = _setting(0.0, "-k --skip", "Skip so many seconds from the start of the source.")
     display: bool = _setting(False, "-d --display", "Show the frames live with boxes and names; q stops.")
@@ -120,6 +126,13 @@ class Settings:
     def threshold_number(self) -> float | None:
         """The threshold if it is a number; None = the default, or what the gallery tells."""
         return None if isinstance(self.threshold, str) else self.threshold
+
+    @property
+    def step(self) -> float:
+        """Seconds between the analysed frames of a source that was never seen."""
+        if self.seconds is not None:
+            return self.seconds
+        return ORIGINAL_STEP if self.engine == "original" else STEP
 
     @property
     def emotion_reader(self) -> str | None:

@@ -137,13 +137,20 @@ class Store:
     # Keeping: what the program adds
 
     @_until_done
-    def first_start(self, fingerprint: str, start: datetime) -> datetime:
-        """When a source began (UTC), as told when it was first seen: names and times stay as they were."""
-        return self._inside.notes.first_start(fingerprint, start)
+    def first_start(self, fingerprint: str, start: datetime, step: float | None = None) -> datetime:
+        """When a source began (UTC), as told when it was first seen: names and times stay as they were.
+
+        ``step``: seconds between the frames that a run is about to analyse, which are remembered if it is the first to.
+        """
+        return self._inside.notes.first_start(fingerprint, start, step)
 
     def start_of(self, fingerprint: str) -> datetime | None:
         """When a source began (UTC), as told when it was first seen; None if it never was."""
         return self._inside.notes.start_of(fingerprint)
+
+    def step_of(self, fingerprint: str) -> float | None:
+        """How many seconds apart the frames lay with which a run first analysed a source; None if none did."""
+        return self._inside.notes.step_of(fingerprint)
 
     def is_bridged(self, fingerprint: str) -> bool:
         """Whether the positions of a source that has a first start go on over jumps of its clock, as `Sampling` means.

@@ -14,6 +14,7 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.pipeline.analysis.analyse import Analysis, follows
 from face_classifier.pipeline.desk import Desk
+from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.records.file import Head, RecordWriter, read_record
 from face_classifier.pipeline.records.plain import Origin
 from face_classifier.sources.base import Sampling
@@ -25,12 +26,15 @@ SETTINGS = "engine encoder detector resize_ratio refresh founding search_still q
 _LIBRARIES = "numpy", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "Pillow"
 
 
-def head_of(source: Source, settings: Settings) -> Head:
-    """What the record of a source tells of it; reads the whole file for its fingerprint."""
+def head_of(source: Source, settings: Settings, sampling: Sampling | None = None) -> Head:
+    """What the record of a source tells of it; reads the whole file for its fingerprint.
+
+    ``sampling``: None = as a source that was never seen.
+    """
     return Head(
         Origin(source.name, source.fingerprint),
         source.start,
-        Sampling(settings.seconds, settings.skip, settings.stop),
+        sampling_of(settings) if sampling is None else sampling,
         follows(settings),
         {name: getattr(settings, name) for name in SETTINGS},
         {"face-classifier": __version__} | {name: made for name in _LIBRARIES if (made := _version(name))},
@@ -51,6 +55,7 @@ def analyse_into(
     engine: Engine,
     stopping: threading.Event,
     *,
+    sampling: Callable[[Source], Sampling | None] = lambda _: None,
     tell: Callable[[str], None] = lambda _: None,
     name: str | None = None,
     most: float = math.inf,
@@ -63,6 +68,7 @@ def analyse_into(
     path: of the source.
     settings, engine: how it is analysed.
     stopping: the user's wish to end.
+    sampling: how a source is sampled; None = as one that was never seen.
     tell: is told how many frames could not be analysed, if any.
     name: of the record, else the one that its head says.
     most: bytes that its pictures may have together.
@@ -76,7 +82,7 @@ def analyse_into(
     OSError, sqlite3.Error: the record cannot be written.
     """
     with open_source(path) as source:
-        head = head_of(source, settings)
+        head = head_of(source, settings, sampling(source))
         name = name or head.name
         if root.has(name):
             return name

@@ -18,7 +18,7 @@ from face_classifier.curate.corrections import Change
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
-from face_classifier.pipeline.inputs import as_first_seen
+from face_classifier.pipeline.inputs import as_first_seen, sampling_as_first_seen
 from face_classifier.pipeline.place import Placed, Session
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.file import Head
@@ -79,20 +79,27 @@ class Desk:
         self.analysed = 0  # frames
         self.rethought: dict[int, Change] = {}  # by face (id) what second thoughts made of it, in all
 
-    def begin(self, fingerprint: str | None, start: datetime, sampling: Sampling, *, follows: bool) -> Begun:
+    def begin(
+        self, fingerprint: str | None, start: datetime, sampling: Sampling, *, given: bool, follows: bool
+    ) -> Begun:
         """Make ready for a source.
 
         Parameters
         ----------
         fingerprint: of its content; None for a live source.
         start: when it began, as it tells itself.
-        sampling: as the user wishes.
+        sampling: as if it was never seen.
+        given: whether the user says how far apart its frames lie.
         follows: whether the tracks of its records count.
         """
         store = self.gallery.store
-        sampling, start = as_first_seen(fingerprint, start, sampling, store)
+        sampling, start = as_first_seen(fingerprint, start, sampling, store, given=given)
         kept_before = store.kept_before(fingerprint) if fingerprint else none_kept
         return Begun(sampling, start, kept_before, self._session(follows=follows))
+
+    def sampling(self, fingerprint: str | None, sampling: Sampling, *, given: bool) -> Sampling:
+        """How a source would be sampled if it began now; as `begin`."""
+        return sampling_as_first_seen(fingerprint, sampling, self.gallery.store, given=given)
 
     def _session(self, *, follows: bool) -> Session:
         session = Session(self.gallery, self._tell, follows=follows, patience=self._patience)
@@ -104,7 +111,7 @@ class Desk:
         store, fingerprint = self.gallery.store, head.origin.fingerprint
         start = head.start
         if fingerprint:
-            start = store.first_start(fingerprint, start)
+            start = store.first_start(fingerprint, start, head.sampling.every)
             if store.is_bridged(fingerprint) != head.sampling.bridged:
                 raise UserError(
                     f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "

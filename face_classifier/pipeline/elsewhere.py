@@ -23,6 +23,7 @@ from face_classifier.gallery.snapshot import faces_of
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.guests import BEGIN, END, PLACE, uses_of
+from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.plain import plain_frame
 from face_classifier.sources.base import Sampling
@@ -61,6 +62,7 @@ class Elsewhere:
             "fingerprint": source.fingerprint,
             "start": source.start.isoformat(),
             "sampling": vars(sampling),
+            "given": self.settings.seconds is not None,
             "follows": follows(self.settings),
             "encoder": self.settings.encoder,
             "uses": [list(use) for use in uses_of(self.settings)],
@@ -71,6 +73,10 @@ class Elsewhere:
         kept = KeptBefore((position, number, Box(*box)) for position, number, box in told["kept"])
         start = datetime.fromisoformat(told["start"])
         return Begun(Sampling(**told["sampling"]), start, kept, told["session"])
+
+    def sampling(self, _source: Source) -> Sampling:
+        """How a source would be sampled if it was never seen; `begin` tells what the owner knows of it."""
+        return sampling_of(self.settings)
 
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
         """Have the faces of the next frame placed; it is done when this returns."""

@@ -51,7 +51,7 @@ class Guests:
         self.handlers: dict[str, Handler] = {BEGIN: self._begin, PLACE: self._place, END: self._end}
 
     def _begin(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> dict[str, Any]:
-        """Takes ``source``, ``fingerprint``, ``start``, ``sampling``, ``follows``, ``encoder``, ``uses``."""
+        """Takes ``source``, ``fingerprint``, ``start``, ``sampling``, ``given``, ``follows``, ``encoder``, ``uses``."""
         if arguments["encoder"] != gallery.settings.encoder:
             raise UserError(
                 f"the result folder {gallery.settings.result} belongs to the encoder {gallery.settings.encoder}, not "
@@ -67,7 +67,8 @@ class Guests:
             raise UserError(
                 f"what came of {arguments['source']} is no source ({error}); use the same program"
             ) from error
-        begun = self._desk.begin(fingerprint, start, sampling, follows=bool(arguments["follows"]))
+        given, follows = bool(arguments["given"]), bool(arguments["follows"])
+        begun = self._desk.begin(fingerprint, start, sampling, given=given, follows=follows)
         self._count += 1
         self._sessions[self._count] = begun.session, Origin(str(arguments["source"]), fingerprint)
         if isinstance(observer, Asker):

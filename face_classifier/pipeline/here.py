@@ -25,6 +25,7 @@ from face_classifier.identity.rules import crowded
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.desk import Begun, Desk, Observer
 from face_classifier.pipeline.guests import Guests, note_uses, uses_of
+from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
@@ -67,10 +68,17 @@ class Here:
 
     def begin(self, source: Source, sampling: Sampling) -> Begun:
         """Make ready for a source, whose fingerprint is known already."""
-        follow = follows(self.settings)
-        begun = self._owner.call(lambda _: self._desk.begin(source.fingerprint, source.start, sampling, follows=follow))
+        follow, given = follows(self.settings), self.settings.seconds is not None
+        begun = self._owner.call(
+            lambda _: self._desk.begin(source.fingerprint, source.start, sampling, given=given, follows=follow)
+        )
         self._sessions.append(begun.session)
         return begun
+
+    def sampling(self, source: Source) -> Sampling:
+        """How a source would be sampled if it began now."""
+        fingerprint, given = source.fingerprint, self.settings.seconds is not None
+        return self._owner.call(lambda _: self._desk.sampling(fingerprint, sampling_of(self.settings), given=given))
 
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
         """Have the faces of the next frame placed."""

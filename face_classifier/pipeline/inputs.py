@@ -44,11 +44,33 @@ def find_all(
     return paths, failed
 
 
+def sampling_of(settings: Settings) -> Sampling:
+    """How a run samples a source that was never seen."""
+    return Sampling(settings.step, settings.skip, settings.stop)
+
+
+def sampling_as_first_seen(fingerprint: str | None, sampling: Sampling, store: Store, *, given: bool) -> Sampling:
+    """How to sample a source, so that a rerun takes the frames that it took, and they have the positions that they had.
+
+    Parameters
+    ----------
+    fingerprint: of its content; None for a live source.
+    sampling: as if it was never seen.
+    store: knows how it was first seen.
+    given: whether the user says how far apart the frames lie, which always wins.
+    """
+    if fingerprint is None or store.start_of(fingerprint) is None:
+        return sampling
+    step = None if given else store.step_of(fingerprint)
+    every = sampling.every if step is None else step
+    return replace(sampling, every=every, bridged=store.is_bridged(fingerprint))
+
+
 def as_first_seen(
-    fingerprint: str | None, start: datetime, sampling: Sampling, store: Store
+    fingerprint: str | None, start: datetime, sampling: Sampling, store: Store, *, given: bool
 ) -> tuple[Sampling, datetime]:
-    """How to sample a source, and when it began: the same frame has the position and time ever after that it had."""
+    """How to sample a source that is about to be seen, as of `sampling_as_first_seen`, and when it began."""
     if fingerprint is None:
         return sampling, start
-    start = store.first_start(fingerprint, start)
-    return replace(sampling, bridged=store.is_bridged(fingerprint)), start
+    sampling = sampling_as_first_seen(fingerprint, sampling, store, given=given)
+    return sampling, store.first_start(fingerprint, start, sampling.every)

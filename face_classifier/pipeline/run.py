@@ -32,6 +32,7 @@ from face_classifier.pipeline.inputs import find_all
 from face_classifier.pipeline.records.advance import Advance, WaitingRecord
 from face_classifier.pipeline.show import Stage
 from face_classifier.pipeline.watch import Crew, watch
+from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import is_camera
 from face_classifier.vision.engine import Engine, make_engine
 
@@ -153,7 +154,7 @@ class _Run:
         most = 1 if crew.stage.shows else int(crew.settings.parallel)
         with (
             ThreadPoolExecutor(max(map(len, groups), default=1), thread_name_prefix="source") as pool,
-            Advance(files, crew.settings, crew.engine, most) as advance,
+            Advance(files, crew.settings, crew.engine, most, self._places.sampling) as advance,
         ):
             for number, group in enumerate(crew.observer.through(groups, "sources")):
                 if crew.stopping.is_set():
@@ -168,7 +169,7 @@ class _Run:
                     self._crew.stage.flush()
 
     def _watch_together(
-        self, paths: Sequence[str], pool: ThreadPoolExecutor, ahead: Callable[[], WaitingRecord | None]
+        self, paths: Sequence[str], pool: ThreadPoolExecutor, ahead: Callable[[Sampling], WaitingRecord | None]
     ) -> None:
         """Classify sources to their ends, each in a thread of its own. One that fails is told, and the others go on.
 
@@ -196,6 +197,6 @@ class _Run:
         if fault:
             raise fault
 
-    def _watch(self, path: str, ahead: Callable[[], WaitingRecord | None]) -> None:
+    def _watch(self, path: str, ahead: Callable[[Sampling], WaitingRecord | None]) -> None:
         with supervised(path):
             watch(path, self._crew, ahead)

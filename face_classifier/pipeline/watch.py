@@ -15,6 +15,7 @@ from face_classifier.core.settings import Settings
 from face_classifier.core.types import Frame, Seen
 from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
 from face_classifier.pipeline.desk import Begun, Observer
+from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.show import Stage
 from face_classifier.sources.base import Sampling
@@ -27,6 +28,9 @@ class Places(Protocol):
 
     def begin(self, source: Source, sampling: Sampling) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""
+
+    def sampling(self, source: Source) -> Sampling:
+        """How a source would be sampled if it began now, as far as it is known here."""
 
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
         """Have the faces of its next frame placed."""
@@ -44,10 +48,10 @@ class Crew:
     stopping: threading.Event
 
 
-def watch(path: str, crew: Crew, ahead: Callable[[], Record | None] = lambda: None) -> None:
+def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Record | None] = lambda _: None) -> None:
     """Classify one source to its end, or until the run stops. Raises UserError if it fails.
 
-    ``ahead``: the record of it, if it was analysed before its turn; it waits for that.
+    ``ahead``: the record of it, if it was analysed so before its turn; it waits for that.
     """
     settings, observer = crew.settings, crew.observer
     with open_source(path) as source:
@@ -63,7 +67,7 @@ def watch(path: str, crew: Crew, ahead: Callable[[], Record | None] = lambda: No
             idle=crew.stage.flush,
         )
         observer.opened(source, begun.sampling)
-        record = ahead() if begun.sampling.bridged else None
+        record = ahead(begun.sampling)
         try:
             with analysis if record is None else record.frames(begun.start) as frames:
                 analysed = _place_all(frames, analysis, source, begun, crew)
@@ -88,9 +92,7 @@ class Record(Protocol):
 def _begun(source: Source, crew: Crew) -> Begun:
     """Make ready for a source."""
     _ = source.fingerprint  # which reads the whole file: not the owner's work
-    settings = crew.settings
-    sampling = Sampling(settings.seconds, settings.skip, settings.stop)
-    return crew.places.begin(source, sampling)
+    return crew.places.begin(source, sampling_of(crew.settings))
 
 
 def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Source, begun: Begun, crew: Crew) -> int:

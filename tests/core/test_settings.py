@@ -57,6 +57,12 @@ def test_a_wrong_value_in_the_file_names_the_file(tmp_path: Path):
         settings.load({}, str(config), {})
 
 
+def test_how_often_one_looks_is_the_engines_unless_the_user_says_it():
+    steps = [settings.load(flags, None, {}).step for flags in ({}, {"engine": "original"}, {"seconds": 0})]
+    assert steps == [0.5, 1.0, 0.0]
+    assert settings.load({"seconds": 3, "engine": "original"}, None, {}).step == 3.0
+
+
 def test_a_wrong_value_in_the_environment_names_the_variable():
     with pytest.raises(UserError, match="FACE_CLASSIFIER_THRESHOLD is 'x'"):
         settings.load({}, None, {"FACE_CLASSIFIER_THRESHOLD": "x"})
@@ -139,7 +145,7 @@ def test_no_file_costs_more_than_a_sentence_with_file_line_and_key(tmp_path: Pat
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("content", ["", "---\n", "# nothing\n", "~\n", "\ufeffseconds: 1\n", "seconds: 1\n...\n"])
+@pytest.mark.parametrize("content", ["", "---\n", "# nothing\n", "~\n", "\ufeffskip: 0\n", "skip: 0\n...\n"])
 def test_what_says_nothing_else_is_no_fault(tmp_path: Path, content: str):
     config = tmp_path / "c.yaml"
     config.write_text(content, "utf-8")

@@ -37,8 +37,9 @@ def test_a_face_that_is_like_no_other_is_nobodys(encodings: np.ndarray):
 
 
 def test_faces_of_one_track_are_one_person_and_a_lone_track_needs_enough_of_them(encodings: np.ndarray):
-    assert fc.cluster(encodings[5:], tracks=[4, 4]).tolist() == [-1, -1]
-    assert fc.cluster(encodings[5:], tracks=[4, 4], min_faces=2).tolist() == [0, 0]
+    assert fc.cluster(encodings[5:], tracks=[4, 4], min_faces=4).tolist() == [-1, -1]
+    assert fc.cluster(encodings[5:], tracks=[4, 4], quality=[0.5, 0.4]).tolist() == [-1, -1]
+    assert fc.cluster(encodings[5:], tracks=[4, 4]).tolist() == [0, 0]
     assert fc.cluster(encodings[[0, 1, 5]], tracks=[3, 3, 3]).tolist() == [0, 0, 0]
 
 

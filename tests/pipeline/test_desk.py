@@ -37,7 +37,7 @@ def test_what_is_held_of_another_process_is_kept_though_a_source_of_its_own_ende
     with Store(tmp_path / "result", writing=True) as store:
         gallery = Gallery(Settings(result=str(store.folder)), store, read_photo, observer)
         desk = Desk(gallery, None, observer, patience)
-        own, guest = (desk.begin(None, BEGINNING, Sampling(), follows=False).session for _ in range(2))
+        own, guest = (desk.begin(None, BEGINNING, Sampling(), given=False, follows=False).session for _ in range(2))
         desk.end_all([own])
         patience.holding = True
 
@@ -62,7 +62,7 @@ def test_second_thoughts_that_fail_end_the_cameras_rather_than_stop_in_silence(
     with Store(tmp_path / "result", writing=True) as store:
         gallery = Gallery(Settings(result=str(store.folder)), store, read_photo, observer)
         desk = Desk(gallery, None, observer, Patience(1, threading.Event(), observer.problem))
-        session = desk.begin(None, BEGINNING, Sampling(), follows=False).session
+        session = desk.begin(None, BEGINNING, Sampling(), given=False, follows=False).session
         desk.place(session, seen())
         monkeypatch.setattr(Gallery, "write_views", fail)
         with pytest.raises(OSError, match="no disk is known") as thinking:

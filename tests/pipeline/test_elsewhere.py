@@ -82,9 +82,9 @@ def test_a_rerun_beside_it_keeps_nothing_twice(
     command: Callable[..., Ended],
 ) -> None:
     result = tmp_path / "result"
-    assert command(short_clip, "--result", result).code == 0
+    assert command(short_clip, "-S", 2, "--result", result).code == 0
     before = {path.name for path in result.glob("*/*.png")}
-    assert len(before) == 4
+    assert len(before) == 2  # the other run takes the same frames, though it is not given the seconds between them
     webcam([closeups[OBAMA]], 99)
     assert beside_a_camera(result, monkeypatch, [short_clip]).returncode == 0
     exported = command("export", "--result", result).out.splitlines()

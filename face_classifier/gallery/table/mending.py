@@ -23,6 +23,7 @@ _TABLES = (
     "moves",
     "sources",
     "bridged",
+    "steps",
     "marks",
     "journal",
     "changes",

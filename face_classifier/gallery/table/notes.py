@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 from face_classifier.core import names
 from face_classifier.gallery.table.file import Table
+
+EARLIER_STEP = 1.0  # seconds: the default of -S when it was not yet kept with a source
 
 
 class Notes:
@@ -16,12 +19,16 @@ class Notes:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def first_start(self, fingerprint: str, start: datetime) -> datetime:
-        """The start of a source as it was told when it was first seen, which is now if it never was."""
+    def first_start(self, fingerprint: str, start: datetime, step: float | None) -> datetime:
+        """As `Store.first_start`."""
         with self._table.together():
             new = self._table.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (fingerprint, start.isoformat()))
             if new.rowcount:
                 self._table.execute("INSERT OR IGNORE INTO bridged VALUES (?)", (fingerprint,))
+                self._table.execute("INSERT OR IGNORE INTO steps VALUES (?, ?)", (fingerprint, step))
+            elif step is not None:
+                change = "UPDATE steps SET seconds = ? WHERE fingerprint = ? AND seconds IS NULL"
+                self._table.execute(change, (step, fingerprint))
         stored = self._table.execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
         return datetime.fromisoformat(stored[0])
 
@@ -29,6 +36,21 @@ class Notes:
         """The start of a source as it was told when it was first seen; None if it never was."""
         stored = self._table.execute("SELECT start FROM sources WHERE fingerprint = ?", (fingerprint,)).fetchone()
         return datetime.fromisoformat(stored[0]) if stored else None
+
+    def step_of(self, fingerprint: str) -> float | None:
+        """As `Store.step_of`."""
+        with self._table.telling():
+            known = self._table.database.execute(
+                "SELECT coalesce(steps.fingerprint, 'earlier'), seconds "
+                "FROM sources LEFT JOIN steps ON steps.fingerprint = sources.fingerprint WHERE sources.fingerprint = ?",
+                (fingerprint,),
+            ).fetchone()
+            if known is None:
+                return None
+            step = EARLIER_STEP if known[0] == "earlier" else known[1]
+            if not (step is None or (isinstance(step, float) and 0 <= step < math.inf)):
+                raise ValueError(f"seconds of steps is {step!r}")
+        return step
 
     def is_bridged(self, fingerprint: str) -> bool:
         """Whether a source was first seen when jumps of its clock no longer counted."""

@@ -72,6 +72,10 @@ _NEW_PLACE = ", ".join(f"new_{column}" for column in _PLACE.split(", "))
 # Tables that came later, by name; programs that do not know them leave them alone, so the version stays.
 _ADDED = {
     "bridged": "(fingerprint TEXT PRIMARY KEY)",  # sources at whose positions no jump of their clock counts
+    "steps": """(                -- how far apart the frames lie with which a run first analysed a source
+    fingerprint TEXT PRIMARY KEY,
+    seconds REAL                 -- NULL: no run did so far
+)""",
     "emotions": """(             -- of faces for which they were asked
     face INTEGER PRIMARY KEY, engine TEXT NOT NULL,
     scores BLOB NOT NULL         -- little-endian float32, in the order of ``faces.EMOTIONS``

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -20,6 +20,8 @@ from face_classifier.core.supervise import supervised
 from face_classifier.pipeline.archive import analyse_into
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.file import read_record
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine
 
 _MOST = 2 << 30  # bytes of the pictures in one record
@@ -48,8 +50,24 @@ class Advance:
     A file that cannot be analysed ahead, or not wholly, is analysed in its turn, which tells why.
     """
 
-    def __init__(self, files: Sequence[str | None], settings: Settings, engine: Engine, most: int) -> None:
-        """``files``: None = no file, which ends what is analysed ahead; ``most``: files analysed at a time."""
+    def __init__(
+        self,
+        files: Sequence[str | None],
+        settings: Settings,
+        engine: Engine,
+        most: int,
+        sampling: Callable[[Source], Sampling],
+    ) -> None:
+        """What it needs to know.
+
+        Parameters
+        ----------
+        files: None = no file, which ends what is analysed ahead.
+        settings, engine: how they are analysed.
+        most: files analysed at a time.
+        sampling: how a source will be sampled in its turn, as far as it is known before.
+        """
+        self._sampling = sampling
         self._files, self._settings, self._engine, self._most = files, settings, engine, most
         self._ending = threading.Event()
         self._records: dict[int, Future[str | None]] = {}
@@ -86,6 +104,7 @@ class Advance:
                     self._settings,
                     self._engine,
                     self._ending,
+                    sampling=self._sampling,
                     tell=_refuse,
                     name=f"{number}.record",
                     most=_MOST,
@@ -93,14 +112,23 @@ class Advance:
         except (UserError, OSError, sqlite3.Error):
             return None
 
-    def record(self, number: int, stopping: threading.Event) -> WaitingRecord | None:
-        """The record of a file, as soon as it is whole; None: it is to be analysed now."""
+    def record(self, number: int, stopping: threading.Event, sampling: Sampling) -> WaitingRecord | None:
+        """The record of a file, as soon as it is whole; None: it is to be analysed now.
+
+        ``sampling``: that of its turn; a record with another one is of no use.
+        """
         future = self._records.pop(number, None)
         while future and not wait([future], _TURN).done:
             if stopping.is_set():
                 return None
         name = future.result() if future else None
-        return WaitingRecord(self._root, name) if name else None
+        if not name:
+            return None
+        with read_record(self._root, name) as (head, _):
+            is_so = head.sampling == sampling
+        if not is_so:
+            self._root.remove(name)
+        return WaitingRecord(self._root, name) if is_so else None
 
 
 def _refuse(failure: str) -> None:

@@ -100,7 +100,7 @@ def test_faces_are_decided_in_the_order_in_which_they_came(sighting):
 def test_a_track_is_decided_as_one(sighting):
     faces = [sighting(number, "obama.jpg", "person_01", track=5) for number in (1, 2, 3)]
     assert replayed(*faces, founding=3).changes == []
-    assert replayed(*faces, founding=4).people_then == 0
+    assert replayed(*faces, founding=5).people_then == 0
 
 
 def test_tracks_that_shared_a_frame_stay_apart(sighting):
