@@ -1,10 +1,11 @@
 """The likeness of `face-classifier similar`: fits its curves and tells how far they hold.
 
-    sh scripts/python benchmarks/likeness.py --index DIR
+    sh scripts/python benchmarks/likeness.py --index DIR [--part thresholds]
 
 Prints, for each encoder, the constants of `identity/profiles.py` as they come out of the fit, and for each set of
-photos how often what likeness told was so: for two photos, and for a photo and a person of several. ``--index``: a
-folder where the encodings are kept for the next time.
+photos how often what likeness told was so: for two photos, and for a photo and a person of several. With ``--part
+thresholds``, for each encoder and threshold, how often two photos of strangers and two of one person are nearer, on
+either half of the people. ``--index``: a folder where the encodings are kept for the next time.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ FITTED_ON = {"dlib": ("lfw",), "sface": ("lfw", "asian_kpop15")}
 SETS = ("lfw", "asian_kpop15", "celeb13_photos", "tv_bbt_crops", "emotion_jaffe")
 PHOTOS = (2, 3, 6, 10)  # of a person that a photo is compared with
 FEWEST = 20  # pairs of one person that tell something
+THRESHOLDS = (0.35, 0.40, 0.42, 0.44, 0.46, 0.48, 0.50, 0.55, 0.60)
 EDGES = (0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1)
 
 Floats = npt.NDArray[np.float64]
@@ -86,6 +88,17 @@ def person_pairs(people: Sequence[Person], photos: int, chance: np.random.Genera
     return Pairs(np.array(distances), np.array(same, bool))
 
 
+def threshold_rows(name: str, people: Sequence[Person]) -> list[list[str]]:
+    """Of a set, all of it, the even and the odd people in the order of their names: false and true matches."""
+    parts = [photo_pairs(part) for part in (people, people[::2], people[1::2])]
+    rows = []
+    for threshold in THRESHOLDS:
+        false = [f"{1e6 * (pairs.distance[~pairs.same] < threshold).mean():.0f}" for pairs in parts]
+        true = [f"{100 * (pairs.distance[pairs.same] < threshold).mean():.1f} %" for pairs in parts]
+        rows.append([name, f"{threshold:.2f}", " / ".join(false), " / ".join(true)])
+    return rows
+
+
 def reliability_row(name: str, photos: int, pairs: Pairs, space: EncoderProfile) -> list[str]:
     """Of a set: expected calibration error in ten equal bins, log loss, and what was so where likeness told what."""
     told = 1 / (1 + np.exp(np.minimum(space.steepness * (pairs.distance - space.as_likely), 700)))
@@ -132,10 +145,17 @@ def report(people: dict[str, list[Person]], space: EncoderProfile) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--index", type=Path, required=True)
+    parser.add_argument("--part", choices=("likeness", "thresholds"), default="likeness")
     given = testdata.parse(parser)
     for encoder, space in BY_ENCODER.items():
-        people = {name: _people(given.data / name, given.index / f"{name}.sqlite", encoder) for name in SETS}
-        print(report(people, space), flush=True)
+        sets = SETS if given.part == "likeness" else ("lfw", "asian_kpop15")
+        people = {name: _people(given.data / name, given.index / f"{name}.sqlite", encoder) for name in sets}
+        if given.part == "likeness":
+            print(report(people, space), flush=True)
+        else:
+            rows = [row for name, one in people.items() for row in threshold_rows(name, one)]
+            head = ["", "threshold", "strangers, of a million pairs: all / even / odd people", "one person"]
+            print(f"### {encoder}\n", table(head, rows), sep="\n", flush=True)
 
 
 def _people(folder: Path, index: Path, encoder: str) -> list[Person]:

@@ -19,7 +19,7 @@ def main() -> None:
     with np.load(parser.parse_args().file) as arrays:
         encodings = arrays["encoding"]
         tracks = arrays.get("track")
-        encoder = str(arrays["encoder"]) if "encoder" in arrays else "dlib"
+        encoder = str(arrays["encoder"]) if "encoder" in arrays else "sface"
     for number, person in enumerate(fc.cluster(encodings, encoder=encoder, tracks=tracks)):
         print(number, "nobody" if person < 0 else f"person {person}")
 

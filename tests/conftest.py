@@ -86,7 +86,7 @@ def engine() -> Engine:
 @pytest.fixture(scope="session")
 def photo_finder() -> FaceFinder:
     """What finds faces in photos for the commands on albums and galleries, by default."""
-    return FaceFinder(make_engine("fast", None, 1.0, pytest.fail, "sface"))
+    return FaceFinder(make_engine("fast", None, 1.0, pytest.fail))
 
 
 @pytest.fixture(scope="session")

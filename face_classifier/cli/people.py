@@ -46,7 +46,7 @@ def _export(result: str | None, form: str, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.events import arrays, records
     from face_classifier.gallery.snapshot import faces_of, take_snapshot
-    from face_classifier.identity.profiles import BY_ENCODER
+    from face_classifier.identity.rules import profile_of
     from face_classifier.identity.statistics import with_distances_today
 
     lines = {"jsonl": records.write_json_lines, "csv": records.write_csv}
@@ -59,8 +59,8 @@ def _export(result: str | None, form: str, as_json: bool) -> None:
     if form in files and not as_json:
         snapshot = take_snapshot(chosen, observer)
         observer.finish()
-        encoder, faces = snapshot.settings.encoder, list(with_distances_today(snapshot.faces))
-        sys.stdout.buffer.write(files[form](faces, encoder, BY_ENCODER[encoder].name))
+        profile, faces = profile_of(snapshot.settings), list(with_distances_today(snapshot.faces))
+        sys.stdout.buffer.write(files[form](faces, profile.encoder, profile.name))
         return
     sightings = faces_of(chosen, observer)
     observer.finish()
@@ -76,7 +76,7 @@ def _export(result: str | None, form: str, as_json: bool) -> None:
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @result_option
 @click.option("--views", metavar="NUMBER", default="8", help="How many views to keep. [default: 8]")
-@click.option("--encoder", metavar="dlib|sface", help="The encoder of a new result folder. [default: dlib]")
+@click.option("--encoder", metavar="dlib|sface", help="The encoder of a new result folder. [default: sface]")
 @click.option("-d", "--display", is_flag=True, default=None, help="Show the frames live, and what to do; q stops.")
 @click.option("--adopt", is_flag=True, default=None, help="Make a result folder of one that is none yet.")
 @json_option
@@ -99,7 +99,7 @@ def _enroll(
     most = settings.count(views, "--views")
     chosen = settings.load({"result": result, "encoder": encoder, "display": display, "adopt": adopt})
     observer, stopping = console.Screen(), stop_on_signals()
-    enrolled = enrol.enrol(chosen, name, sources, stopping, observer, views=most, must_have_encoder=encoder is not None)
+    enrolled = enrol.enrol(chosen, name, sources, stopping, observer, views=most)
     for warning in enrolled.warnings():
         observer.problem(warning)
     observer.finish()

@@ -17,6 +17,9 @@ from face_classifier.core.errors import WrongUseError
 from face_classifier.core.names import is_path
 
 ENVIRONMENT = "FACE_CLASSIFIER_"
+ENCODERS = USUAL_ENCODER, ORIGINALS_ENCODER = "sface", "dlib"
+HIGHEST_THRESHOLD = 0.8  # L2: most strangers are nearer, with either encoder
+_FORMER_SCALE = 0.446  # of SFace's distances in earlier versions (up to 2) to those of today, as in ``vision.sface``
 _OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
 STEP, ORIGINAL_STEP = 0.5, 1.0  # seconds: defaults of -S, of the fast engine and of the original program
 _LONGEST_WORD = 100  # characters
@@ -50,7 +53,7 @@ class Settings:
         "-t --threshold",
         "Similarity threshold: L2 distance between 128-d encodings; auto = as this gallery tells. "
         "[default: 0.46, original engine 0.44]",
-        high=2,
+        high=HIGHEST_THRESHOLD,
         above=True,
         choices=("auto",),
     )
@@ -73,11 +76,11 @@ class Settings:
         "fast, or original: the calls of face_recognition, every face in every analysed frame.",
         choices=("fast", "original"),
     )
-    encoder: str = _setting(
-        "dlib",
+    encoder: str | None = _setting(
+        None,
         "--encoder",
-        "dlib, or sface, which tells East-Asian faces apart far better; a result folder belongs to one of them.",
-        choices=("dlib", "sface"),
+        "sface, or dlib, which is the original program's. [default: the result folder's; of a new one sface]",
+        choices=ENCODERS,
     )
     detector: str | None = _setting(
         None,
@@ -135,6 +138,11 @@ class Settings:
         return ORIGINAL_STEP if self.engine == "original" else STEP
 
     @property
+    def asked_encoder(self) -> str | None:
+        """The encoder that a result folder must belong to; None = its own, whichever that is."""
+        return self.encoder or (ORIGINALS_ENCODER if self.engine == "original" else None)
+
+    @property
     def emotion_reader(self) -> str | None:
         """The engine that reads emotions; None = they are not asked for."""
         return self.emotion_engine if self.emotion else None
@@ -145,7 +153,7 @@ class Settings:
                 f"stop is {self.stop:g} s and skip is {self.skip:g} s, so nothing is left between them; "
                 "give a stop after the skip"
             )
-        if self.engine == "original" and self.encoder != "dlib":
+        if self.engine == "original" and self.encoder not in (None, ORIGINALS_ENCODER):
             raise WrongUseError(
                 f"the encoder is {self.encoder}, but the original engine has dlib's only; leave out --engine original"
             )
@@ -237,8 +245,21 @@ def _number(field: dataclasses.Field[Any], value: Any, origin: str) -> float:
     except (TypeError, ValueError, OverflowError):
         raise WrongUseError(sentence) from None
     if not math.isfinite(number) or not low <= number <= high or (above and number == low):
-        raise WrongUseError(sentence)
+        raise WrongUseError(sentence + (todays_threshold(number) if field.name == "threshold" else ""))
     return number
+
+
+def todays_threshold(number: float) -> str:
+    """What to add to a sentence that refuses a threshold: what is meant by one on the scale that SFace once had."""
+    if not HIGHEST_THRESHOLD < number <= 2:
+        return ""
+    return f"; SFace's distances have dlib's scale now, so for its former {number:g} give {number * _FORMER_SCALE:.2g}"
+
+
+def check_encoder(name: str | None, origin: str) -> None:
+    """Raises WrongUseError unless there is an encoder of that name, or none is named."""
+    if name not in (None, *ENCODERS):
+        raise WrongUseError(f"{origin} is {quoted(name)}, but must be one of {', '.join(ENCODERS)}")
 
 
 def fraction(value: str, origin: str) -> float:

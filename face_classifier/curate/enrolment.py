@@ -24,11 +24,11 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.types import Match, Sighting
 from face_classifier.curate.best_views import View, choose, majority
 from face_classifier.curate.questions.explain import to_averages
-from face_classifier.gallery.gallery import Gallery, refuse_other_encoder
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.opening import refuse_other_encoder
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.identity.naming import is_named
-from face_classifier.identity.profiles import BY_ENCODER
-from face_classifier.identity.rules import threshold_of
+from face_classifier.identity.rules import profile_of, threshold_of
 
 # Why a picture is declined, and what the person can do.
 NO_FACE, CROWD, TINY, BLURRED, DARK, BRIGHT, CUT_OFF, AWAY, UNSURE, OTHER, UNLIKE, REMOVED = HINTS = {
@@ -98,7 +98,7 @@ class _Enrolment:
         self._name = name_known(arguments["name"], {face.person for face in self._faces_before if face.person})
         self._views, self._is_stopped = arguments["views"], arguments["is_stopped"]
         self._threshold = threshold_of(gallery.settings)
-        self._profile = BY_ENCODER[gallery.settings.encoder]
+        self._profile = profile_of(gallery.settings)
         self._photos = set(arguments["photos"])
         self._declined = Counter({(source, reason): frames for source, reason, frames in arguments["declined"]})
         for fingerprint, start in arguments["starts"].items():

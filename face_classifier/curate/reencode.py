@@ -14,7 +14,7 @@ from face_classifier.core.progress import Observer
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
 from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems
-from face_classifier.identity.profiles import BY_ENCODER
+from face_classifier.identity.rules import profile_of
 
 Matrix = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
     Until all faces are encoded the gallery stays as it is. Raises StoppedError if ``stopping`` is set before that: what
     is done by then is kept for the next run.
     """
-    space = BY_ENCODER[settings.encoder].name
+    space = profile_of(settings).name
     new_reader = photo_reader(settings, observer.problem)
     with open_existing(settings, writing=True) as store:
         former = store.spaces()
@@ -47,7 +47,7 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
         old_reader = new_reader if mixed else photo_reader(as_gallery(settings, store), observer.problem)
         before = list(store.look(old_reader).faces)
         steps = store.prepare(space, new_reader)
-        for number, step in enumerate(observer.through(steps, settings.encoder)):
+        for number, step in enumerate(observer.through(steps, profile_of(settings).encoder)):
             if stopping.is_set():
                 raise StoppedError(
                     f"stopped with {number} of {len(steps)} pictures encoded, and the result folder is as it was; "

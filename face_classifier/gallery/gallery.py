@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from face_classifier.core.disk.durable import MODES
-from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Face, Frame, Match, Sighting
@@ -18,8 +17,10 @@ from face_classifier.gallery.opening import (
     as_gallery,
     check_place,
     check_result_folder,
+    encoder_of,
     photo_reader,
     photo_reader_of,
+    refuse_other_encoder,
     tell_problems,
     with_threshold,
 )
@@ -28,7 +29,6 @@ from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.snapshot import Snapshot, kept_apart_pairs, snapshot_of
 from face_classifier.gallery.store import FoldersChangedError, Kept, LookResult, ReadPhoto, Store, at_once
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.identity.profiles import of_gallery
 from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.rules import empty_people, rule_of
 from face_classifier.vision.engine import Engine
@@ -38,16 +38,6 @@ _T = TypeVar("_T")
 
 def nobody_is_told(_sightings: Sequence[Sighting]) -> None:
     """For whoever does not ask which faces changed."""
-
-
-def refuse_other_encoder(settings: Settings, store: Store) -> None:
-    """Raise UserError if a result folder belongs to another encoder than the settings name."""
-    other, wanted = of_gallery(store.spaces(), settings.encoder).encoder, settings.encoder
-    if other != wanted:
-        raise UserError(
-            f"the result folder {store.folder} belongs to the encoder {other}, not {wanted}; give --encoder {other}, "
-            f"or move it over with `face-classifier reencode --encoder {wanted} --result {store.folder}`"
-        )
 
 
 class Moved(NamedTuple):
@@ -90,7 +80,7 @@ class Gallery:
         settings: Settings,
         observer: Teller,
         *,
-        engine: Callable[[], Engine] | None = None,
+        engine: Callable[[str], Engine] | None = None,
         make: bool = False,
         until_done: Callable[[Callable[[], Any]], Any] = at_once,
     ) -> Iterator[Gallery]:
@@ -98,10 +88,10 @@ class Gallery:
 
         Parameters
         ----------
-        settings: of them the folder, the encoder, and how to decide.
+        settings: of them the folder, the encoder that it must belong to, if any is named, and how to decide.
         observer: is told what goes wrong.
-        engine: of a run, to whose encoder the folder must belong; None = one of the folder's own encoder is made as
-            soon as a picture needs it.
+        engine: makes the one of a run, with the encoder of that name, to begin with; None = one is made as soon as a
+            picture needs it, and no encoder is asked for.
         make: whether the folder is made if there is none.
         until_done: does what it is given, again and again for as long as that raises DiskError.
 
@@ -120,8 +110,8 @@ class Gallery:
                 read_photo = photo_reader(settings, observer.problem)
             else:
                 refuse_other_encoder(settings, store)
-                engine()
-                read_photo = photo_reader_of(engine)
+                settings, made = as_gallery(settings, store), engine(encoder_of(settings, store))
+                read_photo = photo_reader_of(lambda: made)
             gallery = cls(settings, store, read_photo, observer)
             gallery.tell_problems()
             yield gallery

@@ -11,7 +11,7 @@ from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.markers import RESULT, is_empty, kind_of, refuse_place
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
+from face_classifier.core.settings import ORIGINALS_ENCODER, USUAL_ENCODER, Settings
 from face_classifier.core.types import Face, Sighting
 from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, calibrated
@@ -77,10 +77,31 @@ def photo_reader(settings: Settings, tell: Callable[[str], None]) -> ReadPhoto:
     return photo_reader_of(cache(lambda: make_engine(settings.engine, settings.detector, 1.0, tell, settings.encoder)))
 
 
+def encoder_of(settings: Settings, store: Store) -> str:
+    """The encoder of a result folder: of the faces in it, else of the pickle that the original program left there; of
+    a new one the encoder that the settings ask for, or the usual one. Raises UserError if it has several.
+    """
+    if own := of_gallery(store.spaces()):
+        return own.encoder
+    return store.pickled_encoder() or settings.asked_encoder or USUAL_ENCODER
+
+
 def as_gallery(settings: Settings, store: Store) -> Settings:
     """The same settings with the encoder that a gallery belongs to; a command that only reads asks for no other."""
-    space = of_gallery(store.spaces(), settings.encoder)
-    return replace(settings, encoder=space.encoder, engine=settings.engine if space.encoder == "dlib" else "fast")
+    own = encoder_of(settings, store)
+    return replace(settings, encoder=own, engine=settings.engine if own == ORIGINALS_ENCODER else "fast")
+
+
+def refuse_other_encoder(settings: Settings, store: Store) -> None:
+    """Raise UserError if a result folder belongs to another encoder than the settings ask for."""
+    own, wanted = encoder_of(settings, store), settings.asked_encoder
+    if wanted in (None, own):
+        return
+    way = f"give --encoder {own}" if settings.encoder else "leave out --engine original"
+    raise UserError(
+        f"the result folder {store.folder} belongs to the encoder {own}, not {wanted}; {way}, or move it over with "
+        f"`face-classifier reencode --encoder {wanted} --result {store.folder}`"
+    )
 
 
 def with_threshold(

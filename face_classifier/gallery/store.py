@@ -16,11 +16,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from face_classifier.core.disk.durable import PRIVATE, Modes
 from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.core.settings import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sighting
 from face_classifier.gallery.again import KeptBefore
 from face_classifier.gallery.check import Check
-from face_classifier.gallery.derived.views import Views
+from face_classifier.gallery.derived.views import Views, old_encodings
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
 from face_classifier.gallery.folder.scan import Entry
 from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
@@ -28,6 +29,7 @@ from face_classifier.gallery.look import Looker, LookResult, ReadPhoto
 from face_classifier.gallery.past.back import Past
 from face_classifier.gallery.reconcile import is_cut
 from face_classifier.gallery.table.row import Row
+from face_classifier.vision.sface import is_sface
 
 __all__ = ["FoldersChangedError", "Kept", "LookResult", "ReadPhoto", "Store", "at_once", "face_picture", "name_of"]
 
@@ -262,6 +264,11 @@ class Store:
     def spaces(self) -> set[str]:
         """The encoders (``Provenance.space``) that made the encodings of the faces."""
         return self._inside.rows.spaces()
+
+    def pickled_encoder(self) -> str | None:
+        """The encoder whose encodings the pickle has; None if it has none."""
+        there = old_encodings(self._inside).values()
+        return (USUAL_ENCODER if all(map(is_sface, there)) else ORIGINALS_ENCODER) if there else None
 
     def prepare(self, space: str, read_photo: ReadPhoto) -> list[Callable[[], None]]:
         """What is left to do, in any order, before all faces of the latest look can `switch` to another encoder.

@@ -91,14 +91,14 @@ PROFILES = {space.name: space for space in _ALL}
 BY_ENCODER = {space.encoder: space for space in _ALL}
 
 
-def of_gallery(names: Collection[str], encoder: str) -> EncoderProfile:
-    """The space that a gallery belongs to; that of ``encoder`` if it has no encodings yet.
+def of_gallery(names: Collection[str]) -> EncoderProfile | None:
+    """The space that a gallery belongs to; None if it has no encodings yet.
 
     ``names``: of the spaces of its encodings. Raises UserError if there are several, or one that is not known here.
     """
     if len(names) > 1 or not PROFILES.keys() >= set(names):
         raise UserError(
             f"the result folder has encodings of {', '.join(sorted(names))}, which cannot be compared; "
-            "run `face-classifier reencode --encoder dlib` on it"
+            "run `face-classifier reencode --encoder sface` on it"
         )
-    return next((PROFILES[name] for name in names), BY_ENCODER[encoder])
+    return next((PROFILES[name] for name in names), None)

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.settings import USUAL_ENCODER
 from face_classifier.core.types import Detection, Face, Image
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.vision.engine import Engine, make_engine
@@ -40,14 +41,14 @@ def detect(image: npt.NDArray[np.uint8], *, thorough: bool = False) -> list[Dete
 
     Raises ValueError for another array, `UserError` if a model cannot be had (the first use fetches it).
     """
-    return _engine("dlib", False).detect(_checked(image), thorough=thorough)
+    return _engine(USUAL_ENCODER, False).detect(_checked(image), thorough=thorough)
 
 
 def encode(
     image: npt.NDArray[np.uint8],
     detections: Sequence[Detection] | None = None,
     *,
-    encoder: str = "dlib",
+    encoder: str = USUAL_ENCODER,
     emotion: bool = False,
 ) -> list[Face]:
     """Encodes the faces in a picture.
@@ -56,7 +57,7 @@ def encode(
     ----------
     image : (height, width, 3) uint8, BGR, as of `detect`
     detections : of the faces to encode, in ``image``; None = all that `detect` finds
-    encoder : "dlib", or "sface", which tells East-Asian faces apart far better
+    encoder : "sface", or "dlib", the original program's
     emotion : read what each face seems to express, too; mind where the law forbids it
 
     Returns
@@ -105,7 +106,7 @@ def distances(encodings: npt.ArrayLike, others: npt.ArrayLike) -> npt.NDArray[np
     return np.array([np.linalg.norm(columns - row, axis=1) for row in rows]).reshape(len(rows), len(columns))
 
 
-def threshold(encoder: str = "dlib") -> float:
+def threshold(encoder: str = USUAL_ENCODER) -> float:
     """The L2 distance below which a run takes two faces for one person's. Raises ValueError for another encoder."""
     return profile_of(encoder).threshold
 

@@ -17,6 +17,7 @@ from face_classifier.gallery.snapshot import people_of, take_snapshot
 from face_classifier.identity.naming import natural
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.profiles import PROFILES
+from face_classifier.identity.rules import profile_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def open_gallery(folder: str | os.PathLike[str]) -> Gallery:
             faces.setdefault(face.person, []).append(face)
     return Gallery(
         Path(folder),
-        snapshot.settings.encoder,
+        profile_of(snapshot.settings).encoder,
         tuple(Person(name, tuple(faces[name])) for name in sorted(faces, key=natural)),
         tuple(face for face in snapshot.faces if face.person is None),
         snapshot.path_of,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.settings import HIGHEST_THRESHOLD, USUAL_ENCODER, todays_threshold
 from face_classifier.identity.grouping.people import second_thoughts
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.grouping.templates import Constraints, shared_frames, templates
@@ -17,7 +18,7 @@ _FOUNDING = 3  # faces of a lone track that make a person, as in a run
 def cluster(
     encodings: npt.ArrayLike,
     *,
-    encoder: str = "dlib",
+    encoder: str = USUAL_ENCODER,
     threshold: float | None = None,
     rule: Rule | None = None,
     min_faces: int = _FOUNDING,
@@ -32,7 +33,7 @@ def cluster(
     Parameters
     ----------
     encodings : (faces, d) floats, of one encoder; d is 128 for dlib and SFace
-    encoder : "dlib" or "sface", whose limits hold
+    encoder : "sface" or "dlib", whose limits hold
     threshold : L2; stricter or looser than the encoder's by as much as this is (`threshold`); None = as it is
     rule : the limits of another encoder, instead of ``encoder`` and ``threshold``; the vectors may be of any length
     min_faces : that make a person of a track that is like no other, one fewer (but two) if their qualities add up to 1;
@@ -71,8 +72,11 @@ def cluster(
 
 def _rule(encoder: str, threshold: float | None, min_faces: int) -> Rule:
     profile = profile_of(encoder)
-    if threshold is not None and not 0 < threshold <= 2:
-        raise ValueError(f"the threshold is {threshold}, but must be above 0 and at most 2")
+    if threshold is not None and not 0 < threshold <= HIGHEST_THRESHOLD:
+        raise ValueError(
+            f"the threshold is {threshold}, but must be above 0 and at most {HIGHEST_THRESHOLD:g}"
+            f"{todays_threshold(threshold)}"
+        )
     return profile.rule.stricter(1 if threshold is None else threshold / profile.threshold, min_faces)
 
 

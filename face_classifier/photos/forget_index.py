@@ -17,7 +17,7 @@ from face_classifier.gallery.again import SAME
 from face_classifier.gallery.opening import open_existing
 from face_classifier.gallery.past.back import INDEX as KIND
 from face_classifier.gallery.snapshot import Snapshot, people_of, take_snapshot
-from face_classifier.identity.profiles import BY_ENCODER
+from face_classifier.identity.rules import profile_of
 from face_classifier.photos.index import PhotoIndex
 
 
@@ -73,7 +73,7 @@ class _Search:
     """Tells whether a face of a photo is one of those that are to be forgotten."""
 
     def __init__(self, snapshot: Snapshot, what: str) -> None:
-        self.space = BY_ENCODER[snapshot.settings.encoder].name
+        self.space = profile_of(snapshot.settings).name
         faces: Sequence[Sighting] = [face for face in snapshot.faces if face.person == what]
         self._person = what if faces else None
         self._people = people_of(snapshot)

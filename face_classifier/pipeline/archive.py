@@ -12,6 +12,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.settings import Settings
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
+from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.analysis.analyse import Analysis, follows
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.inputs import sampling_of
@@ -36,7 +37,7 @@ def head_of(source: Source, settings: Settings, sampling: Sampling | None = None
         source.start,
         sampling_of(settings) if sampling is None else sampling,
         follows(settings),
-        {name: getattr(settings, name) for name in SETTINGS},
+        {name: getattr(settings, name) for name in SETTINGS} | {"encoder": profile_of(settings).encoder},
         {"face-classifier": __version__} | {name: made for name in _LIBRARIES if (made := _version(name))},
     )
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from face_classifier.gallery.owner.client import Client
 from face_classifier.gallery.snapshot import faces_of
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.desk import Begun, Observer
-from face_classifier.pipeline.guests import BEGIN, END, PLACE, uses_of
+from face_classifier.pipeline.guests import BEGIN, ENCODER, END, PLACE, uses_of
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.plain import plain_frame
@@ -45,10 +45,10 @@ class Elsewhere:
     def __init__(
         self, client: Client, settings: Settings, log: JsonLines | None, observer: Observer, patience: Patience
     ) -> None:
-        self.settings = settings
         self.analysed = 0  # frames
         self.rethought: Sequence[Change] = ()  # which the owner knows
         self._client, self._log, self._observer, self._patience = client, log, observer, patience
+        self.settings = replace(settings, encoder=settings.asked_encoder or self._ask(ENCODER, {}))
         self._lock = threading.Lock()
         self._sessions: list[int] = []
 

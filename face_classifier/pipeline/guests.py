@@ -15,12 +15,13 @@ from face_classifier.curate.commands import Handler
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.server import Asker
 from face_classifier.gallery.past.back import CAPTURES, LOG, Past
+from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.records.plain import Origin, frame_from
 from face_classifier.sources.base import Sampling
 
-BEGIN, PLACE, END = "place begin", "place", "place end"
+ENCODER, BEGIN, PLACE, END = "place encoder", "place begin", "place", "place end"
 _MOST = 64  # sources of other processes at a time
 _OF_A_LINE = (  # what a line about a face needs
     *("id", "face", "person", "distance", "source", "frame", "position", "fingerprint", "kept"),
@@ -48,7 +49,7 @@ class Guests:
         self._desk = desk
         self._sessions: dict[int, tuple[Session, Origin]] = {}
         self._count = 0
-        self.handlers: dict[str, Handler] = {BEGIN: self._begin, PLACE: self._place, END: self._end}
+        self.handlers: dict[str, Handler] = {ENCODER: _encoder, BEGIN: self._begin, PLACE: self._place, END: self._end}
 
     def _begin(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> dict[str, Any]:
         """Takes ``source``, ``fingerprint``, ``start``, ``sampling``, ``given``, ``follows``, ``encoder``, ``uses``."""
@@ -108,3 +109,8 @@ class Guests:
         session, _ = self._sessions.pop(number, (None, None))
         if session:
             self._desk.end(session)
+
+
+def _encoder(gallery: Gallery, _arguments: dict[str, Any], _observer: Observer) -> str:
+    """The encoder that the result folder belongs to."""
+    return profile_of(gallery.settings).encoder

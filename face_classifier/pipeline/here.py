@@ -50,7 +50,7 @@ class Here:
     def opened(
         cls,
         settings: Settings,
-        engine: Callable[[], Engine],
+        engine: Callable[[str], Engine],
         log: JsonLines | None,
         observer: Observer,
         patience: Patience,

@@ -25,6 +25,7 @@ from face_classifier.display.captures import Captures
 from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.opening import check_place
+from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.elsewhere import Elsewhere
 from face_classifier.pipeline.here import Here
@@ -69,9 +70,10 @@ def run(
         tiles = max(map(len, groups))
         captures, window, log = _open_sinks(settings, patience, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
-        engine = cache(partial(_engine_of, settings, observer))
+        engine = cache(partial(_engine_of, settings, observer))  # by its encoder, which the result folder decides on
         places = stack.enter_context(_places(settings, engine, log, observer, patience))
-        run = _Run(Crew(places.settings, engine(), places, stage, observer, stopping), places)
+        own = engine(profile_of(places.settings).encoder)
+        run = _Run(Crew(places.settings, own, places, stage, observer, stopping), places)
         try:
             with places.looking():
                 run.watch_all(groups)
@@ -83,7 +85,7 @@ def run(
 
 @contextmanager
 def _places(
-    settings: Settings, engine: Callable[[], Engine], log: JsonLines | None, observer: Observer, patience: Patience
+    settings: Settings, engine: Callable[[str], Engine], log: JsonLines | None, observer: Observer, patience: Patience
 ) -> Iterator[Here | Elsewhere]:
     """Who places the frames: this process, or the one that owns the result folder already. Raises UserError."""
     if client := connected(Path(settings.result), monotonic() + STARTING):
@@ -94,13 +96,13 @@ def _places(
             yield here
 
 
-def _engine_of(settings: Settings, observer: Teller) -> Engine:
+def _engine_of(settings: Settings, observer: Teller, encoder: str) -> Engine:
     return make_engine(
         settings.engine,
         settings.detector,
         settings.resize_ratio,
         observer.problem,
-        settings.encoder,
+        encoder,
         emotion=settings.emotion_reader,
     )
 

@@ -26,14 +26,13 @@ from face_classifier.curate.enrolment import HINTS, NO_FACE, view_message
 from face_classifier.display.overlay import KNOWN
 from face_classifier.display.text import SHADE, paste, text
 from face_classifier.display.window import Window
-from face_classifier.gallery.gallery import Gallery, refuse_other_encoder
-from face_classifier.gallery.opening import check_place, open_existing
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.opening import check_place, open_existing, refuse_other_encoder
 from face_classifier.gallery.places import check_name
 from face_classifier.gallery.snapshot import people_of, take_snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.identity.profiles import BY_ENCODER
-from face_classifier.identity.rules import empty_people, threshold_of
+from face_classifier.identity.rules import empty_people, profile_of, threshold_of
 from face_classifier.pipeline.analysis.motion import Searches
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.inputs import find_all
@@ -58,7 +57,6 @@ def enrol(
     observer: Observer,
     *,
     views: int = VIEWS,
-    must_have_encoder: bool = False,
 ) -> Enrolment:
     """Put the best and most different views of one person into the folder ``name``, as the user's own word.
 
@@ -68,13 +66,13 @@ def enrol(
 
     Parameters
     ----------
-    settings: of them the result folder, which is made if there is none.
+    settings: of them the result folder, which is made if there is none, and the encoder that it must belong to, if any
+        is named.
     name: of the person.
     sources: photos, videos, folders, numbers of cameras.
     stopping: ends the watching of a camera; of files nothing is kept then.
     observer: watches it.
     views: how many to keep at most.
-    must_have_encoder: refuse a result folder of another encoder than that of the settings.
 
     Raises
     ------
@@ -90,8 +88,8 @@ def enrol(
         window = Window(enough) if settings.display else None
         if window:
             stack.callback(window.close)
-        known = stack.enter_context(_known_in(settings, observer, must_have_encoder=must_have_encoder))
-        engine = make_engine("fast", settings.detector, 1.0, observer.problem, known.settings.encoder)
+        known = stack.enter_context(_known_in(settings, observer))
+        engine = make_engine("fast", settings.detector, 1.0, observer.problem, profile_of(known.settings).encoder)
         gathering = _Gathering(engine, known, name, views, observer)
         for number, path in enumerate(paths, 1):
             if stopping.is_set() or enough.is_set():
@@ -106,7 +104,7 @@ def enrol(
                 observer.problem(str(error))
     if stopping.is_set() and not gathering.live:
         raise StoppedError(f"stopped before all was looked at, so nothing of {name} is kept; run it again")
-    more = {"encoder": settings.encoder if must_have_encoder else None, "is_stopped": stopping.is_set()}
+    more = {"encoder": settings.encoder, "is_stopped": stopping.is_set()}
     answer = _kept(settings, gathering, more, observer)
     return Enrolment.from_message(answer, gathering.photos, failed)
 
@@ -132,15 +130,14 @@ class _Known:
 
 
 @contextmanager
-def _known_in(settings: Settings, observer: Observer, *, must_have_encoder: bool) -> Iterator[_Known]:
+def _known_in(settings: Settings, observer: Observer) -> Iterator[_Known]:
     check_place(settings)
     if kind_of(Path(settings.result)) != RESULT:
         yield _Known(settings, empty_people(settings), None)
         return
     snapshot = take_snapshot(settings, observer)
     with open_existing(settings, writing=False) as store:
-        if must_have_encoder:
-            refuse_other_encoder(settings, store)
+        refuse_other_encoder(settings, store)
         yield _Known(snapshot.settings, people_of(snapshot), store)
 
 
@@ -152,7 +149,7 @@ class _Gathering:
         self.photos: set[str] = set()  # the sources that are photos
         self._engine, self._known, self._name, self._views, self._observer = engine, known, name, views, observer
         self._threshold = threshold_of(known.settings)
-        self._gathered = BY_ENCODER[known.settings.encoder].gathered
+        self._gathered = profile_of(known.settings).gathered
         self._pool: list[View] = []
         self._starts: dict[str, str] = {}  # of sources, by fingerprint
         self._declined: Counter[tuple[str, str]] = Counter()  # by source and reason

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.core.settings import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Provenance, Search
 from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder
 from face_classifier.vision.emotion import EmotionEngine, make_emotions
@@ -150,7 +151,7 @@ def make_engine(
     detector: str | None,
     resize_ratio: float,
     tell: Callable[[str], None],
-    encoder: str = "dlib",
+    encoder: str | None = None,
     *,
     emotion: str | None = None,
 ) -> Engine:
@@ -162,7 +163,7 @@ def make_engine(
     detector : "yunet", "hog" or "cnn"; None = the engine's own
     resize_ratio : search frames at this size, above 0 and up to 1
     tell : is told, in a sentence, that HOG stands in
-    encoder : "dlib" or "sface", which the fast engine alone has
+    encoder : "sface", which the fast engine alone has, or "dlib"; None = the usual one of the engine
     emotion : "fer" or "deepface", which give each face its emotion; None = faces have none
 
     Raises
@@ -172,7 +173,7 @@ def make_engine(
     logger.debug("the engine %s, the detector %s, the encoder %s, emotions %s", name, detector, encoder, emotion)
     chosen = detector or ("hog" if name == "original" else "yunet")
     try:
-        of_faces = _encoder(name, encoder)  # first: nothing stands in for it
+        of_faces = _encoder(name, encoder or (ORIGINALS_ENCODER if name == "original" else USUAL_ENCODER))
         return Engine(
             _detector(chosen, tell),
             of_faces,
@@ -186,7 +187,12 @@ def make_engine(
 
 def _encoder(engine: str, name: str) -> Encoder:
     if name == "sface":
-        return SFaceEncoder(models.graph("sface"))
+        try:
+            return SFaceEncoder(models.graph("sface"))
+        except SetUpError:
+            raise
+        except UserError as error:
+            raise UserError(f"{error}, or give --encoder dlib for a new result folder") from error
     if engine == "original":
         return DlibEncoder()
     return ResNetEncoder(models.graph("dlib-resnet"), models.find(models.LANDMARKS))

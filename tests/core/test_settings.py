@@ -9,6 +9,7 @@ import yaml
 from face_classifier.core import settings
 from face_classifier.core.errors import UserError
 from face_classifier.core.settings import Settings
+from face_classifier.vision.sface import SCALE
 
 DEFAULTS = Path(__file__).parents[2] / "configs" / "default.yaml"
 
@@ -48,6 +49,14 @@ def test_an_impossible_value_is_refused_naming_flag_and_value(key: str, value: s
     flag = "--" + key.replace("_", "-")
     with pytest.raises(UserError, match=f"{flag} is {value!r}"):
         settings.load({key: value}, None, {})
+
+
+def test_a_threshold_of_sfaces_former_scale_is_refused_with_todays():
+    with pytest.raises(UserError, match=r"--threshold is '1\.03'.* at most 0\.8.*for its former 1\.03 give 0\.46$"):
+        settings.load({"threshold": "1.03"}, None, {})
+    assert settings.load({"threshold": "0.8"}, None, {}).threshold == 0.8
+    assert f"{1.2 * SCALE:.2g}" in settings.todays_threshold(1.2)  # on the scale of the encoder itself
+    assert settings.todays_threshold(0.8) == settings.todays_threshold(2.1) == ""
 
 
 def test_a_wrong_value_in_the_file_names_the_file(tmp_path: Path):

@@ -33,7 +33,7 @@ def living(tmp_path: Path) -> Iterator[Gallery]:
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / f"20240506_070809.000-{number}.png").write_bytes(bytes([number]))
     with Store(folder, writing=True) as store:
-        yield Gallery(settings.load({"result": str(folder), "threshold": 0.9}), store, read_photo, Silent())
+        yield Gallery(settings.load({"result": str(folder), "threshold": 0.8}), store, read_photo, Silent())
 
 
 def knows(people: PersonDB) -> object:
@@ -110,7 +110,7 @@ def test_faces_of_a_look_are_not_those_of_a_later_moment(living: Gallery) -> Non
 
 
 def test_faces_that_are_taken_in_together_make_the_very_sums_of_those_taken_in_one_by_one(living: Gallery) -> None:
-    together, one_by_one = PersonDB(0.9, spread=0.5), PersonDB(0.9, spread=0.5)
+    together, one_by_one = PersonDB(0.8, spread=0.5), PersonDB(0.8, spread=0.5)
     together.add_all(living.faces.values())
     for face in living.faces.values():
         one_by_one.add(face)

@@ -26,7 +26,7 @@ from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import rescaled
 from face_classifier.pipeline.records import AnalysedFace
 from face_classifier.pipeline.records.plain import Origin, frame_from, plain_face
-from face_classifier.vision.engine import Engine
+from face_classifier.vision.engine import Engine, make_engine
 from face_classifier.vision.sface import FORMER_SPACE, SCALE, SFaceEncoder, is_sface
 
 Command = Callable[..., Ended]
@@ -63,6 +63,12 @@ def as_before(folder: Path) -> None:
     }
     if units:
         pickle.write_bytes(pickle_bytes(units))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """With dlib's encoder, from which galleries go over."""
+    return make_engine("fast", None, 1.0, pytest.fail, "dlib")
 
 
 @pytest.fixture(scope="module")

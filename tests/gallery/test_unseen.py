@@ -359,7 +359,7 @@ class TestFacesThatWentAtOnce:
 
     def test_keep_what_they_have_over_another_encoder(self, many: Gallery, away: Path, command: Command) -> None:
         before = encodings_of(many)[:MOST]
-        for encoder in ("sface", "dlib"):
+        for encoder in ("dlib", "sface"):
             assert command("reencode", "--encoder", encoder, "--result", many.folder).code == 0
         assert encodings_of(many)[:MOST] == before
 

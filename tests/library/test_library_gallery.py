@@ -25,7 +25,7 @@ def test_people_and_their_faces_are_those_of_the_folder(gallery: Gallery):
     assert [(person.name, len(person.faces)) for person in opened] == [("Barack", 2)]
     assert [face.person for face in opened.unknown] == [None]
     assert [face.face for face in opened.faces] == [face.face for face in gallery.look(writing=False)]
-    assert opened.encoder == "dlib"
+    assert opened.encoder == "sface"
     (barack,) = opened.people
     assert [face.source for face in barack.faces] == ["clip.mp4"] * 2
     np.testing.assert_allclose(barack.average, (barack.faces[0].encoding + barack.faces[1].encoding) / 2)
@@ -46,8 +46,8 @@ def test_a_face_is_recognized_as_a_run_would(gallery: Gallery, portraits: dict[s
     assert match.distance == pytest.approx(np.linalg.norm(known.encoding - average))
     unknown = opened.recognize(stranger)
     assert (unknown.person, unknown.partners) == (None, (opened.unknown[0].id,))
-    with pytest.raises(ValueError, match="an encoding of sface, but the gallery's are of dlib"):
-        opened.recognize(fc.encode(portraits["obama3.jpg"], encoder="sface")[0])
+    with pytest.raises(ValueError, match="an encoding of dlib, but the gallery's are of sface"):
+        opened.recognize(fc.encode(portraits["obama3.jpg"], encoder="dlib")[0])
 
 
 def test_it_is_read_while_another_process_writes(gallery: Gallery):

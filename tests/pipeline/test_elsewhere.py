@@ -146,6 +146,6 @@ def test_with_another_encoder_it_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     webcam([closeups[OBAMA]], 99)
-    ended = beside_a_camera(tmp_path / "result", monkeypatch, [short_clip, "--encoder", "sface"])
+    ended = beside_a_camera(tmp_path / "result", monkeypatch, [short_clip, "--encoder", "dlib"])
     assert ended.returncode == 1
-    assert "belongs to the encoder dlib, not sface; give --encoder dlib" in ended.stderr
+    assert "belongs to the encoder sface, not dlib; give --encoder sface" in ended.stderr

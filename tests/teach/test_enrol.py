@@ -477,9 +477,9 @@ def test_json_tells_what_was_kept_and_declined(album: Path, settings: Settings, 
 
 def test_another_encoder_than_the_folders_is_refused(album: Path, settings: Settings, command, enroll):
     enroll("Barack", album / "obama.jpg")
-    ended = command("enroll", "Barack", album / "obama2.jpg", "--encoder", "sface", "--result", settings.result)
+    ended = command("enroll", "Barack", album / "obama2.jpg", "--encoder", "dlib", "--result", settings.result)
     assert ended.code == 1
-    assert "belongs to the encoder dlib" in ended.err
+    assert "belongs to the encoder sface" in ended.err
 
 
 def test_the_words_in_the_window_are_drawn_on_a_copy(closeups: dict[str, Image], faces: dict[str, Face]):

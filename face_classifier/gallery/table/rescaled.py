@@ -34,9 +34,11 @@ def _scaled(stored: Any) -> Any:
 
 def has_former(database: sqlite3.Connection) -> bool:
     """Whether a table of faces has encodings of the former scale."""
+    tables = {name for (name,) in database.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")}
     return any(
         database.execute(f"SELECT 1 FROM main.{table} WHERE space = {FORMER} {clause} LIMIT 1").fetchone()
         for table, clause in (("faces", "AND encoding IS NOT NULL"), ("encodings", ""))
+        if table in tables  # the file may be damaged
     )
 
 

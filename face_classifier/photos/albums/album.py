@@ -23,6 +23,7 @@ from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
+from face_classifier.identity.rules import profile_of
 from face_classifier.photos.albums import output, sidecars
 from face_classifier.photos.albums.corrections import Said
 from face_classifier.photos.albums.folder import AlbumFolder, usable
@@ -34,7 +35,7 @@ from face_classifier.photos.finder import UNSURE
 from face_classifier.photos.forget_index import note_index
 from face_classifier.photos.index import INDEX, Photo, PhotoIndex
 from face_classifier.photos.inputs import Item, TemporaryKeeper, fetch_all, items_of
-from face_classifier.photos.lookalike.people import ENCODER, finder_of
+from face_classifier.photos.lookalike.people import finder_of
 
 _NEVER = threading.Event()
 
@@ -155,15 +156,14 @@ def group_album(
 
 def _known(options: AlbumOptions, observer: Observer) -> tuple[list[Known], EncoderProfile]:
     """The people of the result folder, if there is one, and the profile of the encoder of all."""
-    if options.encoder not in (None, *BY_ENCODER):
-        raise WrongUseError(f"--encoder is {options.encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
+    settings.check_encoder(options.encoder, "--encoder")
     if options.result is None:
-        return [], BY_ENCODER[options.encoder or ENCODER]
+        return [], BY_ENCODER[options.encoder or settings.USUAL_ENCODER]
     snapshot = take_snapshot(settings.load({"result": options.result}), observer)
-    own = snapshot.settings.encoder
-    if options.encoder not in (None, own):
+    own = profile_of(snapshot.settings)
+    if options.encoder not in (None, own.encoder):
         raise UserError(
-            f"the result folder {options.result} belongs to the encoder {own}, not {options.encoder}; "
+            f"the result folder {options.result} belongs to the encoder {own.encoder}, not {options.encoder}; "
             "leave out --encoder"
         )
     faces_of: dict[str, list[tuple[Any, float]]] = {}
@@ -174,7 +174,7 @@ def _known(options: AlbumOptions, observer: Observer) -> tuple[list[Known], Enco
         Known(usable(name), np.array([encoding for encoding, _ in faces]), np.array([weight for _, weight in faces]))
         for name, faces in faces_of.items()
     ]
-    return people, BY_ENCODER[own]
+    return people, own
 
 
 def _threshold(options: AlbumOptions, profile: EncoderProfile) -> float:
@@ -184,8 +184,8 @@ def _threshold(options: AlbumOptions, profile: EncoderProfile) -> float:
         return profile.threshold if threshold is None else float(threshold)
     except (UserError, ValueError) as error:
         raise WrongUseError(
-            f"the threshold is {options.threshold or 'auto'!r}, but must be a number above 0 and at most 2; "
-            f"{profile.threshold:g} is usual with {profile.encoder}"
+            f"the threshold is {options.threshold or 'auto'!r}, but must be a number above 0 and at most "
+            f"{settings.HIGHEST_THRESHOLD:g}; {profile.threshold:g} is usual with {profile.encoder}"
         ) from error
 
 

@@ -22,6 +22,7 @@ from face_classifier.core.types import Encoding, Image
 from face_classifier.display import contact_sheet
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.profiles import BY_ENCODER
+from face_classifier.identity.rules import profile_of
 from face_classifier.photos.albums.folder import CROPS, FETCHED
 from face_classifier.photos.albums.manifest import faces_meant
 from face_classifier.photos.find import find_pictures
@@ -29,8 +30,6 @@ from face_classifier.photos.finder import TILE, UNSURE, FaceFinder, PhotoFace, t
 from face_classifier.photos.index import INDEX, Photo, PhotoIndex
 from face_classifier.sources.picture import read_picture
 from face_classifier.vision.engine import make_engine
-
-ENCODER = "sface"  # of photos, unless the user wants the other one: it tells people apart better
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +132,7 @@ def open_gallery(
     """
     if folder is None and index is None:
         raise WrongUseError("no gallery is given; name a folder of photos with --gallery")
-    if encoder not in (None, *BY_ENCODER):
-        raise WrongUseError(f"--encoder is {encoder!r}, but must be one of {', '.join(BY_ENCODER)}")
+    settings.check_encoder(encoder, "--encoder")
     if folder is not None and Path(folder).is_file():
         raise UserError(f"the gallery {folder} is a file; give the folder that it lies in")
     kind = kind_of(folder) if folder is not None else None
@@ -144,7 +142,7 @@ def open_gallery(
         )
     if folder is not None and kind == RESULT:
         return _of_result_folder(folder, encoder, observer)
-    encoder = encoder or ENCODER
+    encoder = encoder or settings.USUAL_ENCODER
     pictures, photos, failed = _read(folder, index, encoder, observer, stopping)
     top = Path(folder or "")
     people = _people(photos, top, faces_meant(top) if pictures and kind == ALBUM else {})
@@ -191,7 +189,7 @@ def _read(
 
 def _of_result_folder(folder: str, encoder: str | None, observer: Observer) -> PhotoGallery:
     snapshot = take_snapshot(settings.load({"result": folder}), observer)
-    own = snapshot.settings.encoder
+    own = profile_of(snapshot.settings).encoder
     if encoder not in (None, own):
         raise UserError(
             f"the result folder {folder} belongs to the encoder {own}, not {encoder}; leave out --encoder, or move it "

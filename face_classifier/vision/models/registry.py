@@ -111,7 +111,7 @@ MODELS = {
         ),
         Model(
             "dlib-resnet",
-            "encoder",
+            "encoder --encoder dlib",
             Weights(
                 "dlib_face_recognition_resnet_model_v1.dat",
                 "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
@@ -131,7 +131,7 @@ MODELS = {
         ),
         Model(
             "sface",
-            "encoder --encoder sface",
+            "encoder",
             Weights(
                 "face_recognition_sface_2021dec_int8bq.onnx",
                 "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",

@@ -133,7 +133,7 @@ def test_four_people_say_too_little_about_strangers(sorted_people: Path, command
 def test_the_threshold_is_a_number_or_auto(command, tmp_path: Path):
     ended = command("replay", "--result", tmp_path, "--threshold", "car")
     assert ended.code == 2
-    assert "--threshold is 'car', but must be a number above 0 and at most 2, such as 0.44, or auto" in ended.err
+    assert "--threshold is 'car', but must be a number above 0 and at most 0.8, such as 0.44, or auto" in ended.err
 
 
 def _chosen(folder: Path, threshold: str | None = None) -> settings.Settings:
