@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Match, Si
 from face_classifier.identity.certainty import Certainty
 from face_classifier.identity.matching.averages import Averages
 from face_classifier.identity.matching.crowd import among
+from face_classifier.identity.matching.exclusions import Exclusions
 from face_classifier.identity.matching.nearest import EncodingRows, Matrix
 from face_classifier.identity.tracks import founds, worth_of
 
@@ -44,6 +45,10 @@ class _Unknown:
         """The group whose mean is nearest, and how far (L2). ``forbidden``: keys."""
         nearest = self._means.nearest(probe, {self._row_of[key] for key in forbidden if key in self._row_of})
         return nearest and (self._groups[nearest[0]], nearest[1])
+
+    def foresee(self, probes: Matrix) -> None:
+        """See `EncodingRows.foresee`."""
+        self._means.foresee(probes)
 
     def add(self, face: Sighting | Label, encoding: Encoding) -> None:
         key, digest = track_key(face), _digest(face)
@@ -161,7 +166,7 @@ class PersonDB:
         self._people = Averages(spread)
         self._unknown = _Unknown()
         self._tracks = _Tracks()
-        self._excluded: dict[str, EncodingRows] = {}  # person -> pictures of which the user said that they are not
+        self._excluded = Exclusions(self._people, threshold)
         self._known = self._pinned = 0
         self._pinned_digest = 0  # the sum of those of the faces that are pinned to unknown
 
@@ -248,43 +253,29 @@ class PersonDB:
 
     def exclude(self, person: str, encoding: Encoding) -> None:
         """The user excluded a face: neither it is this person, nor what is nearer to it than to the person."""
-        self._excluded.setdefault(person, EncodingRows()).append(encoding)
-
-    def excludes(self, person: str, encoding: Encoding) -> bool:
-        """Whether a face is nearer to one that the user excluded than to the person, and nearer than the threshold.
-
-        Both distances are L2; the person's has its handicap, as whenever people are compared.
-        """
-        if person not in self._excluded or person not in self._people:
-            return False
-        nearest = self._excluded[person].nearest(encoding)
-        to_person = self._people.distance(person, encoding)
-        return nearest is not None and nearest[1] < self._threshold and nearest[1] <= to_person
+        self._excluded.add(person, encoding)
 
     def leaves(self, track: int, encoding: Encoding) -> bool:
         """Whether a face is not the person of its track, since it is like one that the user excluded."""
         person = self._tracks.person_of(track)
-        return person is not None and self.excludes(person, encoding)
+        return person is not None and self._excluded.hold(person, encoding)
 
     def excluded_pairs(self, faces: Iterable[Sighting]) -> list[tuple[int, int]]:
         """Pairs of ids of those of the ``faces`` that are not one person, by the pictures that the user excluded.
 
-        The first is of a track that lies elsewhere, whose mean counts, the second of the person that it is not. What
-        lies with a person already stays: the user saw that face beside the excluded one.
+        The first is of a track that lies elsewhere, whose mean counts, the second of the person that it is not.
         """
-        known, means = _by_track(faces)
-        pairs = []
-        for person, excluded in self._excluded.items():
-            of_person = [face_id for face_id, persons in known if person in persons]
-            for number in excluded.near_any(means, self._threshold):
-                face_id, persons = known[number]
-                if person not in persons and self.excludes(person, means[number]):
-                    pairs += [(face_id, other) for other in of_person]
-        return pairs
+        return list(self._excluded.pairs(*_by_track(faces)))
 
     def limit(self, person: str) -> float:
         """How near (L2) to a person's average a face has to be: nearer than the threshold where their faces vary."""
         return math.sqrt(max(0.0, self.threshold_now**2 - self._people.handicap(person)))
+
+    def foresee(self, encodings: Sequence[Encoding]) -> None:
+        """Have `decide` take less time for faces with these encodings; it decides as it would anyway."""
+        probes = np.array(encodings).reshape(-1, ENCODING_SIZE)
+        self._people.foresee(probes)
+        self._unknown.foresee(probes)
 
     def decide(self, encoding: Encoding, track: int | None = None, quality: float | None = None) -> Match:
         """Whose face this is; changes nothing.
@@ -322,7 +313,7 @@ class PersonDB:
         """The nearest person who is not forbidden to the track or to what looks like that."""
         forbidden = self._tracks.forbidden(track)
         person = self._people.nearest(probe, forbidden)
-        while person and self.excludes(person[0], probe):
+        while person and self._excluded.hold(person[0], probe):
             forbidden.add(person[0])
             person = self._people.nearest(probe, forbidden)
         return person

@@ -418,9 +418,9 @@ def test_a_rejected_picture_beyond_the_threshold_says_nothing(
     distance = float(np.linalg.norm(probe - faces[BIDEN].encoding))
     for threshold, excluded in ((distance - 0.01, False), (distance + 0.01, True)):
         database = PersonDB(threshold)
-        database.add(Sighting(1, "far", "Barack", None, encoding=probe + 0.2))
+        database.add(Sighting(1, "far", "Barack", None, encoding=probe + 0.2, track=5))
         database.exclude("Barack", faces[BIDEN].encoding)
-        assert database.excludes("Barack", probe) is excluded
+        assert database.leaves(5, probe) is excluded
 
 
 def test_a_face_that_is_like_it_is_no_part_of_the_persons_track(

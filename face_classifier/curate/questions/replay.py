@@ -18,6 +18,7 @@ from face_classifier.identity.rethink import rethink
 from face_classifier.identity.rules import rule_of, threshold_of
 
 _UNKNOWN = "unknown"
+_AHEAD = 64  # faces that are matched at once
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ class _Names:
 
 def _one_by_one(faces: Sequence[Sighting], people: PersonDB, names: _Names) -> list[Sighting]:
     decided: dict[int, Sighting] = {}
-    for face in faces:
+    for number, face in enumerate(faces):
+        if number % _AHEAD == 0:
+            people.foresee([other.encoding for other in faces[number : number + _AHEAD] if other.encoding is not None])
         if face.encoding is None:
             raise ValueError(f"the face {face.face} has no encoding")
         if face.corrected or face.pinned:

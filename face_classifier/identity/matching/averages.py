@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding
-from face_classifier.identity.matching.nearest import EncodingRows
+from face_classifier.identity.matching.nearest import EncodingRows, Matrix
 
 
 @dataclass(slots=True)
@@ -54,6 +54,10 @@ class Averages:
         rows = {self._row_of[name] for name in forbidden if name in self._row_of}
         nearest = self._averages.nearest(probe, rows)
         return nearest and (self._names[nearest[0]], nearest[1])
+
+    def foresee(self, probes: Matrix) -> None:
+        """See `EncodingRows.foresee`."""
+        self._averages.foresee(probes)
 
     def digest(self, name: str) -> int:
         """The sum of the digests of a person's faces; 0 for nobody known."""

@@ -15,6 +15,10 @@ _Rows = npt.NDArray[np.intp]
 
 _ROUGH = 1e-5  # squared L2: ten times the error of a float32 product of encodings of length up to 2
 _PROBES, _ROWS = 64, 4096  # in one product: its 1 MB stays in the processor's cache
+# Squared L2: rows that are so much farther than the nearest are remembered for a probe that is foreseen, so that one of
+# them is there where the nearest is forbidden or changes.
+_SLACK = 0.02
+_MOST_CHANGES = 512  # rows after which it takes no longer to search anew
 
 
 class EncodingRows:
@@ -30,6 +34,8 @@ class EncodingRows:
         self._rough = np.empty((16, ENCODING_SIZE), np.float32)
         self._offsets = np.empty(16, np.float32)  # |x|^2 + the handicap of each row
         self._size = 0
+        self._foreseen: dict[bytes, tuple[_Rows, npt.NDArray[np.float32], float]] = {}  # see `foresee`
+        self._changed: set[int] = set()  # rows that are others since then
 
     def __len__(self) -> int:
         return self._size
@@ -55,6 +61,10 @@ class EncodingRows:
         self._matrix[row] = self._rough[row] = encoding
         self._handicaps[row] = handicap
         self._offsets[row] = encoding @ encoding + handicap
+        if self._foreseen:
+            self._changed.add(row)
+            if len(self._changed) > _MOST_CHANGES:
+                self._foreseen = {}
 
     def drop(self, row: int) -> None:
         """Remove a row; the last one takes its place."""
@@ -84,7 +94,8 @@ class EncodingRows:
         """
         found: list[tuple[int, float] | None] = [None] * len(probes)
         for start in range(0, len(probes), _PROBES):
-            rows, numbers = self._doubtful(probes[start : start + _PROBES], forbidden[start : start + _PROBES])
+            taken = forbidden[start : start + _PROBES]
+            rows, numbers, _ = self._near(probes[start : start + _PROBES], taken, _ROUGH)
             numbers += start
             exact = ((self._matrix[rows] - probes[numbers]) ** 2).sum(axis=1) + self._handicaps[rows]
             order = np.lexsort((rows, exact, numbers))  # of rows that are equally near the first, as argmin has it
@@ -92,8 +103,35 @@ class EncodingRows:
                 found[numbers[first]] = int(rows[first]), float(np.sqrt(exact[first]))
         return found
 
-    def _doubtful(self, probes: Matrix, forbidden: Sequence[Collection[int]]) -> tuple[_Rows, _Rows]:
-        """Pairs of a row and the number of a probe; among a probe's rows is its nearest."""
+    def foresee(self, probes: Matrix) -> None:
+        """Have `nearest` answer soon for these probes, (n, 128), in less time and as it would anyway.
+
+        In between rows may come, change and go.
+        """
+        self._foreseen, self._changed = {}, set()
+        for start in range(0, len(probes), _PROBES) if self._size > _ROWS else ():
+            some = probes[start : start + _PROBES]
+            rows, numbers, measures = self._near(some, (), _SLACK)
+            for number, probe in enumerate(some):
+                own = numbers == number
+                self._foreseen[probe.tobytes()] = rows[own], measures[own], float(measures[own].min()) + _SLACK
+
+    def _expected(self, probe: Encoding, forbidden: Collection[int]) -> _Rows | None:
+        """Rows among which is the nearest to a probe that was foreseen, rising; None where they are to be searched."""
+        rows, measures, limit = self._foreseen.get(probe.tobytes(), (None, None, 0.0))
+        if rows is None or measures is None:
+            return None
+        gone = self._changed | set(forbidden)
+        same = [place for place, row in enumerate(rows.tolist()) if row < self._size and row not in gone]
+        if not same or measures[same].min() > limit - _ROUGH:
+            return None  # one that was not remembered may be as near
+        others = [row for row in self._changed if row < self._size and row not in forbidden]
+        return np.array(sorted([*rows[same].tolist(), *others]), np.intp)
+
+    def _near(
+        self, probes: Matrix, forbidden: Sequence[Collection[int]], slack: float
+    ) -> tuple[_Rows, _Rows, npt.NDArray[np.float32]]:
+        """Rows as near as the nearest + ``slack`` (squared L2), the numbers of the probes, and how near they are."""
         taken = [(row, number) for number, rows in enumerate(forbidden) for row in rows]
         which, whose = np.array(taken, np.intp).reshape(-1, 2).T
         least = np.full(len(probes), np.inf, np.float32)
@@ -103,16 +141,16 @@ class EncodingRows:
             measure[which[here] - part.start, whose[here]] = np.inf
             nearest = measure.min(axis=0)
             np.minimum(least, nearest, out=least)
-            better = np.flatnonzero((nearest <= least + _ROUGH) & (nearest < np.inf))  # in later parts they are few
-            row, column = np.nonzero(measure[:, better] <= least[better] + _ROUGH)
+            better = np.flatnonzero((nearest <= least + slack) & (nearest < np.inf))  # in later parts they are few
+            row, column = np.nonzero(measure[:, better] <= least[better] + slack)
             rows.append(row + part.start)
             numbers.append(better[column])
             measures.append(measure[row, better[column]])
         if not rows:
-            return np.empty(0, np.intp), np.empty(0, np.intp)
-        all_numbers = np.concatenate(numbers)
-        near = np.concatenate(measures) <= least[all_numbers] + _ROUGH
-        return np.concatenate(rows)[near], all_numbers[near]
+            return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32)
+        row_of, number_of, measured = np.concatenate(rows), np.concatenate(numbers), np.concatenate(measures)
+        near = measured <= least[number_of] + slack
+        return row_of[near], number_of[near], measured[near]
 
     def _measures(self, probes: Matrix) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
         """Roughly |x|^2 - 2 x.q + handicap, (rows, probes), of a part of the rows after the other, and which it is."""
@@ -127,17 +165,23 @@ class EncodingRows:
         """The row with the least root of squared L2 distance + handicap, and that; None without an allowed row."""
         if not self._size:
             return None
+        near = self._expected(probe, forbidden) if self._foreseen else None
+        if near is None:
+            near = self._searched(probe, forbidden)
+        if not len(near):
+            return None
+        exact = ((self._matrix[near] - probe) ** 2).sum(axis=1) + self._handicaps[near]
+        best = int(np.argmin(exact))
+        return int(near[best]), float(np.sqrt(exact[best]))
+
+    def _searched(self, probe: Encoding, forbidden: Collection[int]) -> _Rows:
+        """Rows among which is the nearest to a probe, rising."""
         # |x - q|^2 = |x|^2 - 2 x.q + |q|^2, and |q|^2 is the same for every row
         measure = self._rough[: self._size] @ (-2 * probe).astype(np.float32)
         measure += self._offsets[: self._size]
         measure[list(forbidden)] = np.inf
         least = measure.min()
-        if least == np.inf:
-            return None
-        near = np.flatnonzero(measure <= least + _ROUGH)
-        exact = ((self._matrix[near] - probe) ** 2).sum(axis=1) + self._handicaps[near]
-        best = int(np.argmin(exact))
-        return int(near[best]), float(np.sqrt(exact[best]))
+        return np.flatnonzero((measure <= least + _ROUGH) & (measure < np.inf))
 
 
 def _doubled(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:

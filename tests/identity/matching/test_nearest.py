@@ -54,6 +54,25 @@ def test_whom_all_rows_are_forbidden_finds_nobody() -> None:
     assert rows.nearest_each(rows.all, [{0, 1, 2}, {0, 2}, ()]) == [None, (1, 0.0), (2, 0.0)]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_probes_that_are_foreseen_find_the_same_whatever_changes_meanwhile(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    known = face_like(dice, 5000)
+    foreseeing, plain = rows_of(known), rows_of(known)
+    probes = np.concatenate([face_like(dice, 100), known[:100] + dice.normal(0, 0.02, (100, 128))])
+    foreseeing.foresee(probes)
+    for number, probe in enumerate(probes):
+        near = plain.nearest(probe)
+        assert near is not None
+        for forbidden in ((), {near[0]}, set(range(5)), set(range(len(plain)))):
+            assert foreseeing.nearest(probe, forbidden) == plain.nearest(probe, forbidden)
+        for rows in (foreseeing, plain):  # the nearest row changes, another goes, one comes that is the nearest to some
+            rows.replace(near[0], probe + known[number % 7] - known[number % 5], 0.01)
+            rows.drop((number * 37) % len(rows))
+            rows.append(probes[-number] if number % 3 else known[number])
+    assert foreseeing._foreseen  # it was used up to the end
+
+
 def test_probes_near_any_row_are_told(faces: dict[str, Face]) -> None:
     encodings = np.array([face.encoding for face in faces.values()])
     rows = rows_of(encodings[:3], np.full(3, 0.3))  # a handicap counts between people, not here
