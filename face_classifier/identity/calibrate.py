@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.settings import HIGHEST_THRESHOLD
 from face_classifier.core.types import Sighting
 
 Floats = npt.NDArray[np.float64]
@@ -21,7 +22,7 @@ Flags = npt.NDArray[np.bool_]
 
 FEWEST_PEOPLE = 5  # for "auto": fewer say how far apart these few are, not how near the next stranger may come
 _STEP = 0.0025  # L2: thresholds are looked for on this grid
-_GRID = np.arange(0.0, 2.0 + _STEP / 2, _STEP)  # 2 = opposite encodings of an encoder that normalises
+_GRID = np.arange(0.0, HIGHEST_THRESHOLD + _STEP / 2, _STEP)
 _DRAWS = 50
 _INTERVAL = (0.05, 0.95)
 # From so many on a distribution is worth looking at. False matches of 1 in 1,000 need thousands all the same.
@@ -51,9 +52,9 @@ class Calibration:
     def threshold(self, rate: float) -> Estimate:
         """The threshold at which a face matches another person at ``rate``, 0 to 1.
 
-        Below 1 / len(different) it is the least distance of all, whatever the rate.
+        Below 1 / len(different) it is the least distance of all, whatever the rate; it is never one that is refused.
         """
-        return _estimate(_GRID[np.argmax(self._matched >= rate, axis=1)])
+        return _estimate(_GRID[_first(self._matched >= rate)])
 
     def false_match_rate(self, threshold: float) -> Estimate:
         """How often a face is nearer than ``threshold`` to another person, 0 to 1."""
@@ -81,7 +82,7 @@ class Calibration:
         """
         missed = self._missed(_GRID)
         mistaken = self._matched * max(1, self.people - 1)
-        first = np.argmax(mistaken >= missed, axis=1)
+        first = _first(mistaken >= missed)
         last = np.array([int(np.flatnonzero(row <= missed).max()) for row in mistaken])
         return _estimate((_GRID[first] + _GRID[np.maximum(first, last)]) / 2)
 
@@ -141,6 +142,11 @@ def calibrated(faces: Sequence[Sighting], cannot_links: Iterable[tuple[int, int]
         np.array(pairs, np.int64).reshape(-1, 2),
         spread=spread,
     )
+
+
+def _first(flags: Flags) -> Ints:
+    """(rows,): the first column of each row whose flag is set, the last where none is. ``flags``: (rows, columns)."""
+    return np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1] - 1)
 
 
 def _estimate(values: Floats) -> Estimate:

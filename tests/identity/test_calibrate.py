@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from face_classifier.core.settings import HIGHEST_THRESHOLD
 from face_classifier.identity.calibrate import Calibration, calibrate
 from face_classifier.vision.engine import Engine, make_engine
 
@@ -55,6 +56,13 @@ def test_the_threshold_lies_between_one_person_and_two() -> None:
     assert found.low <= found.value <= found.high
 
 
+def test_no_threshold_is_found_that_a_user_may_not_give() -> None:
+    for near, away in ((0.3, 1.4), (1.2, 1.5)):
+        found = calibrated(*gallery(near=near, away=away))
+        for estimate in (found.balanced(), found.threshold(0.5)):
+            assert 0.5 < estimate.low <= estimate.value <= estimate.high <= HIGHEST_THRESHOLD
+
+
 def test_more_people_ask_for_a_lower_threshold() -> None:
     few, many = (calibrated(*gallery(0.5, 0.65, people=people)).balanced().value for people in (4, 60))
     assert many < few
@@ -97,7 +105,7 @@ def test_the_same_gallery_gives_the_same_answer() -> None:
 
 
 def test_an_encoder_with_longer_distances_is_calibrated_alike() -> None:
-    encodings, tracks, people = gallery(0.5, 0.65)
+    encodings, tracks, people = gallery(0.3, 0.39)
     plain, twice = calibrated(encodings, tracks, people), calibrated(2 * encodings, tracks, people)
     assert twice.balanced().value == pytest.approx(2 * plain.balanced().value, abs=0.01)
 
