@@ -114,7 +114,7 @@ def measure_stages(source: str, settings: Numbers) -> Numbers:
     from face_classifier.pipeline.analysis import motion
     from face_classifier.pipeline.analysis import tracker as follow
     from face_classifier.vision import dlib_resnet as encode
-    from face_classifier.vision import engine, hog, yunet
+    from face_classifier.vision import engine, hog, sface, yunet
 
     spent: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     stages: list[tuple[str, Any, str]] = [
@@ -127,6 +127,8 @@ def measure_stages(source: str, settings: Numbers) -> Numbers:
         ("landmarks", encode.ResNetEncoder, "landmarks"),
         ("chip", encode, "face_chip"),
         ("encode", encode.ResNetEncoder, "encode_chips"),
+        ("chip", sface, "face_chip"),
+        ("encode", sface.SFaceEncoder, "encode_chips"),
         ("landmarks, chip, encode", encode.DlibEncoder, "encode"),
         ("match", people.PersonDB, "decide"),
         ("picture: PNG", store, "png_bytes"),
