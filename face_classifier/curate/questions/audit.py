@@ -27,13 +27,13 @@ Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.bool_]
 
 _FEWEST = 4  # faces from which a person has an ordinary distance that one can be far beyond
-# Faces from which one can be nearer to somebody else: with all labels right 8 of 2,100 in lfw are with dlib, 4 with
-# SFace (`benchmarks/identity.py --part mixed`); of single faces in a stranger's folder each is.
+# Faces from which one can be nearer to somebody else: `benchmarks/identity.py --part mixed` tells how right that is.
 _FEWEST_NEARER = 3
 _OUTLIER = 3.5  # modified z-score: Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993)
 _TO_SIGMA = 0.6745  # the median absolute deviation of a normal distribution with a standard deviation of 1
 # In limits of second thoughts, since each encoder has distances of its own:
 _SMOOTHEST = 0.04  # distances of a person are never taken to vary less, or three alike would accuse a fourth
+_CLEARLY = 0.1  # so much nearer another person must be: of two folders of one person each face is about as near to both
 _ALIKE = 0.2  # between near-identical encodings; two frames a second apart are mostly farther
 _CLOSE = 2.0  # seconds of one source
 _SAME_LOOK = 10  # of 64 bits of a difference hash: Krawetz's limit for the same picture
@@ -108,10 +108,11 @@ def audit(
 ) -> Audit:
     """Look for what does not fit.
 
-    An outlier is a face that is nearer to another person than to its own, or whose distance to the component-wise
-    median of its person has a modified z-score above 3.5 and that is farther from the average of the others than second
-    thoughts would take in. Of people who may be two see `splits`. Near-duplicates have near-identical encodings, and
-    either lie close in one source or have nearly the same difference hash.
+    An outlier is a face that is clearly nearer to another person than to its own, or one whose distance to the
+    component-wise median of its person has a modified z-score above 3.5, and that is nearer to another person's average
+    or farther from that of the others than second thoughts would take in. Of people who may be two see `splits`.
+    Near-duplicates have near-identical encodings, and either lie close in one source or have nearly the same difference
+    hash.
 
     Parameters
     ----------
@@ -210,7 +211,8 @@ def _outliers(
         own = distance**2 + rule.spread * scatter_without
         nearest, near, least = people.nearest(to_other, strangers.get(face.id, ()))
         is_odd = score > _OUTLIER and count >= _FEWEST and (own >= rule.limit**2 or near <= distance)
-        if least >= own and not is_odd:
+        is_nearer = own**0.5 - least**0.5 > _CLEARLY * rule.limit
+        if not (is_nearer or is_odd):
             continue
         yield Outlier(
             face,

@@ -108,6 +108,11 @@ def test_a_face_nearer_to_somebody_else_is_an_outlier_though_its_own_folder_vari
     assert {outlier.nearest for outlier in found.outliers} == {"B"}
 
 
+def test_one_person_in_two_folders_has_no_outliers(shots):
+    faces = shots(6, "obama.jpg", "A") + shots(6, "obama.jpg", "B", 7)
+    assert audited(faces).outliers == []
+
+
 def test_a_face_is_not_nearer_to_whom_the_user_said_it_is_not(shots):
     faces = shots(5, "obama.jpg", "A") + shots(1, "biden.jpg", "A", 6) + shots(6, "biden.jpg", "B", 20)
     assert [outlier.nearest for outlier in audited(faces).outliers] == ["B"]
