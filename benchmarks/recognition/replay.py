@@ -100,7 +100,7 @@ class Recorder:
             root = stack.enter_context(Root(self._folder))
             wished = self.settings(result=f"{folder}/result", **chosen)
             observer = Quiet()
-            opens = partial(Gallery.open, wished, observer, engine=lambda: self.engine, make=True)
+            opens = partial(Gallery.open, wished, observer, engine=lambda _: self.engine, make=True)
             owner = stack.enter_context(Owner(opens))
             patience = Patience(0, threading.Event(), observer.problem)
             desk = owner.call(lambda gallery: Desk(gallery, None, observer, patience))
