@@ -195,6 +195,7 @@ def decide(source: str, tracks: Tracks, snapshot: Snapshot) -> list[Answer]:
     people = people_of(snapshot)
     unused = 1 + max((face.track or 0 for face in snapshot.faces), default=0)  # as a number of a track
     groups: list[_Group] = []
+    people.foresee([view.encoding for views in tracks.views.values() for view in views])
     for number in _in_order(tracks, people):
         views, beside = tracks.views[number], tracks.beside[number]
         person, support = _vote(views, people, unused + number)

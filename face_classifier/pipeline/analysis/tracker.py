@@ -150,7 +150,7 @@ class Follower:
         track.box, track.look, track.seen_at = detection.box, look, now
         sure, good = track.sure, self.is_good(detection)
         encode = due or better or (good and (not sure or track.faces < self._founding))
-        once = not clear or track.clear >= self._founding
+        once = not clear or track.clear >= max(1, self._founding - 1)  # good ones: one fewer does
         if encode:
             track.faces += good
             track.clear += not once

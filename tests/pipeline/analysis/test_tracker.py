@@ -69,7 +69,7 @@ class TestWhichFacesAreEncoded:
         self, engine: Engine, closeups: dict[str, Image]
     ) -> None:
         """A blurred face decides little, and later ones add to what is known; somebody else's count anew."""
-        follower = Follower(0.0, founding=2)
+        follower = Follower(0.0, founding=3)  # or two, if they are good ones
         sharp, other = closeups["obama.jpg"], closeups["biden.jpg"]
         shown = [cv2.GaussianBlur(sharp, None, 4.0), sharp, sharp, sharp, other, other, other]
         found = [engine.detect(image) for image in shown]
