@@ -95,7 +95,7 @@ class Untold:
     at_end = problem
 
 
-def no_engine() -> Any:
+def no_engine(_encoder: str) -> Any:
     """A start has nothing to encode; a model takes the same time whatever the gallery."""
 
 

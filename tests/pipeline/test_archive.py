@@ -50,7 +50,7 @@ def apart(engine: Engine, folder: Path, sources: Sequence[Path], **more: object)
         names = {source: analyse(str(source)) for source in reversed(sources)}
         patience = Patience(0, stopping, observer.problem)
         log = JsonLines(folder / "lines.jsonl", observer.problem)
-        opens = partial(Gallery.open, settings, observer, engine=lambda: engine, make=True)
+        opens = partial(Gallery.open, settings, observer, engine=lambda _: engine, make=True)
         with Owner(opens) as owner:
             desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
             for source in sources:

@@ -30,5 +30,5 @@ def test_a_run_tells_that_its_threshold_lets_strangers_in_among_so_many_people(
     chosen = settings.load({"result": str(tmp_path), "threshold": threshold, "encoder": "dlib"}, None, {})
     observer = Listener()
     patience = Patience(chosen.patience, threading.Event(), observer.problem)
-    with Here.opened(chosen, lambda: engine, None, observer, patience):
+    with Here.opened(chosen, lambda _: engine, None, observer, patience):
         assert sum("101 people, among whom" in sentence for sentence in observer.problems) == told

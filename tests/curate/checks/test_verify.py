@@ -96,7 +96,7 @@ def verify(command: Command, engine: Engine, monkeypatch: pytest.MonkeyPatch) ->
     """Runs the command; its exit code and its JSON."""
 
     def made_before(_engine: str, _detector: None, _resize: float, _tell: object, encoder: str) -> Engine:
-        assert encoder == "dlib"
+        assert encoder == "sface"
         return engine
 
     monkeypatch.setattr(opening, "make_engine", made_before)  # to make one takes longer than to verify

@@ -190,7 +190,7 @@ def test_times_that_cannot_move_with_the_start_of_the_source_are_refused(
     with closing(sqlite3.connect(record)) as database, database:
         database.execute("UPDATE frames SET time = ?", (f"{9000 if start.year > 3 else '0005'}-06-01T00:00:00+00:00",))
     settings, observer = load({"result": str(tmp_path / "result")}), Watcher()
-    opens = partial(Gallery.open, settings, observer, engine=lambda: engine, make=True)
+    opens = partial(Gallery.open, settings, observer, engine=lambda _: engine, make=True)
     with Root(record.parent) as root, Owner(opens) as owner:
         with read_record(root, record.name) as (head, _):
             fingerprint = head.origin.fingerprint
