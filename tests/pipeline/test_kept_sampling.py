@@ -52,6 +52,16 @@ def test_a_rerun_takes_the_frames_of_the_first_run(seen: Callable[..., list[floa
     assert seen() == [0.0, 0.5, 1.0, 2.0]
 
 
+def test_a_run_that_was_ended_early_goes_on_to_the_same_faces(seen: Callable[..., list[float]]) -> None:
+    assert seen("-s", 0.7) == [0.0, 0.5]
+    assert seen() == [0.0, 0.5, 1.0, 2.0]
+
+
+def test_a_run_from_later_on_keeps_faces_of_its_own_frames_once(seen: Callable[..., list[float]]) -> None:
+    for _ in range(2):
+        assert seen("-k", 0.7) == [0.7, 1.2, 1.7, 2.7]
+
+
 def test_a_rerun_takes_the_seconds_that_the_first_was_given(seen: Callable[..., list[float]]) -> None:
     assert seen("-S", 2, "--encoder", "dlib") == [0.0, 2.0]
     assert seen("--encoder", "dlib") == [0.0, 2.0]
