@@ -17,9 +17,9 @@ import numpy as np
 from face_classifier.core.types import Sighting
 from face_classifier.identity.grouping.people import UNKNOWN, near_misses, second_thoughts
 from face_classifier.identity.grouping.rule import DLIB, Rule
-from face_classifier.identity.grouping.templates import Constraints, templates
+from face_classifier.identity.grouping.templates import Constraints, Ints, templates
 from face_classifier.identity.naming import is_named
-from face_classifier.identity.tracks import cannot_link_pairs, parts
+from face_classifier.identity.tracks import cannot_link_pairs, parts, scenes
 
 _NEW = "person_0000000000"  # and a number: a new person whom the store has not numbered yet; its numbers are shorter
 
@@ -83,6 +83,7 @@ class _Seen:
 
     def __init__(self, faces: Sequence[Sighting], rule: Rule) -> None:
         self.parts = parts(faces, rule.track)
+        self.scenes = scenes(faces)
         self.encodings = np.array([face.encoding for face in faces])
         self.quality = np.array([1.0 if face.quality is None else face.quality for face in faces])
         self.doubt = rule.doubt(self.encodings, self.quality)
@@ -112,7 +113,7 @@ class _Gallery:
             if self.is_anchored(face):
                 self.anchor[track] = face.person
         self.templates = templates(seen.encodings, seen.quality, self.track_of, seen.doubt)
-        self.constraints = self._constraints(numbers, cannot_links, kept_apart)
+        self.constraints = self._constraints(numbers, cannot_links, kept_apart, seen.scenes)
 
     def is_anchored(self, face: Sighting) -> bool:
         """Whether the face is where it is by the user's will."""
@@ -126,6 +127,7 @@ class _Gallery:
         numbers: dict[tuple[int, int, str], int],
         cannot_links: Sequence[tuple[int, int]],
         kept_apart: Sequence[tuple[int, int]],
+        scene_of: Ints,
     ) -> Constraints:
         shared = cannot_link_pairs(((track, number) for (track, *_), number in numbers.items()), cannot_links)
         of_face = {face.id: int(track) for face, track in zip(self.faces, self.track_of, strict=True)}
@@ -135,7 +137,9 @@ class _Gallery:
         number = {name: place for place, name in enumerate(names)}
         together = np.array([UNKNOWN if name is None else number[name] for name in self.anchor], np.int64)
         named = np.array([is_named(name) for name in self.anchor], bool)
-        return Constraints(pairs, together, named)
+        scene = np.zeros(len(self.anchor), np.int64)
+        scene[self.track_of[::-1]] = scene_of[::-1]  # of the first face of each
+        return Constraints(pairs, together, named, scene)
 
 
 def _placed(gallery: _Gallery, labels: np.ndarray, new: str) -> list[Sighting]:

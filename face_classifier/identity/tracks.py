@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Sighting, check_encoding
 
 _GOOD = 1.0  # sum of the qualities of good faces
+_GAP = 60.0  # seconds without a face between two scenes
 
 
 @dataclass
@@ -125,6 +126,27 @@ def founds(faces: npt.ArrayLike, worth: npt.ArrayLike, founding: float) -> npt.N
     founding: at least 2.
     """
     return np.asarray(faces) >= np.maximum(2, founding - (np.asarray(worth) >= _GOOD))
+
+
+def scenes(faces: Sequence[Sighting]) -> npt.NDArray[np.int64]:
+    """(faces,) the scene that each was seen in, numbers from 0; -1 for photos, of which each is one by itself.
+
+    A scene is what one source shows without a gap of more than a minute between two faces: few people are in it.
+    """
+    of_source: dict[str | None, list[int]] = defaultdict(list)
+    for place, face in enumerate(faces):
+        of_source[face.source].append(place)
+    numbers = np.full(len(faces), -1)
+    count = 0
+    for source, places in of_source.items():
+        positions = np.array([faces[place].position or 0.0 for place in places])
+        moments, at = np.unique(positions, return_inverse=True)
+        if source is None or len(moments) == 1:
+            continue
+        scene = count + np.cumsum(np.diff(moments, prepend=moments[0]) > _GAP)
+        numbers[places] = scene[at]
+        count = int(scene[-1]) + 1
+    return numbers
 
 
 def cannot_link_pairs(

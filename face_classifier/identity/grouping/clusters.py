@@ -29,13 +29,20 @@ class Clusters:
     tracks: Ints  # (k,) how many
     crowd: Floats  # (k,) see people.crowding
     named: Flags  # (k,)
+    scene: Ints  # (k,) which all its tracks are from; -1: photos, or several
+    alone: Floats  # (k,) how much of a cohort it lacks, 0 to 1; see people.crowding
 
     def __len__(self) -> int:
         return len(self.tracks)
 
     def __getitem__(self, rows: Ints) -> Clusters:
         return Clusters(
-            Templates(*(column[rows] for column in self.sums)), self.tracks[rows], self.crowd[rows], self.named[rows]
+            Templates(*(column[rows] for column in self.sums)),
+            self.tracks[rows],
+            self.crowd[rows],
+            self.named[rows],
+            self.scene[rows],
+            self.alone[rows],
         )
 
     def __setitem__(self, rows: Ints, others: Clusters) -> None:
@@ -43,7 +50,7 @@ class Clusters:
             own[rows] = new
 
     def _columns(self) -> Iterator[Columns]:
-        yield from (*self.sums, self.tracks, self.crowd, self.named)
+        yield from (*self.sums, self.tracks, self.crowd, self.named, self.scene, self.alone)
 
     def joined(self, into: Ints) -> Clusters:
         """Those with the same number in ``into``, (k,) with 0 to m - 1, as one."""
@@ -55,6 +62,8 @@ class Clusters:
             tracks=totals(into, self.tracks, count).astype(np.int64),
             crowd=totals(into, share * self.crowd, count),
             named=totals(into, self.named, count) > 0,
+            scene=_one_scene(into, self.scene, count),
+            alone=totals(into, share * self.alone, count),
         )
 
     def join_pairs(self, keep: Ints, gone: Ints) -> Ints:
@@ -66,6 +75,13 @@ class Clusters:
         now = np.arange(len(self))
         now[gone] = keep
         return now
+
+
+def _one_scene(into: Ints, scene: Ints, count: int) -> Ints:
+    least, most = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    np.minimum.at(least, into, scene)
+    np.maximum.at(most, into, scene)
+    return np.where(least == most, most, -1)
 
 
 @dataclass
@@ -98,6 +114,8 @@ def begin(tracks: Templates, constraints: Constraints, rule: Rule) -> Grouping:
         tracks=np.ones(count, np.int64),
         crowd=np.full(count, rule.ordinary),
         named=np.zeros(count, bool) if constraints.named is None else constraints.named,
+        scene=np.full(count, -1) if constraints.scene is None else constraints.scene,
+        alone=np.zeros(count),
     )
     pairs = np.zeros((0, 2), np.int64) if constraints.cannot_links is None else constraints.cannot_links
     grouping = Grouping(np.arange(count), alone, distinct(pairs, count))

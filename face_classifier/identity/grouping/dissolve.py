@@ -1,98 +1,162 @@
-"""People take in the small clusters beside them.
+"""Small clusters come apart: their tracks go to the people that they are near to, one by one.
 
-A face too far from some faces of a various person, and so from all on average, may still be near to the mean.
+A small cluster beside a large one is often what a person looks like in a few pictures, or two whom chance joined.
+Against the mean of many faces its tracks are known better one by one, but for those that are nearer to their fellows:
+these go together or not at all. Of a stranger the nearest of several people is hardly nearer than the second, so what
+the second is farther speaks for the nearest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from typing import NamedTuple
 
 import numpy as np
 
 from face_classifier.identity.grouping.clusters import Clusters, Grouping
-from face_classifier.identity.grouping.measure import Grid, Points, margin, shared_doubt
+from face_classifier.identity.grouping.measure import Grid, Points, are_strangers, margin
 from face_classifier.identity.grouping.rule import Rule
-from face_classifier.identity.grouping.templates import Floats, Ints, distinct, holds, squares
+from face_classifier.identity.grouping.templates import Flags, Floats, Ints, squares
+
+_SEVERAL = 3  # people, of whom the second nearest tells something about the nearest
 
 
-@dataclass
-class _Visits:
-    """Which cluster is near to which person that may take it in."""
+class _Visits(NamedTuple):
+    """Who is near to which person."""
 
     guest: Ints  # (pairs,)
-    host: Ints  # (pairs,)
+    host: Ints  # (pairs,) clusters
     distance: Floats  # (pairs,) L2
 
-    def __getitem__(self, which: Ints | np.ndarray) -> _Visits:
+    def only(self, which: Ints | Flags) -> _Visits:
         return _Visits(self.guest[which], self.host[which], self.distance[which])
 
 
-def dissolve(grouping: Grouping, rule: Rule) -> Grouping:
-    """Let people take in the small clusters beside them, the nearest first."""
-    count = len(grouping.clusters)
-    clusters, cannot_links = grouping.clusters[np.arange(count)], grouping.cannot_links
-    into, left = np.arange(count), np.arange(count)
-    people = np.flatnonzero((clusters.sums.weight >= rule.founding) | clusters.named)
-    visits = _visits(clusters, left, people, cannot_links, rule)
-    while len((taken := _nearest(visits, count)).guest):
-        now = clusters.join_pairs(taken.host, taken.guest)
-        into, cannot_links = now[into], distinct(now[cannot_links], count)
-        left, people = left[now[left] == left], people[now[people] == people]
-        changed = np.zeros(count, bool)
-        changed[taken.guest] = changed[taken.host] = True
-        visits = _together(
-            [
-                visits[~(changed[visits.guest] | changed[visits.host])],
-                _visits(clusters, left, taken.host, cannot_links, rule),
-                _visits(clusters, taken.host, people[~changed[people]], cannot_links, rule),
-            ]
-        )
-    return grouping.keeping(clusters, into)
+def dissolve(start: Grouping, grouping: Grouping, rule: Rule) -> Grouping:
+    """Let the tracks of clusters lighter than ``rule.lasting`` go to the people they are nearest to, if near enough.
 
+    Tracks that the user put together go together; whoever has a name stays whole; none goes where somebody is whom it
+    is apart from.
 
-def _visits(clusters: Clusters, guests: Ints, hosts: Ints, cannot_links: Ints, rule: Rule) -> _Visits:
-    """Which of the clusters ``guests`` are near to which of the people ``hosts`` that may take them in."""
-    sums, added, count = clusters.sums, margin(clusters, rule), len(clusters)
-    parts = [_Visits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
-    guests = guests[~clusters.named[guests]]
-    guests = guests[sums.weight[guests] * rule.ratio <= sums.weight[hosts].max(initial=0.0)]
-    if not len(guests):
-        return parts[0]
-    homes = sums.mean[hosts], rule.spread * sums.scatter[hosts], added[hosts]
-    grid = Grid(Points(sums.mean[guests], sums.scatter[guests], added[guests]), Points(*homes))
-    for tile in grid.tiles():
-        row, column = grid.near(tile, rule.limit)
-        guest, host = guests[row], hosts[column]
-        may = (sums.weight[guest] * rule.ratio <= sums.weight[host]) & (guest != host)
-        may &= ~holds(cannot_links, guest, host, count)
-        guest, host = guest[may], host[may]
-        square = squares(sums.mean, guest, sums.mean, host) + (sums.scatter[guest] + rule.spread * sums.scatter[host])
-        distance = np.sqrt(square) + (added[guest] + added[host]) + shared_doubt(clusters, guest, host)
-        parts.append(_Visits(guest, host, distance)[distance < rule.limit])
-    return _together(parts)
-
-
-def _nearest(visits: _Visits, count: int) -> _Visits:
-    """Each guest to the nearest person, the nearest first, as far as neither has had a part in it.
-
-    Two guests of one person may have to stay apart, and each moves the mean.
+    Parameters
+    ----------
+    start: the tracks as they began: alone, or together for certain.
+    grouping: the same tracks in clusters.
+    rule: of their encoder.
     """
-    order = np.lexsort((visits.host, visits.guest, visits.distance))
-    at_home = order[np.sort(np.unique(visits.guest[order], return_index=True)[1])]
-    busy: set[int] = set()
-    taken = []
-    for visit, guest, host in zip(
-        at_home.tolist(), visits.guest[at_home].tolist(), visits.host[at_home].tolist(), strict=True
-    ):
-        if guest not in busy and host not in busy:
-            busy |= {guest, host}
-            taken.append(visit)
-    return visits[np.array(taken, np.int64)]
+    clusters = grouping.clusters
+    part = np.zeros(len(start.clusters), np.int64)
+    part[start.of] = grouping.of  # (parts,) the cluster of each part of the start
+    lasting = clusters.sums.weight >= rule.lasting
+    hosts, small = np.flatnonzero(lasting), np.flatnonzero(~(lasting | clusters.named))
+    if not len(hosts) or not len(small):
+        return grouping
+    parts = start.clusters[np.arange(len(part))]
+    parts.crowd, parts.alone, parts.scene = clusters.crowd[part], clusters.alone[part], clusters.scene[part]
+    visits = _visits(parts, clusters, part, hosts, small, rule)
+    start.clusters.crowd, start.clusters.alone = parts.crowd, parts.alone
+    return start.joined(np.unique(_homes(start, part, visits), return_inverse=True)[1])
 
 
-def _together(parts: list[_Visits]) -> _Visits:
-    return _Visits(
-        np.concatenate([part.guest for part in parts]),
-        np.concatenate([part.host for part in parts]),
-        np.concatenate([part.distance for part in parts]),
+def _visits(parts: Clusters, clusters: Clusters, part: Ints, hosts: Ints, small: Ints, rule: Rule) -> _Visits:
+    """Which parts may go to which people, at distances below the limit.
+
+    ``parts``: with what their clusters see around them. ``small``: the clusters that may come apart.
+    """
+    limit = rule.among(len(hosts))
+    fellows = _to_fellows(parts, clusters, part, rule)
+    one_by_one = _near(parts, np.flatnonzero(np.isin(part, small)), clusters, hosts, rule)
+    is_own = one_by_one.distance <= fellows[one_by_one.guest]
+    one_by_one = _judged(one_by_one, parts, clusters, hosts, rule).only(is_own)
+    groups = _judged(_near(clusters, small, clusters, hosts, rule), clusters, clusters, hosts, rule)
+    groups = groups.only(groups.distance < limit)
+    together = _of_each(groups, part)
+    by_itself = _to_people(parts, together.guest, clusters, together.host, rule)
+    together = together.only(fellows[together.guest] < by_itself)
+    visits = _Visits(
+        np.concatenate([one_by_one.guest, together.guest]),
+        np.concatenate([one_by_one.host, together.host]),
+        np.concatenate([one_by_one.distance, together.distance]),
     )
+    is_light = clusters.sums.weight[part[visits.guest]] * rule.ratio <= clusters.sums.weight[visits.host]
+    return visits.only(is_light & (visits.distance < limit))
+
+
+def _of_each(groups: _Visits, part: Ints) -> _Visits:
+    """Visits of clusters as visits of the parts that they are made of."""
+    members = np.argsort(part, kind="stable")
+    first = np.searchsorted(part[members], groups.guest)
+    sizes = np.searchsorted(part[members], groups.guest, side="right") - first
+    place = np.repeat(first - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
+    visit = np.repeat(np.arange(len(sizes)), sizes)
+    return groups.only(visit)._replace(guest=members[place])
+
+
+def _to_people(guests: Clusters, guest: Ints, clusters: Clusters, host: Ints, rule: Rule) -> Floats:
+    """(pairs,) how far guests are from the means of people."""
+    square = squares(guests.sums.mean, guest, clusters.sums.mean, host) + guests.sums.scatter[guest]
+    doubt = np.minimum(guests.sums.doubt[guest], clusters.sums.doubt[host])
+    return np.asarray(np.sqrt(square) + margin(guests, rule)[guest] + margin(clusters, rule)[host] + doubt)
+
+
+def _to_fellows(parts: Clusters, clusters: Clusters, part: Ints, rule: Rule) -> Floats:
+    """(parts,) how far each is from the mean of the others of its cluster; inf where there are none."""
+    weight, whole = parts.sums.weight, clusters.sums.weight[part]
+    every = np.arange(len(part))
+    others = np.where(clusters.tracks[part] > parts.tracks, whole - weight, np.nan)
+    square = squares(parts.sums.mean, every, clusters.sums.mean, part) * (whole / others) ** 2 + parts.sums.scatter
+    doubt = np.minimum(parts.sums.doubt, clusters.sums.doubt[part])
+    return np.nan_to_num(np.sqrt(square) + 2 * margin(parts, rule) + doubt, nan=np.inf)
+
+
+def _near(guests: Clusters, some: Ints, clusters: Clusters, hosts: Ints, rule: Rule) -> _Visits:
+    """Which of ``some`` guests are near to which people, and whoever is next to them."""
+    sums, nothing = guests.sums, np.zeros(len(hosts))
+    grid = Grid(
+        Points(sums.mean[some], sums.scatter[some], margin(guests, rule)[some]),
+        Points(clusters.sums.mean[hosts], nothing, margin(clusters, rule)[hosts]),
+    )
+    found = [np.zeros((2, 0), np.int64)]
+    for tile in grid.tiles():
+        row, column = grid.near(tile, rule.among(len(hosts)) + 2 * rule.lead)
+        found.append(np.stack([some[row], hosts[column]]))
+    guest, host = np.concatenate(found, axis=1)
+    return _Visits(guest, host, _to_people(guests, guest, clusters, host, rule))
+
+
+def _judged(visits: _Visits, guests: Clusters, clusters: Clusters, hosts: Ints, rule: Rule) -> _Visits:
+    """The same with distances that count: nearer by what the next person is farther, farther for want of a cohort."""
+    strangers = are_strangers(guests.scene[visits.guest], clusters.scene[visits.host])
+    lonely = strangers * (guests.alone[visits.guest] + clusters.alone[visits.host]) / 2
+    known = 1 - strangers * guests.alone[visits.guest]
+    lead = _lead(visits, rule.lead) * known if len(hosts) >= _SEVERAL else 0.0
+    return visits._replace(distance=visits.distance - lead + rule.lonely * lonely)
+
+
+def _lead(visits: _Visits, most: float) -> Floats:
+    """(visits,) by how much the nearest person of each guest is nearer than the next; 0 for the others."""
+    order = np.lexsort((visits.host, visits.distance, visits.guest))
+    who, far = visits.guest[order], visits.distance[order]
+    first = np.flatnonzero(np.diff(who, prepend=-1))
+    following = np.append(who, -1)[first + 1] == who[first]
+    gap = np.where(following, np.append(far, np.inf)[first + 1] - far[first], most)
+    lead = np.zeros(len(who))
+    lead[order[first]] = np.minimum(gap, most)
+    return lead
+
+
+def _homes(start: Grouping, part: Ints, visits: _Visits) -> Ints:
+    """(parts,) the cluster that each is in at last: the nearest visits come first."""
+    apart: dict[int, set[int]] = defaultdict(set)
+    for one, other in start.cannot_links.tolist():
+        apart[one].add(other)
+        apart[other].add(one)
+    forbidden = {(one, int(part[other])) for one, others in apart.items() for other in others}
+    home, gone = part.copy(), set[int]()
+    order = np.lexsort((visits.host, visits.guest, visits.distance))
+    for guest, host in zip(visits.guest[order].tolist(), visits.host[order].tolist(), strict=True):
+        if guest not in gone and (guest, host) not in forbidden:
+            gone.add(guest)
+            home[guest] = host
+            forbidden |= {(other, host) for other in apart.get(guest, ())}
+    return home

@@ -15,7 +15,7 @@ _MOST, _FEW = 8, 1 << 16  # pairs held at once: so many for each cluster, and ne
 
 
 @dataclass
-class _Edges:
+class Edges:
     """Pairs of clusters that are near, and all of those near to anybody that must not meet."""
 
     one: Ints  # (pairs,)
@@ -25,8 +25,8 @@ class _Edges:
     def __len__(self) -> int:
         return len(self.one)
 
-    def __getitem__(self, which: Ints | np.ndarray) -> _Edges:
-        return _Edges(self.one[which], self.other[which], self.distance[which])
+    def __getitem__(self, which: Ints | np.ndarray) -> Edges:
+        return Edges(self.one[which], self.other[which], self.distance[which])
 
 
 def link(grouping: Grouping, limit: float, rule: Rule, most: int | None = None) -> Grouping:
@@ -53,17 +53,17 @@ def link(grouping: Grouping, limit: float, rule: Rule, most: int | None = None) 
             return grouping
 
 
-def _near(grouping: Grouping, limit: float, rule: Rule, most: int) -> tuple[_Edges, float]:
+def _near(grouping: Grouping, limit: float, rule: Rule, most: int) -> tuple[Edges, float]:
     """All pairs that may meet below a limit, and it: ``limit``, or a lower one where those would be too many."""
     clusters = grouping.clusters
     grid = Grid(points(clusters, rule))
-    parts = [_Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    parts = [Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     count = 0
     for tile in grid.tiles():
         one, other = grid.near(tile, limit)
         free = ~holds(grouping.cannot_links, one, other, len(clusters))
         one, other = one[free], other[free]
-        edges = _Edges(one, other, distances_to_join(clusters, one, other, rule))
+        edges = Edges(one, other, distances_to_join(clusters, one, other, rule))
         parts.append(edges[edges.distance < limit])
         count += len(parts[-1])
         if count > most:
@@ -78,21 +78,21 @@ def _near(grouping: Grouping, limit: float, rule: Rule, most: int) -> tuple[_Edg
     return _together(parts), limit
 
 
-def _together(parts: list[_Edges]) -> _Edges:
-    return _Edges(
+def _together(parts: list[Edges]) -> Edges:
+    return Edges(
         np.concatenate([part.one for part in parts]),
         np.concatenate([part.other for part in parts]),
         np.concatenate([part.distance for part in parts]),
     )
 
 
-def _rounds(grouping: Grouping, edges: _Edges, limit: float, rule: Rule) -> tuple[Clusters, Ints]:
+def _rounds(grouping: Grouping, edges: Edges, limit: float, rule: Rule) -> tuple[Clusters, Ints]:
     """The clusters as they have become, and where each of the old ones is now: (k,)."""
     count = len(grouping.clusters)
     clusters = grouping.clusters[np.arange(count)]
     edges = _and_forbidden(edges, grouping.cannot_links, count)
     into = np.arange(count)
-    while len(pairs := _mutual(edges, limit, count)):
+    while len(pairs := mutual(edges, limit, count)):
         now = clusters.join_pairs(pairs.one, pairs.other)
         into = now[into]
         touched = np.zeros(count, bool)
@@ -103,15 +103,15 @@ def _rounds(grouping: Grouping, edges: _Edges, limit: float, rule: Rule) -> tupl
     return clusters, into
 
 
-def _and_forbidden(edges: _Edges, cannot_links: Ints, count: int) -> _Edges:
+def _and_forbidden(edges: Edges, cannot_links: Ints, count: int) -> Edges:
     """Those that must not meet as well, at inf, as far as both of them are near to anybody."""
     busy = np.zeros(count, bool)
     busy[edges.one] = busy[edges.other] = True
     apart = cannot_links[busy[cannot_links].all(axis=1)]
-    return _together([edges, _Edges(apart[:, 0], apart[:, 1], np.full(len(apart), np.inf))])
+    return _together([edges, Edges(apart[:, 0], apart[:, 1], np.full(len(apart), np.inf))])
 
 
-def _mutual(edges: _Edges, limit: float, count: int) -> _Edges:
+def mutual(edges: Edges, limit: float, count: int) -> Edges:
     """Pairs below the limit that are each other's nearest; of equally near ones that share a cluster the first."""
     least = np.full(count, np.inf)
     np.minimum.at(least, edges.one, edges.distance)
@@ -127,7 +127,7 @@ def _mutual(edges: _Edges, limit: float, count: int) -> _Edges:
     return found[(first[found.one] == number) & (first[found.other] == number)]
 
 
-def _anew(edges: _Edges, now: Ints, clusters: Clusters, rule: Rule) -> _Edges:
+def _anew(edges: Edges, now: Ints, clusters: Clusters, rule: Rule) -> Edges:
     """The pairs between what clusters are ``now``, (k,), each once; inf where any of a pair's was."""
     one, other = now[edges.one], now[edges.other]
     keys = np.minimum(one, other) * len(now) + np.maximum(one, other)
@@ -138,4 +138,4 @@ def _anew(edges: _Edges, now: Ints, clusters: Clusters, rule: Rule) -> _Edges:
     distance = distances_to_join(clusters, one, other, rule)
     if len(starts):
         distance[np.logical_or.reduceat(np.isinf(edges.distance[order]), starts)] = np.inf
-    return _Edges(one, other, distance)
+    return Edges(one, other, distance)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from face_classifier.identity.grouping.clusters import Clusters
 from face_classifier.identity.grouping.rule import Rule
-from face_classifier.identity.grouping.templates import Floats, Ints, squares
+from face_classifier.identity.grouping.templates import Flags, Floats, Ints, squares
 
 _SIDE = 2048  # of a tile of pairs, in clusters: 16 MB of float32
 
@@ -38,12 +38,24 @@ def margin(clusters: Clusters, rule: Rule) -> Floats:
     return np.asarray((rule.ordinary - clusters.crowd) / 2)
 
 
+def strangeness(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Floats:
+    """(pairs,) by how much, L2, two count as farther apart for want of a cohort; not so within a scene."""
+    strangers = are_strangers(clusters.scene[ones], clusters.scene[others])
+    return np.asarray(rule.lonely * strangers * (clusters.alone[ones] + clusters.alone[others]) / 2)
+
+
+def are_strangers(ones: Ints, others: Ints) -> Flags:
+    """(pairs,) whether two scenes tell nothing about who is in both: few people are in one scene."""
+    return np.asarray((ones != others) | (ones < 0))
+
+
 def distances(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Floats:
     """(pairs,) how far ``ones`` (pairs,) are from ``others`` (pairs,), numbers of clusters.
 
     Of two clusters that are joined the distance to a third is never less than the lesser of theirs was (reducibility,
     Murtagh 1983): it is the root of the weighted mean of their squares, and margins and doubts are weighted means,
-    too, of which the lesser of two is concave.
+    too, of which the lesser of two is concave. So it is with `strangeness`, which joining two scenes only adds. What
+    lowers a distance comes after linking: `evidence`.
     """
     sums, added = clusters.sums, margin(clusters, rule)
     square = squares(sums.mean, ones, sums.mean, others) + (sums.scatter[ones] + sums.scatter[others])
@@ -58,7 +70,7 @@ def shared_doubt(clusters: Clusters, ones: Ints, others: Ints) -> Floats:
 
 def distances_to_join(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Floats:
     """(pairs,) the same as linking sees them: larger where both are heavy, inf where the user named both."""
-    distance = distances(clusters, ones, others, rule)
+    distance = distances(clusters, ones, others, rule) + strangeness(clusters, ones, others, rule)
     heavy = clusters.sums.weight >= rule.heavy
     distance[heavy[ones] & heavy[others]] += rule.limit - rule.clear
     distance[clusters.named[ones] & clusters.named[others]] = np.inf

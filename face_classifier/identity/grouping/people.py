@@ -11,9 +11,11 @@ import numpy as np
 
 from face_classifier.identity.grouping.clusters import Clusters, Grouping, begin
 from face_classifier.identity.grouping.dissolve import dissolve
+from face_classifier.identity.grouping.evidence import corroborate
 from face_classifier.identity.grouping.linkage import link
 from face_classifier.identity.grouping.measure import Grid, Points, distances, points
 from face_classifier.identity.grouping.rule import DLIB, Rule
+from face_classifier.identity.grouping.take_in import take_in
 from face_classifier.identity.grouping.templates import (
     NOTHING_CERTAIN,
     Constraints,
@@ -40,8 +42,9 @@ class NearMiss(NamedTuple):
 def second_thoughts(tracks: Templates, constraints: Constraints = NOTHING_CERTAIN, rule: Rule = DLIB) -> Ints:
     """Group tracks into people: (tracks,) labels 0, 1, ..., the heaviest person first, or UNKNOWN.
 
-    Near tracks are joined first; they tell how crowded the gallery is, and so how far the others may be. At last people
-    take in the small clusters beside them.
+    Near tracks are joined first; they tell how crowded the gallery is, and so how far the others may be. Then those who
+    never met come together, tracks of small clusters go to the people that they are near to, and people take in the
+    small clusters beside them.
 
     Parameters
     ----------
@@ -58,11 +61,15 @@ def second_thoughts(tracks: Templates, constraints: Constraints = NOTHING_CERTAI
         return np.zeros(0, np.int64)
     tracks = tracks.as_float64()
     order = in_order(tracks, constraints)
-    grouping = begin(tracks.rows(order), constraints.rows(order), rule)
+    constraints = constraints.rows(order)
+    grouping = start = begin(tracks.rows(order), constraints, rule)
+    scene = np.full(len(order), -1) if constraints.scene is None else constraints.scene
     for limit in (rule.start, rule.limit):
         grouping = link(grouping, limit, rule)
-        grouping.clusters.crowd = crowding(grouping.clusters, rule)
-    grouping = dissolve(grouping, rule)
+        _look_around(grouping, scene, rule)
+    grouping = corroborate(grouping, constraints, rule)
+    _look_around(grouping, scene, rule)
+    grouping = take_in(dissolve(start, grouping, rule), rule)
     grouping.of = grouping.of[np.argsort(order)]
     return _labels(grouping, rule)
 
@@ -72,7 +79,8 @@ def near_misses(
 ) -> list[NearMiss]:
     """Pairs of people who are nearly near enough to be one, the nearest first, for the user to decide.
 
-    Those whom ``second_thoughts`` keeps apart only because both are heavy or named are among them; those who are apart
+    Those whom ``second_thoughts`` keeps apart only because both are heavy or named, or for want of a cohort, are among
+    them; those who are apart
     for certain are not.
 
     Parameters
@@ -102,6 +110,19 @@ def near_misses(
             if distance < rule.limit + rule.unclear and (one, other) not in apart:
                 misses.append(NearMiss(int(numbers[one]), int(numbers[other]), distance))
     return sorted(misses, key=lambda miss: (miss.distance, miss))
+
+
+def _look_around(grouping: Grouping, scene: Ints, rule: Rule) -> None:
+    """Tell each cluster how crowded it is around it, and how much of a cohort it lacks.
+
+    ``scene``: (tracks,) where each was seen. Who was seen in several of them, or in several photos, is a cohort.
+    """
+    clusters = grouping.clusters
+    clusters.crowd = crowding(clusters, rule)
+    seen = np.where(scene < 0, -1 - np.arange(len(scene)), scene)  # each photo for itself
+    places = np.unique(np.stack([grouping.of, seen], axis=1), axis=0)[:, 0]
+    known = np.bincount(places, minlength=len(clusters)) >= rule.known
+    clusters.alone = 1 - np.minimum((known.sum() - known) / rule.cohort, 1.0)
 
 
 def crowding(clusters: Clusters, rule: Rule) -> Floats:

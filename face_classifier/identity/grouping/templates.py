@@ -45,6 +45,8 @@ class Constraints:
     # (tracks,): tracks with the same number >= 0 are one person; it outweighs ``cannot_links``
     together: Ints | None = None
     named: Flags | None = None  # (tracks,): its person has a name by the user; two such people are never joined
+    # (tracks,): the scene that each was seen in, -1 = a photo; None = all are photos. Few people are in a scene.
+    scene: Ints | None = None
 
     def __post_init__(self) -> None:
         if self.cannot_links is not None and (self.cannot_links.ndim != 2 or self.cannot_links.shape[1] != 2):
@@ -52,7 +54,7 @@ class Constraints:
 
     def check(self, tracks: int) -> None:
         """Raise ValueError unless this is about so many tracks."""
-        for name, values in (("together", self.together), ("named", self.named)):
+        for name, values in (("together", self.together), ("named", self.named), ("scene", self.scene)):
             if values is not None and values.shape != (tracks,):
                 raise ValueError(f"{name} has a value for each of {tracks} tracks, not the shape {values.shape}")
         if (
@@ -68,6 +70,7 @@ class Constraints:
             None if self.cannot_links is None else _among(rows, self.cannot_links),
             None if self.together is None else self.together[rows],
             None if self.named is None else self.named[rows],
+            None if self.scene is None else self.scene[rows],
         )
 
 

@@ -14,7 +14,10 @@ from face_classifier.identity.grouping.rule import DLIB, Rule
 from face_classifier.identity.grouping.templates import Constraints, Templates, shared_frames, templates
 from face_classifier.vision.engine import Engine
 
-PLAIN = replace(DLIB, slope=0.0, start=DLIB.limit, clear=DLIB.limit, ratio=np.inf)  # nothing but average linkage
+USUAL = replace(DLIB, lonely=0.0)  # as where there is a cohort
+PLAIN = replace(  # nothing but average linkage
+    USUAL, slope=0.0, start=DLIB.limit, clear=DLIB.limit, ratio=np.inf, meeting=0.0, lasting=np.inf
+)
 
 
 def photos(points: np.ndarray) -> Templates:
@@ -182,14 +185,14 @@ def test_an_odd_frame_of_a_track_does_not_split_it() -> None:
 def test_a_various_person_takes_in_a_face_that_is_near_only_to_the_mean() -> None:
     various = people(np.zeros((1, 128)), faces=20, noise=0.028)
     face = photos(np.vstack([various, places(0.43)]))
-    assert second_thoughts(face, rule=replace(DLIB, ratio=np.inf))[20] == UNKNOWN
-    assert second_thoughts(face)[20] == 0
+    assert second_thoughts(face, rule=replace(USUAL, ratio=np.inf, lasting=np.inf))[20] == UNKNOWN
+    assert second_thoughts(face, rule=USUAL)[20] == 0
 
 
 def test_two_heavy_people_need_more_likeness_than_two_light_ones() -> None:
     light, heavy = (photos(places(0.0, 0.5))._replace(weight=np.full(2, weight)) for weight in (4.0, 40.0))
-    assert second_thoughts(light).tolist() == [0, 0]
-    labels = second_thoughts(heavy)
+    assert second_thoughts(light, rule=USUAL).tolist() == [0, 0]
+    labels = second_thoughts(heavy, rule=USUAL)
     assert labels.tolist() == [0, 1]
     (miss,) = near_misses(heavy, labels)
     assert (miss.one, miss.other) == (0, 1)

@@ -15,7 +15,10 @@ from face_classifier.identity.grouping.rule import DLIB, SFACE, Rule
 from face_classifier.identity.grouping.templates import Constraints, Templates, in_order, shared_frames, templates
 
 SEEDS = [*range(24), *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(24, 200))]
-RULES = {"dlib": replace(DLIB, heavy=6.0, settled=2, ratio=1.5), "sface": replace(SFACE, heavy=9.0, spread=0.3)}
+RULES = {
+    "dlib": replace(DLIB, heavy=6.0, settled=2, ratio=1.5, lasting=3.0, chance=0.1),
+    "sface": replace(SFACE, heavy=9.0, spread=0.3, guests=0.48, lasting=4.0, members=0.45, meeting=0.03),
+}
 
 
 @dataclass
@@ -49,7 +52,8 @@ def gallery(seed: int, rule: Rule) -> Gallery:
     apart = dice.integers(0, count, (dice.integers(0, 2 * count), 2))
     together = np.where(dice.random(count) < 0.15, dice.integers(0, 5, count), -1)
     named = np.isin(together, [0, 1]) & (together >= 0)
-    return Gallery(tracks, Constraints(apart[apart[:, 0] != apart[:, 1]], together, named))
+    scene = dice.integers(-1, 3, count) if seed % 5 else None
+    return Gallery(tracks, Constraints(apart[apart[:, 0] != apart[:, 1]], together, named, scene))
 
 
 class Dense:
@@ -61,7 +65,9 @@ class Dense:
         assert certain.together is not None
         assert certain.named is not None
         assert certain.cannot_links is not None
-        self.of = np.arange(count)
+        self.of, self.alone = np.arange(count), np.zeros(count)
+        self.scene = np.full(count, -1) if certain.scene is None else certain.scene.copy()
+        self.seen, self.links = self.scene.copy(), np.sort(certain.cannot_links, axis=1)
         for group in set(certain.together.tolist()) - {-1}:
             members = np.flatnonzero(certain.together == group)
             self.of[members] = members[0]
@@ -84,8 +90,9 @@ class Dense:
         mean = (self.mean[rows] * share[:, None]).sum(axis=0)
         off = self.mean[rows] - mean
         self.scatter[first] = (share * (self.scatter[rows] + np.einsum("ij,ij->i", off, off))).sum()
-        self.crowd[first] = (share * self.crowd[rows]).sum()
-        self.doubt[first] = (share * self.doubt[rows]).sum()
+        for column in (self.crowd, self.alone, self.doubt):
+            column[first] = (share * column[rows]).sum()
+        self.scene[first] = self.scene[rows[0]] if len(set(self.scene[rows].tolist())) == 1 else -1
         self.mean[first], self.weight[first] = mean, weight
         for column in (self.worth, self.number):
             column[first] = column[rows].sum()
@@ -109,13 +116,34 @@ class Dense:
     def shared(self) -> np.ndarray:
         return np.minimum(self.doubt[:, None], self.doubt)
 
-    def link(self, limit: float) -> None:
+    def strangers(self) -> np.ndarray:
+        return (self.scene[:, None] != self.scene) | (self.scene[:, None] < 0)
+
+    def lonely(self) -> np.ndarray:
+        return self.rule.lonely * self.strangers() * (self.alone[:, None] + self.alone) / 2
+
+    def evidence(self) -> np.ndarray:
+        """What is taken off for meetings that two strangers would have had."""
+        meetings = np.zeros((len(self.of), len(self.of)))
+        for scene in np.unique(self.seen):
+            there = self.seen == scene
+            both = {tuple(pair) for pair in self.links.tolist() if there[pair].all()}
+            rate = len(both) / max(there.sum() * (there.sum() - 1) / 2, 1)
+            tracks = np.bincount(self.of[there], minlength=len(self.of))
+            meetings += rate * (tracks[:, None] * tracks)
+        return self.rule.meeting * np.clip(meetings - self.rule.chance, 0.0, self.rule.meetings)
+
+    def link(self, limit: float, evidence: bool = False) -> None:
         while True:
             left = np.zeros(len(self.of), bool)
             left[self.of] = True
-            distance = np.sqrt(self.squares() + (self.scatter[:, None] + self.scatter)) + self.added() + self.shared()
+            distance = np.sqrt(self.squares() + (self.scatter[:, None] + self.scatter)) + self.added()
+            distance += self.shared()
+            distance += self.lonely()
             heavy = self.weight >= self.rule.heavy
             distance[heavy[:, None] & heavy] += self.rule.limit - self.rule.clear
+            if evidence:
+                distance -= self.evidence()
             never = (self.named[:, None] & self.named) | self.apart | ~left[:, None] | ~left
             distance[never | np.eye(len(left), dtype=bool)] = np.inf
             least = distance.min(axis=1)
@@ -144,13 +172,76 @@ class Dense:
             near = np.minimum(near[: self.rule.cohort], self.rule.ordinary)
             self.crowd[one] = self.rule.ordinary - self.rule.slope * (self.rule.ordinary - near.mean())
 
-    def dissolve(self) -> None:
+        known = np.zeros(len(self.of), bool)
+        for one in left:
+            photos = self.seen[self.of == one]
+            known[one] = (photos < 0).sum() + len(set(photos[photos >= 0].tolist())) >= self.rule.known
+        self.alone = 1 - np.minimum((known.sum() - known) / self.rule.cohort, 1.0)
+
+    def dissolve(self, start: Dense) -> None:
+        """``start``: the same gallery, nothing linked."""
+        left, parts = np.unique(self.of), np.unique(start.of)
+        hosts = [host for host in left if self.weight[host] >= self.rule.lasting]
+        visits = []
+        for part in parts:
+            own = self.of[part]
+            if self.weight[own] >= self.rule.lasting or self.named[own]:
+                continue
+            fellows = np.inf
+            if self.number[own] > start.number[part]:
+                rest = self.weight[own] / (self.weight[own] - start.weight[part])
+                square = ((start.mean[part] - self.mean[own]) ** 2).sum() * rest**2 + start.scatter[part]
+                fellows = square**0.5 + self.rule.ordinary - self.crowd[own] + min(start.doubt[part], self.doubt[own])
+            alone = self._to(hosts, own, start.mean[part], start.scatter[part], start.doubt[part])
+            whole = self._to(hosts, own, self.mean[own], self.scatter[own], self.doubt[own])
+            for host, by_itself, single, group in zip(
+                hosts, alone, self._judged(hosts, own, alone), self._judged(hosts, own, whole), strict=True
+            ):
+                distance = single if by_itself <= fellows else group
+                if distance < self.rule.among(len(hosts)) and self.weight[own] * self.rule.ratio <= self.weight[host]:
+                    visits.append((distance, part, host))
+        home = self.of[parts]
+        gone: set[int] = set()
+        for _, part, host in sorted(visits):
+            there = parts[home == host]
+            if part not in gone and not start.apart[part, there].any():
+                gone.add(part)
+                home[parts == part] = host
+        self._rebuild(start, parts, home)
+
+    def _to(self, hosts: list[int], own: int, mean: np.ndarray, scatter: float, doubt: float) -> np.ndarray:
+        square = np.array([((mean - self.mean[host]) ** 2).sum() for host in hosts])
+        margins = self.rule.ordinary - (self.crowd[own] + self.crowd[hosts]) / 2
+        return np.sqrt(square + scatter) + margins + np.minimum(doubt, self.doubt[hosts])
+
+    def _judged(self, hosts: list[int], own: int, distance: np.ndarray) -> np.ndarray:
+        strangers = self.strangers()[own, hosts]
+        lead = np.zeros(len(hosts))
+        if len(hosts) >= 3:
+            order = np.argsort(distance, kind="stable")
+            lead[order[0]] = min(distance[order[1]] - distance[order[0]], self.rule.lead)
+        return distance - lead * (1 - strangers * self.alone[own]) + self.lonely()[own, hosts]
+
+    def _rebuild(self, start: Dense, parts: np.ndarray, home: np.ndarray) -> None:
+        crowd, alone = self.crowd[self.of], self.alone[self.of]
+        order = {host: place for place, host in enumerate(np.unique(home))}
+        tracks = {part: np.flatnonzero(start.of == part) for part in parts}
+        self.__dict__.update({name: np.copy(column) for name, column in vars(start).items() if name != "rule"})
+        self.crowd, self.alone = crowd, alone
+        for host in order:
+            members = parts[home == host]
+            self._sum_up(members[0], members)
+            for part in members:
+                self.of[tracks[part]] = members[0]
+
+    def take_in(self) -> None:
         people = (self.weight >= self.rule.founding) | self.named
         while True:
             left = np.unique(self.of)
             distance = np.sqrt(self.squares() + (self.scatter[:, None] + self.rule.spread * self.scatter))
             distance += self.added()
             distance += self.shared()
+            distance += self.lonely()
             distance[self.apart | (self.weight[:, None] * self.rule.ratio > self.weight)] = np.inf
             hosts = [host for host in left if people[host]]
             visits = []
@@ -161,7 +252,7 @@ class Dense:
                     visits.append((distance[guest, host], guest, host))
             busy: set[int] = set()
             for least, guest, host in sorted(visits):
-                if least < self.rule.limit and not busy & {guest, host}:
+                if least < min(self.rule.guests, self.rule.limit) and not busy & {guest, host}:
                     busy |= {guest, host}
                     self._join(host, guest, host)
             if not busy:
@@ -184,7 +275,10 @@ def dense(of: Gallery, rule: Rule) -> np.ndarray:
     for limit in (rule.start, rule.limit):
         clusters.link(limit)
         clusters.crowding()
-    clusters.dissolve()
+    clusters.link(rule.limit, evidence=True)
+    clusters.crowding()
+    clusters.dissolve(Dense(of, rule))
+    clusters.take_in()
     return clusters.labels()
 
 

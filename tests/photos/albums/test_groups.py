@@ -13,19 +13,20 @@ from face_classifier.core.types import Image
 from face_classifier.identity.grouping.rule import SFACE
 from face_classifier.photos.albums.groups import Faces, Group, Known, group
 from face_classifier.photos.finder import FaceFinder
+from face_classifier.vision.sface import SCALE
 
 NOISE = 0.03  # of each of 128 numbers: faces of one person are half as far apart as the rule's limit
 
 
 @pytest.fixture
 def people() -> Callable[..., np.ndarray]:
-    """Makes unit encodings: each number is a person, whom chance gives a direction."""
+    """Makes encodings as long as SFace's: each number is a person, whom chance gives a direction."""
 
     def make(*persons: int, seed: int = 0, noise: float = NOISE) -> np.ndarray:
         directions = np.random.default_rng(99).normal(size=(20, 128))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         found = directions[list(persons)] + np.random.default_rng(seed).normal(size=(len(persons), 128)) * noise
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        return found / np.linalg.norm(found, axis=1, keepdims=True) * SCALE
 
     return make
 
@@ -83,7 +84,7 @@ def test_each_face_joins_the_one_in_the_group_that_it_is_most_like(people):
         waiting = [face for face in range(6) if face not in there]
         best = max((similarity[face, other], face, other) for face in waiting for other in there)
         assert (joined.face, joined.to) == best[1:]
-        assert joined.similarity == pytest.approx(best[0])
+        assert joined.similarity == pytest.approx(best[0] / SCALE**2)
         there.append(joined.face)
 
 
@@ -96,9 +97,9 @@ def test_known_people_give_their_names_also_to_a_single_face(people):
 def test_a_known_person_joins_what_the_album_alone_would_not():
     far, near = np.eye(128)[0], np.eye(128)[1]
     between = (far + near) / np.sqrt(2)
-    album = faces_of(np.array([far, near]))  # 1.41 apart, and .77 from between
+    album = faces_of(np.array([far, near]) * SCALE)  # .63 apart, and .34 from between
     assert len(group(album, SFACE)) == 2
-    known = [Known("Ann", np.array([between] * 3), np.ones(3))]
+    known = [Known("Ann", np.array([between * SCALE] * 3), np.ones(3))]
     assert [(one.name, len(one.faces)) for one in group(album, SFACE, known)] == [("Ann", 2)]
     one_photo = Faces(album.encodings, album.quality, np.zeros(2, np.int64))
     assert sorted(one.name or "" for one in group(one_photo, SFACE, known)) == ["", "Ann"]
