@@ -115,7 +115,13 @@ def rules(limits: Thresholds) -> dict[str, Callable[[Faces, Ints], Ints]]:
 
 def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
     """The project's own PersonDB, face after face."""
-    people = PersonDB(space.threshold, spread=space.spread, founding=3, certainty=space.rule.certainty)
+    people = PersonDB(
+        space.threshold,
+        spread=space.spread,
+        founding=3,
+        tightening=space.tightening,
+        certainty=space.rule.certainty,
+    )
     placed: dict[int, Sighting] = {}
     for group in np.split(order, np.flatnonzero(np.diff(faces.frame[order])) + 1):
         for one, other in combinations(sorted({int(faces.track[face]) for face in group}), 2):
