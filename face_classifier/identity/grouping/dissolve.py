@@ -115,10 +115,11 @@ def _near(guests: Clusters, some: Ints, clusters: Clusters, hosts: Ints, rule: R
     grid = Grid(
         Points(sums.mean[some], sums.scatter[some], margin(guests, rule)[some]),
         Points(clusters.sums.mean[hosts], nothing, margin(clusters, rule)[hosts]),
+        within := rule.among(len(hosts)) + 2 * rule.lead,
     )
     found = [np.zeros((2, 0), np.int64)]
     for tile in grid.tiles():
-        row, column = grid.near(tile, rule.among(len(hosts)) + 2 * rule.lead)
+        row, column = grid.near(tile, within)
         found.append(np.stack([some[row], hosts[column]]))
     guest, host = np.concatenate(found, axis=1)
     return _Visits(guest, host, _to_people(guests, guest, clusters, host, rule))
@@ -147,11 +148,14 @@ def _lead(visits: _Visits, most: float) -> Floats:
 
 def _homes(start: Grouping, part: Ints, visits: _Visits) -> Ints:
     """(parts,) the cluster that each is in at last: the nearest visits come first."""
+    links = np.vstack([start.cannot_links, start.cannot_links[:, ::-1]])
+    there = np.unique(links[:, 0] * len(part) + part[links[:, 1]])  # somebody in that cluster is another person
+    visits = visits.only(~np.isin(visits.guest * len(part) + visits.host, there))
+    is_guest = np.bincount(visits.guest, minlength=len(part)) > 0
     apart: dict[int, set[int]] = defaultdict(set)
-    for one, other in start.cannot_links.tolist():
+    for one, other in links[is_guest[links].all(axis=1)].tolist():
         apart[one].add(other)
-        apart[other].add(one)
-    forbidden = {(one, int(part[other])) for one, others in apart.items() for other in others}
+    forbidden: set[tuple[int, int]] = set()
     home, gone = part.copy(), set[int]()
     order = np.lexsort((visits.host, visits.guest, visits.distance))
     for guest, host in zip(visits.guest[order].tolist(), visits.host[order].tolist(), strict=True):

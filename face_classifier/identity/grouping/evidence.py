@@ -69,7 +69,7 @@ def _near(grouping: Grouping, scenes: _Scenes, rule: Rule) -> Edges:
     most = np.zeros(len(scenes.rate))
     np.maximum.at(most, scene, tracks)
     some = np.flatnonzero(totals(cluster, tracks * most[scene] * scenes.rate[scene], count) > rule.chance)
-    grid = Grid(points(clusters[some], rule))
+    grid = Grid(points(clusters[some], rule), within=rule.limit + rule.evidence)
     there: list[dict[int, int]] = [{} for _ in range(count)]
     for where, who, many in zip(scene.tolist(), cluster.tolist(), tracks.tolist(), strict=True):
         there[who][where] = many

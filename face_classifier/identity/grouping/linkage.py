@@ -56,7 +56,7 @@ def link(grouping: Grouping, limit: float, rule: Rule, most: int | None = None) 
 def _near(grouping: Grouping, limit: float, rule: Rule, most: int) -> tuple[Edges, float]:
     """All pairs that may meet below a limit, and it: ``limit``, or a lower one where those would be too many."""
     clusters = grouping.clusters
-    grid = Grid(points(clusters, rule))
+    grid = Grid(points(clusters, rule), within=limit)
     parts = [Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     count = 0
     for tile in grid.tiles():

@@ -17,7 +17,10 @@ from face_classifier.identity.grouping.clusters import Clusters
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.grouping.templates import Flags, Floats, Ints, squares
 
-_SIDE = 2048  # of a tile of pairs, in clusters: 16 MB of float32
+_SIDE = 2048  # of a tile of pairs, in clusters: 16 MB of float32; of smaller ones threads would wait more than work
+_SAMPLE = 256  # points at most, all pairs of which tell how many axes are enough
+_AXES = 16  # by so many more is tried
+_CHECK = 20_000.0  # how much longer a pair that may be near takes than an axis of one that is not
 
 
 class Points(NamedTuple):
@@ -80,16 +83,20 @@ def distances_to_join(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) 
 class Grid:
     """All pairs of some points with others, or with each other, in tiles; float32 finds the few that are near."""
 
-    def __init__(self, ones: Points, others: Points | None = None) -> None:
-        """``others``: None = the same, and each pair comes once, the lower number first."""
+    def __init__(self, ones: Points, others: Points | None = None, within: float = np.inf) -> None:
+        """``others``: None = the same, and each pair comes once, the lower number first.
+
+        ``within``: the highest L2 that ``near`` will be asked for.
+        """
         self._is_half = others is None
-        self._margins = ones.margin, (ones if others is None else others).margin
-        left = _lengths(ones)
-        right = left if others is None else _lengths(others)
+        others = ones if others is None else others
+        self._margins = ones.margin, others.margin
+        axes = _axes(ones, others, within)
+        left, right = _lengths(ones), _lengths(others)
         # The product of two rows is the squared distance: |a|^2 - 2 ab + |b|^2.
-        self._left = np.column_stack([ones.mean, left, np.ones(len(left))]).astype(np.float32)
-        mean = (ones if others is None else others).mean
-        self._right = np.column_stack([-2 * mean, np.ones(len(right)), right]).astype(np.float32).T
+        self._left = np.column_stack([_along(axes, ones.mean), left, np.ones(len(left))]).astype(np.float32)
+        columns = [-2 * _along(axes, others.mean), np.ones(len(right)), right]
+        self._right = np.column_stack(columns).astype(np.float32).T
         self._error = 2e-5 * float(left.max(initial=0.0) + right.max(initial=0.0))  # 130 products of float32, at most
 
     def tiles(self) -> Iterator[tuple[slice, slice]]:
@@ -123,3 +130,34 @@ class Grid:
 
 def _lengths(of: Points) -> Floats:
     return np.asarray(np.einsum("ij,ij->i", of.mean, of.mean) + of.extra)
+
+
+def _along(axes: Floats | None, mean: Floats) -> Floats:
+    """(k, axes + 1) how far points lie along axes, and from all of these: two are never farther apart so than by d."""
+    if axes is None:
+        return mean
+    places = mean @ axes
+    rest = np.einsum("ij,ij->i", mean, mean) - np.einsum("ij,ij->i", places, places)
+    return np.column_stack([places, np.sqrt(np.maximum(rest, 0))])
+
+
+def _axes(ones: Points, others: Points, within: float) -> Floats | None:
+    """(d, axes) those directions in which points vary most that tell nearly all pairs farther than ``within`` apart.
+
+    Some of the pairs tell how many leave the least to do. None = all, as they are.
+    """
+    if not np.isfinite(within) or min(len(ones.mean), len(others.mean)) < 8 * _SAMPLE:
+        return None
+    one = np.arange(0, len(ones.mean), -(-len(ones.mean) // _SAMPLE))
+    other = np.arange(1, len(others.mean), -(-len(others.mean) // _SAMPLE))
+    spread = others.mean[other] - others.mean[other].mean(axis=0)
+    axes = np.linalg.eigh(spread.T @ spread)[1][:, ::-1]
+    reach = np.maximum(within - ones.margin[one, None] - others.margin[other], 0)
+    most = reach**2 - (ones.extra[one, None] + others.extra[other])
+    work, d = [], axes.shape[1]
+    for count in range(_AXES, d + 1, _AXES):
+        left, right = _along(axes[:, :count], ones.mean[one]), _along(axes[:, :count], others.mean[other])
+        square = (left * left).sum(axis=1)[:, None] + (right * right).sum(axis=1) - 2 * left @ right.T
+        work.append((count + _CHECK * float((square < most).mean()), count))
+    count = min(work, default=(0.0, d))[1]
+    return axes[:, :count] if count < d else None

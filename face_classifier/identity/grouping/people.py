@@ -100,7 +100,7 @@ def near_misses(
     )
     people.clusters.crowd = crowding(people.clusters, rule)
     apart = {(int(one), int(other)) for one, other in people.cannot_links}
-    grid = Grid(points(people.clusters, rule))
+    grid = Grid(points(people.clusters, rule), within=rule.limit + rule.unclear)
     misses = []
     for tile in grid.tiles():
         ones, others = grid.near(tile, rule.limit + rule.unclear)

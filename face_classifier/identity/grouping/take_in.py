@@ -60,7 +60,7 @@ def _visits(clusters: Clusters, guests: Ints, hosts: Ints, cannot_links: Ints, r
         return parts[0]
     homes = sums.mean[hosts], rule.spread * sums.scatter[hosts], added[hosts]
     limit = min(rule.guests, rule.limit)
-    grid = Grid(Points(sums.mean[guests], sums.scatter[guests], added[guests]), Points(*homes))
+    grid = Grid(Points(sums.mean[guests], sums.scatter[guests], added[guests]), Points(*homes), limit)
     for tile in grid.tiles():
         row, column = grid.near(tile, limit)
         guest, host = guests[row], hosts[column]

@@ -10,6 +10,7 @@ import pytest
 
 from face_classifier.identity.grouping.clusters import begin
 from face_classifier.identity.grouping.linkage import link
+from face_classifier.identity.grouping.measure import Grid, Points
 from face_classifier.identity.grouping.people import UNKNOWN, second_thoughts
 from face_classifier.identity.grouping.rule import DLIB, SFACE, Rule
 from face_classifier.identity.grouping.templates import Constraints, Templates, in_order, shared_frames, templates
@@ -352,3 +353,20 @@ def test_a_crowd_in_every_frame_fits_into_memory() -> None:
     assert len(partition(labels)) == crowd
     assert (labels.reshape(shots, crowd) == labels[:crowd]).all()
     assert peak < 60e6
+
+
+@pytest.mark.parametrize("varied", [6, 32, 128])
+def test_no_near_pair_is_missed_where_some_directions_tell_most_to_be_far(varied: int) -> None:
+    dice = np.random.default_rng(0)
+    across = np.where(np.arange(128) < varied, 1.0, 0.1) / np.sqrt(varied)
+    mean = np.repeat(dice.normal(0, 1, (1100, 128)) * across, 2, axis=0) + dice.normal(0, 0.02, (2200, 128))
+    mean = mean @ np.linalg.qr(dice.normal(size=(128, 128)))[0]
+    points = Points(mean, dice.uniform(0, 0.01, 2200), dice.uniform(0, 0.02, 2200))
+    lengths = (mean * mean).sum(axis=1) + points.extra
+    square = lengths[:, None] + lengths - 2 * mean @ mean.T
+    near = np.argwhere(np.triu(np.sqrt(square.clip(0)) + points.margin[:, None] + points.margin < 0.4, 1))
+    grid = Grid(points, within=0.4)
+    found = np.concatenate([np.stack(grid.near(tile, 0.4), axis=1) for tile in grid.tiles()])
+    assert len(near) > 1000
+    assert len(found) < 3 * len(near) + 2200
+    assert set(map(tuple, near.tolist())) <= set(map(tuple, found.tolist()))
