@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,13 @@ class Edges:
         return Edges(self.one[which], self.other[which], self.distance[which])
 
 
-def link(grouping: Grouping, limit: float, rule: Rule, most: int | None = None) -> Grouping:
+# How far pairs of clusters are from each other, L2; as clusters join none comes nearer than its halves were
+Measure = Callable[[Clusters, Ints, Ints, Rule], Floats]
+
+
+def link(
+    grouping: Grouping, limit: float, rule: Rule, measure: Measure = distances_to_join, most: int | None = None
+) -> Grouping:
     """Join all pairs of clusters that are each other's nearest, and again, until none are nearer than ``limit``.
 
     Since a joined cluster is never nearer to a third than the nearer of its halves was, that gives the same clusters as
@@ -41,19 +48,20 @@ def link(grouping: Grouping, limit: float, rule: Rule, most: int | None = None) 
     grouping: clusters, in an order that says who comes first where distances are equal.
     limit: L2.
     rule: of their encoder.
+    measure: inf = the two are not joined, whatever comes to them.
     most: pairs to hold at once. Where there are more, the nearest half of so many are joined first: the others are
         farther, so that it decides between equal distances at most. None = a few for each cluster.
     """
     while True:
         room = max(_MOST * len(grouping.clusters), _FEW) if most is None else most
-        edges, reach = _near(grouping, limit, rule, room)
-        clusters, now = _rounds(grouping, edges, reach, rule)
+        edges, reach = _near(grouping, limit, rule, measure, room)
+        clusters, now = _rounds(grouping, edges, reach, rule, measure)
         grouping = grouping.keeping(clusters, now)
         if reach == limit:
             return grouping
 
 
-def _near(grouping: Grouping, limit: float, rule: Rule, most: int) -> tuple[Edges, float]:
+def _near(grouping: Grouping, limit: float, rule: Rule, measure: Measure, most: int) -> tuple[Edges, float]:
     """All pairs that may meet below a limit, and it: ``limit``, or a lower one where those would be too many."""
     clusters = grouping.clusters
     grid = Grid(points(clusters, rule), within=limit)
@@ -63,7 +71,7 @@ def _near(grouping: Grouping, limit: float, rule: Rule, most: int) -> tuple[Edge
         one, other = grid.near(tile, limit)
         free = ~holds(grouping.cannot_links, one, other, len(clusters))
         one, other = one[free], other[free]
-        edges = Edges(one, other, distances_to_join(clusters, one, other, rule))
+        edges = Edges(one, other, measure(clusters, one, other, rule))
         parts.append(edges[edges.distance < limit])
         count += len(parts[-1])
         if count > most:
@@ -86,7 +94,7 @@ def _together(parts: list[Edges]) -> Edges:
     )
 
 
-def _rounds(grouping: Grouping, edges: Edges, limit: float, rule: Rule) -> tuple[Clusters, Ints]:
+def _rounds(grouping: Grouping, edges: Edges, limit: float, rule: Rule, measure: Measure) -> tuple[Clusters, Ints]:
     """The clusters as they have become, and where each of the old ones is now: (k,)."""
     count = len(grouping.clusters)
     clusters = grouping.clusters[np.arange(count)]
@@ -98,7 +106,7 @@ def _rounds(grouping: Grouping, edges: Edges, limit: float, rule: Rule) -> tuple
         touched = np.zeros(count, bool)
         touched[pairs.one] = touched[pairs.other] = True
         stale = touched[edges.one] | touched[edges.other]
-        anew = _anew(edges[stale], now, clusters, rule)
+        anew = _anew(edges[stale], now, clusters, rule, measure)
         edges = _together([edges[~stale], anew[(anew.distance < limit) | np.isinf(anew.distance)]])
     return clusters, into
 
@@ -127,7 +135,7 @@ def mutual(edges: Edges, limit: float, count: int) -> Edges:
     return found[(first[found.one] == number) & (first[found.other] == number)]
 
 
-def _anew(edges: Edges, now: Ints, clusters: Clusters, rule: Rule) -> Edges:
+def _anew(edges: Edges, now: Ints, clusters: Clusters, rule: Rule, measure: Measure) -> Edges:
     """The pairs between what clusters are ``now``, (k,), each once; inf where any of a pair's was."""
     one, other = now[edges.one], now[edges.other]
     keys = np.minimum(one, other) * len(now) + np.maximum(one, other)
@@ -135,7 +143,7 @@ def _anew(edges: Edges, now: Ints, clusters: Clusters, rule: Rule) -> Edges:
     order = order[one[order] != other[order]]
     starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
     one, other = np.divmod(keys[order[starts]], len(now))
-    distance = distances_to_join(clusters, one, other, rule)
+    distance = measure(clusters, one, other, rule)
     if len(starts):
         distance[np.logical_or.reduceat(np.isinf(edges.distance[order]), starts)] = np.inf
     return Edges(one, other, distance)

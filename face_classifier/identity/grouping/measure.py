@@ -80,6 +80,15 @@ def distances_to_join(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) 
     return distance
 
 
+def distances_of_several(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Floats:
+    """(pairs,) the same, inf but for two that are seen in several tracks each, one of which is not lasting."""
+    distance = distances_to_join(clusters, ones, others, rule)
+    several = (clusters.tracks >= 2) & (clusters.sums.worth >= rule.worth)
+    lasting = clusters.sums.weight >= rule.lasting
+    distance[~(several[ones] & several[others]) | (lasting[ones] & lasting[others])] = np.inf
+    return distance
+
+
 class Grid:
     """All pairs of some points with others, or with each other, in tiles; float32 finds the few that are near."""
 

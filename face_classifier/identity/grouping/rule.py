@@ -10,7 +10,7 @@ import numpy as np
 from face_classifier.identity.certainty import DLIB_CERTAINTY, SFACE_CERTAINTY, Certainty, Floats
 
 # What a stricter threshold shrinks.
-_LENGTHS = ("start", "limit", "clear", "track", "guests", "members", "lonely", "lead", "fall", "meeting")
+_LENGTHS = ("start", "limit", "several", "clear", "track", "guests", "members", "lonely", "lead", "fall", "meeting")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Rule:
     slope: float  # how much of the crowding a limit follows, 0 to 1
     track: float  # the threshold face by face, whatever the crowding: a face farther from its track may be another's
     unclear: float  # how far beyond ``limit`` a pair is still worth asking about
+    # Two clusters of several tracks each, of which one is not ``lasting``, are joined below this: the mean
+    # of four distances and more is known better than one alone. Less than ``limit`` says nothing.
+    several: float = 0.0
     guests: float = math.inf  # people take in small clusters below this, if it is less than ``limit``
     members: float = 0.0  # the same of single tracks by the mean of one of ten people, see ``among``; 0 = none of them
     # How much farther two clusters count that were not seen in one scene, where the gallery has no cohort to tell how
@@ -78,6 +81,6 @@ DLIB = Rule(
 )  # fmt: skip
 # With SFace following the crowding loses: at a slope of .3 the singers' BCubed F falls from .98 to .90.
 SFACE = Rule(
-    start=0.379, limit=0.482, clear=0.482, guests=0.45, members=0.42, ordinary=0.491, slope=0.0, track=0.46,
-    unclear=0.027, lonely=0.03, spread=0.6, certainty=SFACE_CERTAINTY,
+    start=0.379, limit=0.482, several=0.5, clear=0.482, guests=0.45, members=0.42, ordinary=0.491, slope=0.0,
+    track=0.46, unclear=0.027, lonely=0.03, spread=0.6, certainty=SFACE_CERTAINTY,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from face_classifier.vision.engine import Engine
 
 USUAL = replace(DLIB, lonely=0.0)  # as where there is a cohort
 PLAIN = replace(  # nothing but average linkage
-    USUAL, slope=0.0, start=DLIB.limit, clear=DLIB.limit, ratio=np.inf, meeting=0.0, lasting=np.inf
+    USUAL, slope=0.0, start=DLIB.limit, clear=DLIB.limit, ratio=np.inf, meeting=0.0, lasting=np.inf, several=0.0
 )
 
 

@@ -17,8 +17,8 @@ from face_classifier.identity.grouping.templates import Constraints, Templates, 
 
 SEEDS = [*range(24), *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(24, 200))]
 RULES = {
-    "dlib": replace(DLIB, heavy=6.0, settled=2, ratio=1.5, lasting=3.0, chance=0.1),
-    "sface": replace(SFACE, heavy=9.0, spread=0.3, guests=0.48, lasting=4.0, members=0.45, meeting=0.03),
+    "dlib": replace(DLIB, heavy=6.0, settled=2, ratio=1.5, lasting=3.0, chance=0.1, several=0.6),
+    "sface": replace(SFACE, heavy=9.0, spread=0.3, guests=0.48, lasting=6.0, members=0.45, meeting=0.03, several=0.58),
 }
 
 
@@ -134,7 +134,7 @@ class Dense:
             meetings += rate * (tracks[:, None] * tracks)
         return self.rule.meeting * np.clip(meetings - self.rule.chance, 0.0, self.rule.meetings)
 
-    def link(self, limit: float, evidence: bool = False) -> None:
+    def link(self, limit: float, evidence: bool = False, several: bool = False) -> None:
         while True:
             left = np.zeros(len(self.of), bool)
             left[self.of] = True
@@ -146,6 +146,10 @@ class Dense:
             if evidence:
                 distance -= self.evidence()
             never = (self.named[:, None] & self.named) | self.apart | ~left[:, None] | ~left
+            if several:
+                some = (self.number >= 2) & (self.worth >= self.rule.worth)
+                lasting = self.weight >= self.rule.lasting
+                never |= ~(some[:, None] & some) | (lasting[:, None] & lasting)
             distance[never | np.eye(len(left), dtype=bool)] = np.inf
             least = distance.min(axis=1)
             pairs = [
@@ -273,9 +277,11 @@ class Dense:
 def dense(of: Gallery, rule: Rule) -> np.ndarray:
     """Labels of tracks that are in order."""
     clusters = Dense(of, rule)
-    for limit in (rule.start, rule.limit):
-        clusters.link(limit)
-        clusters.crowding()
+    clusters.link(rule.start)
+    clusters.crowding()
+    clusters.link(rule.limit)
+    clusters.link(rule.several, several=True)
+    clusters.crowding()
     clusters.link(rule.limit, evidence=True)
     clusters.crowding()
     clusters.dissolve(Dense(of, rule))
