@@ -15,10 +15,10 @@ _NOISE = 1.0  # pixels: sigma of the blur that takes the noise away, which would
 _SAMPLES = 64  # pixels along the shorter side that are looked at
 
 
-def lit(image: Image) -> Image:
+def lit(image: Image, most: float = _MOST) -> Image:
     """A picture as it is, or where it is dark a copy that is at least twice as bright and without its noise.
 
-    ``image``: (height, width, 3) uint8, any colour order; at the size at which a network looks at it.
+    ``image``: (height, width, 3) uint8, any colour order; at the size that is looked at. ``most``: times brighter.
     Of 200 faces in LFW, webcam clips and group photos YuNet finds 90 % at 12 % of the light and 30 % where a sensor's
     noise hides most; lit, 99 % and 90 %. Their encodings move by L2 .16 instead of .28 (SFace), .14 instead of .35
     (dlib's); unlit, dlib's put 5 to 13 % of the darkest strangers within .46 of each other, lit .3 % at most.
@@ -31,5 +31,5 @@ def lit(image: Image) -> Image:
     if brightest >= _DARK:
         return image
     smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _NOISE)
-    gain = min(_MOST, _LIT / max(brightest, 1.0))
+    gain = min(most, _LIT / max(brightest, 1.0))
     return np.asarray(np.minimum(smooth * gain + 0.5, 255), np.uint8)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from face_classifier.core.types import Box, Detection, Image, Landmarks
+from face_classifier.vision.light import lit
 
 
 class Quality(NamedTuple):
@@ -40,9 +41,12 @@ def assess(image: Image, detection: Detection) -> Quality:
     # Shrunk before it turns grey, which is faster; enlarged, a small face is as little sharp as it is worth.
     face = face[:: face.shape[0] // 128 or 1, :: face.shape[1] // 96 or 1]
     shrinks = face.shape[0] > _PATCH[1]
-    grey = cv2.cvtColor(cv2.resize(face, _PATCH, interpolation=_SHRINK if shrinks else _ENLARGE), cv2.COLOR_BGR2GRAY)
+    patch = np.asarray(cv2.resize(face, _PATCH, interpolation=_SHRINK if shrinks else _ENLARGE), np.uint8)
+    grey = cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY)
     light = float(grey.mean())
-    # In grey levels, not relative to the contrast: the noise and the blocks of a dark face are no detail.
+    # In grey levels, not relative to the contrast, and without the noise of a dark face: that and blocks are no detail.
+    if (bright := lit(patch)) is not patch:
+        grey = cv2.cvtColor(bright, cv2.COLOR_BGR2GRAY)
     detail = float(cv2.Laplacian(grey, cv2.CV_16S).var())
     landmarks, score = detection.landmarks, detection.score
     return Quality(

@@ -91,6 +91,38 @@ def test_small_faces_in_a_large_photo_are_found(finder: FaceFinder, wide_view: I
     assert (len(found), how) == (12, PLAIN)
 
 
+def test_heads_of_a_hundred_pixels_in_a_group_photo_of_12_megapixels_are_found(
+    photo_finder: FaceFinder, data: Path, tmp_path: Path
+):
+    known = found = 0
+    for name in ("human_solvay1927.jpg",):
+        image = cv2.imread(str(data / "groups" / name))
+        boxes = [face.box for face in photo_finder.find_in(image)[0] if face.box.height * 1.3 < 200]
+        factor = 130 / 1.3 / float(np.median([box.height for box in boxes]))
+        inset = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+        photo = np.full((3000, 4000, 3), 110, np.uint8)
+        photo[-inset.shape[0] :, -inset.shape[1] :] = inset
+        cv2.imwrite(str(tmp_path / name), photo)
+        across, down = 4000 - inset.shape[1], 3000 - inset.shape[0]
+        there = [face.box for face in photo_finder.find(tmp_path / name)[1]]
+        large = [box.scaled(factor).moved(across, down) for box in boxes if 1.3 * factor * box.height >= 100]
+        known += len(large)
+        found += sum(any(box.overlap(other) > 0.4 for other in there) for box in large)
+    assert known > 30
+    assert found >= 0.95 * known
+
+
+@pytest.mark.parametrize("name", [OBAMA, BIDEN])
+def test_in_a_dark_photo_the_face_is_found_at_once_and_known(
+    photo_finder: FaceFinder, closeups: dict[str, Image], name: str
+):
+    dark = np.uint8(closeups[name] * 0.05)
+    ((bright,), _), (found, how) = photo_finder.find_in(closeups[name]), photo_finder.find_in(dark)
+    assert how == PLAIN
+    assert found[0].box.overlap(bright.box) > 0.7
+    assert off(found[0].encoding, bright.encoding) < 0.25
+
+
 def test_small_faces_in_a_large_photo_that_lies_on_its_side_are_found(finder: FaceFinder, wide_view: Image):
     found, how = finder.find_in(np.ascontiguousarray(np.rot90(wide_view)))
     assert (len(found), how) == (12, TURNED)

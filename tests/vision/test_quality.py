@@ -35,11 +35,21 @@ def test_blur_costs_sharpness_and_nothing_else(portrait: np.ndarray, detection: 
     assert (after.size, after.pose) == (before.size, before.pose)
 
 
-def test_the_noise_of_a_dark_face_is_not_sharpness(portrait: np.ndarray, detection: Detection) -> None:
+def test_a_dark_and_noisy_face_is_worth_little(portrait: np.ndarray, detection: Detection) -> None:
     dark = portrait * 0.1 + np.random.default_rng(0).normal(0, 2, portrait.shape)
     quality = assess(np.clip(dark, 0, 255).astype(np.uint8), detection)
     assert quality.light < 0.2
-    assert quality.sharpness < 0.5
+    assert quality.value < 0.15
+
+
+def test_blur_costs_as_much_in_the_dark_as_in_usual_light(portrait: np.ndarray, detection: Detection) -> None:
+    noise = np.random.default_rng(0).normal(0, 2, portrait.shape)
+    sharp, blurred = (
+        assess(np.clip(image * 0.1 + noise + 0.5, 0, 255).astype(np.uint8), detection).sharpness
+        for image in (portrait, cv2.GaussianBlur(portrait, (0, 0), detection.box.width / 12))
+    )
+    assert sharp > 0.3
+    assert blurred < 0.1
 
 
 def test_a_face_that_can_still_be_told_in_the_dark_is_worth_something(

@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from face_classifier.core.types import Frame, Image, Search
 from face_classifier.sources.base import SAME_TIME
+from face_classifier.vision.light import lit
 
 Grey = npt.NDArray[np.float32]
 
 _CELLS = 96, 54  # across, down: a face of 40 pixels in a 720p frame covers 3 x 3 of them
 _STIR = 8.0  # grey levels of 255 by which one cell must change; camera noise, averaged over a cell, stays below 3
+_NIGHT = 4.0  # times brighter: what moves in the dark is seen, and the noise of a dark night still is none
 _KEEN, _THOROUGH = 2.0, 4.0  # seconds, the source's clock: least time between two such searches
 # A cut changes what is where and the colours, motion mostly the one, light and flashes mostly the other. Limits for the
 # overlap and the correlation of two pictures were found on half of the people: `benchmarks/identity.md`.
@@ -36,7 +38,7 @@ class MotionGate:
 
         Compared with that frame rather than with the one before, a slow change adds up until it counts.
         """
-        now = grey(reduced(image, _CELLS))
+        now = grey(lit(reduced(image, _CELLS), _NIGHT))
         still = self._searched is not None and float(np.abs(now - self._searched).max()) < _STIR
         if not still:
             self._searched = now

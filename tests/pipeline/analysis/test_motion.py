@@ -56,7 +56,23 @@ def small_face(portraits: dict[str, Image], faces: dict[str, Face], name: str, a
     )
 
 
+def dark(image: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    return np.clip(image + grain + 0.5, 0, 255).astype(np.uint8)
+
+
 class TestTheMotionGate:
+    def test_what_moves_in_the_dark_is_seen_and_the_noise_of_a_dark_night_is_not(self):
+        noise = np.random.default_rng(0)
+        still, moving = MotionGate(), MotionGate()
+        seen = []
+        for number in range(6):
+            room = np.full((360, 640, 3), 18, np.uint8)
+            person = room.copy()
+            person[100:200, 100 + 40 * number : 180 + 40 * number] = 23  # a little brighter than the room
+            grain = noise.normal(0, 2, room.shape)
+            seen.append((still.moved(dark(room, grain)), moving.moved(dark(person, grain))))
+        assert seen == [(True, True), *[(False, True)] * 5]
+
     def test_the_first_frame_counts_as_moved_and_camera_noise_does_not(
         self, room: Image, camera: Callable[[Image, int], Image]
     ) -> None:
