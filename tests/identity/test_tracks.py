@@ -207,7 +207,7 @@ def test_a_track_is_parted_at_the_threshold_that_the_user_wishes(
     gallery = program(threshold=threshold)
     given = iter([OBAMA, OBAMA_AGAIN])
     monkeypatch.setattr(
-        engine, "encode", lambda image, detections: [replace(faces[next(given)], box=detections[0].box)]
+        engine, "encode", lambda image, detections, once: [replace(faces[next(given)], box=detections[0].box)]
     )
     for position in (0.0, 1.0):
         gallery.show(scene(OBAMA), position)
