@@ -940,8 +940,8 @@ def test_known_people_of_a_result_folder_give_their_names(
     assert people_in(out) == {"Barack": OBAMA, "Joe": BIDEN}
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert [one.name for one in album.groups] == ["Barack", "Joe"]
-    with pytest.raises(UserError, match="belongs to the encoder dlib"):
-        sort(result=str(gallery.folder), encoder="sface")
+    with pytest.raises(UserError, match="belongs to the encoder sface"):
+        sort(result=str(gallery.folder), encoder="dlib")
 
 
 def test_a_known_name_is_that_of_the_folder_whose_name_differs_in_case_or_accents_only(out: Path):

@@ -193,7 +193,7 @@ def test_what_is_no_gallery_is_told(photo_folder: PhotoFolder, tmp_path: Path):
         open_gallery(None, tmp_path / "nowhere")
     with pytest.raises(UserError, match="only 1 video"):
         open_gallery(photo_folder({"clip.mp4": b""}, name="videos"))
-    with pytest.raises(UserError, match="must be one of dlib, sface"):
+    with pytest.raises(UserError, match="must be one of sface, dlib"):
         open_gallery(folder, encoder="arcface")
 
 
@@ -238,13 +238,13 @@ def test_a_result_folder_is_a_gallery_of_its_people(gallery: ResultFolder):
         gallery.move(face, name)
     found = open_gallery(gallery.folder)
     assert [person.name for person in found.people] == ["Barack", "Joe"]
-    assert found.encoder == "dlib"
+    assert found.encoder == "sface"
     portrait = found.people[0].portraits[0]
     assert Path(portrait.photo) == gallery.picture("Barack")
     assert portrait.image().shape == (TILE, TILE, 3)
     assert not (gallery.folder / INDEX).exists()
-    with pytest.raises(UserError, match="belongs to the encoder dlib, not sface; leave out --encoder"):
-        open_gallery(gallery.folder, encoder="sface")
+    with pytest.raises(UserError, match="belongs to the encoder sface, not dlib; leave out --encoder"):
+        open_gallery(gallery.folder, encoder="dlib")
 
 
 def test_a_result_folder_of_unknown_faces_only_is_no_gallery(gallery: ResultFolder):
