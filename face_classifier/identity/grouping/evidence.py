@@ -84,7 +84,7 @@ def _near(grouping: Grouping, scenes: _Scenes, rule: Rule) -> Edges:
     meetings = np.array([_expected(there[a], there[b], scenes.rate) for a, b in pairs])
     distance = distances_to_join(clusters, one, other, rule)
     distance -= rule.meeting * np.clip(meetings - rule.chance, 0.0, rule.meetings)
-    return Edges(one, other, distance)[distance < rule.limit]
+    return Edges(one, other, distance)[(distance < rule.limit) & (meetings > rule.chance)]
 
 
 def _expected(one: dict[int, int], other: dict[int, int], rate: Floats) -> float:

@@ -145,6 +145,7 @@ class Dense:
             distance[heavy[:, None] & heavy] += self.rule.limit - self.rule.clear
             if evidence:
                 distance -= self.evidence()
+                distance[self.evidence() == 0] = np.inf
             never = (self.named[:, None] & self.named) | self.apart | ~left[:, None] | ~left
             if several:
                 some = (self.number >= 2) & (self.worth >= self.rule.worth)
