@@ -94,7 +94,7 @@ def followed(engine: Engine, clip: Path) -> Iterator[tuple[Frame, list[Any], lis
 
 def load(one: Set, engine: Engine, cache: Path) -> Faces:
     """The faces of a set, from the cache if they are there."""
-    name = f"{one.name.replace('*', 'all').replace(' ', '_')}-{code(*one.depends)}.npz"
+    name = f"{one.name.replace('*', 'all').replace(' ', '_').replace('/', '_')}-{code(*one.depends)}.npz"
     path = cache / "-".join(vars(engine.made_by).values()) / name
     if not path.exists():
         tell(f"encoding {one.name}")
