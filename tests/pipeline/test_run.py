@@ -371,9 +371,9 @@ class TestLive:
             cameras.append(Camera(0, lambda number: device))
             return cameras[0]
 
-        def slow(self: Engine, image: Image, detections: Any) -> list[Face]:
+        def slow(self: Engine, image: Image, detections: Any, *more: Any) -> list[Face]:
             time.sleep(0.1)
-            return encode(self, image, detections)
+            return encode(self, image, detections, *more)
 
         encode = Engine.encode
         monkeypatch.setattr(watch, "open_source", open_camera)
