@@ -15,8 +15,13 @@ _TWICE = f"space = {FORMER} AND content IN (SELECT content FROM main.photos WHER
 
 
 def has_former(database: sqlite3.Connection) -> bool:
-    """Whether an index has encodings of the former scale."""
-    return bool(database.execute(f"SELECT 1 FROM main.photos WHERE space = {FORMER} LIMIT 1").fetchone())
+    """Whether an index has encodings of the former scale; of a damaged one that is not told."""
+    try:
+        return bool(database.execute(f"SELECT 1 FROM main.photos WHERE space = {FORMER} LIMIT 1").fetchone())
+    except sqlite3.OperationalError:  # another command writes to it
+        raise
+    except sqlite3.DatabaseError:
+        return False
 
 
 def show(database: sqlite3.Connection) -> None:
