@@ -94,21 +94,19 @@ def test_small_faces_in_a_large_photo_are_found(finder: FaceFinder, wide_view: I
 def test_heads_of_a_hundred_pixels_in_a_group_photo_of_12_megapixels_are_found(
     photo_finder: FaceFinder, data: Path, tmp_path: Path
 ):
-    known = found = 0
-    for name in ("human_solvay1927.jpg",):
-        image = cv2.imread(str(data / "groups" / name))
-        boxes = [face.box for face in photo_finder.find_in(image)[0] if face.box.height * 1.3 < 200]
-        factor = 130 / 1.3 / float(np.median([box.height for box in boxes]))
-        inset = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-        photo = np.full((3000, 4000, 3), 110, np.uint8)
-        photo[-inset.shape[0] :, -inset.shape[1] :] = inset
-        cv2.imwrite(str(tmp_path / name), photo)
-        across, down = 4000 - inset.shape[1], 3000 - inset.shape[0]
-        there = [face.box for face in photo_finder.find(tmp_path / name)[1]]
-        large = [box.scaled(factor).moved(across, down) for box in boxes if 1.3 * factor * box.height >= 100]
-        known += len(large)
-        found += sum(any(box.overlap(other) > 0.4 for other in there) for box in large)
-    assert known > 30
+    image = cv2.imread(str(data / "groups" / "human_solvay1927.jpg"))
+    boxes = [face.box for face in photo_finder.find_in(image)[0] if face.box.height * 1.3 < 200]
+    factor = 130 / 1.3 / float(np.median([box.height for box in boxes]))
+    inset = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    photo = np.full((3000, 4000, 3), 110, np.uint8)
+    photo[-inset.shape[0] :, -inset.shape[1] :] = inset
+    cv2.imwrite(str(tmp_path / "group.jpg"), photo)
+    across, down = 4000 - inset.shape[1], 3000 - inset.shape[0]
+    there = [face.box for face in photo_finder.find(tmp_path / "group.jpg")[1]]
+    large = [box.scaled(factor).moved(across, down) for box in boxes if 1.3 * factor * box.height >= 100]
+    found = sum(any(box.overlap(other) > 0.4 for other in there) for box in large)
+    known = len(large)
+    assert known > 25  # of 29 people in the photo
     assert found >= 0.95 * known
 
 
