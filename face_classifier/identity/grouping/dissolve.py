@@ -63,12 +63,12 @@ def _visits(parts: Clusters, clusters: Clusters, part: Ints, hosts: Ints, small:
 
     ``parts``: with what their clusters see around them. ``small``: the clusters that may come apart.
     """
-    limit = rule.among(len(hosts))
+    limit = rule.among(int((clusters.sums.weight >= rule.founding).sum()))  # a stranger may be any of them, not a host
     fellows = _to_fellows(parts, clusters, part, rule)
-    one_by_one = _near(parts, np.flatnonzero(np.isin(part, small)), clusters, hosts, rule)
+    one_by_one = _near(parts, np.flatnonzero(np.isin(part, small)), clusters, hosts, rule, limit)
     is_own = one_by_one.distance <= fellows[one_by_one.guest]
     one_by_one = _judged(one_by_one, parts, clusters, hosts, rule).only(is_own)
-    groups = _judged(_near(clusters, small, clusters, hosts, rule), clusters, clusters, hosts, rule)
+    groups = _judged(_near(clusters, small, clusters, hosts, rule, limit), clusters, clusters, hosts, rule)
     groups = groups.only(groups.distance < limit)
     together = _of_each(groups, part)
     by_itself = _to_people(parts, together.guest, clusters, together.host, rule)
@@ -109,13 +109,16 @@ def _to_fellows(parts: Clusters, clusters: Clusters, part: Ints, rule: Rule) -> 
     return np.nan_to_num(np.sqrt(square) + 2 * margin(parts, rule) + doubt, nan=np.inf)
 
 
-def _near(guests: Clusters, some: Ints, clusters: Clusters, hosts: Ints, rule: Rule) -> _Visits:
-    """Which of ``some`` guests are near to which people, and whoever is next to them."""
+def _near(guests: Clusters, some: Ints, clusters: Clusters, hosts: Ints, rule: Rule, limit: float) -> _Visits:
+    """Which of ``some`` guests are near to which people, and whoever is next to them.
+
+    ``limit``: the distance, L2, below which they count, before it is `_judged`.
+    """
     sums, nothing = guests.sums, np.zeros(len(hosts))
     grid = Grid(
         Points(sums.mean[some], sums.scatter[some], margin(guests, rule)[some]),
         Points(clusters.sums.mean[hosts], nothing, margin(clusters, rule)[hosts]),
-        within := rule.among(len(hosts)) + 2 * rule.lead,
+        within := limit + 2 * rule.lead,
     )
     found = [np.zeros((2, 0), np.int64)]
     for tile in grid.tiles():

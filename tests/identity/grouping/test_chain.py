@@ -143,6 +143,14 @@ class TestAFaceBesideAPerson:
         between = at(0.3, axis=1) + self.beside(0.33)  # .45 from both
         assert self.labels(between)[36] == UNKNOWN
 
+    def test_must_be_nearer_where_many_others_are_somebody(self) -> None:
+        beside = self.beside(0.47)
+        others = np.vstack([at(1.0, 1.0, 1.0, axis=30 + number) for number in range(30)])  # of three faces each
+        alone, among_many = self.labels(beside), self.labels(np.vstack([beside, others]))
+        assert alone[36] == alone[0]
+        assert among_many[36] == UNKNOWN
+        assert len(set(among_many.tolist())) == 3 + 30 + 1
+
     def test_goes_alone_where_a_companion_must_stay_apart(self) -> None:
         two = self.beside(0.43, 0.44)
         labels = self.labels(two, apart=[(37, 5)])

@@ -188,6 +188,7 @@ class Dense:
         """``start``: the same gallery, nothing linked."""
         left, parts = np.unique(self.of), np.unique(start.of)
         hosts = [host for host in left if self.weight[host] >= self.rule.lasting]
+        limit = self.rule.among(sum(self.weight[person] >= self.rule.founding for person in left))
         visits = []
         for part in parts:
             own = self.of[part]
@@ -204,7 +205,7 @@ class Dense:
                 hosts, alone, self._judged(hosts, own, alone), self._judged(hosts, own, whole), strict=True
             ):
                 distance = single if by_itself <= fellows else group
-                if distance < self.rule.among(len(hosts)) and self.weight[own] * self.rule.ratio <= self.weight[host]:
+                if distance < limit and self.weight[own] * self.rule.ratio <= self.weight[host]:
                     visits.append((distance, part, host))
         home = self.of[parts]
         gone: set[int] = set()
