@@ -100,7 +100,7 @@ class Settings:
     founding: float = _setting(
         3.0,
         "--founding",
-        "Faces of one track that found a person, one fewer if good; two tracks always do. 2 = any two faces.",
+        "One fewer than so many good faces (but two) of one track found a person; two tracks always do.",
         2,
         1000,
     )

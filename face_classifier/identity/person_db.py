@@ -155,7 +155,7 @@ class PersonDB:
         """``spread``: how much of a person's scatter (mean squared distance of its faces to its average) is added to
         the squared distance, so that one whose faces vary a lot does not grow into everybody's.
 
-        ``founding``: how many faces of one track found a person, as `founds` says; two tracks that are near always do.
+        ``founding``: which faces of one track found a person, as `founds` says; two tracks that are near always do.
 
         ``tightening``: by how much (L2) the threshold falls with ten times as many people, from a hundred on.
 

@@ -114,10 +114,10 @@ def worth_of(quality: float | None) -> float:
 
 
 def founds(faces: npt.ArrayLike, worth: npt.ArrayLike, founding: float) -> npt.NDArray[np.bool_]:
-    """Whether the faces of each lone track make a person: ``founding`` of them, or one fewer if they are good ones.
+    """Whether the faces of each lone track make a person: one fewer than ``founding``, but two, if they are good ones.
 
-    They are good if their qualities add up to 1, so that two of a half do for the usual three: a short visit shows no
-    more of them at -S 1. One alone never founds.
+    They are good if their qualities add up to 1: two of a half do, which is what a short visit shows at -S 1, and of
+    poor ones it takes more. One alone never founds.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def founds(faces: npt.ArrayLike, worth: npt.ArrayLike, founding: float) -> npt.N
     worth: what their qualities (0 to 1) add up to, as ``faces``.
     founding: at least 2.
     """
-    return np.asarray(faces) >= np.maximum(2, founding - (np.asarray(worth) >= _GOOD))
+    return np.asarray((np.asarray(faces) >= max(2, founding - 1)) & (np.asarray(worth) >= _GOOD))
 
 
 def scenes(faces: Sequence[Sighting]) -> npt.NDArray[np.int64]:

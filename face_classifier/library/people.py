@@ -36,8 +36,8 @@ def cluster(
     encoder : "sface" or "dlib", whose limits hold
     threshold : L2; stricter or looser than the encoder's by as much as this is (`threshold`); None = as it is
     rule : the limits of another encoder, instead of ``encoder`` and ``threshold``; the vectors may be of any length
-    min_faces : that make a person of a track that is like no other, one fewer (but two) if their qualities add up to 1;
-        two tracks always do
+    min_faces : one fewer (but two) make a person of a track that is like no other, if their qualities add up to 1; two
+        tracks always do
     quality : (faces,) 0 to 1, how much a face counts; None = all of them 1
     tracks : (faces,) whole numbers; faces with the same number from 0 up are one face over consecutive frames, and so
         one person; -1 = alone; None = all of them alone

@@ -72,7 +72,7 @@ class Follower:
         refresh: seconds of the source.
         poorest: quality (0 to 1) from which a face is encoded at all.
         step: seconds between two analysed frames, as they are asked for; 0 = every frame.
-        founding: faces that are encoded of a new track, one in each frame: as many as found a person.
+        founding: faces that are encoded of a new track, one in each frame: good ones found a person, see `founds`.
         """
         self._refresh, self._poorest, self._step, self._founding = refresh, poorest, step, founding
         self._tracks: list[_Track] = []
