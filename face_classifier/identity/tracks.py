@@ -131,22 +131,29 @@ def founds(faces: npt.ArrayLike, worth: npt.ArrayLike, founding: float) -> npt.N
 def scenes(faces: Sequence[Sighting]) -> npt.NDArray[np.int64]:
     """(faces,) the scene that each was seen in, numbers from 0; -1 for photos, of which each is one by itself.
 
-    A scene is what one source shows without a gap of more than a minute between two faces: few people are in it.
+    A scene is what one source shows without a gap of more than a minute between two faces: few people are in it. Files
+    of one name differ by their content; a live source counts its positions anew in each run, so its clock tells.
     """
-    of_source: dict[str | None, list[int]] = defaultdict(list)
+    of_source: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
     for place, face in enumerate(faces):
-        of_source[face.source].append(place)
+        of_source[face.source, face.fingerprint].append(place)
     numbers = np.full(len(faces), -1)
     count = 0
-    for source, places in of_source.items():
-        positions = np.array([faces[place].position or 0.0 for place in places])
-        moments, at = np.unique(positions, return_inverse=True)
+    for (source, _), places in of_source.items():
+        moments, at = np.unique([_moment(faces[place]) for place in places], return_inverse=True)
         if source is None or len(moments) == 1:
             continue
         scene = count + np.cumsum(np.diff(moments, prepend=moments[0]) > _GAP)
         numbers[places] = scene[at]
         count = int(scene[-1]) + 1
     return numbers
+
+
+def _moment(face: Sighting) -> float:
+    """When a face was seen, in seconds: of its file, or of the clock."""
+    if face.fingerprint is None and face.time is not None:
+        return face.time.timestamp()
+    return face.position or 0.0
 
 
 def cannot_link_pairs(

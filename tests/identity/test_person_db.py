@@ -152,7 +152,9 @@ def of_track(face_id: int, encoding: Encoding, quality: float | None) -> Sightin
         ([1.0], False),
     ],
 )
-def test_faces_of_a_track_found_a_person_if_they_are_worth_a_good_one(qualities: list[float | None], founds: bool) -> None:
+def test_faces_of_a_track_found_a_person_if_they_are_worth_a_good_one(
+    qualities: list[float | None], founds: bool
+) -> None:
     found = PersonDB(0.44, founding=3)
     for number, quality in enumerate(qualities[:-1]):
         found.add(of_track(number + 1, at(0.1 * number), quality))

@@ -22,7 +22,7 @@ from face_classifier.gallery.store import Store
 from face_classifier.identity.grouping.rule import DLIB
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import Move, rethink
-from face_classifier.identity.tracks import Track, TrackNumbers, cannot_link_pairs, parted
+from face_classifier.identity.tracks import Track, TrackNumbers, cannot_link_pairs, parted, scenes
 from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.place import Session
@@ -241,3 +241,36 @@ def test_every_part_of_a_track_is_apart_from_every_part_of_another_that_it_was_s
     pairs = cannot_link_pairs(parts_of, [(7, 9), (9, 8), (-3, 7)])
     assert pairs.tolist() == [[0, 3], [0, 4], [1, 3], [1, 4], [2, 0], [2, 1]]
     assert cannot_link_pairs(parts_of, []).shape == cannot_link_pairs([], [(7, 9)]).shape == (0, 2)
+
+
+class TestScenes:
+    """``seen``: source, fingerprint, day, and second of that day's run."""
+
+    @pytest.mark.parametrize(
+        ("seen", "numbers"),
+        [
+            ([("a.mp4", "a", 0, 0), ("a.mp4", "a", 0, 50), ("a.mp4", "a", 0, 120)], [0, 0, 1]),
+            ([("a.jpg", "a", 0, 0), ("b.jpg", "b", 0, 0)], [-1, -1]),
+            ([("0", None, 0, 1), ("0", None, 0, 2), ("0", None, 1, 1), ("0", None, 1, 2)], [0, 0, 1, 1]),
+            ([("a.mp4", "a", 0, 1), ("a.mp4", "a", 0, 2), ("a.mp4", "b", 1, 1), ("a.mp4", "b", 1, 2)], [0, 0, 1, 1]),
+            ([], []),
+        ],
+        ids=["a gap", "photos", "a camera on two days", "a file that was written anew", "none"],
+    )
+    def test_end_where_nobody_is_seen_for_long(
+        self, seen: Sequence[tuple[str, str | None, int, int]], numbers: Sequence[int]
+    ) -> None:
+        faces = [
+            Sighting(
+                number,
+                f"face {number}",
+                None,
+                None,
+                source=source,
+                fingerprint=fingerprint,
+                position=float(second),
+                time=NOON + timedelta(days=day, seconds=second),
+            )
+            for number, (source, fingerprint, day, second) in enumerate(seen)
+        ]
+        assert scenes(faces).tolist() == numbers
