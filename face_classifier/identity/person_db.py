@@ -267,9 +267,12 @@ class PersonDB:
         """
         return list(self._excluded.pairs(*_by_track(faces)))
 
-    def limit(self, person: str) -> float:
-        """How near (L2) to a person's average a face has to be: nearer than the threshold where their faces vary."""
-        return math.sqrt(max(0.0, self.threshold_now**2 - self._people.handicap(person)))
+    def limit(self, person: str, probe: Encoding) -> float:
+        """How near (L2) to a person's average a face has to be: nearer than the threshold where that person's faces
+        vary, or where both cast a doubt.
+        """
+        threshold = max(0.0, self.threshold_now - self.doubt(self._people.average(person), probe))
+        return math.sqrt(max(0.0, threshold**2 - self._people.handicap(person)))
 
     def foresee(self, encodings: Sequence[Encoding]) -> None:
         """Have `decide` take less time for faces with these encodings; it decides as it would anyway."""

@@ -57,7 +57,7 @@ class Answer:
     time: datetime  # of that frame, aware, UTC
     person: str | None  # None = unknown
     distance: float | None  # L2 of its faces (quadratic mean) to the person's average; to the nearest one's if unknown
-    limit: float | None  # how near to that average a face has to be: the threshold, less if that person's faces vary
+    limit: float | None  # how near to that average a face has to be: see `PersonDB.limit`
     runner_up: Near | None  # the nearest other person; the nearest of all if unknown
     support: int  # frames that say the same by themselves
     frames: int
@@ -279,7 +279,7 @@ def _answer(source: str, group: _Group, snapshot: Snapshot, people: PersonDB) ->
         time=best.time,
         person=group.person,
         distance=own.distance if own else None,
-        limit=people.limit(own.name) if own else None,
+        limit=people.limit(own.name, mean) if own else None,
         runner_up=others[0] if others else None,
         support=group.support,
         frames=len(group.views),

@@ -111,6 +111,7 @@ def test_second_thoughts_and_the_gallery_tell_apart_who_are_both_doubtful(one: f
     people = PersonDB(0.46, spread=0.5, founding=3, certainty=SFACE_CERTAINTY)
     people.add(sighting(1, here, "Ann"))
     assert (people.decide(there).person == "Ann") == are_one
+    assert (np.linalg.norm(here - there) < people.limit("Ann", there)) == are_one  # as `recognize` tells it
     nobody = PersonDB(0.46, spread=0.5, founding=3, certainty=SFACE_CERTAINTY)
     nobody.add(sighting(1, here, None))
     assert bool(nobody.decide(there).partners) == are_one

@@ -93,7 +93,7 @@ def test_among_many_people_a_face_must_be_nearer_to_a_person_and_to_an_unknown_f
         assert found.decide(at(0.4)).person == "A"
         assert (found.decide(at(-10.43)).partners == (5002,)) is is_near
         assert found.decide(at(-10.4)).partners == (5002,)
-        assert (found.limit("A") > 0.43) is is_near
+        assert (found.limit("A", at(0)) > 0.43) is is_near
 
 
 def test_two_unknown_faces_that_are_near_make_a_person() -> None:
