@@ -117,13 +117,15 @@ def near_misses(
 def _look_around(grouping: Grouping, scene: Ints, rule: Rule) -> None:
     """Tell each cluster how crowded it is around it, and how much of a cohort it lacks.
 
-    ``scene``: (tracks,) where each was seen. Who was seen in several of them, or in several photos, is a cohort.
+    ``scene``: (tracks,) where each was seen. Who was seen in several of them, or in several photos, is a cohort; and
+    so are many who were seen in two.
     """
     clusters = grouping.clusters
     clusters.crowd = crowding(clusters, rule)
     seen = np.where(scene < 0, -1 - np.arange(len(scene)), scene)  # each photo for itself
     places = np.unique(np.stack([grouping.of, seen], axis=1), axis=0)[:, 0]
-    known = np.bincount(places, minlength=len(clusters)) >= rule.known
+    times = np.bincount(places, minlength=len(clusters))
+    known = np.where(times >= rule.known, 1.0, np.where(times == 2, rule.twice, 0.0))
     clusters.alone = 1 - np.minimum((known.sum() - known) / rule.cohort, 1.0)
 
 

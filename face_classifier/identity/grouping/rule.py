@@ -38,6 +38,7 @@ class Rule:
     cohort: int = 2  # how many of the nearest other people say how crowded it is ...
     settled: int = 4  # ... of those with so many tracks
     known: int = 3  # scenes or photos in which each of so many others must have been seen to be a cohort at all
+    twice: float = 0.07  # how much of a known person somebody is who was seen in two of them: it may be by chance
     heavy: float = 20.0  # weight from which a cluster is a person in its own right
     ratio: float = 3.0  # how many times heavier a person must be to take in a cluster
     founding: float = 2.5  # weight, three fair faces, that lets a lone track take others in; it is one as `founds` says

@@ -66,6 +66,15 @@ class TestFewPeople:
         labels = second_thoughts(tracks(np.vstack([pair, others]), faces=4), rule=rule)
         assert labels[0] == labels[1]
 
+    @pytest.mark.parametrize(("encoder", "rule"), ENCODERS, ids=["dlib", "sface"])
+    @pytest.mark.parametrize(("others", "people"), [(4, 2), (40, 1)])
+    def test_many_who_were_seen_twice_are_a_cohort(self, encoder: str, rule: Rule, others: int, people: int) -> None:
+        pair = at(0.0, rule.limit - 0.01)
+        twice = np.vstack([at(3.0, 3.0, axis=1 + number) for number in range(others)])
+        labels = second_thoughts(tracks(np.vstack([pair, twice]), faces=4), rule=rule)
+        assert len(set(labels[:2].tolist())) == people
+        assert labels.max() + 1 == people + others
+
     def test_whom_the_want_of_a_cohort_keeps_apart_the_user_is_asked_about(self) -> None:
         visits = tracks(at(0.0, DLIB.limit - 0.01), faces=4)
         labels = second_thoughts(visits)

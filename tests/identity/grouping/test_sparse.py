@@ -178,10 +178,11 @@ class Dense:
             near = np.minimum(near[: self.rule.cohort], self.rule.ordinary)
             self.crowd[one] = self.rule.ordinary - self.rule.slope * (self.rule.ordinary - near.mean())
 
-        known = np.zeros(len(self.of), bool)
+        known = np.zeros(len(self.of))
         for one in left:
             photos = self.seen[self.of == one]
-            known[one] = (photos < 0).sum() + len(set(photos[photos >= 0].tolist())) >= self.rule.known
+            times = (photos < 0).sum() + len(set(photos[photos >= 0].tolist()))
+            known[one] = 1.0 if times >= self.rule.known else self.rule.twice if times == 2 else 0.0
         self.alone = 1 - np.minimum((known.sum() - known) / self.rule.cohort, 1.0)
 
     def dissolve(self, start: Dense) -> None:
