@@ -113,12 +113,12 @@ def with_threshold(
     calibration = calibrated(faces, cannot_links, spread_of(settings))
     if calibration and calibration.people >= FEWEST_PEOPLE:
         return replace(settings, threshold=calibration.balanced().value)
-    default = threshold_of(settings)
+    settings = replace(settings, threshold=None)
     observer.problem(
-        f"the gallery {settings.result} is too small to tell a threshold, so the default {default:g} is taken; "
-        "give a number to --threshold for another"
+        f"the gallery {settings.result} is too small to tell a threshold, so the default {threshold_of(settings):g} is "
+        "taken; give a number to --threshold for another"
     )
-    return replace(settings, threshold=default)
+    return settings
 
 
 def tell_problems(store: Store, observer: Teller) -> None:

@@ -13,11 +13,11 @@ import pytest
 from face_classifier.cli import console
 from face_classifier.core import settings
 from face_classifier.gallery import gallery
-from face_classifier.gallery.opening import photo_reader
+from face_classifier.gallery.opening import photo_reader, with_threshold
 from face_classifier.gallery.snapshot import faces_of, take_snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.identity.calibrate import calibrated
-from face_classifier.identity.rules import empty_people, spread_of
+from face_classifier.identity.rules import empty_people, spread_of, threshold_of
 
 PEOPLE, EACH = 5, 8
 
@@ -117,6 +117,11 @@ def test_a_run_without_a_gallery_takes_the_default_and_says_so(portraits, comman
     assert ended.code == 0
     assert "too small to tell a threshold, so the default 0.46 is taken" in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_the_default_that_stands_in_falls_among_many_people(tmp_path: Path):
+    asked = with_threshold(_chosen(tmp_path, "auto"), [], [], console.Screen())
+    assert threshold_of(asked, 5000) < threshold_of(asked, 100) == 0.46
 
 
 def test_four_people_say_too_little_about_strangers(sorted_people: Path, command, tmp_path: Path):
