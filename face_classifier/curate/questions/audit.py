@@ -151,7 +151,7 @@ class _People:
         self._place = {name: place for place, name in enumerate(people)}
         self._names = list(people)
         self._averages = np.array([encodings.mean(axis=0) for _, encodings in people.values()])
-        # As `PersonDB` has it: half the scatter counts, so that whose faces vary is nobody's neighbour for that.
+        # As second thoughts have it: scatter counts, so that nobody is a neighbour just because their faces vary.
         self._handicaps = rule.spread * np.array(
             [float(((encodings - encodings.mean(axis=0)) ** 2).sum(axis=1).mean()) for _, encodings in people.values()]
         )

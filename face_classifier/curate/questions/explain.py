@@ -233,8 +233,7 @@ def _rule(
         return "you put it into unknowns, so it stays there"
     for one, other in cannot_links:
         people.cannot_link(one, other)
-    for known in others:
-        people.add(known)
+    people.add_all(others)
     person_of = {known.id: known.person for known in others}
     for track, other in kept_apart:
         if person := person_of.get(other):

@@ -30,7 +30,7 @@ class Clusters:
     crowd: Floats  # (k,) see people.crowding
     named: Flags  # (k,)
     scene: Ints  # (k,) which all its tracks are from; -1: photos, or several
-    alone: Floats  # (k,) how much of a cohort it lacks, 0 to 1; see people.crowding
+    alone: Floats  # (k,) how much of a cohort it lacks, 0 to 1
 
     def __len__(self) -> int:
         return len(self.tracks)

@@ -82,8 +82,7 @@ def near_misses(
     """Pairs of people who are nearly near enough to be one, the nearest first, for the user to decide.
 
     Those whom ``second_thoughts`` keeps apart only because both are heavy or named, or for want of a cohort, are among
-    them; those who are apart
-    for certain are not.
+    them; those who are apart for certain are not.
 
     Parameters
     ----------
