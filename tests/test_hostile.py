@@ -152,7 +152,7 @@ DOORS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
     "reject": lambda result, _: ("reject", next((result / "Joe").glob("*.png")), "--result", result),
     "accept": lambda result, _: ("suggest", "accept", "Joe", "person_01", "--result", result),
     "enroll": lambda result, photo: ("enroll", "Ann", photo, "--result", result),
-    "reencode": lambda result, _: ("reencode", "--encoder", "sface", "--result", result),
+    "reencode": lambda result, _: ("reencode", "--encoder", "dlib", "--result", result),
     "audit": lambda result, _: ("audit", "--apply", "--result", result),
 }
 ONLY_WRITTEN = {"lock, hard", "own table, hard", "wal, hard"}  # to read is no harm to the other name of a file

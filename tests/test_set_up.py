@@ -77,7 +77,7 @@ def test_pictures_in_a_result_folder_are_not_blamed_for_the_cache(
     (line,) = ended.err.splitlines()
     assert "the cache folder" in line
     assert "new" not in line
-    ended = command("reencode", "--encoder", "sface", "--result", gallery.folder)
+    ended = command("reencode", "--encoder", "dlib", "--result", gallery.folder)
     assert ended.code == 1
     assert "the cache folder" in ended.err.splitlines()[-1]
     monkeypatch.undo()

@@ -249,8 +249,12 @@ def _number(field: dataclasses.Field[Any], value: Any, origin: str) -> float:
     return number
 
 
-def todays_threshold(number: float) -> str:
+def todays_threshold(given: float | str | None) -> str:
     """What to add to a sentence that refuses a threshold: what is meant by one on the scale that SFace once had."""
+    try:
+        number = float(given or 0)
+    except ValueError:
+        return ""
     if not HIGHEST_THRESHOLD < number <= 2:
         return ""
     return f"; SFace's distances have dlib's scale now, so for its former {number:g} give {number * _FORMER_SCALE:.2g}"

@@ -188,7 +188,7 @@ def test_every_printing_command_prints_one_json_document(run, clip: Path):
         ("replay",): "changes",
         ("suggest", "reject", "person_01", "person_02"): "apart",
         ("suggest", "accept", "person_01", "person_02"): "person",
-        ("reencode", "--encoder", "sface"): "encoded",
+        ("reencode", "--encoder", "dlib"): "encoded",
         ("verify",): "findings",
     }
     for line, key in documents.items():

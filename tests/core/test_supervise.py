@@ -135,7 +135,7 @@ def test_commands_on_a_result_folder_leave_the_picture_that_fails_alone(
         assert f"face-classifier: {folder}/Barack/odd.png {WHY}; it is left alone" in ended.err.splitlines()
     assert command("verify", "--encodings", "--result", folder).code == 1  # what cannot be analysed stays a finding
     assert (folder / "Barack" / "odd.png").exists()
-    moved = command("reencode", "--encoder", "sface", "--result", folder)
+    moved = command("reencode", "--encoder", "dlib", "--result", folder)
     assert moved.code == 0
     assert "2 pictures were encoded" in moved.out  # of the row that was there, and of the thin one
 

@@ -183,9 +183,10 @@ def _threshold(options: AlbumOptions, profile: EncoderProfile) -> float:
         threshold = settings.load({"threshold": options.threshold}).threshold
         return profile.threshold if threshold is None else float(threshold)
     except (UserError, ValueError) as error:
+        meant = settings.todays_threshold(options.threshold)
         raise WrongUseError(
             f"the threshold is {options.threshold or 'auto'!r}, but must be a number above 0 and at most "
-            f"{settings.HIGHEST_THRESHOLD:g}; {profile.threshold:g} is usual with {profile.encoder}"
+            f"{settings.HIGHEST_THRESHOLD:g}, such as {profile.threshold:g}{meant}"
         ) from error
 
 

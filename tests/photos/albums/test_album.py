@@ -579,6 +579,11 @@ def test_the_command_prints_what_it_wrote(command, photos: Path, out: Path):
     ]
 
 
+def test_a_threshold_of_sfaces_former_scale_is_refused_with_todays(sort):
+    with pytest.raises(UserError, match=r"at most 0\.8, such as 0\.46; .* former 1\.1 give 0\.49$"):
+        sort(threshold="1.1")
+
+
 def test_a_stricter_threshold_parts_people(sort):
     assert len(sort(threshold=0.3).groups) > len(sort().groups)
 
