@@ -91,6 +91,8 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
     number = snapshot.number_of(name)
     own = [face for face in snapshot.faces if face.person and face.person == snapshot.faces[number].person]
     rule = rule_of(snapshot.settings)
+    split = split_of(own, snapshot.cannot_links, snapshot.kept_apart, rule) if own else None
+    sorted_faces = split.carried_out(snapshot.faces) if split else snapshot.faces
     explanation = explain(
         number,
         snapshot.faces,
@@ -98,8 +100,8 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
         snapshot.kept_apart_tracks,
         snapshot.nobody(),
         spread_of(snapshot.settings),
-        calibrated(snapshot.faces, snapshot.cannot_links, spread_of(snapshot.settings)),
-        split_of(own, snapshot.cannot_links, snapshot.kept_apart, rule) if own else None,
+        calibrated(sorted_faces, snapshot.cannot_links, spread_of(snapshot.settings)),
+        split,
     )
     if file is not None:
         path_of = snapshot.path_of
@@ -128,7 +130,7 @@ def explain(
     kept_apart: pairs of a track and the id of a face whose person the user said it is not.
     people: nobody yet, with the rule of ``spread``.
     spread: how much of a person's scatter counts in the distance to it.
-    calibration: of this gallery; None where it is too small.
+    calibration: of this gallery, its person's ``split`` carried out; None where it is too small.
     split: of the face's person, if that may be two.
 
     Raises

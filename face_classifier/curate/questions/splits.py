@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,11 @@ class Split:
         if all(any(face.corrected for face in group) for group in self.groups):
             return ()
         return tuple(face for face in self.groups[1] if not face.corrected)
+
+    def carried_out(self, faces: Sequence[Sighting]) -> list[Sighting]:
+        """The faces with those who would go as another person's, whose name no folder has."""
+        go = {face.id for face in self.groups[1]}
+        return [replace(face, person=f"{self.person}/") if face.id in go else face for face in faces]
 
 
 def splits(
