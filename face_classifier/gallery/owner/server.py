@@ -83,7 +83,11 @@ class Server(Generic[T]):
             stack.callback(woken.close)
             self._announce(address)
             stack.callback(self._withdraw)
-            accepting = threading.Thread(target=self._accept, args=(listener, woken), name="server")
+            # Made here: a thread that found no descriptor free for it would end, and the owner would answer nobody.
+            selector = stack.enter_context(selectors.DefaultSelector())
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(woken, selectors.EVENT_READ)
+            accepting = threading.Thread(target=self._accept, args=(listener, selector), name="server")
             accepting.start()
             stack.callback(self._end, accepting, wake)
             self._stack = stack.pop_all()
@@ -109,21 +113,18 @@ class Server(Generic[T]):
         with suppress(OSError):  # the folder is gone, and its lock ends with this process
             self._announce(None)
 
-    def _accept(self, listener: socket.socket, woken: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, selector: selectors.BaseSelector) -> None:
         """What the thread does that takes connections."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(listener, selectors.EVENT_READ)
-            selector.register(woken, selectors.EVENT_READ)
-            while all(key.fileobj is listener for key, _ in selector.select()):
-                try:
-                    connection, _ = listener.accept()
-                except OSError as error:  # else it went away before it was taken
-                    if error.errno in _NO_ROOM:  # it still waits there, so the listener is ready all the while
-                        selector.unregister(listener)
-                        selector.select(_PAUSE)
-                        selector.register(listener, selectors.EVENT_READ)
-                else:
-                    self._begin(connection)
+        while all(key.fileobj is listener for key, _ in selector.select()):
+            try:
+                connection, _ = listener.accept()
+            except OSError as error:  # else it went away before it was taken
+                if error.errno in _NO_ROOM:  # it still waits there, so the listener is ready all the while
+                    selector.unregister(listener)
+                    selector.select(_PAUSE)
+                    selector.register(listener, selectors.EVENT_READ)
+            else:
+                self._begin(connection)
 
     def _begin(self, connection: socket.socket) -> None:
         """Have a thread converse with a connection; one for which there is no room is closed."""
