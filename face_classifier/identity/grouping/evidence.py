@@ -1,8 +1,9 @@
 """People who never met may be one: what cannot-links tell of those who have none.
 
 Where people are seen together, two who are seen often and never at once are more likely one than two who were never
-near each other at all. Of two strangers so many meetings are expected as of any two tracks of their scene, and as many
-nats (steps of e in the odds) speak for one person if there was none (a Poisson count of zero).
+near each other at all. Of two strangers so many meetings are expected as if all meetings of their scene were drawn anew
+among those who had them (Newman and Girvan's modularity): who is always alone in pictures tells nothing. As many nats
+(steps of e in the odds) speak for one person if there was none (a Poisson count of zero).
 """
 
 from __future__ import annotations
@@ -50,16 +51,17 @@ class _Scenes:
         links = distinct(links, tracks)
         links = links[self._of[links[:, 0]] == self._of[links[:, 1]]]
         count = int(self._of.max(initial=-1)) + 1
-        sizes, met = np.bincount(self._of, minlength=count), np.bincount(self._of[links[:, 0]], minlength=count)
-        rate = met / np.maximum(sizes * (sizes - 1) / 2, 1)  # (scenes,) meetings per pair of tracks
+        self._met = np.bincount(links.ravel(), minlength=tracks)  # (tracks,) how many others each met
+        met = np.bincount(self._of[links[:, 0]], minlength=count)
+        rate = np.where(met > 0, 0.5 / np.maximum(met, 1), 0.0)  # (scenes,) as of two ends of meetings
         self.rate = rate if rate.any() else rate[:0]
 
     def shares(self, of: Ints, clusters: int) -> tuple[Ints, Ints, Ints]:
-        """Scenes with meetings, who is there, and with how many tracks."""
+        """Scenes with meetings, who is there, and how many others their tracks met."""
         here = np.flatnonzero(self.rate[self._of])
-        keys, tracks = np.unique(self._of[here] * clusters + of[here], return_counts=True)
+        keys, place = np.unique(self._of[here] * clusters + of[here], return_inverse=True)
         scene, cluster = np.divmod(keys, max(clusters, 1))
-        return scene, cluster, tracks.astype(np.int64)
+        return scene, cluster, totals(place, self._met[here], len(keys)).astype(np.int64)
 
 
 def _near(grouping: Grouping, scenes: _Scenes, rule: Rule) -> Edges:

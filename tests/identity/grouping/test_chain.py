@@ -118,6 +118,14 @@ class TestMeetings:
         with_her = np.array([[0, 20], *([face, 40 + face] for face in range(40))])
         assert len(set(self.labels(with_her).tolist())) == 3
 
+    def test_who_is_always_alone_in_the_picture_meets_nobody_however_many_others_do(self) -> None:
+        looks = [around(at(x)[0], 20, 0.2, seed) for seed, x in enumerate((0.0, 0.0))]
+        looks[1] += at(((self.RULE.limit + 0.01) ** 2 - 2 * 0.2**2) ** 0.5)
+        other = [around(at(3.0, axis=axis)[0], 20, 0.2, axis) for axis in (1, 2)]
+        crowd = np.array([[one, another] for one in range(40, 60) for another in range(60, 80)])
+        labels = second_thoughts(tracks(np.vstack([*looks, *other])), Constraints(crowd), self.RULE)
+        assert len(set(labels.tolist())) == 4
+
     def test_who_is_in_other_scenes_could_not_have_met(self) -> None:
         looks = [around(at(x)[0], 20, 0.2, seed) for seed, x in enumerate((0.0, 0.0))]
         looks[1] += at(((self.RULE.limit + 0.01) ** 2 - 2 * 0.2**2) ** 0.5)

@@ -128,10 +128,10 @@ class Dense:
         meetings = np.zeros((len(self.of), len(self.of)))
         for scene in np.unique(self.seen):
             there = self.seen == scene
-            both = {tuple(pair) for pair in self.links.tolist() if there[pair].all()}
-            rate = len(both) / max(there.sum() * (there.sum() - 1) / 2, 1)
-            tracks = np.bincount(self.of[there], minlength=len(self.of))
-            meetings += rate * (tracks[:, None] * tracks)
+            both = {tuple(sorted(pair)) for pair in self.links.tolist() if there[pair].all()}
+            ends = np.array(sorted(both), np.int64).ravel()
+            met = np.bincount(self.of[ends], minlength=len(self.of))
+            meetings += 0.5 / max(len(both), 1) * (met[:, None] * met)
         return self.rule.meeting * np.clip(meetings - self.rule.chance, 0.0, self.rule.meetings)
 
     def link(self, limit: float, evidence: bool = False, several: bool = False) -> None:
