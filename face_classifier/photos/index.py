@@ -84,7 +84,7 @@ class PhotoIndex:
             raise
 
     def _prepare(self) -> None:
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        version = _version(self._database)
         if version > _VERSION:
             raise UserError(f"the index {self._path} was written by a newer version of this program; use that version")
         if version == 0 and self._database.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -207,10 +207,10 @@ class PhotoIndex:
         Where the index may only be read, it serves as it is: no finder could do better.
         """
         with self._telling():
-            is_old = self._database.execute("PRAGMA user_version").fetchone()[0] < _VERSION
+            is_todays, is_old = rescaled.shows_itself(self._database), _version(self._database) < _VERSION
             finder = "''" if is_old else "finder"
             known = dict(self._database.execute(f"SELECT content, {finder} FROM photos WHERE space = ?", [self._space]))
-            is_current = not is_old and set(known.values()) <= {BEST} and not rescaled.has_former(self._database)
+            is_current = not is_old and set(known.values()) <= {BEST} and is_todays
             return known if is_current or _may_be_written(self._database) else dict.fromkeys(known, BEST)
 
     def _remember(self, name: str, look: Look) -> None:
@@ -308,13 +308,17 @@ def _open_index(path: Path, modes: Modes) -> sqlite3.Connection:
         raise sqlite3.OperationalError(str(error.strerror)) from error
 
 
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _may_be_written(database: sqlite3.Connection) -> bool:
     """Whether an index may be written; one of an earlier version is brought up to date then, others stay as they are.
 
     Raises sqlite3.Error where another command writes to it.
     """
     try:
-        is_old = database.execute("PRAGMA user_version").fetchone()[0] < _VERSION
+        is_old = _version(database) < _VERSION
         database.execute("BEGIN IMMEDIATE")
         if has_former := rescaled.has_former(database):
             rescaled.convert(database)
@@ -322,6 +326,7 @@ def _may_be_written(database: sqlite3.Connection) -> bool:
             database.execute(_FINDERS)
         database.execute(f"PRAGMA user_version = {_VERSION}")
         database.execute("COMMIT" if is_old or has_former else "ROLLBACK")
+        rescaled.shows_itself(database)
     except sqlite3.OperationalError as error:
         if database.in_transaction:
             database.execute("ROLLBACK")

@@ -35,11 +35,19 @@ def show(database: sqlite3.Connection) -> None:
         database.execute(f"CREATE TEMP VIEW {table} AS SELECT {', '.join(told)} FROM main.{table} WHERE NOT ({_TWICE})")
 
 
+def shows_itself(database: sqlite3.Connection) -> bool:
+    """Whether an index has today's scale, whichever process converted it: then the views are taken away."""
+    if has_former(database):
+        return False
+    for table in _TABLES:
+        database.execute(f"DROP VIEW IF EXISTS temp.{table}")
+    return True
+
+
 def convert(database: sqlite3.Connection) -> None:
-    """Bring the index itself to today's scale, within the transaction of the caller."""
+    """Bring the index itself to today's scale, within the transaction of the caller; then it `shows_itself`."""
     known_to(database)
     for table in reversed(_TABLES):
-        database.execute(f"DROP VIEW IF EXISTS temp.{table}")
         database.execute(f"DELETE FROM main.{table} WHERE {_TWICE}")
         encoding = f", encoding = {FUNCTION}(encoding)" if table == "faces" else ""
         database.execute(f"UPDATE main.{table} SET space = {TODAY}{encoding} WHERE space = {FORMER}")

@@ -102,6 +102,22 @@ def test_what_an_earlier_version_read_again_meanwhile_counts_once(
     assert [len(photo.faces) for photo in remembered(index)] == [1, 1]
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_who_opened_it_before_another_command_converted_it_reads_on(
+    index: Path, photo_folder: PhotoFolder, photo_finder: FaceFinder, version: int
+) -> None:
+    as_before(index, version)
+    folder = photo_folder({})
+    given = [(path.name, path) for path in find_pictures(str(folder))]
+    with PhotoIndex(index, SFaceEncoder.space) as opened:
+        read(index, folder, lambda: photo_finder)
+        new = [*given, ("c.jpg", photo_folder({"c.jpg": "obama2.jpg"}) / "c.jpg")]
+        again = opened.read(new, lambda: photo_finder, threading.Event())
+        assert (again.fresh, len(again.photos)) == (1, 3)
+        opened.forget([again.photos[-1].content])
+    assert len(remembered(index)) == 2
+
+
 def test_faces_are_forgotten_in_it(index: Path) -> None:
     gone, left = remembered(index)
     as_before(index, 2)
