@@ -198,7 +198,7 @@ def test_the_command_writes_the_faces_that_it_prints(gallery: Gallery):
     stored = [face.encoding for face in gallery.look(writing=False)]
     np.testing.assert_array_equal(arrays["encoding"], stored)
     np.testing.assert_array_equal(columns["encoding"], stored)
-    assert arrays["encoder"].item() == "dlib"
+    assert arrays["encoder"].item() == "sface"
 
 
 def test_a_terminal_is_given_no_bytes(gallery: Gallery, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Any]):
