@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.identity.tracks import worth_of
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Numbers = dict[str, Any]
@@ -43,7 +45,7 @@ class Faces:
 
 
 def row(face: Any, person: str, *, source: int, frame: int, track: int) -> Numbers:
-    quality = 1.0 if face.quality is None else face.quality
+    quality = worth_of(face.quality)
     return {
         "encoding": face.encoding, "person": person, "source": source, "frame": frame, "track": (source << 20) + track,
         "quality": quality,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import Face, Frame, Sighting
+from face_classifier.identity.tracks import worth_of
 
 # Of 65 people with 12 pictures in LFW, 1, 2, 4, 6 and 8 chosen views let .85, .95, .985, .992 and .992 of the others be
 # told (views at random .76, .94, .983, .992, .992); in clips of one person nothing is gained beyond 8.
@@ -36,7 +37,7 @@ class View:
 
     @property
     def quality(self) -> float:
-        return 1.0 if self.face.quality is None else self.face.quality
+        return worth_of(self.face.quality)
 
 
 def differences(views: Sequence[View], threshold: float) -> npt.NDArray[np.float64]:

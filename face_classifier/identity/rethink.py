@@ -19,7 +19,7 @@ from face_classifier.identity.grouping.people import UNKNOWN, near_misses, secon
 from face_classifier.identity.grouping.rule import DLIB, Rule
 from face_classifier.identity.grouping.templates import Constraints, Ints, templates
 from face_classifier.identity.naming import is_named
-from face_classifier.identity.tracks import cannot_link_pairs, parts, scenes
+from face_classifier.identity.tracks import cannot_link_pairs, parts, scenes, worth_of
 
 _NEW = "person_0000000000"  # and a number: a new person whom the store has not numbered yet; its numbers are shorter
 
@@ -85,7 +85,7 @@ class _Seen:
         self.parts = parts(faces, rule.track)
         self.scenes = scenes(faces)
         self.encodings = np.array([face.encoding for face in faces])
-        self.quality = np.array([1.0 if face.quality is None else face.quality for face in faces])
+        self.quality = np.array([worth_of(face.quality) for face in faces])
         self.doubt = rule.doubt(self.encodings, self.quality)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Sighting, check_encoding
 
-_GOOD = 1.0  # sum of the qualities of good faces
+GOOD = 1.0  # sum of the qualities of good faces
 _GAP = 60.0  # seconds without a face between two scenes
 
 
@@ -125,7 +125,7 @@ def founds(faces: npt.ArrayLike, worth: npt.ArrayLike, founding: float) -> npt.N
     worth: what their qualities (0 to 1) add up to, as ``faces``.
     founding: at least 2.
     """
-    return np.asarray((np.asarray(faces) >= max(2, founding - 1)) & (np.asarray(worth) >= _GOOD))
+    return np.asarray((np.asarray(faces) >= max(2, founding - 1)) & (np.asarray(worth) >= GOOD))
 
 
 def scenes(faces: Sequence[Sighting]) -> npt.NDArray[np.int64]:

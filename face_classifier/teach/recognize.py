@@ -23,7 +23,7 @@ from face_classifier.gallery.snapshot import Snapshot, people_of, take_snapshot
 from face_classifier.identity.grouping.templates import templates
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rules import threshold_of
-from face_classifier.identity.tracks import TrackNumbers
+from face_classifier.identity.tracks import TrackNumbers, worth_of
 from face_classifier.pipeline.analysis.motion import Searches
 from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.desk import Observer
@@ -170,9 +170,8 @@ def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.
                 here: set[int] = set()
                 for seen, face in zip(followed, encoded, strict=True):
                     number = numbers.of(seen.track, face.encoding, sure=seen.sure)
-                    quality = 1.0 if face.quality is None else face.quality
                     placed = replace(face, box=frame.original(face.box))
-                    tracks.views.setdefault(number, []).append(View(placed, frame.time, quality))
+                    tracks.views.setdefault(number, []).append(View(placed, frame.time, worth_of(face.quality)))
                     here.add(number)
                 for number in here:
                     tracks.beside.setdefault(number, set()).update(here - {number})

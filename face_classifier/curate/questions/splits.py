@@ -14,7 +14,7 @@ from face_classifier.identity.grouping.people import second_thoughts
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.grouping.templates import Constraints, templates
 from face_classifier.identity.naming import natural
-from face_classifier.identity.tracks import cannot_link_pairs, parts
+from face_classifier.identity.tracks import cannot_link_pairs, parts, worth_of
 
 Ints = npt.NDArray[np.int64]
 
@@ -99,7 +99,8 @@ def split_of(
     kept_apart: pairs of faces (ids) that are two people by the user's word.
     rule: of their encoder.
     """
-    encodings, quality = np.array([face.encoding for face in faces]), _quality(faces)
+    encodings = np.array([face.encoding for face in faces])
+    quality = np.array([worth_of(face.quality) for face in faces])
     keys = parts(faces, rule.track)
     track = np.array([part for _, part in keys])
     seen, said = cannot_link_pairs(keys, cannot_links), _said_apart(faces, track, kept_apart)
@@ -127,7 +128,3 @@ def _said_apart(faces: Sequence[Sighting], track: Ints, kept_apart: Iterable[tup
     of_face = {face.id: int(part) for face, part in zip(faces, track, strict=True)}
     pairs = [(of_face[one], of_face[other]) for one, other in kept_apart if one in of_face and other in of_face]
     return np.array([pair for pair in pairs if pair[0] != pair[1]], np.int64).reshape(-1, 2)
-
-
-def _quality(faces: Sequence[Sighting]) -> npt.NDArray[np.float64]:
-    return np.array([1.0 if face.quality is None else face.quality for face in faces])

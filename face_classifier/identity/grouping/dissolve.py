@@ -9,27 +9,16 @@ the second is farther speaks for the nearest.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
 from face_classifier.identity.grouping.clusters import Clusters, Grouping
-from face_classifier.identity.grouping.measure import Grid, Points, are_strangers, margin
+from face_classifier.identity.grouping.measure import Grid, Points, Visits, are_strangers, margin
 from face_classifier.identity.grouping.rule import Rule
-from face_classifier.identity.grouping.templates import Flags, Floats, Ints, squares
+from face_classifier.identity.grouping.templates import Floats, Ints, squares
 
 _SEVERAL = 3  # people, of whom the second nearest tells something about the nearest
-
-
-class _Visits(NamedTuple):
-    """Who is near to which person."""
-
-    guest: Ints  # (pairs,)
-    host: Ints  # (pairs,) clusters
-    distance: Floats  # (pairs,) L2
-
-    def only(self, which: Ints | Flags) -> _Visits:
-        return _Visits(self.guest[which], self.host[which], self.distance[which])
 
 
 def dissolve(start: Grouping, grouping: Grouping, rule: Rule) -> Grouping:
@@ -54,11 +43,11 @@ def dissolve(start: Grouping, grouping: Grouping, rule: Rule) -> Grouping:
     parts = start.clusters[np.arange(len(part))]
     parts.crowd, parts.alone, parts.scene = clusters.crowd[part], clusters.alone[part], clusters.scene[part]
     visits = _visits(parts, clusters, part, hosts, small, rule)
-    start.clusters.crowd, start.clusters.alone = parts.crowd, parts.alone
-    return start.joined(np.unique(_homes(start, part, visits), return_inverse=True)[1])
+    seeing = replace(start, clusters=replace(start.clusters, crowd=parts.crowd, alone=parts.alone))
+    return seeing.joined(np.unique(_homes(start, part, visits), return_inverse=True)[1])
 
 
-def _visits(parts: Clusters, clusters: Clusters, part: Ints, hosts: Ints, small: Ints, rule: Rule) -> _Visits:
+def _visits(parts: Clusters, clusters: Clusters, part: Ints, hosts: Ints, small: Ints, rule: Rule) -> Visits:
     """Which parts may go to which people, at distances below the limit.
 
     ``parts``: with what their clusters see around them. ``small``: the clusters that may come apart.
@@ -73,16 +62,12 @@ def _visits(parts: Clusters, clusters: Clusters, part: Ints, hosts: Ints, small:
     together = _of_each(groups, part)
     by_itself = _to_people(parts, together.guest, clusters, together.host, rule)
     together = together.only(fellows[together.guest] < by_itself)
-    visits = _Visits(
-        np.concatenate([one_by_one.guest, together.guest]),
-        np.concatenate([one_by_one.host, together.host]),
-        np.concatenate([one_by_one.distance, together.distance]),
-    )
+    visits = one_by_one.and_also(together)
     is_light = clusters.sums.weight[part[visits.guest]] * rule.ratio <= clusters.sums.weight[visits.host]
     return visits.only(is_light & (visits.distance < limit))
 
 
-def _of_each(groups: _Visits, part: Ints) -> _Visits:
+def _of_each(groups: Visits, part: Ints) -> Visits:
     """Visits of clusters as visits of the parts that they are made of."""
     members = np.argsort(part, kind="stable")
     first = np.searchsorted(part[members], groups.guest)
@@ -109,7 +94,7 @@ def _to_fellows(parts: Clusters, clusters: Clusters, part: Ints, rule: Rule) -> 
     return np.nan_to_num(np.sqrt(square) + 2 * margin(parts, rule) + doubt, nan=np.inf)
 
 
-def _near(guests: Clusters, some: Ints, clusters: Clusters, hosts: Ints, rule: Rule, limit: float) -> _Visits:
+def _near(guests: Clusters, some: Ints, clusters: Clusters, hosts: Ints, rule: Rule, limit: float) -> Visits:
     """Which of ``some`` guests are near to which people, and whoever is next to them.
 
     ``limit``: the distance, L2, below which they count, before it is `_judged`.
@@ -125,10 +110,10 @@ def _near(guests: Clusters, some: Ints, clusters: Clusters, hosts: Ints, rule: R
         row, column = grid.near(tile, within)
         found.append(np.stack([some[row], hosts[column]]))
     guest, host = np.concatenate(found, axis=1)
-    return _Visits(guest, host, _to_people(guests, guest, clusters, host, rule))
+    return Visits(guest, host, _to_people(guests, guest, clusters, host, rule))
 
 
-def _judged(visits: _Visits, guests: Clusters, clusters: Clusters, hosts: Ints, rule: Rule) -> _Visits:
+def _judged(visits: Visits, guests: Clusters, clusters: Clusters, hosts: Ints, rule: Rule) -> Visits:
     """The same with distances that count: nearer by what the next person is farther, farther for want of a cohort."""
     strangers = are_strangers(guests.scene[visits.guest], clusters.scene[visits.host])
     lonely = strangers * (guests.alone[visits.guest] + clusters.alone[visits.host]) / 2
@@ -137,7 +122,7 @@ def _judged(visits: _Visits, guests: Clusters, clusters: Clusters, hosts: Ints, 
     return visits._replace(distance=visits.distance - lead + rule.lonely * lonely)
 
 
-def _lead(visits: _Visits, most: float) -> Floats:
+def _lead(visits: Visits, most: float) -> Floats:
     """(visits,) by how much the nearest person of each guest is nearer than the next; 0 for the others."""
     order = np.lexsort((visits.host, visits.distance, visits.guest))
     who, far = visits.guest[order], visits.distance[order]
@@ -149,7 +134,7 @@ def _lead(visits: _Visits, most: float) -> Floats:
     return lead
 
 
-def _homes(start: Grouping, part: Ints, visits: _Visits) -> Ints:
+def _homes(start: Grouping, part: Ints, visits: Visits) -> Ints:
     """(parts,) the cluster that each is in at last: the nearest visits come first."""
     links = np.vstack([start.cannot_links, start.cannot_links[:, ::-1]])
     there = np.unique(links[:, 0] * len(part) + part[links[:, 1]])  # somebody in that cluster is another person

@@ -89,6 +89,21 @@ def distances_of_several(clusters: Clusters, ones: Ints, others: Ints, rule: Rul
     return distance
 
 
+class Visits(NamedTuple):
+    """Who is near to which person, and may go there."""
+
+    guest: Ints  # (pairs,)
+    host: Ints  # (pairs,) clusters
+    distance: Floats  # (pairs,) L2
+
+    def only(self, which: Ints | Flags) -> Visits:
+        return Visits(self.guest[which], self.host[which], self.distance[which])
+
+    def and_also(self, *others: Visits) -> Visits:
+        """All of them, in this order."""
+        return Visits(*(np.concatenate(columns) for columns in zip(self, *others, strict=True)))
+
+
 class Grid:
     """All pairs of some points with others, or with each other, in tiles; float32 finds the few that are near."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from face_classifier.identity.certainty import DLIB_CERTAINTY, SFACE_CERTAINTY, Certainty, Floats
+from face_classifier.identity.tracks import GOOD
 
 # What a stricter threshold shrinks.
 _LENGTHS = ("start", "limit", "several", "clear", "track", "guests", "members", "lonely", "lead", "fall", "meeting")
@@ -42,7 +43,7 @@ class Rule:
     heavy: float = 20.0  # weight from which a cluster is a person in its own right
     ratio: float = 3.0  # how many times heavier a person must be to take in a cluster
     founding: float = 2.5  # weight, three fair faces, that lets a lone track take others in; it is one as `founds` says
-    worth: float = 1.0  # of all faces of a person together, at least
+    worth: float = GOOD  # of all faces of a person together, at least
     lasting: float = 7.0  # weight from which a cluster does not come apart, and its mean attracts single tracks
     lead: float = 0.06  # at most so much of what the next person is farther, L2, is in favour of the nearest
     fall: float = 0.027  # L2 by which ``members`` falls with ten times as many people: strangers near by chance grow so

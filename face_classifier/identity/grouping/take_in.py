@@ -5,26 +5,12 @@ A face too far from some faces of a various person, and so from all on average, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from face_classifier.identity.grouping.clusters import Clusters, Grouping
-from face_classifier.identity.grouping.measure import Grid, Points, margin, shared_doubt, strangeness
+from face_classifier.identity.grouping.measure import Grid, Points, Visits, margin, shared_doubt, strangeness
 from face_classifier.identity.grouping.rule import Rule
-from face_classifier.identity.grouping.templates import Floats, Ints, distinct, holds, squares
-
-
-@dataclass
-class _Visits:
-    """Which cluster is near to which person that may take it in."""
-
-    guest: Ints  # (pairs,)
-    host: Ints  # (pairs,)
-    distance: Floats  # (pairs,) L2
-
-    def __getitem__(self, which: Ints | np.ndarray) -> _Visits:
-        return _Visits(self.guest[which], self.host[which], self.distance[which])
+from face_classifier.identity.grouping.templates import Ints, distinct, holds, squares
 
 
 def take_in(grouping: Grouping, rule: Rule) -> Grouping:
@@ -40,24 +26,22 @@ def take_in(grouping: Grouping, rule: Rule) -> Grouping:
         left, people = left[now[left] == left], people[now[people] == people]
         changed = np.zeros(count, bool)
         changed[taken.guest] = changed[taken.host] = True
-        visits = _together(
-            [
-                visits[~(changed[visits.guest] | changed[visits.host])],
-                _visits(clusters, left, taken.host, cannot_links, rule),
-                _visits(clusters, taken.host, people[~changed[people]], cannot_links, rule),
-            ]
+        visits = visits.only(~(changed[visits.guest] | changed[visits.host])).and_also(
+            _visits(clusters, left, taken.host, cannot_links, rule),
+            _visits(clusters, taken.host, people[~changed[people]], cannot_links, rule),
         )
     return grouping.keeping(clusters, into)
 
 
-def _visits(clusters: Clusters, guests: Ints, hosts: Ints, cannot_links: Ints, rule: Rule) -> _Visits:
+def _visits(clusters: Clusters, guests: Ints, hosts: Ints, cannot_links: Ints, rule: Rule) -> Visits:
     """Which of the clusters ``guests`` are near to which of the people ``hosts`` that may take them in."""
     sums, added, count = clusters.sums, margin(clusters, rule), len(clusters)
-    parts = [_Visits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    none = Visits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    found = []
     guests = guests[~clusters.named[guests]]
     guests = guests[sums.weight[guests] * rule.ratio <= sums.weight[hosts].max(initial=0.0)]
     if not len(guests):
-        return parts[0]
+        return none
     homes = sums.mean[hosts], rule.spread * sums.scatter[hosts], added[hosts]
     limit = min(rule.guests, rule.limit)
     grid = Grid(Points(sums.mean[guests], sums.scatter[guests], added[guests]), Points(*homes), limit)
@@ -70,11 +54,11 @@ def _visits(clusters: Clusters, guests: Ints, hosts: Ints, cannot_links: Ints, r
         square = squares(sums.mean, guest, sums.mean, host) + (sums.scatter[guest] + rule.spread * sums.scatter[host])
         distance = np.sqrt(square) + (added[guest] + added[host]) + shared_doubt(clusters, guest, host)
         distance += strangeness(clusters, guest, host, rule)
-        parts.append(_Visits(guest, host, distance)[distance < limit])
-    return _together(parts)
+        found.append(Visits(guest, host, distance).only(distance < limit))
+    return none.and_also(*found)
 
 
-def _nearest(visits: _Visits, count: int) -> _Visits:
+def _nearest(visits: Visits, count: int) -> Visits:
     """Each guest to the nearest person, the nearest first, as far as neither has had a part in it.
 
     Two guests of one person may have to stay apart, and each moves the mean.
@@ -89,12 +73,4 @@ def _nearest(visits: _Visits, count: int) -> _Visits:
         if guest not in busy and host not in busy:
             busy |= {guest, host}
             taken.append(visit)
-    return visits[np.array(taken, np.int64)]
-
-
-def _together(parts: list[_Visits]) -> _Visits:
-    return _Visits(
-        np.concatenate([part.guest for part in parts]),
-        np.concatenate([part.host for part in parts]),
-        np.concatenate([part.distance for part in parts]),
-    )
+    return visits.only(np.array(taken, np.int64))

@@ -24,6 +24,7 @@ from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
 from face_classifier.identity.rules import profile_of
+from face_classifier.identity.tracks import worth_of
 from face_classifier.photos.albums import output, sidecars
 from face_classifier.photos.albums.corrections import Said
 from face_classifier.photos.albums.folder import AlbumFolder, usable
@@ -169,7 +170,7 @@ def _known(options: AlbumOptions, observer: Observer) -> tuple[list[Known], Enco
     faces_of: dict[str, list[tuple[Any, float]]] = {}
     for face in snapshot.faces:
         if is_named(face.person) and face.encoding is not None:
-            faces_of.setdefault(str(face.person), []).append((face.encoding, _weight(face.quality)))
+            faces_of.setdefault(str(face.person), []).append((face.encoding, worth_of(face.quality)))
     people = [
         Known(usable(name), np.array([encoding for encoding, _ in faces]), np.array([weight for _, weight in faces]))
         for name, faces in faces_of.items()
@@ -188,10 +189,6 @@ def _threshold(options: AlbumOptions, profile: EncoderProfile) -> float:
             f"the threshold is {options.threshold or 'auto'!r}, but must be a number above 0 and at most "
             f"{settings.HIGHEST_THRESHOLD:g}, such as {profile.threshold:g}{meant}"
         ) from error
-
-
-def _weight(quality: float | None) -> float:
-    return 1.0 if quality is None else quality
 
 
 def _read(
@@ -267,7 +264,7 @@ def _grouped(faces: Sequence[AlbumFace], rule: Rule, known: Iterable[Known], sai
     return group(
         Faces(
             np.array([face.face.encoding for face in faces], np.float64).reshape(len(faces), ENCODING_SIZE),
-            np.array([_weight(face.face.quality) for face in faces], np.float64),
+            np.array([worth_of(face.face.quality) for face in faces], np.float64),
             np.array([contents[face.photo.content] for face in faces], np.int64),
         ),
         rule,
