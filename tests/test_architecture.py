@@ -21,10 +21,11 @@ FLOORS = [
         identity
         gallery
         curate events
-        pipeline
+        alerts pipeline
         teach
         photos
         library
+        daemon
         web
         cli
     """.strip().splitlines()
@@ -43,9 +44,17 @@ LIBRARIES = {
         "threadpoolctl": "display",
         "arro3": "events",
         "pickle": "gallery.derived",
-        "sqlite3": "core.disk pipeline.records gallery.folder gallery.table photos",
+        "pydantic": "core.config",
+        "av": "sources.live",
+        "paho": "alerts.channels",
+        "apprise": "alerts.channels",
+        "telegram": "alerts.channels",
+        "starlette": "web",
+        "uvicorn": "web",
+        "prometheus_client": "web",
+        "sqlite3": "core.disk pipeline.records gallery.folder gallery.table gallery.passing alerts photos",
         "imutils": "display",
-        "cv2": "core.disk sources vision display pipeline.analysis curate photos photos.lookalike cli",
+        "cv2": "core.disk sources sources.live vision display pipeline.analysis curate photos photos.lookalike cli",
         "PIL": "sources display photos.albums",
         "pi_heif": "sources",
         "pylibjxl": "sources",

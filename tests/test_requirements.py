@@ -55,7 +55,11 @@ def test_no_address_of_a_registry_is_in_it(name: str):
         ("run", ["dependencies", "wheels"]),
         ("plots", ["dependencies", "wheels", "plots"]),
         ("parquet", ["dependencies", "wheels", "parquet"]),
-        ("dev", ["dependencies", "wheels", "plots", "parquet", "dev", "bench"]),
+        ("watch", ["dependencies", "wheels", "streams", "alerts", "telegram", "web"]),
+        (
+            "dev",
+            ["dependencies", "wheels", "plots", "parquet", "streams", "alerts", "telegram", "web", "dev", "bench"],
+        ),
     ],
 )
 @pytest.mark.parametrize("python", PYTHONS)
