@@ -17,10 +17,11 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from face_classifier.core.disk.markers import refuse_source
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import is_path
+from face_classifier.core.network.dial import shown_address
 from face_classifier.core.progress import Observer
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import PICTURE_SUFFIXES
-from face_classifier.photos.download import fetch, shown_address
+from face_classifier.photos.download import fetch
 from face_classifier.photos.find import find_pictures, find_videos
 
 _AT_ONCE = 8  # addresses

@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.network import dial
 from face_classifier.photos import download as remote
 
 CONTENT = bytes(range(256)) * 1000
@@ -198,8 +199,8 @@ def test_a_redirect_to_a_private_address_is_refused(
     serve: Callable[..., Server], resolve: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ):
     server = serve()
-    public = remote._is_public
-    monkeypatch.setattr(remote, "_is_public", lambda address: str(address) == "127.0.0.1" or public(address))
+    public = dial.is_public
+    monkeypatch.setattr(dial, "is_public", lambda address: str(address) == "127.0.0.1" or public(address))
     resolve(["127.0.0.1"], ["10.0.0.7"])
     with pytest.raises(UserError, match=r"http://inside.test/secret leads to 10.0.0.7, which is not on the public"):
         remote.fetch(f"http://photos.test:{server.server_port}/goto?http://inside.test/secret")

@@ -17,6 +17,7 @@ import numpy as np
 from face_classifier.core import settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.errors import StoppedError, UserError, WrongUseError
+from face_classifier.core.network.dial import shown_address
 from face_classifier.core.progress import Log, Observer
 from face_classifier.core.types import ENCODING_SIZE
 from face_classifier.gallery.snapshot import take_snapshot
@@ -31,7 +32,6 @@ from face_classifier.photos.albums.folder import AlbumFolder, usable
 from face_classifier.photos.albums.groups import Faces, Group, Known, group
 from face_classifier.photos.albums.manifest import ManifestEntry
 from face_classifier.photos.albums.result import Album, AlbumFace
-from face_classifier.photos.download import shown_address
 from face_classifier.photos.finder import UNSURE
 from face_classifier.photos.forget_index import note_index
 from face_classifier.photos.index import INDEX, Photo, PhotoIndex
