@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -56,15 +57,17 @@ class Gallery:
     store: the folder.
     people: everybody in it, as they are now.
     faces: every face that is kept, by id, as it is now.
+    founded: people that the program made, until somebody takes them out of it.
     """
 
     def __init__(self, settings: Settings, store: Store, read_photo: ReadPhoto, observer: Teller) -> None:
         """``read_photo``: reads pictures that have no encoding; ``observer``: is told what goes wrong."""
         self.settings, self.store = settings, store
         self._read_photo, self._observer = read_photo, observer
+        self.founded: set[str | None] = set()
         self._cannot_links: set[tuple[int, int]] = set()  # of tracks since this was made
         self._unsaved: set[tuple[int, int]] = set()  # those of them that the store does not know yet
-        self._next_track = store.first_track()
+        self._track_numbers = count(store.first_track())
         self._stale = True  # what the user did to the folders is still to be taken in
         self._outdated: frozenset[str] | None = None  # folders whose views are to be brought up to date; None: all
         looked = store.look(read_photo)
@@ -150,8 +153,7 @@ class Gallery:
 
     def new_track(self) -> int:
         """The number of another track: no track of any source has it."""
-        self._next_track += 1
-        return self._next_track - 1
+        return next(self._track_numbers)
 
     def cannot_link(self, pairs: Collection[tuple[int, int]]) -> None:
         """Tracks that shared a frame, the lower number first, are two people. `save_cannot_links` makes it durable."""
@@ -204,6 +206,7 @@ class Gallery:
         match, track = self.decide(face, track)
         kept = self.store.keep(frame, face, match, order, track, picture=picture)
         if kept.new:
+            self.founded |= {kept.sightings[0].person} - {match.person, None}
             for partner in kept.sightings[1:]:
                 self.people.remove_unknown(partner)
             for sighting in kept.sightings:
@@ -236,7 +239,7 @@ class Gallery:
         kept_apart = kept_apart_pairs(self.settings, looked)
         moves = rethink(looked.faces, self.store.cannot_links(), kept_apart, rule_of(self.settings)).moves
         try:
-            return _carry_out_all(moves, looked, self.store, tell)
+            return _carry_out_all(moves, looked, self.store, tell, self.founded)
         finally:
             if moves:
                 self.look()  # one that decides by names which are gone would bring them back
@@ -277,9 +280,13 @@ def _take_words(looked: LookResult, faces: Mapping[int, Sighting], people: Perso
 
 
 def _carry_out_all(
-    moves: Sequence[Move], looked: LookResult, store: Store, tell: Callable[[Sequence[Sighting]], None]
+    moves: Sequence[Move],
+    looked: LookResult,
+    store: Store,
+    tell: Callable[[Sequence[Sighting]], None],
+    founded: set[str | None],
 ) -> list[Moved]:
-    """As `carry_out`; ``tell``: gets the faces of each move."""
+    """As `carry_out`; ``tell``: gets the faces of each move; ``founded``: takes the people that are made."""
     going = {face for move in moves for face in move.faces}
     before = {face.id: face.person for face in looked.faces if face.id in going} if going else {}
     moved: list[Moved] = []
@@ -287,6 +294,7 @@ def _carry_out_all(
         for move in moves:
             faces = carry_out([move], store)
             tell(faces)
+            founded |= {face.person for face in faces if move.new}
             moved += [Moved(face, before[face.id]) for face in faces]
     return moved
 

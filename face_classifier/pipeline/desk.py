@@ -121,16 +121,16 @@ class Desk:
 
     def place(self, session: Session, analysed: AnalysedFrame) -> list[Seen]:
         """Place the faces of a frame. After an error the session takes no more: what is next must not overtake it."""
-        seen, changed = self.place_for(session, analysed)
+        placed = self.place_for(session, analysed)
         try:
-            self._tell(changed)
+            self._tell(placed.changed)
             self.analysed += 1
             self._observer.analysed(analysed.frame, self.gallery.people)
             self._catch_up()
         except BaseException as error:
             self._failed[session] = error
             raise
-        return seen
+        return placed.seen
 
     def place_for(self, session: Session, analysed: AnalysedFrame) -> Placed:
         """As `place`, for another process, which tells by itself what becomes of its frames."""

@@ -89,12 +89,12 @@ class Guests:
             analysed = frame_from(arguments["frame"], origin)
         except ValueError as error:
             raise UserError(f"what came of {origin.source} is no record ({error}); use the same program") from error
-        seen, changed = self._desk.place_for(session, analysed)
+        placed = self._desk.place_for(session, analysed)
         gallery.tell_problems(observer)
         people = gallery.people
         return {
-            "seen": [seen_message(face) for face in seen],
-            "changed": [sighting_message(face, _OF_A_LINE) for face in changed],
+            "seen": [seen_message(face) for face in placed.seen],
+            "changed": [sighting_message(face, _OF_A_LINE) for face in placed.changed],
             "counts": [people.persons, people.known_faces, people.unknown_faces],
         }
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from face_classifier.core.disk.retry import DiskError, Held, Patience
 from face_classifier.core.messages import NO_IMAGE
 from face_classifier.core.types import Encoding, Face, Frame, Match, Seen, Sighting
+from face_classifier.events.observation import Observation
 from face_classifier.gallery.gallery import Gallery, nobody_is_told
 from face_classifier.gallery.store import name_of
 from face_classifier.identity.tracks import Track
@@ -35,6 +36,7 @@ class Placed(NamedTuple):
 
     seen: list[Seen]  # from left to right
     changed: list[Sighting]  # new, met again, or changed by the new ones
+    observed: list[Observation]  # from left to right
 
 
 class Session:
@@ -105,7 +107,13 @@ class Session:
                 self._gallery.store.discard(frame, face.detection)
         self._known, self._tracks, self._met = _latest(self._known), _latest(self._tracks), _latest(self._met)
         self._forgotten = _latest(self._forgotten)
-        return Placed([self._seen(face) for face in faces], changed)
+        known = [self._known_now(face) for face in faces]
+        seen = [self._seen(face, sighting) for face, sighting in zip(faces, known, strict=True)]
+        observed = [
+            self._observed(face, sighting, sure=face.sure or number in decided)
+            for number, (face, sighting) in enumerate(zip(faces, known, strict=True))
+        ]
+        return Placed(seen, changed, observed)
 
     def _forget(self, tracks: Iterable[int]) -> None:
         """These tracks of the record show somebody who was forgotten."""
@@ -143,16 +151,40 @@ class Session:
         with suppress(*([DiskError] if self._holding else [])):
             self._gallery.save_cannot_links()
 
-    def _seen(self, face: AnalysedFace) -> Seen:
+    def _known_now(self, face: AnalysedFace) -> Sighting | None:
+        """The latest face of its track that was placed, as it is labelled now; None if the user deleted it."""
         known = self._known.get(face.track)
         if known is not None and known.kept:
             with suppress(DiskError):  # of a disk that is gone it stays as it was
-                known = self._gallery.faces.get(known.id)  # as it is labelled now; None: the user deleted it
+                known = self._gallery.faces.get(known.id)
+        return known
+
+    def _seen(self, face: AnalysedFace, known: Sighting | None) -> Seen:
         if known is None:
             return Seen(face.detection.box, None, forgotten=face.track in self._forgotten)
         # A face met again may have an emotion from an earlier run.
         emotion = known.emotion if self._gallery.settings.emotion else None
         return Seen(face.detection.box, known.person, emotion, known.face if known.kept else None)
+
+    def _observed(self, face: AnalysedFace, known: Sighting | None, *, sure: bool) -> Observation:
+        """``sure``: whether it is the face of its track, by place and look or by its encoding."""
+        track = self._tracks.get(face.track) if sure else None
+        person = known.person if known else None
+        new = person in self._gallery.founded
+        if person is not None and new:
+            self._gallery.founded.remove(person)
+        return Observation(
+            followed=face.track,
+            track=track.number if track else None,
+            person=person,
+            new_person=new,
+            face=known.id if known else None,
+            face_name=known.face if known else None,
+            quality=face.detection.quality,
+            distance=known.distance if known else None,
+            box=face.detection.box,
+            picture=face.picture,
+        )
 
     # Holding what the disk refuses
 
