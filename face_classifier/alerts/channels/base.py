@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from face_classifier.events.event import Event
@@ -95,12 +96,22 @@ class CameraState:
     unknown: int = 0  # tracks of nobody that were told today (local day)
 
 
+@dataclass(frozen=True)
+class PersonState:
+    """When and where a person was last seen, as far as tracks tell."""
+
+    name: str  # given by the user, not person_##
+    last_seen: datetime | None = None  # UTC, last frame of the latest track
+    where: str | None = None  # the camera of that track
+
+
 @runtime_checkable
 class StateChannel(Protocol):
     """A channel that also tells how things are, not only what happens (MQTT)."""
 
-    def tell_state(self, cameras: Sequence[CameraState]) -> None:
-        """Take note of the state of all cameras, in the channel's thread; only the newest state is handed over.
+    def tell_state(self, cameras: Sequence[CameraState], people: Sequence[PersonState]) -> None:
+        """Take note of the state of all cameras and all named people, in the channel's thread.
 
+        Only the newest state is handed over; whoever is not in it is gone, and what was told of them is taken back.
         Raises ChannelError where it cannot be told; it is handed over again with the next one.
         """
