@@ -68,12 +68,12 @@ def run(
         patience = Patience(settings.patience, stopping, observer.problem)
         groups = _grouped(paths)
         tiles = max(map(len, groups))
-        captures, window, log = _open_sinks(settings, patience, stopping, observer, stack, tiles)
+        captures, window, log = open_sinks(settings, patience, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
-        engine = cache(partial(_engine_of, settings, observer))  # by its encoder, which the result folder decides on
+        engine = cache(partial(engine_of, settings, observer))  # by its encoder, which the result folder decides on
         places = stack.enter_context(_places(settings, engine, log, observer, patience))
         own = engine(profile_of(places.settings).encoder)
-        run = _Run(Crew(places.settings, own, places, stage, observer, stopping), places)
+        run = _Run(Crew(places.settings, own, places, stage, observer, stopping), places, stage)
         try:
             with places.looking():
                 run.watch_all(groups)
@@ -96,7 +96,8 @@ def _places(
             yield here
 
 
-def _engine_of(settings: Settings, observer: Teller, encoder: str) -> Engine:
+def engine_of(settings: Settings, observer: Teller, encoder: str) -> Engine:
+    """The engine that the settings ask for, with this encoder."""
     return make_engine(
         settings.engine,
         settings.detector,
@@ -107,7 +108,7 @@ def _engine_of(settings: Settings, observer: Teller, encoder: str) -> Engine:
     )
 
 
-def _open_sinks(
+def open_sinks(
     settings: Settings,
     patience: Patience,
     stopping: threading.Event,
@@ -115,6 +116,7 @@ def _open_sinks(
     stack: ExitStack,
     tiles: int,
 ) -> tuple[Captures | None, Window | None, JsonLines | None]:
+    """Opens where a run shows and tells its frames: captures, a window, JSON lines; the ``stack`` closes them."""
     modes = MODES[settings.mode]
     log = JsonLines(Path(settings.jsonl), observer.problem, modes) if settings.jsonl else None
     if log:
@@ -142,8 +144,8 @@ def _grouped(paths: Sequence[str]) -> list[list[str]]:
 class _Run:
     """One run over all sources into one result folder, in the main thread."""
 
-    def __init__(self, crew: Crew, places: Here | Elsewhere) -> None:
-        self._crew, self._places = crew, places
+    def __init__(self, crew: Crew, places: Here | Elsewhere, stage: Stage) -> None:
+        self._crew, self._places, self._stage = crew, places, stage
         self.failed = 0  # sources
 
     def watch_all(self, groups: Sequence[Sequence[str]]) -> None:
@@ -153,7 +155,7 @@ class _Run:
         """
         crew = self._crew
         files = [None if is_camera(group[0]) else group[0] for group in groups]
-        most = 1 if crew.stage.shows else int(crew.settings.parallel)
+        most = 1 if self._stage.shows else int(crew.settings.parallel)
         with (
             ThreadPoolExecutor(max(map(len, groups), default=1), thread_name_prefix="source") as pool,
             Advance(files, crew.settings, crew.engine, most, self._places.sampling) as advance,
@@ -168,7 +170,7 @@ class _Run:
                 except FolderGoneError:
                     break  # which the end tells
                 finally:
-                    self._crew.stage.flush()
+                    self._stage.flush()
 
     def _watch_together(
         self, paths: Sequence[str], pool: ThreadPoolExecutor, ahead: Callable[[Sampling], WaitingRecord | None]
@@ -181,7 +183,7 @@ class _Run:
         fault: BaseException | None = None
         while left:
             try:
-                self._crew.stage.attend(left)
+                self._stage.attend(left)
                 for source in [source for source in left if source.done()]:
                     left.remove(source)
                     source.result()

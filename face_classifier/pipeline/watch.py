@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.records import AnalysedFrame
-from face_classifier.pipeline.show import Stage
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine
@@ -36,6 +35,19 @@ class Places(Protocol):
         """Have the faces of its next frame placed."""
 
 
+class Shows(Protocol):
+    """Where the frames of a source are shown; called in the thread that classifies it."""
+
+    def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
+        """A frame with the faces in it."""
+
+    def end(self, source: str) -> None:
+        """No more frames of this source come."""
+
+    def flush(self) -> None:
+        """Called after each frame, and ten times a second while none comes. Raises DiskError."""
+
+
 @dataclass(frozen=True)
 class Crew:
     """Whom the sources of a run share."""
@@ -43,7 +55,7 @@ class Crew:
     settings: Settings
     engine: Engine
     places: Places
-    stage: Stage
+    stage: Shows
     observer: Observer
     stopping: threading.Event
 
@@ -53,33 +65,38 @@ def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Record | None] = la
 
     ``ahead``: the record of it, if it was analysed so before its turn; it waits for that.
     """
-    settings, observer = crew.settings, crew.observer
     with open_source(path) as source:
-        begun = _begun(source, crew)
-        analysis = Analysis(
-            source,
-            begun.sampling,
-            begun.start,
-            crew.engine,
-            settings,
-            crew.stopping,
-            kept_before=begun.kept_before,
-            idle=crew.stage.flush,
+        classify(source, crew, ahead)
+
+
+def classify(source: Source, crew: Crew, ahead: Callable[[Sampling], Record | None] = lambda _: None) -> None:
+    """Classify an open source as `watch` does."""
+    observer = crew.observer
+    begun = _begun(source, crew)
+    analysis = Analysis(
+        source,
+        begun.sampling,
+        begun.start,
+        crew.engine,
+        crew.settings,
+        crew.stopping,
+        kept_before=begun.kept_before,
+        idle=crew.stage.flush,
+    )
+    observer.opened(source, begun.sampling)
+    record = ahead(begun.sampling)
+    try:
+        with analysis if record is None else record.frames(begun.start) as frames:
+            analysed = _place_all(frames, analysis, source, begun, crew)
+    finally:
+        crew.stage.end(source.name)
+        observer.closed(source)
+    if not analysed and begun.sampling.skip and not crew.stopping.is_set():
+        observer.problem(
+            f"{source.name} has no frame to analyse from second {begun.sampling.skip:g} on; give a smaller --skip"
         )
-        observer.opened(source, begun.sampling)
-        record = ahead(begun.sampling)
-        try:
-            with analysis if record is None else record.frames(begun.start) as frames:
-                analysed = _place_all(frames, analysis, source, begun, crew)
-        finally:
-            crew.stage.end(source.name)
-            observer.closed(source)
-        if not analysed and begun.sampling.skip and not crew.stopping.is_set():
-            observer.problem(
-                f"{path} has no frame to analyse from second {begun.sampling.skip:g} on; give a smaller --skip"
-            )
-        if failure := analysis.failures.failure():
-            observer.problem(failure)
+    if failure := analysis.failures.failure():
+        observer.problem(failure)
 
 
 class Record(Protocol):
