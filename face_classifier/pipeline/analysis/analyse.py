@@ -14,6 +14,7 @@ from face_classifier.core.types import Box, Detection, Face, Frame, Search
 from face_classifier.gallery.store import face_picture
 from face_classifier.pipeline.analysis.motion import Searches
 from face_classifier.pipeline.analysis.tracker import Followed, Follower
+from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.analysis.workers import Ahead
 from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
 from face_classifier.sources.base import Sampling
@@ -125,6 +126,7 @@ class Analysis:
         settings: Settings,
         stopping: threading.Event,
         *,
+        view: View = View.everything,
         kept_before: KeptBefore = none_kept,
         idle: Callable[[], None] = lambda: None,
     ) -> None:
@@ -137,16 +139,18 @@ class Analysis:
         engine: detects and encodes.
         settings: of them only what concerns the analysis matters.
         stopping: the user's wish to end.
+        view: what counts of its pictures; nothing else of them goes on from here.
         kept_before: which faces need no encoding.
         idle: called in the iterating thread ten times a second while no frame comes.
         """
         self.failures = Frames(source.name)
         self._engine = engine
+        self._view = view
         self._follows = follows(settings)
         self._searches = Searches(still=settings.search_still or not self._follows)
         self._analyst = Analyst(engine, follower_of(settings, sampling), kept_before)
         self._ahead: Ahead[Plan, AnalysedFrame] = Ahead(
-            lambda closing: source.frames(sampling, start, closing, between=settings.display),
+            lambda closing: self._seen(source.frames(sampling, start, closing, between=settings.display)),
             stopping,
             search=self._search,
             plan=self._analyst.plan,
@@ -156,6 +160,9 @@ class Analysis:
             idle=idle,
         )
 
+    def _seen(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        return (self._view.prepare(frame) for frame in frames if self._view.is_open(frame.time))
+
     def _search(self, frame: Frame) -> Callable[[], list[Detection]] | None:
         how = self._searches.next(frame)
         if how is Search.NONE:
@@ -163,7 +170,8 @@ class Analysis:
 
         def search() -> list[Detection]:
             with self.failures.step():
-                return self._engine.search(frame.image, how if self._follows else Search.USUAL)
+                found = self._engine.search(frame.image, how if self._follows else Search.USUAL)
+                return [detection for detection in found if self._view.admits(detection, frame)]
             return []
 
         return search
