@@ -26,6 +26,7 @@ from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFol
 from face_classifier.gallery.folder.scan import Entry
 from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
 from face_classifier.gallery.look import Looker, LookResult, ReadPhoto
+from face_classifier.gallery.passing.table import Tracks
 from face_classifier.gallery.past.back import Past
 from face_classifier.gallery.reconcile import is_cut
 from face_classifier.gallery.table.row import Row
@@ -93,6 +94,11 @@ class Store:
 
     def close(self) -> None:
         self._inside.close()
+
+    @property
+    def tracks(self) -> Tracks:
+        """Who passed when."""
+        return self._inside.tracks
 
     def tell_socket(self, socket: str | None) -> None:
         """Tell in the lock file where this process takes commands, as `FolderLock.tell`."""

@@ -15,6 +15,7 @@ from face_classifier.core.disk.retry import asking_the_disk, retried
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.gallery.folder.scan import Entry, Scan, refuse_links
+from face_classifier.gallery.passing.table import Tracks
 from face_classifier.gallery.past.journal import Journal
 from face_classifier.gallery.table.encodings import OtherEncodings
 from face_classifier.gallery.table.file import Table, may_pass
@@ -111,7 +112,7 @@ class ResultFolder:
     def _use(self, table: Table) -> None:
         self.table = table
         self.rows, self.notes, self.encodings = Rows(table), Notes(table), OtherEncodings(table)
-        self.journal, self.whereabouts = Journal(table), Whereabouts(table)
+        self.journal, self.whereabouts, self.tracks = Journal(table), Whereabouts(table), Tracks(table)
 
     def replace_table(self, reason: str) -> None:
         """Set the table aside as damaged, and make an empty one."""

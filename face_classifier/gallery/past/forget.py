@@ -18,6 +18,7 @@ from face_classifier.display import montages
 from face_classifier.gallery.folder.carry import carry_file, folder_for
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.folder.scan import Entry, scan_folder
+from face_classifier.gallery.passing.table import forget_tracks
 from face_classifier.gallery.past.journal import FORGOTTEN, RENAME
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.table import checked
@@ -109,6 +110,7 @@ def finish(folder: ResultFolder) -> list[str]:
     with folder.table.together():
         for row in moved:
             folder.rows.update(row)
+        forget_tracks(folder.table, faces, names)
         _wipe_faces(folder, sorted(faces))
         for name in names:
             _wipe_name(folder, name)

@@ -1,10 +1,11 @@
-"""The tables of decisions, read with every value checked: anybody may have written the file.
+"""The tables of decisions, and that of tracks, read with every value checked: anybody may have written the file.
 
 The names in them are those of folders, in which the program moves and removes pictures.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -25,8 +26,12 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
 def _is_distance(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and math.isfinite(value))
+    return value is None or _is_number(value)
 
 
 def _is_time(value: object) -> bool:
@@ -34,6 +39,14 @@ def _is_time(value: object) -> bool:
         return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
         return False
+
+
+def _is_list_of_texts(value: object) -> bool:
+    try:
+        texts = json.loads(value) if isinstance(value, str) else None
+    except ValueError:
+        return False
+    return isinstance(texts, list) and all(map(_is_text, texts))
 
 
 def _or(nothing: object, check: _Check) -> _Check:
@@ -62,6 +75,20 @@ _CHECKS: dict[str, dict[str, _Check]] = {  # by table and column
     "parted": dict.fromkeys(("entry", "one", "other"), _is_whole) | {"added": lambda value: value in (0, 1)},
     "planned": {"face": _is_whole, "entry": _is_whole, "kind": _is_text} | _PLACE,
     "forgetting": {"face": _is_whole, "person": _or("", is_folder)},
+    "tracks": {
+        "number": _is_whole,
+        "source": lambda value: isinstance(value, str | bytes),
+        "fingerprint": _or(None, _is_text),
+        "session": _is_whole,
+        "first": _is_time,
+        "last": _is_time,
+        "first_position": _is_number,
+        "last_position": _is_number,
+        "frames": _is_whole,
+        "best": _or(None, _is_whole),
+        "said": _or(None, is_folder),
+        "zones": _is_list_of_texts,
+    },
 }
 
 

@@ -31,6 +31,7 @@ _TABLES = (
     "planned",
     "forgetting",
     "uses",
+    "tracks",
     *_ROWLESS,
 )  # all but what is made from them
 _LEAST_BYTES = 16  # of a record
@@ -82,6 +83,7 @@ def mend(table: Table) -> None:
         *((name, "face") for name in ("encodings", "emotions", "changes", "planned")),
     ):
         table.execute(f"DELETE FROM {name} WHERE {column} NOT IN (SELECT id FROM faces)")
+    table.execute("UPDATE tracks SET best = NULL WHERE best NOT IN (SELECT id FROM faces)")
 
 
 def salvage(table: Table, root: Root, damaged: str) -> None:

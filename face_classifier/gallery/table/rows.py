@@ -118,8 +118,10 @@ class Rows:
             self._table.execute("UPDATE faces SET encoding = NULL WHERE id = ?", (face_id,))
 
     def last_track(self) -> int:
-        """The highest number that a track has, with a row or only beside another track."""
-        used = self._table.execute("SELECT (SELECT max(track) FROM faces), (SELECT max(other) FROM apart)").fetchone()
+        """The highest number that a track has, with faces, only beside another track, or without a face."""
+        used = self._table.execute(
+            "SELECT (SELECT max(track) FROM faces), (SELECT max(other) FROM apart), (SELECT max(number) FROM tracks)"
+        ).fetchone()
         return max(number or 0 for number in used)
 
 

@@ -106,6 +106,18 @@ _ADDED = {
     path TEXT NOT NULL,          -- absolute; or a BLOB, where it is not UTF-8
     PRIMARY KEY (kind, path)
 )""",
+    "tracks": """(               -- who passed when: a row a face over consecutive frames of one source
+    number INTEGER PRIMARY KEY,  -- of the track, as in ``faces``
+    source TEXT NOT NULL,        -- or a BLOB, where it is not UTF-8
+    fingerprint TEXT,
+    session INTEGER NOT NULL,    -- one run of one source
+    first TEXT NOT NULL, last TEXT NOT NULL,                        -- ISO 8601, UTC
+    first_position REAL NOT NULL, last_position REAL NOT NULL,      -- seconds, the source's clock
+    frames INTEGER NOT NULL,     -- that were analysed, and in which it was found
+    best INTEGER,                -- its best face
+    said TEXT,                   -- whose it was told to be at the time; NULL: unknown
+    zones TEXT NOT NULL          -- JSON: names of those in which it was seen
+)""",
     "planned": f"""(             -- what an entry is about to change: pictures are moved before their rows
     face INTEGER PRIMARY KEY, entry INTEGER NOT NULL, kind TEXT NOT NULL,
     {_PLACE}
@@ -119,11 +131,13 @@ ODD = (
     f"(state = 'missing' OR ({LYING} AND (intent IS NOT NULL OR size < 0 OR encoding IS NULL)))"  # not to be passed by
 )
 _INDEXES = {  # that came later
-    "faces_lying": "(folder, state, file, size, mtime)",
-    "faces_file": "(file)",
-    "faces_odd": f"(state) WHERE {ODD}",
-    "faces_elsewhere": "(placed) WHERE placed <> folder",
-    "faces_space": "(space) WHERE encoding IS NOT NULL",
+    "faces_lying": "faces (folder, state, file, size, mtime)",
+    "faces_file": "faces (file)",
+    "faces_odd": f"faces (state) WHERE {ODD}",
+    "faces_elsewhere": "faces (placed) WHERE placed <> folder",
+    "faces_space": "faces (space) WHERE encoding IS NOT NULL",
+    "tracks_last": "tracks (last)",
+    "tracks_best": "tracks (best)",
 }
 
 PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion", "missing"))]
@@ -180,4 +194,4 @@ def _bare(statement: str) -> str:
 def add_indexes(database: sqlite3.Connection) -> None:
     """Make the indexes that files of earlier versions lack."""
     for name, columns in _INDEXES.items():
-        database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON faces {columns}")
+        database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")

@@ -1,0 +1,183 @@
+"""The table ``tracks``: who passed when, a row a face over consecutive frames of one source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from face_classifier.core import names
+from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
+from face_classifier.gallery.table import checked
+from face_classifier.gallery.table.file import Table
+
+_COLUMNS = "number, source, fingerprint, session, first, last, first_position, last_position, frames, best, said, zones"
+# Of the run that made it a row is as that run says last; a later run of the same file may only add to it.
+_OWN = "session = :session"
+_ADD = f"""
+INSERT INTO tracks ({_COLUMNS})
+VALUES (:number, :source, :fingerprint, :session, :first, :last, :first_position, :last_position, :frames, :best,
+        :said, :zones)
+"""
+_CHANGE = f"""
+UPDATE tracks SET
+    first = min(first, :first), first_position = min(first_position, :first_position),
+    last = CASE WHEN {_OWN} THEN :last ELSE max(last, :last) END,
+    last_position = CASE WHEN {_OWN} THEN :last_position ELSE max(last_position, :last_position) END,
+    frames = CASE WHEN {_OWN} THEN :frames ELSE max(frames, :frames) END,
+    best = CASE WHEN {_OWN} THEN coalesce(:best, best) ELSE coalesce(best, :best) END,
+    said = CASE WHEN {_OWN} THEN :said ELSE coalesce(said, :said) END,
+    zones = CASE WHEN {_OWN} THEN :zones ELSE zones END
+WHERE number = :number
+"""
+_OF_SOMEBODY = (
+    "EXISTS (SELECT 1 FROM faces WHERE (track = tracks.number OR id = tracks.best) "
+    f"AND state NOT IN ('deleted', 'rejected') AND folder <> '{UNKNOWNS}' "
+    f"AND substr(folder, 1, {len(EXCLUDED) + 1}) <> '{EXCLUDED}/')"
+)
+
+
+@dataclass(frozen=True)
+class TrackRow:
+    """A face over consecutive analysed frames of one source."""
+
+    number: int  # the gallery's number of the track: the order in which they began
+    source: str  # path as given, or a camera's name
+    fingerprint: str | None  # of the source's content; None for live sources
+    session: int  # one run of one source
+    first: datetime  # aware, UTC: when it was seen first
+    last: datetime  # aware, UTC: `first` and what passed since on the source's clock, so never before it
+    first_position: float  # seconds, the source's clock
+    last_position: float  # seconds
+    frames: int  # that were analysed, and in which it was found
+    best: int | None  # row of its best face; None = no picture was kept
+    said: str | None  # whose it was told to be at the time; None = unknown
+    zones: tuple[str, ...] = ()  # of the camera, in which it was seen
+
+
+class Tracks:
+    """The rows of an open file. Raises UserError where it cannot be used, DiskError if only for now."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._sessions = 0  # that began since this was opened
+        self._latest = int(table.execute("SELECT coalesce(max(session), 0) FROM tracks").fetchone()[0])
+
+    def new_session(self) -> int:
+        """The number of another run of a source."""
+        self._sessions += 1
+        return self._latest + self._sessions
+
+    def write(self, new: Iterable[TrackRow], changed: Iterable[TrackRow] = ()) -> None:
+        """Write rows, all at once and durably.
+
+        Parameters
+        ----------
+        new: that were not written since their session began. Of a file that is run again the rows are there, and stay
+            as the first run wrote them, but for what was not seen then.
+        changed: that were. One that is gone was forgotten, and stays so.
+        """
+        with self._table.together():
+            for row in new:
+                known = self._table.execute("SELECT 1 FROM tracks WHERE number = ?", (row.number,)).fetchone()
+                self._table.execute(_CHANGE if known else _ADD, _values_of(row))
+            for row in changed:
+                self._table.execute(_CHANGE, _values_of(row))
+
+    def number_of_face(self, face: int) -> int | None:
+        """The track that has a row and that a face (id) belongs to, whatever became of the face; None: none has."""
+        found = self._table.execute(
+            "SELECT number FROM faces JOIN tracks ON number = track WHERE id = ? "
+            "UNION ALL SELECT number FROM tracks WHERE best = ? LIMIT 1",
+            (face, face),
+        ).fetchone()
+        return int(found[0]) if found else None
+
+    def all(self) -> Iterator[TrackRow]:
+        """Every row, in the order in which the tracks began."""
+        return self._read("ORDER BY number")
+
+    def since(self, time: datetime, source: str | None = None) -> list[TrackRow]:
+        """The rows that were not over before a time, of all sources or of one; in the order in which they began."""
+        clause, values = ("AND source = ?", [names.stored(source)]) if source is not None else ("", [])
+        return list(self._read(f"WHERE last >= ? {clause} ORDER BY number", [stored_time(time), *values]))
+
+    def _read(self, clause: str, values: Sequence[Any] = ()) -> Iterator[TrackRow]:
+        for record in checked.read(self._table, "tracks", _COLUMNS, clause, values):
+            yield _row_from(record)
+
+    def remove_tracks(self, before: datetime, camera: str | None = None, *, unknown_only: bool = False) -> int:
+        """Remove the rows of tracks that were over before a time; returns how many. The faces stay.
+
+        Parameters
+        ----------
+        before: aware.
+        camera: whose tracks; None: of live sources all. What was seen in files stays: their rows would come again.
+        unknown_only: leave those that have a face of somebody by now.
+        """
+        clauses = ["last < ?", "fingerprint IS NULL"]
+        values: list[str | bytes] = [stored_time(before)]
+        if camera is not None:
+            clauses.append("source = ?")
+            values.append(names.stored(camera))
+        if unknown_only:
+            clauses.append(f"NOT {_OF_SOMEBODY}")
+        with self._table.together():
+            return self._table.execute(f"DELETE FROM tracks WHERE {' AND '.join(clauses)}", values).rowcount
+
+
+def forget_tracks(table: Table, faces: Collection[int], people: Collection[str]) -> None:
+    """Remove the rows of tracks all of whose faces are to be forgotten, and the names of people; in a transaction.
+
+    Parameters
+    ----------
+    table: with the rows of the faces as they were.
+    faces: ids of those that are to be forgotten.
+    people: all names by which somebody is to be forgotten.
+    """
+    tracks: set[int] = set()
+    for face in faces:
+        tracks.update(number for (number,) in table.execute("SELECT track FROM faces WHERE id = ?", (face,)) if number)
+        tracks.update(number for (number,) in table.execute("SELECT number FROM tracks WHERE best = ?", (face,)))
+    for number in tracks:
+        others = {face for (face,) in table.execute("SELECT id FROM faces WHERE track = ?", (number,))} - set(faces)
+        if not others:
+            table.execute("DELETE FROM tracks WHERE number = ?", (number,))
+    for face in faces:
+        table.execute("UPDATE tracks SET best = NULL WHERE best = ?", (face,))
+    for name in people:
+        table.execute("UPDATE tracks SET said = NULL WHERE said = ?", (name,))
+
+
+def stored_time(time: datetime) -> str:
+    """A time as it is stored: texts of this form are in the order of the times."""
+    return time.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+
+def _values_of(row: TrackRow) -> dict[str, Any]:
+    return vars(row) | {
+        "source": names.stored(row.source),
+        "first": stored_time(row.first),
+        "last": stored_time(row.last),
+        "zones": json.dumps(row.zones, ensure_ascii=False),
+    }
+
+
+def _row_from(record: tuple[Any, ...]) -> TrackRow:
+    number, source, fingerprint, session, first, last, first_position, last_position, frames, best, said, zones = record
+    return TrackRow(
+        number,
+        names.restored(source),
+        fingerprint,
+        session,
+        datetime.fromisoformat(first),
+        datetime.fromisoformat(last),
+        first_position,
+        last_position,
+        frames,
+        best,
+        said,
+        tuple(json.loads(zones)),
+    )
