@@ -25,7 +25,7 @@ import testdata
 from recognition.faces import tell
 from recognition.replay import Quiet
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
 from face_classifier.gallery.store import Store
 from face_classifier.identity.rethink import rethink
 from face_classifier.identity.rules import rule_of
@@ -111,7 +111,7 @@ class Outcome:
 def classified(clip: Path, cuts: Sequence[float], every: float, encoder: str) -> Outcome:
     """What a run makes of a film that shows the next person from each of the ``cuts`` (seconds) on."""
     with tempfile.TemporaryDirectory() as folder:
-        chosen = settings.load(
+        chosen = load(
             {"result": folder + "/result", "seconds": every, "encoder": encoder, "online_only": True}, None, {}
         )
         faces = pipeline.run(chosen, [str(clip)], threading.Event(), Quiet()).sightings or []

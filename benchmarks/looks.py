@@ -31,7 +31,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
 from face_classifier.core.disk.rooted import Root
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.store import Store
@@ -154,7 +154,7 @@ def _ms(action: Callable[[], object]) -> tuple[float, float]:
 def start(folder: Path) -> None:
     """What a run does before its first frame."""
     began = time.perf_counter(), time.process_time()
-    chosen = settings.load({"result": str(folder), "encoder": "dlib"})
+    chosen = load({"result": str(folder), "encoder": "dlib"})
     with Gallery.open(chosen, Untold(), engine=no_engine):
         pass
     seconds, of_cpu = time.perf_counter() - began[0], time.process_time() - began[1]

@@ -71,7 +71,7 @@ class Watch:
 
 def measure_run(source: str, settings: Numbers, begin: float = 0.0) -> Numbers:
     """One source through the pipeline, from opening to closing it. ``begin``: wait for this wall-clock time."""
-    from face_classifier.core import settings as room
+    from face_classifier.core.config.load import load
     from face_classifier.pipeline import place
     from face_classifier.pipeline import run as pipeline
     from face_classifier.pipeline.records import AnalysedFrame
@@ -87,7 +87,7 @@ def measure_run(source: str, settings: Numbers, begin: float = 0.0) -> Numbers:
     place.Session.place = counted  # type: ignore[method-assign]
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
-        chosen = room.load({**settings, "result": str(Path(folder) / "result")}, environ={})
+        chosen = load({**settings, "result": str(Path(folder) / "result")}, environ={})
         time.sleep(max(0.0, begin - time.time()))
         result = pipeline.run(chosen, [source], threading.Event(), watch)
     frames, seconds = len(watch.done), watch.closed_at - watch.opened_at

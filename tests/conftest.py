@@ -24,8 +24,8 @@ import pytest
 
 from face_classifier.cli import demo
 from face_classifier.cli import main as cli
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.rooted import Root
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Detection, Face, Frame, Image, Sighting, cut
 from face_classifier.gallery.gallery import Gallery as LivingGallery
 from face_classifier.gallery.store import Store

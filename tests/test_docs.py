@@ -11,7 +11,7 @@ import click
 import pytest
 
 from face_classifier.cli import main as cli
-from face_classifier.core.settings import Settings
+from face_classifier.core.config.flat import Flat
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -47,7 +47,7 @@ def test_a_page_names_no_flag_that_is_not_there(page: str):
         assert flag in flags
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
+@pytest.mark.parametrize("field", dataclasses.fields(Flat), ids=lambda field: field.name)
 def test_the_reference_tells_the_default_of_every_number(field: dataclasses.Field):
     if isinstance(field.default, float):
         row = next(line for line in REFERENCE.splitlines() if f"`{field.metadata['flags'][-1]}`" in line)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import face_classifier
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.disk.rooted import Root
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Sighting
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
@@ -81,7 +81,7 @@ class Recorder:
 
     def settings(self, **chosen: Any) -> Settings:
         """The program's defaults but for the encoder and what is chosen."""
-        return settings.load({"encoder": self.encoder, **chosen}, None, {})
+        return load({"encoder": self.encoder, **chosen}, None, {})
 
     def record(self, source: Path, **chosen: Any) -> Record:
         """The record of a source, analysed with such settings: ``seconds``, ``skip``, ``stop`` ..."""

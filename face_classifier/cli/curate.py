@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from face_classifier.cli.options import json_option, result_option, say, stop_on_signals
-from face_classifier.core import settings
+from face_classifier.cli.options import json_option, load_settings, result_option, say, stop_on_signals
+from face_classifier.core.config import flat
 from face_classifier.core.errors import WrongUseError
 
 
@@ -23,7 +23,7 @@ def _explain(face: str, result: str | None, picture: str | None, as_json: bool) 
     from face_classifier.cli import console
     from face_classifier.curate.questions import explain
 
-    explanation = explain.explain_face(settings.load({"result": result}), face, picture, observer := console.Screen())
+    explanation = explain.explain_face(load_settings({"result": result}), face, picture, observer := console.Screen())
     observer.finish()
     console.print_answer(as_json, explain.record(explanation), explain.lines(explanation))
 
@@ -37,7 +37,7 @@ def _audit(result: str | None, apply: bool, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.curate.questions import audit
 
-    chosen = settings.load({"result": result})
+    chosen = load_settings({"result": result})
     findings, moved = audit.audit_gallery(chosen, observer := console.Screen(), apply=apply)
     observer.finish()
     lines = [*audit.lines(findings), *([f"{moved} faces were moved to unknowns."] if apply else [])]
@@ -53,8 +53,8 @@ def _calibrate(result: str | None, rate: str, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.curate.questions.calibration import calibrate_gallery
 
-    wished = settings.fraction(rate, "--rate")
-    calibration, threshold = calibrate_gallery(settings.load({"result": result}), observer := console.Screen())
+    wished = flat.fraction(rate, "--rate")
+    calibration, threshold = calibrate_gallery(load_settings({"result": result}), observer := console.Screen())
     observer.finish()
     console.print_answer(
         as_json,
@@ -76,7 +76,7 @@ def _evaluate(truth: str | None, result: str | None, as_json: bool) -> None:
 
     if truth is None:
         raise click.UsageError("no truth is given; name a CSV file with the columns face,person with --truth")
-    evaluation = evaluate_gallery(settings.load({"result": result}), Path(truth), observer := console.Screen())
+    evaluation = evaluate_gallery(load_settings({"result": result}), Path(truth), observer := console.Screen())
     observer.finish()
     console.print_answer(as_json, evaluation.record(), evaluation.lines())
 
@@ -90,7 +90,7 @@ def _replay(result: str | None, threshold: str | None, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.curate.questions import replay
 
-    chosen = settings.load({"result": result, "threshold": threshold})
+    chosen = load_settings({"result": result, "threshold": threshold})
     replayed, tried = replay.replay_gallery(chosen, observer := console.Screen())
     observer.finish()
     console.print_answer(as_json, replay.record(replayed, tried), replay.lines(replayed, tried))
@@ -105,7 +105,7 @@ def _rethink(result: str | None, dry_run: bool, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.curate import corrections
 
-    changes = corrections.rethink(settings.load({"result": result}), observer := console.Screen(), dry_run=dry_run)
+    changes = corrections.rethink(load_settings({"result": result}), observer := console.Screen(), dry_run=dry_run)
     observer.finish()
     records = [change.record() for change in changes]
     console.print_answer(as_json, records, corrections.lines(changes, dry_run=dry_run))
@@ -123,7 +123,7 @@ def _suggest(ctx: click.Context, result: str | None, picture: str | None, as_jso
         from face_classifier.cli import console
         from face_classifier.curate.questions import suggest
 
-        questions = suggest.suggestions(settings.load({"result": result}), observer := console.Screen(), picture)
+        questions = suggest.suggestions(load_settings({"result": result}), observer := console.Screen(), picture)
         observer.finish()
         nothing = "no two people are near enough to be asked about" + (
             f", so {picture} is not drawn" if picture else ""
@@ -150,7 +150,7 @@ def _accept(of_group: str | None, one: str, other: str | None, split: bool, resu
     from face_classifier.curate import corrections
     from face_classifier.curate.questions.log import count_of
 
-    chosen, observer = settings.load({"result": result or of_group}), console.Screen()
+    chosen, observer = load_settings({"result": result or of_group}), console.Screen()
     if other := _second(other, split=split):
         done = corrections.accept(chosen, observer, one, other)
         sentence = f"{done['was']} is {done['person']} now; {count_of(done['faces'])} moved"
@@ -188,7 +188,7 @@ def _keep_apart(
     from face_classifier.curate import corrections
     from face_classifier.curate.questions.log import count_of
 
-    chosen, observer = settings.load({"result": result or of_group}), console.Screen()
+    chosen, observer = load_settings({"result": result or of_group}), console.Screen()
     answer: dict[str, Any]
     if other := _second(other, split=split):
         corrections.keep_apart(chosen, observer, one, other)
@@ -211,7 +211,7 @@ def _exclude(faces: tuple[str, ...], result: str | None, as_json: bool) -> None:
 
     if not faces:
         raise WrongUseError("no face is given; name one, or the path of its picture")
-    chosen = settings.load({"result": result})
+    chosen = load_settings({"result": result})
     excluded, failed = corrections.exclude(chosen, observer := console.Screen(), faces)
     observer.finish()
     if as_json:
@@ -247,7 +247,7 @@ def _verify(
     observer = console.Screen()
     parts = [verify_index(index, observer, dry_run=dry_run) for index in indexes]
     if result or logs or encodings or yes or not indexes:
-        chosen = settings.load({"result": result})
+        chosen = load_settings({"result": result})
         checked = verify.verify(chosen, observer, logs=logs, encodings=encodings, dry_run=dry_run, confirmed=yes)
         parts.insert(0, checked)
     verified = findings.joined(parts)
@@ -272,7 +272,7 @@ def _reencode(result: str | None, encoder: str | None, as_json: bool) -> None:
 
     if encoder is None:
         raise WrongUseError("no encoder is given; name one with --encoder dlib or --encoder sface")
-    chosen = settings.load({"result": result, "encoder": encoder})
+    chosen = load_settings({"result": result, "encoder": encoder})
     outcome = reencode.reencode(chosen, stop_on_signals(), observer := console.Screen())
     observer.finish()
     if as_json:

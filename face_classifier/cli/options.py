@@ -5,11 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from typing import TextIO
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from face_classifier.core import names
+
+if TYPE_CHECKING:
+    from face_classifier.core.config.settings import Settings
 
 result_option = click.option("--result", metavar="PATH", help="The result folder. [default: result]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -20,6 +24,13 @@ def say(line: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     stream.write(names.shown(line) + "\n")
     stream.flush()
+
+
+def load_settings(flags: Mapping[str, Any], config: str | None = None) -> Settings:
+    """`load`, imported when a command needs it: `--version` and `--help` do not wait for its models."""
+    from face_classifier.core.config.load import load
+
+    return load(flags, config)
 
 
 def stop_on_signals() -> threading.Event:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from face_classifier.cli.options import json_option, result_option
-from face_classifier.core import settings
+from face_classifier.cli.options import json_option, load_settings, result_option
 from face_classifier.core.errors import WrongUseError
 
 
@@ -19,7 +18,7 @@ def _log(result: str | None, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.curate.questions import log
 
-    entries, names = log.read(settings.load({"result": result}))
+    entries, names = log.read(load_settings({"result": result}))
     if as_json:
         console.print_json(log.record(entries, names))
     elif entries:
@@ -41,7 +40,7 @@ def _undo(to: str | None, result: str | None, as_json: bool) -> None:
     if to is not None and not to.isdecimal():
         raise WrongUseError(f"--to is {to!r}, but must be the number of an entry, as `face-classifier log` tells them")
     arguments = {"to": None if to is None else int(to)}
-    answer = carry_out(settings.load({"result": result}), "undo", arguments, observer := console.Screen())
+    answer = carry_out(load_settings({"result": result}), "undo", arguments, observer := console.Screen())
     observer.finish()
     console.print_answer(as_json, answer, undo.lines(answer))
 
@@ -57,7 +56,7 @@ def _forget(what: str, result: str | None, as_json: bool) -> None:
     from face_classifier.curate.ask import carry_out
     from face_classifier.photos.forget_index import forget_in_indexes
 
-    chosen, observer = settings.load({"result": result}), console.Screen()
+    chosen, observer = load_settings({"result": result}), console.Screen()
     photos, left = forget_in_indexes(chosen, what, observer)
     arguments = {"what": what, "path": str(Path(what).resolve())}
     answer = carry_out(chosen, "forget", arguments, observer)

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from face_classifier.cli.options import json_option, result_option, stop_on_signals
-from face_classifier.core import settings
+from face_classifier.cli.options import json_option, load_settings, result_option, stop_on_signals
+from face_classifier.core.config import flat
 from face_classifier.core.errors import StoppedError, WrongUseError
 
 
@@ -21,7 +21,7 @@ def _people(result: str | None, matrix: bool, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.gallery.snapshot import faces_of
 
-    sightings = faces_of(settings.load({"result": result}), observer := console.Screen())
+    sightings = faces_of(load_settings({"result": result}), observer := console.Screen())
     observer.finish()
     if as_json:
         console.print_json(console.people_record(sightings))
@@ -55,7 +55,7 @@ def _export(result: str | None, form: str, as_json: bool) -> None:
         raise WrongUseError(f"--format is {form!r}, but must be one of {', '.join((*lines, *files))}")
     if form in files and not as_json and sys.stdout.isatty():
         raise WrongUseError(f"--format {form} is no text for a terminal; write it to a file, such as >faces.{form}")
-    chosen, observer = settings.load({"result": result}), console.Screen()
+    chosen, observer = load_settings({"result": result}), console.Screen()
     if form in files and not as_json:
         snapshot = take_snapshot(chosen, observer)
         observer.finish()
@@ -96,8 +96,8 @@ def _enroll(
 
     if not sources:
         raise WrongUseError("no source is given; name a webcam (0), a video, a photo or a folder of them")
-    most = settings.count(views, "--views")
-    chosen = settings.load({"result": result, "encoder": encoder, "display": display, "adopt": adopt})
+    most = flat.count(views, "--views")
+    chosen = load_settings({"result": result, "encoder": encoder, "display": display, "adopt": adopt})
     observer, stopping = console.Screen(), stop_on_signals()
     enrolled = enrol.enrol(chosen, name, sources, stopping, observer, views=most)
     for warning in enrolled.warnings():
@@ -129,7 +129,7 @@ def _recognize(sources: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     if not sources:
         raise WrongUseError("no source is given; name a webcam (0), a video, a photo or a folder of them")
     observer = console.Screen()
-    recognized = recognize.recognize(settings.load(flags), sources, stop_on_signals(), observer)
+    recognized = recognize.recognize(load_settings(flags), sources, stop_on_signals(), observer)
     observer.finish()
     if as_json:
         console.print_json([answer.record() for answer in recognized.answers])

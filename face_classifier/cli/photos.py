@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from face_classifier.cli.options import json_option, say, stop_on_signals
-from face_classifier.core import settings
+from face_classifier.core.config import flat
 from face_classifier.core.errors import StoppedError, WrongUseError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _similar(
 
     if not photos:
         raise WrongUseError("no photo is given; name one, or a folder of them")
-    most = settings.count(how_many, "-k")
+    most = flat.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture, "--map": map_file})
     observer, stopping = console.Screen(), stop_on_signals()
     among = _open_gallery(observer, stopping, **gallery)
@@ -105,7 +105,7 @@ def _dimensions(chosen: tuple[str, ...], how_many: str, picture: str | None, as_
     from face_classifier.display import contact_sheet
     from face_classifier.photos.lookalike import dimensions
 
-    numbers, most = dimensions.chosen(chosen), settings.count(how_many, "-k")
+    numbers, most = dimensions.chosen(chosen), flat.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture})
     among = _open_gallery(observer := console.Screen(), stop_on_signals(), **gallery)
     extremes = dimensions.extremes(among, numbers, most)
@@ -149,8 +149,8 @@ def _recommend(
     from face_classifier.photos.lookalike.rounds import Rounds
     from face_classifier.web import picker as page
 
-    turns, among = settings.count(rounds, "--rounds"), settings.count(choices, "--choices")
-    most = settings.count(how_many, "-k")
+    turns, among = flat.count(rounds, "--rounds"), flat.count(choices, "--choices")
+    most = flat.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture})
     observer, stopping = console.Screen(), stop_on_signals()
     people = _open_gallery(observer, stopping, **gallery)

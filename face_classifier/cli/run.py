@@ -5,24 +5,27 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from face_classifier.cli.options import json_option, say, stop_on_signals
-from face_classifier.core import settings
+from face_classifier.cli.options import json_option, load_settings, say, stop_on_signals
+from face_classifier.core.config import flat
 from face_classifier.core.errors import WrongUseError
+
+if TYPE_CHECKING:
+    from face_classifier.core.config.settings import Settings
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """An option for every setting; what the user typed goes to `settings.load` as it is, which tells what is wrong."""
+    """An option for every setting; what the user typed goes to `load` as it is, which tells what is wrong."""
     command = click.option("--config", metavar="FILE", help="Read settings from this YAML file.")(command)
-    for field in reversed(dataclasses.fields(settings.Settings)):
+    for field in reversed(dataclasses.fields(flat.Flat)):
         flags, text, default = field.metadata["flags"], field.metadata["text"], field.default
         if isinstance(default, bool):
             command = click.option(*flags, field.name, is_flag=True, default=None, help=text)(command)
         else:
-            metavar = settings.metavar(field)
+            metavar = flat.metavar(field)
             shown = (
                 f" [default: {default:g}]"
                 if isinstance(default, float)
@@ -42,7 +45,7 @@ def _run(sources: tuple[str, ...], config: str | None, as_json: bool, **flags: A
     """Classify the faces of videos, webcams, pictures and folders of them."""
     if not sources:
         raise WrongUseError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
-    _classify(sources, settings.load(flags, config), as_json=as_json)
+    _classify(sources, load_settings(flags, config), as_json=as_json)
 
 
 @click.command("demo")
@@ -52,13 +55,13 @@ def _demo(config: str | None, as_json: bool, **flags: Any) -> None:
     """Make a short clip of real photographs and classify the faces in it, into the folder result-demo."""
     from face_classifier.cli import demo
 
-    chosen = settings.load({**flags, "result": flags["result"] or demo.RESULT}, config)
+    chosen = load_settings({**flags, "result": flags["result"] or demo.RESULT}, config)
     _classify([str(demo.clip())], chosen, as_json=as_json)
     if not as_json:
         say(f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again.")
 
 
-def _classify(sources: Sequence[str], chosen: settings.Settings, *, as_json: bool) -> None:
+def _classify(sources: Sequence[str], chosen: Settings, *, as_json: bool) -> None:
     from face_classifier.cli import console
     from face_classifier.curate import corrections
     from face_classifier.pipeline import run as pipeline

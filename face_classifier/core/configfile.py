@@ -1,28 +1,40 @@
-"""A configuration file: YAML of one level, ``key: value``, read event by event, so that no bomb ever goes off.
+"""A configuration file: YAML of mappings, lists and words, read event by event, so that no bomb ever goes off.
 
-Nested values, references and other tags are refused at the event where they begin, before anything is built of them.
+References, tags of our own and second documents are refused at the event where they begin, before anything is built of
+them; so are lists and mappings where a plain value stands. Depth and size are bounded.
 """
 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from face_classifier.core.errors import UserError, WrongUseError
 
 _MOST_BYTES = 1_000_000
+_MOST_VALUES = 20_000
+_DEEPEST = 8  # levels; a point of a mask is the sixth: cameras, door, masks, polygon, point, number
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60  # characters
 
 
-class Entry(NamedTuple):
-    key: str
-    value: Any  # a str, int, float, bool or None
-    line: int  # from 1
+@dataclass(frozen=True)
+class Node:
+    """A value of a configuration and where it stands.
+
+    value: of a plain key what YAML makes of it (str, int, float, bool, ...); within lists and mappings a str as it is
+    written, or None; a dict or a list of nodes
+    origin: ``in c.yaml, line 3,``, or the environment's variable
+    """
+
+    value: Any
+    origin: str
+    variable: bool = False  # whether the origin is one
 
 
 def quoted(value: object) -> str:
@@ -33,8 +45,18 @@ def quoted(value: object) -> str:
         return f"a {type(value).__name__} that is too long to be shown"
 
 
-def read(path: Path) -> list[Entry]:
-    """The keys and values of a file. Raises UserError, which names file, line and key as far as they are known."""
+def read(path: Path, nested: Collection[str] = ()) -> dict[str, Node]:
+    """The values of a file by key.
+
+    Parameters
+    ----------
+    path : of the file
+    nested : the keys whose values may be lists and mappings
+
+    Raises
+    ------
+    UserError : the file cannot be read, or is no such YAML; it names file, line and key as far as they are known
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -42,62 +64,126 @@ def read(path: Path) -> list[Entry]:
             raise UserError(
                 f"the configuration file {path} is larger than {_MOST_BYTES // 1_000_000} MB; give a YAML file"
             )
-        return list(_entries(path, content.decode("utf-8-sig")))
+        return _Reader(path, content.decode("utf-8-sig"), nested).document()
+    except yaml.MarkedYAMLError as error:
+        raise WrongUseError(_misread(path, error)) from None  # it quotes the line, which may hold a password
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise UserError(f"the configuration file {path} cannot be read ({reason}); give a YAML file") from error
 
 
-def _entries(path: Path, text: str) -> Iterator[Entry]:
-    loader: Any = yaml.SafeLoader(text)
-    lines: dict[str, int] = {}  # on which each key stands
-    try:
-        loader.get_event()  # the stream begins
-        if loader.check_event(yaml.StreamEndEvent):
-            return
-        loader.get_event()  # and the document
-        first = loader.get_event()
-        if isinstance(first, yaml.ScalarEvent) and _tag(loader, first).endswith(":null"):
-            return
-        if not isinstance(first, yaml.MappingStartEvent):
-            kind = "list" if isinstance(first, yaml.SequenceStartEvent) else "text"
-            raise WrongUseError(f"the configuration file {path} holds a {kind}; give lines of `key: value`")
+def _misread(path: Path, error: yaml.MarkedYAMLError) -> str:
+    """What is wrong with the signs of a file, by line; of its text no more than a sign is told."""
+    line = error.problem_mark.line + 1 if error.problem_mark else 1
+    problem = " ".join((error.problem or "it is no YAML").split())
+    if "'\\t'" in problem:
+        return f"{path}, line {line}, begins with a tab; indent by spaces"
+    return f"the configuration file {path} cannot be read (line {line}: {problem}); give a YAML file"
+
+
+class _Reader:
+    """The events of one file as nodes."""
+
+    def __init__(self, path: Path, text: str, nested: Collection[str]) -> None:
+        self._path, self._nested = path, nested
+        self._loader: Any = yaml.SafeLoader(text)
+        self._count = 0
+
+    def document(self) -> dict[str, Node]:
+        loader = self._loader
+        try:
+            loader.get_event()  # the stream begins
+            if loader.check_event(yaml.StreamEndEvent):
+                return {}
+            loader.get_event()  # and the document
+            first = loader.get_event()
+            if isinstance(first, yaml.ScalarEvent) and _tag(loader, first).endswith(":null"):
+                return {}
+            if not isinstance(first, yaml.MappingStartEvent):
+                kind = "list" if isinstance(first, yaml.SequenceStartEvent) else "text"
+                raise WrongUseError(f"the configuration file {self._path} holds a {kind}; give lines of `key: value`")
+            values = self._mapping("", 0)
+            if not (loader.check_event(yaml.DocumentEndEvent) and loader.get_event()) or not loader.check_event(
+                yaml.StreamEndEvent
+            ):
+                line = loader.peek_event().start_mark.line + 1
+                raise WrongUseError(f"{self._path}, line {line}, begins a second document; give lines of `key: value`")
+            return values
+        finally:
+            loader.dispose()
+
+    def _mapping(self, prefix: str, depth: int) -> dict[str, Node]:
+        """The nodes of a mapping whose beginning was read, by key; ``prefix`` is the dotted key of the mapping."""
+        loader = self._loader
+        lines: dict[str, int] = {}  # on which each key stands
+        values: dict[str, Node] = {}
         while not loader.check_event(yaml.MappingEndEvent):
             event = loader.get_event()
             line = event.start_mark.line + 1
             if not isinstance(event, yaml.ScalarEvent):
-                raise WrongUseError(f"{path}, line {line}, has a key that is no word; give lines of `key: value`")
-            if event.value in lines:
-                where = f"lines {lines[event.value]} and {line}"
-                raise WrongUseError(f"{quoted(event.value)} stands twice in {path}, on {where}; leave one out")
-            lines[event.value] = line
-            yield Entry(event.value, _value(loader, event.value, path), line)
+                raise WrongUseError(f"{self._path}, line {line}, has a key that is no word; give lines of `key: value`")
+            key = event.value
+            if key in lines:
+                where = f"lines {lines[key]} and {line}"
+                raise WrongUseError(
+                    f"{quoted(_dotted(prefix, key))} stands twice in {self._path}, on {where}; leave one out"
+                )
+            lines[key] = line
+            is_plain = not depth and key not in self._nested
+            values[key] = self._plain(key) if is_plain else self._node(_dotted(prefix, key), depth + 1)
         loader.get_event()
-        if not (loader.check_event(yaml.DocumentEndEvent) and loader.get_event()) or not loader.check_event(
-            yaml.StreamEndEvent
-        ):
-            line = loader.peek_event().start_mark.line + 1
-            raise WrongUseError(f"{path}, line {line}, begins a second document; give lines of `key: value`")
-    finally:
-        loader.dispose()
+        return values
+
+    def _node(self, key: str, depth: int) -> Node:
+        """The next value, of any shape; plain ones as they are written: what reads them knows what they are to be."""
+        event = self._loader.get_event()
+        origin = self._origin(event)
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise WrongUseError(f"{quoted(key)} {origin} is one value too many; give at most {_MOST_VALUES:,}")
+        if isinstance(event, yaml.AliasEvent):
+            raise WrongUseError(f"{quoted(key)} {origin} is an alias; write the value itself")
+        if isinstance(event, yaml.ScalarEvent):
+            if event.tag not in (None, "!"):
+                raise WrongUseError(f"{quoted(key)} {origin} has a tag, {quoted(event.tag)}; leave it out")
+            return Node(None if _tag(self._loader, event).endswith(":null") else event.value, origin)
+        if event.tag is not None:
+            raise WrongUseError(f"{quoted(key)} {origin} has a tag, {quoted(event.tag)}; leave it out")
+        if depth > _DEEPEST:
+            raise WrongUseError(f"{quoted(key)} {origin} lies deeper than {_DEEPEST} levels; nothing lies so deep")
+        if isinstance(event, yaml.MappingStartEvent):
+            return Node(self._mapping(key, depth), origin)
+        values: list[Node] = []
+        while not self._loader.check_event(yaml.SequenceEndEvent):
+            values.append(self._node(f"{key}[{len(values)}]", depth + 1))
+        self._loader.get_event()
+        return Node(values, origin)
+
+    def _plain(self, key: str) -> Node:
+        """The next value, which must be a plain one, as YAML understands it."""
+        loader = self._loader
+        event = loader.get_event()
+        where = f"{quoted(key)} {self._origin(event)}"
+        if not isinstance(event, yaml.ScalarEvent):
+            kind = {yaml.SequenceStartEvent: "a list", yaml.MappingStartEvent: "a mapping"}.get(type(event), "an alias")
+            raise WrongUseError(f"{where} is {kind}, but must be one value")
+        tag = _tag(loader, event)
+        node = yaml.ScalarNode(tag, event.value)
+        try:
+            return Node(loader.construct_object(node), self._origin(event))
+        except (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError) as error:
+            # What looks like a date or a number, but is none: PyYAML raises whatever comes of it.
+            kind = tag.rpartition(":")[2]
+            raise WrongUseError(
+                f"{where} is {quoted(event.value)}, which is no {kind} that can be; put it into quotes"
+            ) from error
+
+    def _origin(self, event: Any) -> str:
+        return f"in {self._path}, line {event.start_mark.line + 1},"
 
 
-def _value(loader: Any, key: str, path: Path) -> Any:
-    event = loader.get_event()
-    where = f"{quoted(key)} in {path}, line {event.start_mark.line + 1},"
-    if not isinstance(event, yaml.ScalarEvent):
-        kind = {yaml.SequenceStartEvent: "a list", yaml.MappingStartEvent: "a mapping"}.get(type(event), "an alias")
-        raise WrongUseError(f"{where} is {kind}, but must be one value")
-    tag = _tag(loader, event)
-    node = yaml.ScalarNode(tag, event.value)
-    try:
-        return loader.construct_object(node)
-    except (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        # What looks like a date or a number, but is none: PyYAML raises whatever comes of it.
-        kind = tag.rpartition(":")[2]
-        raise WrongUseError(
-            f"{where} is {quoted(event.value)}, which is no {kind} that can be; put it into quotes"
-        ) from error
+def _dotted(prefix: str, key: str) -> str:
+    return f"{prefix}.{key}" if prefix else key
 
 
 def _tag(loader: Any, event: yaml.ScalarEvent) -> str:

@@ -20,7 +20,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # names in Persian or Malayalam need them.
 _UNSEEN = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[\x00-\x1f{_UNSEEN}]")
-_SECRET = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#'\"]*@)?([^\s?#'\"]*)(?:\?[^\s'\";,)]*)?", re.IGNORECASE)
+# The login ends at the last @ before the path. Somebody may write a password with a slash as it is; what stands behind
+# a colon and is no port is taken for one.
+_LOGIN = re.compile(
+    r"([a-z][a-z0-9+.-]*://)"
+    r"(?:[^\s/?#'\"]*@|[^\s/?#'\"@:\[]*:(?!\d*[/?#])[^\s'\"]*@)?"
+    r"([^\s?#'\"]*)(?:\?[^\s'\";,)]*)?",
+    re.IGNORECASE,
+)
 _NOT_IN_JSON = re.compile(f"[{_UNSEEN}\ud800-\udfff]")  # others below a space are escaped by ``json``, or are its own
 
 
@@ -34,7 +41,16 @@ def shown(text: str) -> str:
 
     Of addresses the user's name and password are left out, and the query, which may hold a token.
     """
-    return _CONTROL.sub(_escape, in_utf8(_SECRET.sub(r"\1\2", text)))
+    return _CONTROL.sub(_escape, in_utf8(without_logins(text)))
+
+
+def without_logins(text: str) -> str:
+    """A text whose addresses tell no user, no password and no query, which may hold a token.
+
+    It is the one home of this: whatever may hold an address goes through it (or `shown`) before it is logged, told,
+    stored or raised.
+    """
+    return _LOGIN.sub(r"\1\2", text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.locks import LOCK, Holder, holder_of
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError
 from face_classifier.core.progress import Observer
-from face_classifier.core.settings import Settings
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.client import Client, LeftOutError

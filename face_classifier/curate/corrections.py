@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Observer
-from face_classifier.core.settings import Settings
 from face_classifier.curate.ask import carry_out
 from face_classifier.curate.decide import moves_of
 from face_classifier.curate.questions.log import count_of

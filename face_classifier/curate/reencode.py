@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import StoppedError
 from face_classifier.core.progress import Observer
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
 from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems
 from face_classifier.identity.rules import profile_of

@@ -9,9 +9,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Face, Frame, Match, Sighting
 from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.opening import (

@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.markers import RESULT, is_empty, kind_of, refuse_place
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import ORIGINALS_ENCODER, USUAL_ENCODER, Settings
 from face_classifier.core.types import Face, Sighting
 from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, calibrated

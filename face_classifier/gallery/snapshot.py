@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Sighting
 from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems, with_threshold
 from face_classifier.gallery.store import LookResult, Store

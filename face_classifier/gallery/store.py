@@ -13,10 +13,10 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.disk.durable import PRIVATE, Modes
 from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.errors import SetUpError, UserError
-from face_classifier.core.settings import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sighting
 from face_classifier.gallery.again import KeptBefore

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core.settings import HIGHEST_THRESHOLD
+from face_classifier.core.config.flat import HIGHEST_THRESHOLD
 from face_classifier.core.types import Sighting
 
 Floats = npt.NDArray[np.float64]

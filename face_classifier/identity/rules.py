@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from face_classifier.core.settings import USUAL_ENCODER, Settings
+from face_classifier.core.config.flat import USUAL_ENCODER
+from face_classifier.core.config.settings import Settings
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.matching.crowd import FEW
 from face_classifier.identity.person_db import PersonDB

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core.settings import USUAL_ENCODER
+from face_classifier.core.config.flat import USUAL_ENCODER
 from face_classifier.core.types import Detection, Face, Image
 from face_classifier.identity.profiles import BY_ENCODER, PROFILES, EncoderProfile
 from face_classifier.vision.engine import Engine, make_engine

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Log
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Face, Match, Sighting
 from face_classifier.gallery.snapshot import people_of, take_snapshot
 from face_classifier.identity.naming import natural

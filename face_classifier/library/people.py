@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core.settings import HIGHEST_THRESHOLD, USUAL_ENCODER, todays_threshold
+from face_classifier.core.config.flat import HIGHEST_THRESHOLD, USUAL_ENCODER, todays_threshold
 from face_classifier.identity.grouping.people import second_thoughts
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.grouping.templates import Constraints, shared_frames, templates

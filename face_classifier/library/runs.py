@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from face_classifier.core.config.flat import Flat
+from face_classifier.core.config.load import load
 from face_classifier.core.progress import Log
-from face_classifier.core.settings import Settings, load
 from face_classifier.core.types import Frame, Seen
 from face_classifier.pipeline import run as pipeline
 from face_classifier.pipeline.desk import Counts
@@ -52,7 +53,7 @@ def run(
     A source that fails is logged as a warning, and the others go on. Raises `UserError` if nothing can be done at all,
     such as with a setting out of range; TypeError if there is no such setting.
     """
-    known = {field.name for field in dataclasses.fields(Settings)}
+    known = {field.name for field in dataclasses.fields(Flat)}
     if unknown := sorted(settings.keys() - known):
         raise TypeError(f"run() has no setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
     chosen = load({**settings, "result": os.fspath(result)}, environ={})

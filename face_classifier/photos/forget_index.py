@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.markers import ALBUM, kind_of
 from face_classifier.core.errors import InUseError, UserError
 from face_classifier.core.progress import Observer, Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Encoding, Sighting
 from face_classifier.curate.ask import carry_out
 from face_classifier.gallery.again import SAME

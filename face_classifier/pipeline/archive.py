@@ -8,8 +8,8 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from face_classifier import __version__
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.rooted import Root
-from face_classifier.core.settings import Settings
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.identity.rules import profile_of

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import UserError
 from face_classifier.core.messages import MessageError, seen_from, sighting_from
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Seen, Sighting
 from face_classifier.curate.corrections import Change
 from face_classifier.events.records import JsonLines

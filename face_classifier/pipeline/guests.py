@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
 from face_classifier.core.messages import seen_message, sighting_message, time_from
 from face_classifier.core.progress import Observer
-from face_classifier.core.settings import Settings
 from face_classifier.curate.commands import Handler
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.server import Asker

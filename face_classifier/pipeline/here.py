@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Seen, Sighting
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.curate.corrections import Change

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.markers import refuse_source
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.gallery.store import Store

@@ -11,12 +11,12 @@ from functools import cache, partial
 from pathlib import Path
 from time import monotonic
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.retry import DiskError, Patience
 from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Sighting
 from face_classifier.curate.ask import STARTING, connected

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.disk.markers import RESULT, kind_of
 from face_classifier.core.errors import StoppedError, UserError
-from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import Frame, Image, Search, Seen, cut
 from face_classifier.curate.ask import carry_out

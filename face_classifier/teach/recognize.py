@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
-from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import Frames, supervised
 from face_classifier.core.types import ENCODING_SIZE, Box, Emotion, Encoding, Face
 from face_classifier.curate.questions.explain import Near, to_averages

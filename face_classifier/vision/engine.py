@@ -10,8 +10,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.errors import SetUpError, UserError
-from face_classifier.core.settings import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Provenance, Search
 from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder
 from face_classifier.vision.emotion import EmotionEngine, make_emotions

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from conftest import Watcher, small_file_system
 
+from face_classifier.core.config.load import load
 from face_classifier.core.disk.retry import DiskError, Held, Patience
-from face_classifier.core.settings import load
 from face_classifier.core.types import Face, Frame, Image, Match, Sighting
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.store import Store

@@ -18,7 +18,7 @@ import cv2
 import pytest
 from conftest import Ended, Listener
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
 from face_classifier.core.disk.locks import SOCKET
 from face_classifier.core.errors import InUseError
 from face_classifier.core.types import Image
@@ -34,7 +34,7 @@ Command = Callable[..., Ended]
 SERVE = """
 import sys
 from pathlib import Path
-from face_classifier.core.settings import load
+from face_classifier.core.config.load import load
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
@@ -68,7 +68,7 @@ def served(folder: Path) -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def served_here(folder: Path) -> Iterator[None]:
     """Another thread of this process owns a result folder and takes commands, which comes to the same, sooner."""
-    told, chosen = Listener(), settings.load({"result": str(folder)})
+    told, chosen = Listener(), load({"result": str(folder)})
     with (
         Owner(lambda: Gallery.open(chosen, told)) as owner,
         serving(folder, owner, HANDLERS, lambda at: owner.call(lambda it: it.store.tell_socket(at)), told.problem),
@@ -243,7 +243,7 @@ def test_a_process_that_has_just_begun_is_waited_for(folder: Path) -> None:
     ending = threading.Timer(0.5, store.close)
     ending.start()
     started = time.monotonic()
-    assert ask.carry_out(settings.load({"result": str(folder)}), "rethink", {}, Listener()) is not None
+    assert ask.carry_out(load({"result": str(folder)}), "rethink", {}, Listener()) is not None
     assert time.monotonic() - started >= 0.4
     ending.join()
 
@@ -252,12 +252,12 @@ def test_the_waiting_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(ask, "STARTING", 0.3)
     started = time.monotonic()
     with Store(folder, writing=True), pytest.raises(InUseError):
-        ask.carry_out(settings.load({"result": str(folder)}), "rethink", {}, Listener())
+        ask.carry_out(load({"result": str(folder)}), "rethink", {}, Listener())
     assert 0.2 < time.monotonic() - started < 3
 
 
 def test_commands_work_whenever_owners_begin_and_end(folder: Path) -> None:
-    chosen, ending = settings.load({"result": str(folder)}), threading.Event()
+    chosen, ending = load({"result": str(folder)}), threading.Event()
     served_times: list[float] = []
 
     def own_again_and_again() -> None:

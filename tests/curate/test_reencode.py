@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import Ended, Gallery
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
 from face_classifier.core.disk.locks import FolderLock
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
@@ -94,7 +94,7 @@ class Watcher:
 
 
 def go_over(gallery: Gallery, encoder: str, watcher: Watcher) -> None:
-    reencode(settings.load({"result": str(gallery.folder), "encoder": encoder}), watcher.stopping, watcher)
+    reencode(load({"result": str(gallery.folder), "encoder": encoder}), watcher.stopping, watcher)
 
 
 def test_going_over_keeps_every_label_and_going_back_every_encoding(presidents: Gallery, command: Command):
@@ -311,7 +311,7 @@ def test_encodings_of_two_encoders_in_one_gallery_are_refused_until_reencoded(pr
 
 def test_the_original_engine_has_no_sface():
     with pytest.raises(UserError, match="the original engine has dlib's only"):
-        settings.load({"engine": "original", "encoder": "sface"}, None, {})
+        load({"engine": "original", "encoder": "sface"}, None, {})
 
 
 def test_every_encoder_that_can_be_chosen_has_its_limits():

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from conftest import Ended, Gallery, Listener, killed_at_every_line
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk import files
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.types import Face, Frame, Image, Sighting
@@ -156,7 +157,7 @@ def test_it_goes_to_the_next_person(named: Gallery, reject: Callable[..., Ended]
     with Store(named.folder, writing=True) as opened:
         looked = opened.look(named.read_photo)
         sightings = list(looked.faces)
-        whole = Snapshot(settings.load({}), sightings, [], [], [], [], looked.excluded)
+        whole = Snapshot(load({}), sightings, [], [], [], [], looked.excluded)
         database = whole.nobody()
     for sighting in sightings:
         database.add(sighting)
@@ -347,7 +348,7 @@ def test_a_followed_face_that_is_like_it_leaves_its_track(
         plain = frame(OBAMA_AGAIN, position)
         return replace(plain, image=np.ascontiguousarray((plain.image * factor).astype(np.uint8)))
 
-    rule = settings.Settings(engine="original", threshold=0.46)
+    rule = Settings(engine="original", threshold=0.46)
 
     def follow(*frames: Frame) -> list[Sighting]:
         with Store(gallery.folder, writing=True) as opened:
@@ -459,7 +460,7 @@ def killed(named: Gallery) -> Callable[[Callable[[], object]], list[Gallery]]:
 def test_reject_killed_at_any_line_neither_loses_the_picture_nor_counts_it(named: Gallery, killed) -> None:
     picture = first_of(named, "Barack")
     content = content_hash(picture)
-    chosen = settings.load({"result": str(named.folder)})
+    chosen = load({"result": str(named.folder)})
     folders = killed(lambda: exclude(chosen, Silent(), [str(picture)]))
     done = 0
     for left in folders:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from conftest import Ended, Gallery
 
-from face_classifier.core.settings import Settings, load
+from face_classifier.core.config.load import load
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Face, Image
 from face_classifier.gallery.derived.pickled import pickle_bytes
 from face_classifier.gallery.opening import encoder_of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gallery.folder.test_compare import read_photo
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.store import Store
@@ -33,7 +33,7 @@ def living(tmp_path: Path) -> Iterator[Gallery]:
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / f"20240506_070809.000-{number}.png").write_bytes(bytes([number]))
     with Store(folder, writing=True) as store:
-        yield Gallery(settings.load({"result": str(folder), "threshold": 0.8}), store, read_photo, Silent())
+        yield Gallery(load({"result": str(folder), "threshold": 0.8}), store, read_photo, Silent())
 
 
 def knows(people: PersonDB) -> object:

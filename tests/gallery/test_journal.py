@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from conftest import Listener, killed_at_every_line
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Box, Face, Frame, Image, Provenance, Sighting
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery import keep

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from conftest import Ended, Gallery, Listener, rows_of
 
-from face_classifier.core.settings import Settings
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Box, Detection, Face, Frame, Provenance, Sighting
 from face_classifier.curate.reencode import reencode
 from face_classifier.gallery.derived.pickled import pickle_bytes, read_pickle

@@ -21,7 +21,7 @@ import cv2
 import pytest
 from conftest import HOLD, Ended, Gallery, Watcher, held, killed_at_every_line
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
 from face_classifier.core.disk import durable, files, rooted
 from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.files import content_hash
@@ -206,7 +206,7 @@ def meddle(short_clip: Path, result: Path):
     def run(after: int, action: Callable[[], object], *sources: str) -> tuple[pipeline.RunResult, list[str]]:
         observer = Watcher()
         observer.after = lambda frames: action() if frames == after else None
-        chosen = settings.load({"result": str(result), "jsonl": str(result.parent / "faces.jsonl")})
+        chosen = load({"result": str(result), "jsonl": str(result.parent / "faces.jsonl")})
         ended = pipeline.run(chosen, sources or (str(short_clip),), threading.Event(), observer)
         return ended, observer.problems
 

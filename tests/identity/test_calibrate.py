@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.core.settings import HIGHEST_THRESHOLD
+from face_classifier.core.config.flat import HIGHEST_THRESHOLD
 from face_classifier.identity.calibrate import Calibration, calibrate
 from face_classifier.vision.engine import Engine, make_engine
 

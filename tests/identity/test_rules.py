@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Sighting
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.identity.rules import crowded, empty_people, threshold_of
 
 
-def chosen(**wishes: object) -> settings.Settings:
-    return settings.load({name: str(wish) for name, wish in wishes.items()}, None, {})
+def chosen(**wishes: object) -> Settings:
+    return load({name: str(wish) for name, wish in wishes.items()}, None, {})
 
 
 @pytest.mark.parametrize("encoder", ["dlib", "sface"])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import Listener
 
-from face_classifier.core.settings import Settings
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Encoding, Face, Frame, Image, Sighting
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.store import Store

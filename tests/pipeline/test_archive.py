@@ -14,9 +14,10 @@ import cv2
 import pytest
 from conftest import Ended, Watcher
 
+from face_classifier.core.config.load import load
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.disk.rooted import Root
-from face_classifier.core.settings import Settings, load
 from face_classifier.core.types import Image
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from face_classifier.core.settings import load
+from face_classifier.core.config.load import load
 from face_classifier.pipeline import run as pipeline
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import pytest
 from conftest import Watcher
 from gallery.test_journal import BEGINNING, BOX, encoding_of, picture_of, read_photo
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.disk.retry import DiskError, Patience
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Detection, Face, Frame, Provenance
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.store import Store

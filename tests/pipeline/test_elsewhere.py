@@ -14,7 +14,7 @@ import cv2
 import pytest
 from conftest import Ended, Watcher
 
-from face_classifier.core.settings import load
+from face_classifier.core.config.load import load
 from face_classifier.core.types import Frame, Image, Seen
 from face_classifier.pipeline import run as pipeline
 from face_classifier.pipeline.desk import Desk

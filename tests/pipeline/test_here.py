@@ -9,7 +9,7 @@ import pytest
 from conftest import Listener
 from gallery.folder.test_compare import read_photo
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
 from face_classifier.core.disk.retry import Patience
 from face_classifier.gallery.store import Store
 from face_classifier.pipeline.here import Here
@@ -27,7 +27,7 @@ def test_a_run_tells_that_its_threshold_lets_strangers_in_among_so_many_people(
         (tmp_path / f"Ann {number}" / f"20240506_070809.000-{number}.png").write_bytes(bytes([number]))
     with Store(tmp_path, writing=True) as store:
         store.look(read_photo)
-    chosen = settings.load({"result": str(tmp_path), "threshold": threshold, "encoder": "dlib"}, None, {})
+    chosen = load({"result": str(tmp_path), "threshold": threshold, "encoder": "dlib"}, None, {})
     observer = Listener()
     patience = Patience(chosen.patience, threading.Event(), observer.problem)
     with Here.opened(chosen, lambda _: engine, None, observer, patience):

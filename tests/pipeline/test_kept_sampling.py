@@ -13,8 +13,8 @@ import cv2
 import pytest
 from conftest import Ended
 
+from face_classifier.core.config.load import load
 from face_classifier.core.errors import UserError
-from face_classifier.core.settings import load
 from face_classifier.core.types import Image
 from face_classifier.gallery.store import Store
 from face_classifier.library.runs import run as library_run

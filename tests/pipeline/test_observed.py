@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Listener
 
-from face_classifier.core.settings import Settings
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Face, Frame
 from face_classifier.events.observation import Observation
 from face_classifier.gallery.gallery import Gallery

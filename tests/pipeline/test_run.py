@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from conftest import Watcher
 
+from face_classifier.core.config.load import load
 from face_classifier.core.errors import UserError
-from face_classifier.core.settings import load
 from face_classifier.core.types import Detection, Face, Image
 from face_classifier.pipeline import run as pipeline
 from face_classifier.pipeline import watch

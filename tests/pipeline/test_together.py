@@ -20,7 +20,7 @@ import pytest
 from conftest import Ended, Watcher, Webcam
 from display.test_window import desktop, screen, wait_for_corners, wait_for_window
 
-from face_classifier.core.settings import load
+from face_classifier.core.config.load import load
 from face_classifier.core.types import Frame, Image, Seen
 from face_classifier.display.window import tiled
 from face_classifier.pipeline import run as pipeline

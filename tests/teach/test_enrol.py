@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from face_classifier.cli.console import Screen
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Face, Image
 from face_classifier.curate.best_views import VIEWS, View, majority
 from face_classifier.curate.enrolment import (

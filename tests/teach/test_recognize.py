@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from face_classifier.cli.console import Screen
-from face_classifier.core.settings import Settings
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import EMOTIONS, Emotion, Face, Image
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.gallery.store import Store

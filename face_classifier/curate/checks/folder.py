@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.progress import Observer
-from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Image
 from face_classifier.curate.checks.findings import Inspection

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.opening import photo_reader
 from face_classifier.gallery.store import Store

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Observer
-from face_classifier.core.settings import Settings
 from face_classifier.curate.ask import carry_out
 from face_classifier.curate.checks.findings import Finding, Verified
 from face_classifier.curate.checks.folder import FolderInspection, inspect

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer
-from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Image, Sighting
 from face_classifier.curate.ask import carry_out

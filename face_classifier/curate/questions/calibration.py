@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.calibrate import Calibration, calibrated
 from face_classifier.identity.rules import crowded, spread_of, threshold_of

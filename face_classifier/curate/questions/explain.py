@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Encoding, Image, Sighting
 from face_classifier.curate.questions.splits import Split, split_of
 from face_classifier.display import contact_sheet

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from face_classifier.core.settings import Settings
+from face_classifier.core.config.settings import Settings
 from face_classifier.gallery.opening import open_existing
 from face_classifier.gallery.past.journal import FORGOTTEN, Entry, Place
 from face_classifier.gallery.places import UNKNOWNS, is_excluded, person_of

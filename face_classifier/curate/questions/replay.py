@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.grouping.rule import Rule

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Image, Sighting
 from face_classifier.curate.questions.splits import Split, splits
 from face_classifier.display import contact_sheet

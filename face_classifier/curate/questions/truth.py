@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import shown
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.core.types import Sighting
 from face_classifier.curate.questions.evaluate import Evaluation, evaluate
 from face_classifier.gallery.snapshot import faces_of

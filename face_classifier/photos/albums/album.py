@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from face_classifier.core import settings
+from face_classifier.core.config import flat
+from face_classifier.core.config.load import load
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 from face_classifier.core.network.dial import shown_address
@@ -122,7 +123,7 @@ def group_album(
 ) -> Album:
     """Group photos as `run_face_recog` does, and sort them into ``options.out``. Raises UserError, StoppedError."""
     known, profile = _known(options, observer)
-    founding = settings.load({}).founding
+    founding = load({}).founding
     rule = profile.rule.stricter(_threshold(options, profile) / profile.threshold, founding)
     with ExitStack() as stack:
         folder = stack.enter_context(AlbumFolder(Path(options.out))) if options.out is not None else None
@@ -148,7 +149,7 @@ def group_album(
         elif folder is not None and not _sort_into(folder, album, options, observer):
             album = replace(album, failed=True)
         if folder is not None and options.result is not None and not nothing:
-            note_index(settings.load({"result": options.result}), folder.path / INDEX, observer)
+            note_index(load({"result": options.result}), folder.path / INDEX, observer)
     return album
 
 
@@ -157,10 +158,10 @@ def group_album(
 
 def _known(options: AlbumOptions, observer: Observer) -> tuple[list[Known], EncoderProfile]:
     """The people of the result folder, if there is one, and the profile of the encoder of all."""
-    settings.check_encoder(options.encoder, "--encoder")
+    flat.check_encoder(options.encoder, "--encoder")
     if options.result is None:
-        return [], BY_ENCODER[options.encoder or settings.USUAL_ENCODER]
-    snapshot = take_snapshot(settings.load({"result": options.result}), observer)
+        return [], BY_ENCODER[options.encoder or flat.USUAL_ENCODER]
+    snapshot = take_snapshot(load({"result": options.result}), observer)
     own = profile_of(snapshot.settings)
     if options.encoder not in (None, own.encoder):
         raise UserError(
@@ -181,13 +182,13 @@ def _known(options: AlbumOptions, observer: Observer) -> tuple[list[Known], Enco
 def _threshold(options: AlbumOptions, profile: EncoderProfile) -> float:
     """The user's, or the encoder's. Raises UserError, also for "auto", which result folders alone know."""
     try:
-        threshold = settings.load({"threshold": options.threshold}).threshold
+        threshold = load({"threshold": options.threshold}).threshold
         return profile.threshold if threshold is None else float(threshold)
     except (UserError, ValueError) as error:
-        meant = settings.todays_threshold(options.threshold)
+        meant = flat.todays_threshold(options.threshold)
         raise WrongUseError(
             f"the threshold is {options.threshold or 'auto'!r}, but must be a number above 0 and at most "
-            f"{settings.HIGHEST_THRESHOLD:g}, such as {profile.threshold:g}{meant}"
+            f"{flat.HIGHEST_THRESHOLD:g}, such as {profile.threshold:g}{meant}"
         ) from error
 
 
@@ -200,7 +201,7 @@ def _read(
 ) -> dict[str, Photo]:
     """The photos by content; each item is told its own. What cannot be read is told."""
     paths = sorted({item.path for item in items if item.path is not None})
-    with PhotoIndex(folder.path / INDEX if folder else None, profile.name, MODES[settings.load({}).mode]) as index:
+    with PhotoIndex(folder.path / INDEX if folder else None, profile.name, MODES[load({}).mode]) as index:
         reading = index.read(
             [(str(path), path) for path in paths],
             finder_of(profile.encoder, observer.problem),

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core import settings
+from face_classifier.core.config import flat
+from face_classifier.core.config.load import load
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.markers import ALBUM, CAPTURES, RESULT, kind_of
 from face_classifier.core.errors import StoppedError, UserError, WrongUseError
@@ -132,7 +133,7 @@ def open_gallery(
     """
     if folder is None and index is None:
         raise WrongUseError("no gallery is given; name a folder of photos with --gallery")
-    settings.check_encoder(encoder, "--encoder")
+    flat.check_encoder(encoder, "--encoder")
     if folder is not None and Path(folder).is_file():
         raise UserError(f"the gallery {folder} is a file; give the folder that it lies in")
     kind = kind_of(folder) if folder is not None else None
@@ -142,7 +143,7 @@ def open_gallery(
         )
     if folder is not None and kind == RESULT:
         return _of_result_folder(folder, encoder, observer)
-    encoder = encoder or settings.USUAL_ENCODER
+    encoder = encoder or flat.USUAL_ENCODER
     pictures, photos, failed = _read(folder, index, encoder, observer, stopping)
     top = Path(folder or "")
     people = _people(photos, top, faces_meant(top) if pictures and kind == ALBUM else {})
@@ -168,7 +169,7 @@ def _read(
     pictures = _pictures(folder, file, observer)
     if not pictures and not file.exists():
         raise UserError(f"there is no index {file}; name a folder of photos with --gallery")
-    with PhotoIndex(file, BY_ENCODER[encoder].name, MODES[settings.load({}).mode]) as opened:
+    with PhotoIndex(file, BY_ENCODER[encoder].name, MODES[load({}).mode]) as opened:
         if not pictures:
             return False, opened.remembered(), []
         reading = opened.read(
@@ -188,7 +189,7 @@ def _read(
 
 
 def _of_result_folder(folder: str, encoder: str | None, observer: Observer) -> PhotoGallery:
-    snapshot = take_snapshot(settings.load({"result": folder}), observer)
+    snapshot = take_snapshot(load({"result": folder}), observer)
     own = profile_of(snapshot.settings).encoder
     if encoder not in (None, own):
         raise UserError(

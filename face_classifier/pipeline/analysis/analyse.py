@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 
-from face_classifier.core.settings import Settings
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.supervise import Frames
 from face_classifier.core.types import Box, Detection, Face, Frame, Search
 from face_classifier.gallery.store import face_picture

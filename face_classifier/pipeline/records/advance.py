@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import PRIVATE
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.core.settings import Settings
 from face_classifier.core.supervise import supervised
 from face_classifier.pipeline.archive import analyse_into
 from face_classifier.pipeline.records import AnalysedFrame

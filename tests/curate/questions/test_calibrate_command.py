@@ -11,7 +11,8 @@ import cv2
 import pytest
 
 from face_classifier.cli import console
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
+from face_classifier.core.config.settings import Settings
 from face_classifier.gallery import gallery
 from face_classifier.gallery.opening import photo_reader, with_threshold
 from face_classifier.gallery.snapshot import faces_of, take_snapshot
@@ -141,5 +142,5 @@ def test_the_threshold_is_a_number_or_auto(command, tmp_path: Path):
     assert "--threshold is 'car', but must be a number above 0 and at most 0.8, such as 0.44, or auto" in ended.err
 
 
-def _chosen(folder: Path, threshold: str | None = None) -> settings.Settings:
-    return settings.load({"result": str(folder), "threshold": threshold}, None, {})
+def _chosen(folder: Path, threshold: str | None = None) -> Settings:
+    return load({"result": str(folder), "threshold": threshold}, None, {})

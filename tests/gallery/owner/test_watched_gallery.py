@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import Listener
 
-from face_classifier.core import settings
+from face_classifier.core.config.load import load
 from face_classifier.core.types import Image
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
@@ -57,7 +57,7 @@ def folder(closeups: dict[str, Image], tmp_path: Path) -> Path:
 
 @contextmanager
 def watched(folder: Path) -> Iterator[Watched]:
-    told, chosen = Listener(), settings.load({"result": str(folder)})
+    told, chosen = Listener(), load({"result": str(folder)})
     with Owner(lambda: Gallery.open(chosen, told)) as owner:
         watched = Watched(owner)
         with Watcher(folder, watched.changed, told.problem, often=60, seldom=60):

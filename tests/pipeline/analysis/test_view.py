@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.core.settings import Settings
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Box, Detection, Frame, Image, Search
 from face_classifier.pipeline.analysis.analyse import Analysis
 from face_classifier.pipeline.analysis.view import View

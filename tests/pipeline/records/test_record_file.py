@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from conftest import Watcher
 
+from face_classifier.core.config.load import load
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.messages import MessageError
-from face_classifier.core.settings import load
 from face_classifier.core.types import EMOTIONS, Emotion, Frame
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner

@@ -1,17 +1,17 @@
-"""One frozen Settings for a run: defaults, then a YAML file, then the environment, then flags."""
+"""The flat settings of a run: their flags, ranges and help, and how each is read from a text.
+
+The command line is made of them, so nothing that takes long to import is imported here.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from face_classifier.core import configfile
 from face_classifier.core.configfile import quoted
 from face_classifier.core.errors import WrongUseError
 from face_classifier.core.names import is_path
@@ -20,9 +20,9 @@ ENVIRONMENT = "FACE_CLASSIFIER_"
 ENCODERS = USUAL_ENCODER, ORIGINALS_ENCODER = "sface", "dlib"
 HIGHEST_THRESHOLD = 0.8  # L2: most strangers are nearer, with either encoder
 _FORMER_SCALE = 0.446  # of SFace's distances in earlier versions (up to 2) to those of today, as in ``vision.sface``
-_OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
 STEP, ORIGINAL_STEP = 0.5, 1.0  # seconds: defaults of -S, of the fast engine and of the original program
 _LONGEST_WORD = 100  # characters
+_NUMBERS = ("float", "int")  # how their types begin
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -45,7 +45,7 @@ def _setting(
 
 
 @dataclass(frozen=True)
-class Settings:
+class Flat:
     """What the user wants of a run. The help of each field tells its unit."""
 
     threshold: float | str | None = _setting(
@@ -121,6 +121,13 @@ class Settings:
     patience: float = _setting(
         60.0, "--patience", "Seconds for which files wait for a disk that is full or fails; then the run ends."
     )
+    pictures_per_track: int | None = _setting(
+        None,
+        "--pictures-per-track",
+        "Keep at most so many pictures of a track, the best and most different. [default: all of files, 8 of cameras]",
+        1,
+        100_000,
+    )
     result: str = _setting("result", "--result", "The result folder.")
     adopt: bool = _setting(False, "--adopt", "Make a result folder of one that is none yet: its subfolders are people.")
     jsonl: str | None = _setting(None, "--jsonl", "Write a JSON line to this file for each face that is kept.")
@@ -159,69 +166,34 @@ class Settings:
             )
 
 
-def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from a YAML file, the environment and flags; flags win over the environment, that over the file.
-
-    Parameters
-    ----------
-    flags : what the user typed by field name; None = not typed
-    config : path of the YAML file; None = there is none
-    environ : the environment variables
-
-    Raises
-    ------
-    WrongUseError : a value is out of its range, or a key or variable is unknown; it names key, rule and value
-    """
-    _check_variables(environ)
-    values: dict[str, Any] = {}
-    for field in dataclasses.fields(Settings):
-        variable = ENVIRONMENT + field.name.upper()
-        for value, origin in (
-            (flags.get(field.name), field.metadata["flags"][-1]),
-            (environ.get(variable), variable),
-        ):
-            if value is not None:
-                values[field.name] = _parse(field, value, origin)
-                break
-    for key, value, line in configfile.read(Path(config)) if config else []:
-        field = _field(key, f"{config}, line {line},")
-        if key not in values and value is not None:
-            values[key] = _parse(field, value, f"{key} in {config}, line {line},")
-    return Settings(**values)
-
-
 def metavar(field: dataclasses.Field[Any]) -> str:
     """What kind of value a setting takes, in a word."""
-    number = ("NUMBER",) if str(field.type).startswith("float") else ()
+    number = ("NUMBER",) if str(field.type).startswith(_NUMBERS) else ()
     return "|".join((*number, *field.metadata["choices"])) or "PATH"
 
 
-def _field(key: str, where: str) -> dataclasses.Field[Any]:
-    fields = {field.name: field for field in dataclasses.fields(Settings)}
-    if key not in fields:
-        raise WrongUseError(f"{where} has the unknown key {quoted(key)}; {_meant(key, list(fields))}")
-    return fields[key]
-
-
-def _check_variables(environ: Mapping[str, str]) -> None:
-    """Raises WrongUseError for a misspelt variable: it begins like the program's own and is none of them."""
-    known = [*(field.name.upper() for field in dataclasses.fields(Settings)), *_OTHER_VARIABLES]
-    for name in environ:
-        word = name.removeprefix(ENVIRONMENT)
-        if word not in (name, *known):
-            raise WrongUseError(f"there is the unknown variable {quoted(name)}; {_meant(word, known, ENVIRONMENT)}")
-
-
-def _meant(word: str, known: Sequence[str], prefix: str = "") -> str:
+def meant(word: str, known: Sequence[str], prefix: str = "") -> str:
     """The advice for an unknown word: the known word nearest to it, else all of them, each with ``prefix``."""
     near = difflib.get_close_matches(word[:_LONGEST_WORD], known, 1)
     return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}"
 
 
-def _parse(field: dataclasses.Field[Any], value: Any, origin: str) -> Any:
+def parse(field: dataclasses.Field[Any], value: Any, origin: str) -> Any:
+    """The value of a flat setting.
+
+    Parameters
+    ----------
+    field : of `Flat`
+    value : a text of the command line or the environment, or what YAML makes of one
+    origin : what to call it in a sentence: a flag, a variable, a key with file and line
+
+    Raises
+    ------
+    WrongUseError : it is out of its range, or of another kind
+    """
     kind = str(field.type)
     choices = field.metadata["choices"]
-    if kind.startswith("float"):
+    if kind.startswith(_NUMBERS):
         return value if value in choices else _number(field, value, origin)
     if kind == "bool":
         return _truth(value, origin)
@@ -234,19 +206,20 @@ def _parse(field: dataclasses.Field[Any], value: Any, origin: str) -> Any:
 
 def _number(field: dataclasses.Field[Any], value: Any, origin: str) -> float:
     low, high, above = (field.metadata[key] for key in ("low", "high", "above"))
-    rule = f"a number {'above' if above else 'of at least'} {low:g}" + (
+    whole = str(field.type).startswith("int")
+    rule = f"a {'whole ' * whole}number {'above' if above else 'of at least'} {low:g}" + (
         f" and at most {high:g}" if high < math.inf else ""
     )
-    example = 0.44 if field.default is None else field.default
+    example = (8 if whole else 0.44) if field.default is None else field.default
     words = "".join(f", or {word}" for word in field.metadata["choices"])
     sentence = f"{origin} is {quoted(value)}, but must be {rule}, such as {example:g}{words}"
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         raise WrongUseError(sentence) from None
-    if not math.isfinite(number) or not low <= number <= high or (above and number == low):
+    if not math.isfinite(number) or not low <= number <= high or (above and number == low) or (whole and number % 1):
         raise WrongUseError(sentence + (todays_threshold(number) if field.name == "threshold" else ""))
-    return number
+    return int(number) if whole else number
 
 
 def todays_threshold(given: float | str | None) -> str:

@@ -1,0 +1,1 @@
+"""What the user wants: flat settings with flags, nested models of cameras, channels and rules, and their loader."""

@@ -1,0 +1,190 @@
+"""Who is told what, where: channels, and the rules that choose among them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from face_classifier.core.config.secrets import Secret
+from face_classifier.core.config.units import (
+    Clock,
+    Days,
+    DisagreementError,
+    Duration,
+    HoursList,
+    Name,
+    Part,
+    Port,
+    Words,
+    listed,
+)
+
+Kind = Literal["person", "new_person", "unknown", "camera_lost", "camera_back", "summary"]
+
+
+def _web_address(given: str) -> str:
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address http:// or https://")
+    return given
+
+
+def _one_of_both(part: Part, secret: str, *, needed: bool) -> None:
+    named = [key for key in (f"{secret}_env", f"{secret}_file") if getattr(part, key)]
+    if len(named) == 2:
+        raise DisagreementError(f"names {secret}_env and {secret}_file; leave one out")
+    if needed and not named:
+        raise DisagreementError(
+            f"has no {secret}_env and no {secret}_file; name the variable or the file that holds it"
+        )
+
+
+class PrintChannel(Part):
+    """A line on stdout."""
+
+    type: Literal["print"]
+
+
+class FileChannel(Part):
+    """A JSON line in a file."""
+
+    type: Literal["file"]
+    path: str = Field(min_length=1, description="of the file, to which JSON lines are added")
+
+
+class MqttChannel(Part):
+    """A broker, and Home Assistant behind it."""
+
+    type: Literal["mqtt"]
+    host: str = Field(default="localhost", min_length=1, description="of the broker")
+    port: Port = Field(default=1883, description="of the broker; with tls mostly 8883")
+    tls: bool = Field(default=False, description="encrypted, and the certificate is checked")
+    user: str | None = Field(default=None, description="who logs in")
+    password_env: str | None = Field(
+        default=None, description="the variable of the environment that holds the password"
+    )
+    password_file: str | None = Field(default=None, description="the file that holds the password")
+    prefix: str = Field(default="face-classifier", min_length=1, description="with which topics begin")
+    discovery: str | None = Field(
+        default="homeassistant", description="prefix of Home Assistant's discovery; null = none"
+    )
+    pictures: bool = Field(default=False, description="send the face of an alert as a picture")
+
+    @property
+    def password(self) -> Secret:
+        return Secret("the password of the broker", self.password_env, self.password_file)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> MqttChannel:
+        _one_of_both(self, "password", needed=False)
+        for key in ("prefix", "discovery"):
+            if set("#+\0") & set(getattr(self, key) or "") or (getattr(self, key) or "").endswith("/"):
+                raise DisagreementError(f"has a {key} with '+', '#' or a '/' at its end; leave them out")
+        return self
+
+
+class WebhookChannel(Part):
+    """A POST of JSON, signed where there is a secret."""
+
+    type: Literal["webhook"]
+    url: Annotated[str, AfterValidator(_web_address)] = Field(description="http:// or https://, to which it is sent")
+    secret_env: str | None = Field(
+        default=None, description="the variable of the environment that holds the key of signatures"
+    )
+    secret_file: str | None = Field(default=None, description="the file that holds the key of signatures")
+    private: bool = Field(default=False, description="the address may lie in a private network")
+
+    @property
+    def secret(self) -> Secret:
+        return Secret("the key of a webhook", self.secret_env, self.secret_file)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> WebhookChannel:
+        _one_of_both(self, "secret", needed=False)
+        return self
+
+
+class AppriseChannel(Part):
+    """Everything that Apprise reaches. Its addresses hold secrets, so they are never written in the open."""
+
+    type: Literal["apprise"]
+    url_env: str | None = Field(
+        default=None, description="the variable of the environment that holds Apprise's address"
+    )
+    url_file: str | None = Field(default=None, description="the file that holds Apprise's address")
+
+    @property
+    def url(self) -> Secret:
+        return Secret("the address for Apprise", self.url_env, self.url_file)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> AppriseChannel:
+        _one_of_both(self, "url", needed=True)
+        return self
+
+
+class TelegramChannel(Part):
+    """A bot of Telegram, which obeys the named chats alone."""
+
+    type: Literal["telegram"]
+    token_env: str | None = Field(
+        default=None, description="the variable of the environment that holds the bot's token"
+    )
+    token_file: str | None = Field(default=None, description="the file that holds the bot's token")
+    chats: Annotated[tuple[int, ...], BeforeValidator(listed), Field(min_length=1)] = Field(
+        description="numbers of the chats that are told and may ask"
+    )
+
+    @property
+    def token(self) -> Secret:
+        return Secret("the token of the bot", self.token_env, self.token_file)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> TelegramChannel:
+        _one_of_both(self, "token", needed=True)
+        return self
+
+
+AnyChannel = Annotated[
+    PrintChannel | FileChannel | MqttChannel | WebhookChannel | AppriseChannel | TelegramChannel,
+    Field(discriminator="type"),
+]
+
+
+class Rule(Part):
+    """Which events go to which channels. Empty lists are no condition."""
+
+    name: Name = Field(description="of the rule, for the log and `alert --replay`")
+    on: Annotated[tuple[Kind, ...], BeforeValidator(listed), Field(min_length=1)] = Field(
+        description="events: person, new_person, unknown, camera_lost, camera_back, summary"
+    )
+    people: Words = Field(default=(), description="of these people alone; [] = of any")
+    not_people: Words = Field(default=(), description="of all people but these")
+    cameras: Words = Field(default=(), description="of these cameras alone; [] = of any")
+    zones: Words = Field(default=(), description="in these zones alone; [] = anywhere")
+    hours: HoursList = Field(
+        default=(), description='within these hours, such as "22:00-06:00", local time; [] = always'
+    )
+    days: Days = Field(default=(), description="on these days: mon, tue, wed, thu, fri, sat, sun; [] = every day")
+    channels: Annotated[Words, Field(min_length=1)] = Field(description="names of the channels that are told")
+    picture: bool = Field(default=False, description="send the face, to third parties too")
+    cooldown: Duration = Field(
+        default=0.0, description="until the same person is told again (of unknown: the same camera)"
+    )
+
+
+class Alerts(Part):
+    """What holds for all rules, and the rules."""
+
+    per_minute: int = Field(
+        default=20, ge=1, description="alerts at most, of all rules and channels; the others are counted"
+    )
+    blip: Duration = Field(default=30.0, description="a camera that is lost for less is not told")
+    daily: Clock | None = Field(
+        default=None, description='when the summary of the day is told, such as "21:00"; null = never'
+    )
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(listed)] = Field(
+        default=(), description="which events go to which channels"
+    )

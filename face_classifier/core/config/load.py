@@ -1,0 +1,189 @@
+"""Settings of a YAML file, the environment and flags: flags win over the environment, that over the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from face_classifier.core import configfile
+from face_classifier.core.config.cross import disagreements
+from face_classifier.core.config.flat import ENVIRONMENT, Flat, meant, parse
+from face_classifier.core.config.sentences import sentences
+from face_classifier.core.config.settings import NESTED, Settings
+from face_classifier.core.configfile import Node, quoted
+from face_classifier.core.errors import UserError, WrongUseError
+
+_OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
+_SECRETS = ("PASSWORD", "TOKEN", "SECRET")  # a variable that ends so holds one, and is read when it is needed
+_FLAT = {field.name: field for field in dataclasses.fields(Flat)}
+
+
+def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from a YAML file, the environment and flags; flags win over the environment, that over the file.
+
+    Parameters
+    ----------
+    flags : what the user typed by field name; None = not typed
+    config : path of the YAML file; None = there is none
+    environ : the environment variables; nested keys as ``FACE_CLASSIFIER_CAMERAS__DOOR__URL``
+
+    Raises
+    ------
+    UserError : the file cannot be read, a value is out of its range, or a key or variable is unknown; it names place,
+        key, rule and value. Of several faults it is the first; `examine` tells all.
+    """
+    settings, faults = examine(flags, config, environ)
+    if settings is None or faults:
+        raise faults[0]
+    return settings
+
+
+def examine(
+    flags: Mapping[str, Any], config: str | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[Settings | None, list[UserError]]:
+    """The same, with every fault as an error: the settings are None if there are any."""
+    reading = _Reading()
+    reading.flags_and_variables(flags, environ)
+    if config:
+        reading.file(config)
+    reading.nested_variables(environ)
+    return reading.outcome()
+
+
+class _Reading:
+    """What was read so far, and the faults that were found."""
+
+    def __init__(self) -> None:
+        self.faults: list[UserError] = []
+        self._flat: dict[str, Any] = {}
+        self._tree: dict[str, Node] = {}
+
+    def flags_and_variables(self, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        known = [*(name.upper() for name in (*_FLAT, *NESTED)), *_OTHER_VARIABLES]
+        for name in environ:
+            word = name.removeprefix(ENVIRONMENT)
+            if word not in (name, *known) and word.partition("__")[0].lower() not in NESTED:
+                self._fault(f"there is the unknown variable {quoted(name)}; {meant(word, known, ENVIRONMENT)}")
+        for name, field in _FLAT.items():
+            variable = ENVIRONMENT + name.upper()
+            for value, origin in (
+                (flags.get(name), field.metadata["flags"][-1]),
+                (environ.get(variable), variable),
+            ):
+                if value is not None:
+                    self._take(name, value, origin)
+                    break
+
+    def file(self, config: str) -> None:
+        try:
+            values = configfile.read(Path(config), NESTED)
+        except UserError as error:
+            self.faults.append(error)
+            return
+        for key, node in values.items():
+            if key in NESTED:
+                self._tree[key] = node
+            elif key not in _FLAT:
+                where = node.origin.removeprefix("in ")
+                self._fault(f"{where} has the unknown key {quoted(key)}; {meant(key, [*_FLAT, *NESTED])}")
+            elif key not in self._flat and node.value is not None:
+                self._take(key, node.value, f"{key} {node.origin}")
+
+    def nested_variables(self, environ: Mapping[str, str]) -> None:
+        """Put what the environment says into the places of the file's values."""
+        for name, text in environ.items():
+            path = _path_of(name)
+            if path and name not in (ENVIRONMENT + other for other in _OTHER_VARIABLES):
+                self._put(path, name, text)
+
+    def outcome(self) -> tuple[Settings | None, list[UserError]]:
+        nested = {key: plain for key, node in self._tree.items() if (plain := _plain(node)) is not None}
+        try:
+            settings = Settings(**self._flat, **nested)
+        except ValidationError as error:
+            self.faults += [WrongUseError(sentence) for sentence in sentences(error, self._tree)]
+            return None, self.faults
+        except UserError as error:
+            self.faults.append(error)
+            return None, self.faults
+        for sentence in disagreements(settings, self._tree):
+            self._fault(sentence)
+        return (None if self.faults else settings), self.faults
+
+    def _take(self, name: str, value: Any, origin: str) -> None:
+        try:
+            self._flat[name] = parse(_FLAT[name], value, origin)
+        except WrongUseError as error:
+            self.faults.append(error)
+
+    def _fault(self, sentence: str) -> None:
+        self.faults.append(WrongUseError(sentence))
+
+    def _put(self, path: list[str], variable: str, text: str) -> None:
+        *parents, last = path
+        place, where = self._tree, ""
+        for word in parents:
+            key = _same_key(place, word)
+            node = place.setdefault(key, Node({}, variable, True))
+            if node.value is None:
+                node = place[key] = Node({}, variable, True)
+            if not isinstance(node.value, dict):
+                self._fault(f"{variable} is for a key within {where}{key}, which is no mapping; leave it out")
+                return
+            place, where = node.value, f"{where}{key}."
+        if last.upper() in _SECRETS:
+            place.pop(f"{last}_file", None)
+            place[f"{last}_env"] = Node(variable, variable, True)
+            return
+        try:
+            place[_same_key(place, last)] = _node_of(text, variable)
+        except (ValueError, RecursionError):
+            self._fault(f"{variable} begins like JSON, but is none; give a value, words with commas, or JSON")
+
+
+def _path_of(variable: str) -> list[str]:
+    """The keys that a nested variable names; empty = it is none."""
+    word = variable.removeprefix(ENVIRONMENT)
+    path = word.lower().split("__")
+    return path if word != variable and path[0] in NESTED and all(path) else []
+
+
+def _same_key(place: Mapping[str, Node], word: str) -> str:
+    """The key of a mapping that a variable means: variables have no case, and ``_`` for what is no letter."""
+    return next((key for key in place if re.sub(r"\W", "_", key).lower() == word), word)
+
+
+def _node_of(text: str, variable: str) -> Node:
+    """The value of a variable as nodes: JSON where it begins like a mapping or a list."""
+    if not text.lstrip().startswith(("{", "[")):
+        return Node(None if text.strip() in ("null", "~") else text, variable, True)
+    return _as_node(json.loads(text, parse_int=str, parse_float=str), variable)
+
+
+def _as_node(value: Any, variable: str) -> Node:
+    if isinstance(value, dict):
+        return Node({key: _as_node(part, variable) for key, part in value.items()}, variable, True)
+    if isinstance(value, list):
+        return Node([_as_node(part, variable) for part in value], variable, True)
+    return Node(str(value).lower() if isinstance(value, bool) else value, variable, True)
+
+
+def _plain(node: Node) -> Any:
+    """What nodes hold, without their places."""
+    if isinstance(node.value, dict):
+        return {key: _plain(part) for key, part in node.value.items()}
+    if isinstance(node.value, list):
+        return [_plain(part) for part in node.value]
+    return node.value
+
+
+def variables_of(environ: Mapping[str, str]) -> Iterator[str]:
+    """The names of the program's own nested variables that are set."""
+    return (name for name in environ if _path_of(name))

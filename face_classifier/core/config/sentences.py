@@ -1,0 +1,183 @@
+"""What is wrong with a configuration, in sentences: key, place, value, rule; of a misspelt key the nearest one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from face_classifier.core import names
+from face_classifier.core.config import alerts, cameras, settings
+from face_classifier.core.config.flat import meant
+from face_classifier.core.config.units import DisagreementError
+from face_classifier.core.configfile import Node, quoted
+
+_CHANNELS = {model.model_fields["type"].annotation: model for model in get_args(get_args(alerts.AnyChannel)[0])}
+CHANNELS: dict[str, type[BaseModel]] = {get_args(literal)[0]: model for literal, model in _CHANNELS.items()}
+Location = tuple[str | int, ...]  # of pydantic's errors
+_UNKNOWN = "extra_forbidden"
+_SECRETS = ("password", "token", "secret")  # keys whose value is not shown, wherever they stand
+_RULES = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
+    "string_type": "a word",
+    "string_too_short": "a word that is not empty",
+    "too_short": "a list of at least one",
+    "tuple_type": "a list",
+    "dict_type": "a mapping, lines of `key: value`",
+    "model_type": "a mapping, lines of `key: value`",
+    "model_attributes_type": "a mapping, lines of `key: value`",
+}
+_BOUNDS = {
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "literal_error": "one of {expected}",
+}
+
+
+def sentences(error: ValidationError, tree: Mapping[str, Node]) -> list[str]:
+    """Each fault as a sentence; ``tree`` tells where each value stands.
+
+    Unknown keys come first: a misspelt one is not told again as one that is missing.
+    """
+    faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != _UNKNOWN)
+    unknown = [fault["loc"] for fault in faults if fault["type"] == _UNKNOWN]
+    return [
+        _sentence(fault, tree) for fault in faults if fault["type"] != "missing" or not _misspelt(fault["loc"], unknown)
+    ]
+
+
+def _misspelt(missing: Location, unknown: Sequence[Location]) -> bool:
+    """Whether one of the unknown keys is nearly the missing one."""
+    words = [str(location[-1]) for location in unknown if location[:-1] == missing[:-1]]
+    return bool(difflib.get_close_matches(str(missing[-1]), words, 1))
+
+
+def told(path: Sequence[str | int], tree: Mapping[str, Node]) -> str:
+    """The dotted key and the place of a value, as a sentence begins: ``cameras.door.url in c.yaml, line 3,``."""
+    node, depth = _nearest(path, tree)
+    if node is None or (node.variable and depth == len(path) and not isinstance(node.value, dict | list)):
+        return node.origin if node else dotted(path)
+    return f"{dotted(path)} of {node.origin}" if node.variable else f"{dotted(path)} {node.origin}"
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Keys with dots between them, places in a list in brackets."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
+    return text if len(text) <= 100 else quoted(text)
+
+
+def _sentence(details: ErrorDetails, tree: Mapping[str, Node]) -> str:
+    path, kind = _path(details["loc"]), details["type"]
+    model = _model(details["loc"][:-1])
+    if kind == _UNKNOWN:
+        return _unknown(path, model, tree)
+    if kind == "missing":
+        field = model.model_fields[str(path[-1])] if model else None
+        what = f": {field.description}" if field and field.description else "; give it"
+        return f"{told(path[:-1], tree)} has no {path[-1]}{what}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _no_type(path, tree)
+    context: dict[str, Any] = details.get("ctx", {})
+    fault = context.get("error")
+    if isinstance(fault, DisagreementError):
+        return f"{told(path, tree)} {fault}"
+    value = _value(path, details["input"])
+    return f"{told(path, tree)} is {value}, but must be {_rule(kind, context, details['msg'])}"
+
+
+def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _BOUNDS:
+        rule = _BOUNDS[kind].format(**context)
+        return rule.replace("'", "").replace(" or ", ", ")
+    return _RULES.get(kind, message[:1].lower() + message[1:])
+
+
+def _value(path: Sequence[str | int], value: object) -> str:
+    """A value as it may be shown: never a secret, no login of an address."""
+    if any(secret in str(key).lower() for key in path for secret in _SECRETS):
+        return "a value that is not shown"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple) and len(value) > 6:
+        return "a long list"
+    return names.without_logins(quoted(value)) if value is not None else "empty"
+
+
+def _unknown(path: list[str | int], model: type[BaseModel] | None, tree: Mapping[str, Node]) -> str:
+    known = list(model.model_fields) if model else []
+    word = str(path[-1])
+    if word.lower() in (*_SECRETS, "url") and f"{word.lower()}_env" in known:
+        return (
+            f"{told(path, tree)} would stand in the open; give the name of a variable of the environment that holds it "
+            f"({word.lower()}_env) or of a file ({word.lower()}_file)"
+        )
+    node, _ = _nearest(path, tree)
+    where = node.origin.removeprefix("in ") if node else "the configuration"
+    return f"{where} has the unknown key {quoted(dotted(path))}; {meant(word, known)}"
+
+
+def _no_type(path: list[str | int], tree: Mapping[str, Node]) -> str:
+    known = ", ".join(CHANNELS)
+    node, depth = _nearest([*path, "type"], tree)
+    if node is None or depth <= len(path):
+        return f"{told(path, tree)} has no type; give one of {known}"
+    return f"{told([*path, 'type'], tree)} is {_value(['type'], node.value)}, but must be one of {known}"
+
+
+def _path(location: Location) -> list[str | int]:
+    """The keys to a value, without the names that pydantic gives to kinds of channels and to keys of mappings."""
+    path = [key for key in location if key != "[key]"]
+    if path[0] == "channels" and len(path) > 2:
+        del path[2]
+    return path
+
+
+def _nearest(path: Sequence[str | int], tree: Mapping[str, Node]) -> tuple[Node | None, int]:
+    """The node of a path, or of as much of it as there is, and how many keys that is."""
+    node: Node | None = None
+    inside: Any = tree
+    for depth, key in enumerate(path):
+        if isinstance(inside, Mapping) and key in inside:
+            node = inside[str(key)]
+        elif isinstance(inside, list) and isinstance(key, int) and key < len(inside):
+            node = inside[key]
+        else:
+            return node, depth
+        inside = node.value
+    return node, len(path)
+
+
+def _model(location: Location) -> type[BaseModel] | None:
+    """The model whose keys stand at a location of pydantic's."""
+    match location:
+        case ["channels", _, kind]:
+            return CHANNELS[str(kind)]
+        case ["cameras", _]:
+            return cameras.Camera
+        case ["cameras", _, "keep"]:
+            return cameras.Keep
+        case ["keep"]:
+            return cameras.KeepAll
+        case ["visits"]:
+            return settings.Visits
+        case ["health"]:
+            return settings.Health
+        case ["alerts"]:
+            return alerts.Alerts
+        case ["alerts", "rules", _]:
+            return alerts.Rule
+    return None

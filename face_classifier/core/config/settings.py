@@ -1,0 +1,53 @@
+"""One frozen Settings: the flat ones, which have flags, and the nested ones of a configuration file."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from face_classifier.core.config.alerts import Alerts, AnyChannel
+from face_classifier.core.config.cameras import Camera, Keep, KeepAll
+from face_classifier.core.config.flat import Flat
+from face_classifier.core.config.units import Duration, Name, Part, Port
+
+
+class Visits(Part):
+    """When a visit ends, and when somebody counts as unknown."""
+
+    gap: Duration = Field(default=30.0, description="unseen until a visit has ended")
+    unknown_after: Duration = Field(default=2.0, description="of nobody until an unknown one is told")
+
+
+class Health(Part):
+    """The page of the daemon."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="on which the page listens")
+    port: Port = Field(default=8470, description="of the page; 0 = no page")
+
+
+@dataclass(
+    frozen=True,
+    config=ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True),
+)
+class Settings(Flat):
+    """What the user wants. Flat fields have flags; the others stand in a file or the environment."""
+
+    log: Literal["text", "json"] = "text"
+    cameras: dict[Name, Camera] = dataclasses.field(default_factory=dict)
+    keep: KeepAll = KeepAll()
+    visits: Visits = Visits()
+    channels: dict[Name, AnyChannel] = dataclasses.field(default_factory=dict)
+    alerts: Alerts = Alerts()
+    health: Health = Health()
+
+    def keep_of(self, camera: str) -> Keep:
+        """How long what a camera saw is kept: as the camera says, else as all do. Cameras without an entry: as all."""
+        common = {key: getattr(self.keep, key) for key in Keep.model_fields}
+        own = self.cameras[camera].keep if camera in self.cameras else Keep()
+        return Keep(**(common | {key: getattr(own, key) for key in own.model_fields_set}))
+
+
+NESTED = tuple(field.name for field in dataclasses.fields(Settings) if not field.metadata)
