@@ -291,17 +291,18 @@ def sighting_from(message: object) -> Sighting:
 def seen_message(seen: Seen) -> list[Any]:
     """A face in a frame as windows and captures show it."""
     emotion = seen.emotion and _emotion_message(seen.emotion)
-    return [list(seen.box.css), seen.person, emotion, seen.face, seen.forgotten]
+    return [list(seen.box.css), seen.person, emotion, seen.face, seen.forgotten, seen.hidden]
 
 
 def seen_from(message: object) -> Seen:
-    if not isinstance(message, list) or len(message) != 5:
+    if not isinstance(message, list) or len(message) != 6:
         raise MessageError("a face in a frame is none")
-    box, person, emotion, face, forgotten = message
+    box, person, emotion, face, forgotten, hidden = message
     return Seen(
         box_from(box),
         optional(person, lambda value: text_from(value, "person")),
         optional(emotion, _emotion_from),
         optional(face, lambda value: text_from(value, "face")),
         truth_from(forgotten),
+        truth_from(hidden),
     )

@@ -202,7 +202,8 @@ class Seen:
     person: str | None  # None = unknown
     emotion: Emotion | None = None  # None = not asked for
     face: str | None = None  # the name of the face that was kept of it last; None = none was
-    forgotten: bool = False  # the user had the gallery forget the person: no picture is to be made of it
+    forgotten: bool = False  # no picture is to be made of it: the user had the person forgotten, or keeps no strangers
+    hidden: bool = False  # the user wants to see the named only
 
 
 @dataclass(frozen=True)

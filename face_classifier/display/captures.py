@@ -19,10 +19,9 @@ from face_classifier.core.disk.markers import CAPTURES, is_litter, kind_of, mark
 from face_classifier.core.disk.retry import Held, asking_the_disk
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.core.types import Box, Frame, Image, Seen
-from face_classifier.display.overlay import annotate, drawn_area
+from face_classifier.core.types import Box, Frame, Seen
+from face_classifier.display.overlay import annotate, drawn_area, make_unknowable, pixelate
 
-_BLOCKS = 4  # both ways, of a face that is not to be known
 _CAPTURE = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}(_[0-9]+)?\.png")  # as earlier versions named them, too
 
 
@@ -75,8 +74,8 @@ def forget_in_captures(folder: Path, faces: Collection[str]) -> Forgotten:
                 image = np.asarray(found, np.uint8)
                 for face, around, text in note.faces:
                     if face in faces:
-                        _pixelate(image, around, _BLOCKS)
-                        _pixelate(image, text, 1)  # letters can be made out of fewer pixels than a face
+                        make_unknowable(image, around)
+                        pixelate(image, text, 1)  # letters can be made out of fewer pixels than a face
                 root.write(name, with_note(png_bytes(image), _Note(others).text()))
                 pixelated += 1
             else:  # or it is damaged
@@ -86,20 +85,10 @@ def forget_in_captures(folder: Path, faces: Collection[str]) -> Forgotten:
     return Forgotten(removed, pixelated, unknown)
 
 
-def _pixelate(image: Image, box: Box, blocks: int) -> None:
-    """In place, as so many blocks both ways; ``box``: pixels, may leave the picture."""
-    height, width = image.shape[:2]
-    top, left, bottom, right = max(0, box.top), max(0, box.left), min(height, box.bottom), min(width, box.right)
-    if top < bottom and left < right:
-        part = image[top:bottom, left:right]
-        small = cv2.resize(part, (blocks, blocks), interpolation=cv2.INTER_AREA)
-        part[:] = cv2.resize(small, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
-
-
 class Captures:
     """Every analysed frame with a face in it, drawn, as `YYYYmmdd_HHMMSS.mmm.png` (local time).
 
-    Who was forgotten is pixelated, and alone in a frame left out.
+    Who was forgotten or is hidden is pixelated; where nobody but the forgotten is seen there is none.
     """
 
     def __init__(self, folder: Path, tell: Callable[[str], None], modes: Modes = PRIVATE) -> None:
@@ -147,14 +136,8 @@ class Captures:
         shown = [face for face in seen if not face.forgotten]
         if not frame.due or not shown:
             return
-        image = frame.image
-        if len(shown) < len(seen):
-            image = image.copy()
-            for face in seen:
-                if face.forgotten:
-                    _pixelate(image, drawn_area(image, face)[0], _BLOCKS)
-        note = _Note([(face.face, *drawn_area(image, face)) for face in shown])
-        content = with_note(png_bytes(annotate(image, shown)), note.text())
+        note = _Note([(face.face, *drawn_area(frame.image, face)) for face in shown])
+        content = with_note(png_bytes(annotate(frame.image, seen)), note.text())
         self._held.add((f"{time_name(frame.time)}.png", content), len(content))
 
     def flush(self) -> None:

@@ -1,10 +1,11 @@
-"""Drawing on pictures: corners around faces, and their names."""
+"""Drawing on pictures: corners around faces, and their names; and making faces unknowable."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 
 from face_classifier.core.types import Box, Image, Seen
@@ -13,20 +14,30 @@ from face_classifier.display.text import SHADE, Color, Patch, paste, text
 KNOWN: Color = (120, 255, 120)
 UNKNOWN: Color = (60, 190, 255)
 UNKNOWN_NAME = "unknown"
+_BLOCKS = 4  # both ways, of a face that is not to be known
 
 
 def annotate(image: Image, seen: Iterable[Seen]) -> Image:
     """A copy of ``image``, (height, width, 3) uint8 BGR, with corners around each face and its name under it.
 
-    The emotion follows the name, where there is one. Strokes and letters grow with the picture. A name that would leave
+    Faces that are hidden or forgotten are made unknowable, and the forgotten have no corners and no name. The emotion
+    follows the name, where there is one. Strokes and letters grow with the picture. A name that would leave
     the picture is moved inside. A face that lies outside the picture is not drawn.
     """
     drawn = np.ascontiguousarray(image).copy()
     height, width = drawn.shape[:2]
+    faces = list(seen)
+    for face in faces:
+        if face.hidden or face.forgotten:
+            make_unknowable(drawn, face.box)
     inside = [
         face
-        for face in seen
-        if face.box.left < width and face.box.right > 0 and face.box.top < height and face.box.bottom > 0
+        for face in faces
+        if not face.forgotten
+        and face.box.left < width
+        and face.box.right > 0
+        and face.box.top < height
+        and face.box.bottom > 0
     ]
     for face in inside:
         corners(drawn, face.box, UNKNOWN if face.person is None else KNOWN)
@@ -53,6 +64,33 @@ def corners(image: Image, box: Box, color: Color) -> None:
                 down = box.top if top == box.top else box.bottom - length
                 _fill(image, across - grow, top - grow, length + 2 * grow, thickness + 2 * grow, ink)
                 _fill(image, left - grow, down - grow, thickness + 2 * grow, length + 2 * grow, ink)
+
+
+def make_unknowable(image: Image, box: Box) -> None:
+    """Pixelate a face with hair and chin, in place: a few blocks, each the mean of what it covers.
+
+    Parameters
+    ----------
+    image : (height, width, 3) uint8, BGR
+    box : of the face, in pixels of ``image``; may reach outside
+    """
+    around = Box(
+        box.top - box.height // 2,
+        box.right + box.width // 2,
+        box.bottom + box.height // 2,
+        box.left - box.width // 2,
+    )
+    pixelate(image, around, _BLOCKS)
+
+
+def pixelate(image: Image, box: Box, blocks: int) -> None:
+    """In place, as so many blocks both ways; ``box``: pixels, may leave the picture."""
+    height, width = image.shape[:2]
+    top, left, bottom, right = max(0, box.top), max(0, box.left), min(height, box.bottom), min(width, box.right)
+    if top < bottom and left < right:
+        part = image[top:bottom, left:right]
+        small = cv2.resize(part, (blocks, blocks), interpolation=cv2.INTER_AREA)
+        part[:] = cv2.resize(small, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
 
 
 def _fill(image: Image, left: int, top: int, width: int, height: int, color: Color) -> None:
