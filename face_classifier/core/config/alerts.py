@@ -61,15 +61,16 @@ class MqttChannel(Part):
     host: str = Field(default="localhost", min_length=1, description="of the broker")
     port: Port = Field(default=1883, description="of the broker; with tls mostly 8883")
     tls: bool = Field(default=False, description="encrypted, and the certificate is checked")
+    ca: str | None = Field(
+        default=None, description="file of the certificates to trust with tls, PEM; null = the system's"
+    )
     user: str | None = Field(default=None, description="who logs in")
     password_env: str | None = Field(
         default=None, description="the variable of the environment that holds the password"
     )
     password_file: str | None = Field(default=None, description="the file that holds the password")
     prefix: str = Field(default="face-classifier", min_length=1, description="with which topics begin")
-    discovery: str | None = Field(
-        default="homeassistant", description="prefix of Home Assistant's discovery; null = none"
-    )
+    discovery: str = Field(default="homeassistant", description='prefix of Home Assistant\'s discovery; "" = none')
     pictures: bool = Field(default=False, description="send the face of an alert as a picture")
 
     @property
@@ -80,7 +81,7 @@ class MqttChannel(Part):
     def _agrees(self) -> MqttChannel:
         _one_of_both(self, "password", needed=False)
         for key in ("prefix", "discovery"):
-            if set("#+\0") & set(getattr(self, key) or "") or (getattr(self, key) or "").endswith("/"):
+            if set("#+\0") & set(getattr(self, key)) or getattr(self, key).endswith("/"):
                 raise DisagreementError(f"has a {key} with '+', '#' or a '/' at its end; leave them out")
         return self
 
@@ -129,6 +130,9 @@ class TelegramChannel(Part):
     """A bot of Telegram, which obeys the named chats alone."""
 
     type: Literal["telegram"]
+    server: Annotated[str, AfterValidator(_web_address)] = Field(
+        default="https://api.telegram.org", description="of the Bot API"
+    )
     token_env: str | None = Field(
         default=None, description="the variable of the environment that holds the bot's token"
     )
