@@ -61,7 +61,7 @@ LIBRARIES = {
         "rawpy": "sources",
         "fontTools": "display",
         "yaml": "core",
-        "click": "cli",
+        "click": "cli cli.watching",
         "rich": "cli",
         "platformdirs": "vision.models gallery.owner",
         "msgpack": "gallery.owner",

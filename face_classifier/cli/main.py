@@ -19,6 +19,7 @@ import click
 from face_classifier import __version__
 from face_classifier.cli import curate, models, past, people, photos, run
 from face_classifier.cli.options import say
+from face_classifier.cli.watching import status, watch
 from face_classifier.core import names
 from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 
@@ -71,6 +72,8 @@ for _command in [
     *past.COMMANDS,
     *photos.COMMANDS,
     *models.COMMANDS,
+    *watch.COMMANDS,
+    *status.COMMANDS,
 ]:
     _main.add_command(_command)
 

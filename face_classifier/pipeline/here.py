@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -19,7 +19,7 @@ from face_classifier.curate.corrections import Change
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
-from face_classifier.gallery.owner.server import serving
+from face_classifier.gallery.owner.server import NOTHING_ASIDE, Answer, serving
 from face_classifier.gallery.owner.watcher import Watcher
 from face_classifier.identity.rules import crowded
 from face_classifier.pipeline.analysis.analyse import follows
@@ -54,8 +54,23 @@ class Here:
         log: JsonLines | None,
         observer: Observer,
         patience: Patience,
+        aside: Mapping[str, Answer] = NOTHING_ASIDE,
     ) -> Iterator[Here]:
-        """Opens the result folder, or makes it, and has commands of other processes carried out. Raises UserError."""
+        """Opens the result folder, or makes it, and has commands of other processes carried out.
+
+        Parameters
+        ----------
+        settings: of the run.
+        engine: makes the one that the gallery needs, by the name of its encoder.
+        log: gets a line for each face that is placed.
+        observer: is told what goes wrong.
+        patience: with the disk.
+        aside: what other processes are answered at once, by the name of the command.
+
+        Raises
+        ------
+        UserError: the folder cannot be used.
+        """
         opens = partial(Gallery.open, settings, observer, engine=engine, make=True, until_done=patience.until_done)
         with Owner(opens) as owner, ExitStack() as stack:
             owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
@@ -63,7 +78,7 @@ class Here:
             _tell_crowd(settings, desk.gallery, observer)
             handlers = HANDLERS | Guests(desk).handlers
             tell_socket = desk.gallery.store.tell_socket
-            stack.enter_context(serving(Path(settings.result), owner, handlers, tell_socket, observer.problem))
+            stack.enter_context(serving(Path(settings.result), owner, handlers, tell_socket, observer.problem, aside))
             yield cls(owner, desk, patience, observer)
 
     def begin(self, source: Source, sampling: Sampling) -> Begun:
@@ -83,6 +98,20 @@ class Here:
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
         """Have the faces of the next frame placed."""
         return self._owner.submit(lambda _: self._desk.place(begun.session, analysed))
+
+    def end(self, begun: Begun) -> None:
+        """A source has ended while others go on: write what is still to be written of it. Raises DiskError."""
+        self._sessions.remove(begun.session)
+        self._owner.call(lambda _: self._desk.end_all([begun.session]))
+
+    def every(self, seconds: float, action: Callable[[Gallery], None]) -> None:
+        """Have something done with the gallery again and again, between the frames; see `failure`."""
+        self._owner.every(seconds, action)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended something that is done regularly, such as second thoughts."""
+        return self._owner.failure
 
     @contextmanager
     def attending(self, *, live: bool) -> Iterator[None]:

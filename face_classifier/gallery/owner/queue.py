@@ -129,6 +129,11 @@ class Owner(Generic[T]):
             self._changed.notify_all()
         return regular.ends
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended a regular action, if any has failed; it is raised when the owner is left."""
+        return self._failed[0] if self._failed else None
+
     def _work(self) -> None:
         """What the thread does."""
         try:

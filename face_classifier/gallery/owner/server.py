@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Generic, TypeVar
 
 from face_classifier import __version__
@@ -28,8 +28,10 @@ from face_classifier.gallery.owner.socket import ConnectionEndedError, is_same_u
 T = TypeVar("T")
 S = TypeVar("S")
 Handler = Callable[[T, dict[str, Any], Observer], Any]
+Answer = Callable[[dict[str, Any]], Any]  # of what needs no turn of the owner: called in any thread
 logger = logging.getLogger(__name__)
 
+NOTHING_ASIDE: Mapping[str, Answer] = MappingProxyType({})
 PROGRAM = "face-classifier"
 SILENCE = 10.0  # seconds without a sign of life after which the other side counts as dead
 _SIGN = 2.0  # seconds after which a server that has nothing to say gives a sign of life
@@ -55,6 +57,7 @@ class Server(Generic[T]):
         handlers: Mapping[str, Handler[T]],
         announce: Callable[[str | None], None],
         *,
+        aside: Mapping[str, Answer] = NOTHING_ASIDE,
         patience: float = _PATIENCE,
     ) -> None:
         """Does nothing yet.
@@ -64,10 +67,11 @@ class Server(Generic[T]):
         folder: that the owner has locked.
         handlers: what is done, by the name of the command, in the owner's thread.
         announce: tells others where the socket is; None: nowhere any more.
+        aside: what is answered at once, by the name of the command, also while the owner is busy.
         patience: seconds for which a command waits for its turn.
         """
         self._folder, self._owner, self._handlers, self._announce = folder, owner, handlers, announce
-        self._patience = patience
+        self._aside, self._patience = aside, patience
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self._idle: dict[socket.socket, float] = {}  # connections without a command, and from when on they give way
@@ -156,7 +160,8 @@ class Server(Generic[T]):
             connection.settimeout(SILENCE)
             send(connection, {"program": PROGRAM, "version": __version__, "pid": os.getpid()})
             while request := self._next(connection, math.inf if left else monotonic() + _IDLE):
-                Asker(connection, self._patience, left).carry_out(self._owner, self._handlers, request)
+                asker = Asker(connection, self._patience, left)
+                asker.carry_out(self._owner, self._handlers, request, self._aside)
             send(connection, {"ended": True})
         if left:
             with suppress(OwnerClosedError):
@@ -192,6 +197,7 @@ def serving(
     handlers: Mapping[str, Handler[T]],
     announce: Callable[[str | None], None],
     problem: Callable[[str], None],
+    aside: Mapping[str, Answer] = NOTHING_ASIDE,
 ) -> Iterator[None]:
     """Within, other processes of this user send the owner commands, as `Server` says.
 
@@ -200,7 +206,7 @@ def serving(
     with ExitStack() as stack:
         try:
             root = stack.enter_context(Root(folder))
-            stack.enter_context(Server(root, owner, handlers, announce))
+            stack.enter_context(Server(root, owner, handlers, announce, aside=aside))
         except (OSError, UserError) as error:
             problem(
                 f"no socket can be made for {folder} ({error}), so commands that change it are refused until this ends"
@@ -236,12 +242,18 @@ class Asker:
         """Have something done in the owner's thread when that process ends its connection, or is killed."""
         self._left.append(action)
 
-    def carry_out(self, owner: Owner[T], handlers: Mapping[str, Handler[T]], request: dict[str, Any]) -> None:
+    def carry_out(
+        self,
+        owner: Owner[T],
+        handlers: Mapping[str, Handler[T]],
+        request: dict[str, Any],
+        aside: Mapping[str, Answer] = NOTHING_ASIDE,
+    ) -> None:
         """Have it carried out and tell the answer. Raises OSError where the other side is gone: it is left out then,
         unless it has begun.
         """
         try:
-            send(self._connection, {"answer": self._answer(owner, handlers, request)})
+            send(self._connection, {"answer": self._answer(owner, handlers, request, aside)})
         except OwnerClosedError:
             send(self._connection, {"ended": True})
         except UserError as error:
@@ -256,13 +268,21 @@ class Asker:
         except (TypeError, ValueError, OverflowError) as error:  # the answer cannot be sent
             send(self._connection, {"error": _unexpected(request.get("command"), error), "code": 1})
 
-    def _answer(self, owner: Owner[T], handlers: Mapping[str, Handler[T]], request: dict[str, Any]) -> Any:
+    def _answer(
+        self,
+        owner: Owner[T],
+        handlers: Mapping[str, Handler[T]],
+        request: dict[str, Any],
+        aside: Mapping[str, Answer],
+    ) -> Any:
         name, arguments = request.get("command"), request.get("arguments")
         if request.get("version") != __version__:
             raise InUseError(
                 f"process {os.getpid()} has version {__version__} of the program and takes no commands of version "
                 f"{request.get('version')}; stop it, or use that version"
             )
+        if isinstance(name, str) and name in aside and isinstance(arguments, dict):
+            return aside[name](arguments)
         if not isinstance(name, str) or name not in handlers or not isinstance(arguments, dict):
             raise UserError(f"process {os.getpid()} has no command {name!r}; stop it, and run the command again")
         handler = handlers[name]

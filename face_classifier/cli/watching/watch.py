@@ -1,0 +1,137 @@
+"""`watch`: cameras for months, into one gallery."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from face_classifier.cli.options import load_settings
+from face_classifier.cli.run import run_options
+from face_classifier.core.errors import UserError, WrongUseError
+
+if TYPE_CHECKING:
+    from face_classifier.core.config.settings import Settings
+    from face_classifier.daemon.daemon import Daemon
+
+_TERMINAL = "terminal"  # the channel of those who name no other one
+
+
+@click.command("watch")
+@click.argument("cameras", nargs=-1, metavar="[CAMERA...]")
+@run_options
+@click.option("--json", "as_json", is_flag=True, help="Log an event a line as JSON, as log: json does.")
+def _watch(cameras: tuple[str, ...], config: str | None, as_json: bool, **flags: Any) -> None:
+    """Watch cameras for months, and tell who passes.
+
+    CAMERA is the address of a stream, the number of a webcam, or a video to rehearse with; the configuration file names
+    them, and whom to tell, better.
+    """
+    from face_classifier.daemon import log
+    from face_classifier.daemon.daemon import Daemon
+    from face_classifier.daemon.wishes import Wishes
+
+    load = partial(_settings, cameras, config, flags)
+    chosen, wishes = load(), Wishes()
+    form = "json" if as_json else chosen.log
+    with log.logged(form), wishes.of_signals(_give_up):
+        try:
+            with Daemon.opened(chosen, load, wishes) as daemon, _page(daemon, chosen):
+                daemon.attend(wishes)
+        except UserError as error:
+            if form != "json":
+                raise
+            log.tell("failed", str(error), logging.ERROR)
+            raise SystemExit(error.exit_code) from error
+        _leave_hanging_threads()
+
+
+def _settings(cameras: Sequence[str], config: str | None, flags: Mapping[str, Any]) -> Settings:
+    """What the user wants; cameras of the command line stand instead of those of the file. Raises UserError."""
+    chosen = load_settings(flags, config)
+    if chosen.display:
+        raise WrongUseError("watch shows no window; leave out display, or run face-classifier CAMERA --display")
+    if cameras:
+        return _with_cameras(chosen, cameras)
+    if not chosen.cameras:
+        raise WrongUseError("no camera is named; give one, such as rtsp://192.0.2.7/stream, or --config FILE that does")
+    return chosen
+
+
+def _with_cameras(chosen: Settings, addresses: Sequence[str]) -> Settings:
+    """With these cameras; where nobody is told of anything, a line is printed for whatever happens."""
+    from face_classifier.core.config.addresses import kind_of, without_login
+    from face_classifier.core.config.alerts import Alerts, PrintChannel, Rule
+    from face_classifier.core.config.cameras import Camera
+
+    named = {}
+    for number, address in enumerate(addresses, 1):
+        try:
+            kind = kind_of(address)
+        except ValueError as error:
+            raise WrongUseError(f"{without_login(address)} is no camera; give {error}") from None
+        if kind == "file" and not os.path.isfile(address):
+            raise WrongUseError(f"{address} is no file; give an address, the number of a webcam, or a video")
+        named[f"camera-{number}"] = Camera(url=address)
+    chosen = dataclasses.replace(chosen, cameras=named)
+    if chosen.channels or chosen.alerts.rules:
+        return chosen
+    rule = Rule(
+        name="everything",
+        on=("person", "new_person", "unknown", "camera_lost", "camera_back"),
+        channels=(_TERMINAL,),
+    )
+    alerts = Alerts(**{**dict(chosen.alerts), "rules": (rule,)})
+    return dataclasses.replace(chosen, channels={_TERMINAL: PrintChannel(type="print")}, alerts=alerts)
+
+
+@contextmanager
+def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
+    """Within, the page of health is served, if that can be; the daemon does without it otherwise."""
+    from face_classifier.daemon import log
+
+    host, port = chosen.health.host, chosen.health.port
+    with ExitStack() as stack:
+        if port:
+            try:
+                from face_classifier.web.health import app
+                from face_classifier.web.served import served
+
+                stack.enter_context(served(app(daemon.status, host), host, port))
+            except ImportError:
+                log.tell("page", "there is no page of health; install face_classifier[web], or set health: {port: 0}")
+            except UserError as error:
+                log.tell("page", str(error), logging.WARNING)
+            else:
+                log.tell("page", f"health is told at http://{host}:{port}/readyz")
+        yield
+
+
+def _give_up() -> None:
+    """Tell that something hangs; after this the process ends."""
+    from face_classifier.daemon import log
+
+    hanging = ", ".join(
+        sorted(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
+    )
+    log.tell("hangs", f"something did not end in time, and is left ({hanging})", logging.WARNING)
+
+
+def _leave_hanging_threads() -> None:
+    """End the process where threads hang that Python would wait for; all that is to be kept is kept by now."""
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if any(not thread.daemon and thread.is_alive() and not thread.name.startswith("stopping") for thread in others):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
+
+
+COMMANDS: list[click.Command] = [_watch]

@@ -1,0 +1,253 @@
+"""One camera of a daemon: a thread that analyses it for ever, whatever goes wrong with it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from time import monotonic
+from typing import TypeVar
+
+from face_classifier.core.config.settings import Settings
+from face_classifier.core.disk.retry import DiskError
+from face_classifier.core.disk.tree import FolderGoneError
+from face_classifier.core.errors import UserError
+from face_classifier.core.supervise import supervised
+from face_classifier.core.types import Frame, Seen
+from face_classifier.daemon import log
+from face_classifier.daemon.status import GOOD, LOST, STARTING, WAITING, CameraStatus
+from face_classifier.events.event import Event
+from face_classifier.gallery.owner.queue import OwnerClosedError
+from face_classifier.pipeline.desk import Begun, Counts
+from face_classifier.pipeline.here import Here
+from face_classifier.pipeline.records import AnalysedFrame
+from face_classifier.pipeline.watch import Crew, Shows, classify
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import Source
+
+_T = TypeVar("_T")
+_WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds until a camera whose analysis failed is begun anew
+_STEADY = 60.0  # seconds after which a failure is the first one again
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the cameras of a daemon share."""
+
+    here: Here
+    crew: Crew
+    tell: Callable[[Event], None]  # never blocks
+
+
+class CameraLoop:
+    """Watches one camera from `start` to `stop`."""
+
+    def __init__(self, name: str, opens: Callable[[], Source], settings: Settings, shared: Shared) -> None:
+        """Does nothing yet.
+
+        Parameters
+        ----------
+        name: of the camera.
+        opens: opens it. Raises UserError.
+        settings: of this camera.
+        shared: with the others.
+        """
+        self.name = name
+        self.fault: BaseException | None = None  # of the gallery, for which no camera can be blamed
+        self.ended = False  # its file came to its end
+        self._opens, self._shared = opens, shared
+        self._stopping = threading.Event()
+        self._counting = _Counting(shared.here)
+        self._turning = _Turning(shared.crew.stage)
+        self._crew = replace(
+            shared.crew,
+            settings=settings,
+            places=self._counting,
+            stage=self._turning,
+            observer=LogObserver(name),
+            stopping=self._stopping,
+        )
+        self._state = _State(STARTING, monotonic())
+        self._lost = 0
+        self._source: Source | None = None
+        self._thread = threading.Thread(target=self._watch, name=f"camera {name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Have it end soon; `join` waits for that."""
+        self._stopping.set()
+
+    def join(self, end: float) -> bool:
+        """Wait until it has ended, or until ``end`` on the monotonic clock; returns whether it has."""
+        self._thread.join(max(0.0, end - monotonic()))
+        return not self._thread.is_alive()
+
+    def status(self) -> CameraStatus:
+        """How it does now; from any thread."""
+        now, state, counted = monotonic(), self._state, self._counting
+        return CameraStatus(
+            name=self.name,
+            status=state.status,
+            since=now - state.since,
+            reason=state.reason,
+            still=False,
+            last_frame=None if counted.last is None else now - counted.last,
+            analysed=counted.frames,
+            dropped=getattr(self._source, "dropped", 0),
+            faces=counted.faces,
+            tracks=counted.tracks,
+            lost=self._lost,
+            turned=0.0 if self.ended else now - self._turning.turned,
+        )
+
+    def _watch(self) -> None:
+        """What its thread does."""
+        failures = 0
+        while not self._stopping.is_set():
+            began = monotonic()
+            try:
+                with supervised(f"camera {self.name}"):
+                    self._watch_once()
+            except OwnerClosedError:
+                return
+            except (DiskError, FolderGoneError) as error:
+                self.fault = error
+                return
+            except (UserError, OSError) as error:
+                failures = 0 if monotonic() - began > _STEADY else failures
+                self._change(LOST, str(error))
+                self._wait(_WAITS[min(failures, len(_WAITS) - 1)])
+                failures += 1
+            else:
+                self.ended = not self._stopping.is_set()
+                if self.ended:
+                    self._change(WAITING, "its file has ended")
+                return
+
+    def _watch_once(self) -> None:
+        with self._opens() as source:
+            self._source = source
+            self._change(GOOD)
+            try:
+                classify(source, self._crew)
+            finally:
+                self._counting.end()
+
+    def _wait(self, seconds: float) -> None:
+        """As long as that, or until it is to stop; the loop turns meanwhile."""
+        end = monotonic() + seconds
+        while not self._stopping.wait(min(0.5, max(0.0, end - monotonic()))) and monotonic() < end:
+            self._turning.turn()
+
+    def _change(self, status: str, reason: str = "") -> None:
+        before, self._state = self._state, _State(status, monotonic(), reason)
+        if before.status == status:
+            return
+        if status == LOST:
+            self._lost += 1
+            log.tell("camera_lost", reason, logging.WARNING, camera=self.name)
+            self._shared.tell(_event("camera_lost", self.name, f"{self.name} is lost: {reason}"))
+        elif status == GOOD and before.status == LOST:
+            away = monotonic() - before.since
+            log.tell("camera_back", f"is back after {away:.0f} s", camera=self.name, seconds=round(away, 1))
+            self._shared.tell(_event("camera_back", self.name, f"{self.name} is back after {away:.0f} s"))
+        else:
+            log.tell("camera", reason or "sends pictures", camera=self.name)
+
+
+@dataclass(frozen=True)
+class _State:
+    status: str
+    since: float  # monotonic
+    reason: str = ""
+
+
+def _event(kind: str, camera: str, text: str) -> Event:
+    return Event(f"{kind}-{uuid.uuid4().hex}", kind, datetime.now(timezone.utc), monotonic(), camera, text=text)
+
+
+class _Counting:
+    """Has the frames of one camera placed, and counts what is seen."""
+
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self._begun: Begun | None = None
+        self._newest = -1  # number of a track by place and look
+        self.frames = self.faces = self.tracks = 0
+        self.last: float | None = None  # monotonic, when a frame was last handed over
+
+    def begin(self, source: Source, sampling: Sampling) -> Begun:
+        self._newest = -1
+        self._begun = self._here.begin(source, sampling)
+        return self._begun
+
+    def sampling(self, source: Source) -> Sampling:
+        return self._here.sampling(source)
+
+    def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
+        self.last = monotonic()
+        self.frames += 1
+        self.faces += len(analysed.faces)
+        for face in analysed.faces:
+            self.tracks += face.track > self._newest
+            self._newest = max(self._newest, face.track)
+        return self._here.submit(begun, analysed)
+
+    def end(self) -> None:
+        """Write what is still to be written of it."""
+        begun, self._begun = self._begun, None
+        if begun:
+            self._here.end(begun)
+
+
+class _Turning:
+    """Shows the frames of one camera, and knows when its loop turned last."""
+
+    def __init__(self, stage: Shows) -> None:
+        self._stage = stage
+        self.turned = monotonic()
+
+    def turn(self) -> None:
+        self.turned = monotonic()
+
+    def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
+        self.turn()
+        self._stage.show(frame, seen)
+
+    def end(self, source: str) -> None:
+        self._stage.end(source)
+
+    def flush(self) -> None:
+        self.turn()
+        self._stage.flush()
+
+
+class LogObserver:
+    """Tells the log what goes wrong, of a camera or of the gallery."""
+
+    def __init__(self, camera: str | None = None) -> None:
+        self._fields = {"camera": camera} if camera else {}
+
+    def problem(self, sentence: str) -> None:
+        log.tell("problem", sentence, logging.WARNING, **self._fields)
+
+    at_end = problem
+
+    def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
+        yield from steps
+
+    def opened(self, source: Source, sampling: Sampling) -> None:
+        """Nothing: `CameraLoop` tells it."""
+
+    def analysed(self, frame: Frame, people: Counts) -> None:
+        """Nothing: `_Counting` counts."""
+
+    def closed(self, source: Source) -> None:
+        for note in source.notes():
+            self.problem(note)

@@ -1,0 +1,198 @@
+"""Watches the cameras of a configuration into one gallery, for months."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from time import monotonic
+
+from face_classifier.core.config.settings import Settings
+from face_classifier.core.disk.retry import Patience
+from face_classifier.core.errors import UserError
+from face_classifier.daemon import log
+from face_classifier.daemon.camera import CameraLoop, LogObserver, Shared
+from face_classifier.daemon.notify import READY, STOPPING, WATCHDOG, notify, watchdog
+from face_classifier.daemon.status import GOOD, GalleryStatus, Status, Times, memory
+from face_classifier.daemon.wishes import Wish, Wishes
+from face_classifier.events.event import Event
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.identity.rules import profile_of
+from face_classifier.pipeline.here import Here
+from face_classifier.pipeline.run import engine_of, open_sinks
+from face_classifier.pipeline.show import Stage
+from face_classifier.pipeline.watch import Crew
+from face_classifier.sources.discover import open_source
+
+STATUS = "status"  # the command of the owner's socket
+
+_TURN = 0.5  # seconds between two looks at how everything does
+_BEAT = 1.0  # seconds between two signs of life of the owner
+_CLOSING = 2.0  # seconds for cameras to end
+_TELL_MANAGER = 30.0  # seconds between two tellings of how many cameras are good
+
+
+@dataclass(frozen=True)
+class _Beat:
+    """The gallery as its owner found it last."""
+
+    at: float  # monotonic
+    people: int
+    known: int
+    unknown: int
+    free: int | None
+
+
+class Daemon:
+    """Cameras, each in a thread of its own, whose frames one owner places."""
+
+    def __init__(self, settings: Settings, load: Callable[[], Settings], here: Here, crew: Crew) -> None:
+        """Use `opened`."""
+        self._settings, self._load, self._here = settings, load, here
+        self._shared = Shared(here, crew, self._tell)
+        self._started = monotonic()
+        self._cameras: dict[str, CameraLoop] = {}
+        self._restart: tuple[str, ...] = ()
+        self._beat: _Beat | None = None
+
+    @classmethod
+    @contextmanager
+    def opened(cls, settings: Settings, load: Callable[[], Settings], wishes: Wishes) -> Iterator[Daemon]:
+        """Opens the gallery and lets all cameras begin; ends them and closes it afterwards, whatever hangs.
+
+        Parameters
+        ----------
+        settings: as they are now.
+        load: reads them anew. Raises UserError.
+        wishes: what is asked of it.
+
+        Raises
+        ------
+        InUseError: another process owns the gallery.
+        UserError: the gallery, or something that is to be written, cannot be used.
+        """
+        observer = LogObserver()
+        with ExitStack() as stack:
+            patience = Patience(settings.patience, wishes.stopping, observer.problem)
+            captures, _, lines = open_sinks(settings, patience, wishes.stopping, observer, stack, 1)
+            stage = Stage([captures] if captures else [], None, patience, wishes.stopping)
+            engine = cache(partial(engine_of, settings, observer))
+            made: list[Daemon] = []  # as soon as there is one
+            aside = {STATUS: lambda _: _of(made).status().record()}
+            here = stack.enter_context(Here.opened(settings, engine, lines, observer, patience, aside))
+            own = engine(profile_of(here.settings).encoder)
+            crew = Crew(here.settings, own, here, stage, observer, wishes.stopping)
+            daemon = cls(settings, load, here, crew)
+            with here.attending(live=True), here.looking():
+                here.every(_BEAT, daemon._take_beat)
+                made.append(daemon)
+                try:
+                    daemon._begin(settings)
+                    yield daemon
+                finally:
+                    daemon._end(list(daemon._cameras.values()))
+            if daemon.has_ended:
+                here.finish()
+            if fault := daemon._fault():
+                raise fault
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all cameras were files, and have come to their end."""
+        return bool(self._cameras) and all(camera.ended for camera in self._cameras.values())
+
+    def attend(self, wishes: Wishes) -> None:
+        """Go on until it is asked to stop, or until `has_ended`. Raises what goes wrong with the gallery."""
+        notify(READY, f"STATUS={self._summary()}")
+        log.tell("started", f"watches {len(self._cameras)} cameras into {self._settings.result}")
+        told, fed, wanted = monotonic(), monotonic(), watchdog()
+        while not self.has_ended:
+            wish = wishes.next(_TURN)
+            if wish is Wish.STOP:
+                break
+            if wish is Wish.RELOAD:
+                self.reload()
+            if fault := self._fault():
+                raise fault
+            if wanted is not None and monotonic() - fed >= wanted and self.status().live:
+                notify(WATCHDOG)
+                fed = monotonic()
+            if monotonic() - told >= _TELL_MANAGER:
+                notify(f"STATUS={self._summary()}")
+                told = monotonic()
+        notify(STOPPING)
+        log.tell("stopping", "all files have ended" if self.has_ended else "stops as asked")
+
+    def reload(self) -> None:
+        """Take the configuration as it is now; one that is invalid changes nothing. Cameras that stay go on."""
+
+    def status(self) -> Status:
+        """How it does now; from any thread."""
+        now, beat = monotonic(), self._beat
+        return Status(
+            pid=os.getpid(),
+            uptime=now - self._started,
+            gallery=GalleryStatus(
+                folder=self._settings.result,
+                answered=now - (beat.at if beat else self._started),
+                people=beat.people if beat else 0,
+                known=beat.known if beat else 0,
+                unknown=beat.unknown if beat else 0,
+                free=beat.free if beat else None,
+                thoughts=Times(),
+            ),
+            cameras=tuple(camera.status() for camera in list(self._cameras.values())),
+            channels=(),
+            told=Times(),
+            memory=memory(),
+            restart=self._restart,
+        )
+
+    def _begin(self, settings: Settings) -> None:
+        """Let the cameras begin of which there is none so far."""
+        for name, camera in settings.cameras.items():
+            if name not in self._cameras:
+                own = self._here.settings
+                if camera.seconds is not None:
+                    own = replace(own, seconds=camera.seconds)
+                loop = CameraLoop(name, partial(open_source, camera.url), own, self._shared)
+                self._cameras[name] = loop
+                loop.start()
+
+    def _end(self, cameras: list[CameraLoop]) -> None:
+        """End cameras, all at a time."""
+        for camera in cameras:
+            camera.stop()
+        end = monotonic() + _CLOSING
+        for camera in cameras:
+            if not camera.join(end):
+                log.tell("hangs", "did not end in time and is left", logging.WARNING, camera=camera.name)
+
+    def _fault(self) -> BaseException | None:
+        """What goes wrong with the gallery, for which no camera can be blamed."""
+        of_cameras = (camera.fault for camera in self._cameras.values())
+        return next((fault for fault in of_cameras if fault), self._here.failure)
+
+    def _take_beat(self, gallery: Gallery) -> None:
+        people, free = gallery.people, None
+        with suppress(OSError):
+            free = shutil.disk_usage(self._settings.result).free
+        self._beat = _Beat(monotonic(), people.persons, people.known_faces, people.unknown_faces, free)
+
+    def _tell(self, event: Event) -> None:
+        """Tell everybody of an event; never blocks."""
+
+    def _summary(self) -> str:
+        states = [camera.status().status for camera in self._cameras.values()]
+        return f"{states.count(GOOD)} of {len(states)} cameras send pictures"
+
+
+def _of(made: list[Daemon]) -> Daemon:
+    """The daemon, once there is one. Raises UserError."""
+    if not made:
+        raise UserError(f"process {os.getpid()} has just begun; try again in a moment")
+    return made[0]
