@@ -19,7 +19,7 @@ import click
 from face_classifier import __version__
 from face_classifier.cli import curate, models, past, people, photos, run
 from face_classifier.cli.options import say
-from face_classifier.cli.watching import status, watch
+from face_classifier.cli.watching import checking, status, watch
 from face_classifier.core import names
 from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 
@@ -74,6 +74,7 @@ for _command in [
     *models.COMMANDS,
     *watch.COMMANDS,
     *status.COMMANDS,
+    *checking.COMMANDS,
 ]:
     _main.add_command(_command)
 
@@ -107,17 +108,18 @@ class _Lines(logging.Formatter):
 def _logging() -> Iterator[None]:
     """Within, log records go to stderr: what is being fetched, and warnings.
 
-    With FACE_CLASSIFIER_LOG=debug all of them do, each line with time, module and thread. Raises UserError if the
-    variable has another value.
+    With FACE_CLASSIFIER_LOG=debug all of them do, each line with time, module and thread; text and json are how the
+    lines of `watch` look. Raises UserError if the variable has another value.
     """
     wish = os.environ.get(_LOG, "")
-    if wish not in ("", "debug"):
-        raise WrongUseError(f"{_LOG} is {wish!r}, but must be debug, or not be set")
+    if wish not in ("", "debug", "text", "json"):
+        raise WrongUseError(f"{_LOG} is {wish!r}, but must be debug, text or json, or not be set")
+    detailed = wish == "debug"
     logger, handler = logging.getLogger("face_classifier"), logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(_DETAILS if wish else "face-classifier: %(message)s"))
+    handler.setFormatter(_Lines(_DETAILS if detailed else "face-classifier: %(message)s"))
     level = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if wish else logging.INFO)
+    logger.setLevel(logging.DEBUG if detailed else logging.INFO)
     logger.debug("version %s, Python %s on %s", __version__, platform.python_version(), platform.platform())
     try:
         yield

@@ -34,7 +34,7 @@ class Node:
 
     value: Any
     origin: str
-    variable: bool = False  # whether the origin is one
+    line: int = 0  # from 1; 0 = it is a plain key's, or a variable's
 
 
 def quoted(value: object) -> str:
@@ -130,14 +130,19 @@ class _Reader:
                 )
             lines[key] = line
             is_plain = not depth and key not in self._nested
-            values[key] = self._plain(key) if is_plain else self._node(_dotted(prefix, key), depth + 1)
+            values[key] = self._plain(key) if is_plain else self._node(_dotted(prefix, key), depth + 1, line)
         loader.get_event()
         return values
 
-    def _node(self, key: str, depth: int) -> Node:
-        """The next value, of any shape; plain ones as they are written: what reads them knows what they are to be."""
+    def _node(self, key: str, depth: int, line: int | None = None) -> Node:
+        """The next value, of any shape; plain ones as they are written: what reads them knows what they are to be.
+
+        ``line``: where its key stands, which is where lists and mappings begin
+        """
         event = self._loader.get_event()
-        origin = self._origin(event)
+        if line is None or isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+            line = event.start_mark.line + 1
+        origin = f"in {self._path}, line {line},"
         self._count += 1
         if self._count > _MOST_VALUES:
             raise WrongUseError(f"{quoted(key)} {origin} is one value too many; give at most {_MOST_VALUES:,}")
@@ -146,18 +151,18 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             if event.tag not in (None, "!"):
                 raise WrongUseError(f"{quoted(key)} {origin} has a tag, {quoted(event.tag)}; leave it out")
-            return Node(None if _tag(self._loader, event).endswith(":null") else event.value, origin)
+            return Node(None if _tag(self._loader, event).endswith(":null") else event.value, origin, line)
         if event.tag is not None:
             raise WrongUseError(f"{quoted(key)} {origin} has a tag, {quoted(event.tag)}; leave it out")
         if depth > _DEEPEST:
             raise WrongUseError(f"{quoted(key)} {origin} lies deeper than {_DEEPEST} levels; nothing lies so deep")
         if isinstance(event, yaml.MappingStartEvent):
-            return Node(self._mapping(key, depth), origin)
+            return Node(self._mapping(key, depth), origin, line)
         values: list[Node] = []
         while not self._loader.check_event(yaml.SequenceEndEvent):
             values.append(self._node(f"{key}[{len(values)}]", depth + 1))
         self._loader.get_event()
-        return Node(values, origin)
+        return Node(values, origin, line)
 
     def _plain(self, key: str) -> Node:
         """The next value, which must be a plain one, as YAML understands it."""

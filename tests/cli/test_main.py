@@ -434,7 +434,7 @@ def test_a_log_of_another_kind_is_refused(run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FACE_CLASSIFIER_LOG", "loud")
     code, out, told = run("people")
     assert (code, out) == (2, "")
-    assert told == "face-classifier: FACE_CLASSIFIER_LOG is 'loud', but must be debug, or not be set\n"
+    assert told == "face-classifier: FACE_CLASSIFIER_LOG is 'loud', but must be debug, text or json, or not be set\n"
 
 
 def test_what_a_log_shows_cannot_command_a_terminal(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

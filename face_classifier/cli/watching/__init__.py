@@ -1,0 +1,1 @@
+"""Commands about cameras that are watched, and about who is told."""

@@ -59,6 +59,14 @@ def with_login(address: str, user: str | None, password: str | None) -> str:
     return urlunsplit(parts._replace(netloc=f"{login}:{word}@{host}" if word else f"{login}@{host}"))
 
 
+def place_of(address: str) -> str:
+    """An address without who logs in: two cameras of one place are one camera. It may still hold a secret."""
+    if "://" not in address:
+        return address
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2].lower()))
+
+
 def has_password(address: str) -> bool:
     """Whether a password stands in an address."""
     return "://" in address and ":" in urlsplit(address).netloc.rpartition("@")[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -96,6 +97,17 @@ class WebhookChannel(Part):
     )
     secret_file: str | None = Field(default=None, description="the file that holds the key of signatures")
     private: bool = Field(default=False, description="the address may lie in a private network")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What ``repr`` and ``str`` show: of the address the host, for its path may be a secret."""
+        for key, value in super().__repr_args__():
+            yield key, self.shown if key == "url" else value
+
+    @property
+    def shown(self) -> str:
+        """The address without what may be a secret: its path, its query and who logs in."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
 
     @property
     def secret(self) -> Secret:

@@ -6,9 +6,9 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -21,6 +21,7 @@ from face_classifier.core.configfile import Node, quoted
 from face_classifier.core.errors import UserError, WrongUseError
 
 _OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
+_LOGS_OF_MAIN = ("debug", "")  # the same variable, but another wish than how lines look
 _SECRETS = ("PASSWORD", "TOKEN", "SECRET")  # a variable that ends so holds one, and is read when it is needed
 _FLAT = {field.name: field for field in dataclasses.fields(Flat)}
 
@@ -39,16 +40,22 @@ def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[s
     UserError : the file cannot be read, a value is out of its range, or a key or variable is unknown; it names place,
         key, rule and value. Of several faults it is the first; `examine` tells all.
     """
-    settings, faults = examine(flags, config, environ)
-    if settings is None or faults:
-        raise faults[0]
-    return settings
+    examined = examine(flags, config, environ)
+    if examined.settings is None:
+        raise examined.faults[0]
+    return examined.settings
 
 
-def examine(
-    flags: Mapping[str, Any], config: str | None = None, environ: Mapping[str, str] = os.environ
-) -> tuple[Settings | None, list[UserError]]:
-    """The same, with every fault as an error: the settings are None if there are any."""
+class Examined(NamedTuple):
+    """What came of a configuration."""
+
+    settings: Settings | None  # None if there are faults
+    faults: list[UserError]
+    tree: Mapping[str, Node]  # the nested values with their places
+
+
+def examine(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[str, str] = os.environ) -> Examined:
+    """`load` that tells every fault. Parameters as there."""
     reading = _Reading()
     reading.flags_and_variables(flags, environ)
     if config:
@@ -100,22 +107,24 @@ class _Reading:
         """Put what the environment says into the places of the file's values."""
         for name, text in environ.items():
             path = _path_of(name)
-            if path and name not in (ENVIRONMENT + other for other in _OTHER_VARIABLES):
+            if path and not (path == ["log"] and text in _LOGS_OF_MAIN):
                 self._put(path, name, text)
 
-    def outcome(self) -> tuple[Settings | None, list[UserError]]:
+    def outcome(self) -> Examined:
+        settings = self._settings()
+        for sentence in disagreements(settings, self._tree) if settings else ():
+            self._fault(sentence)
+        return Examined(None if self.faults else settings, self.faults, self._tree)
+
+    def _settings(self) -> Settings | None:
         nested = {key: plain for key, node in self._tree.items() if (plain := _plain(node)) is not None}
         try:
-            settings = Settings(**self._flat, **nested)
+            return Settings(**self._flat, **nested)
         except ValidationError as error:
             self.faults += [WrongUseError(sentence) for sentence in sentences(error, self._tree)]
-            return None, self.faults
         except UserError as error:
             self.faults.append(error)
-            return None, self.faults
-        for sentence in disagreements(settings, self._tree):
-            self._fault(sentence)
-        return (None if self.faults else settings), self.faults
+        return None
 
     def _take(self, name: str, value: Any, origin: str) -> None:
         try:
@@ -131,16 +140,16 @@ class _Reading:
         place, where = self._tree, ""
         for word in parents:
             key = _same_key(place, word)
-            node = place.setdefault(key, Node({}, variable, True))
+            node = place.setdefault(key, Node({}, variable))
             if node.value is None:
-                node = place[key] = Node({}, variable, True)
+                node = place[key] = Node({}, variable)
             if not isinstance(node.value, dict):
                 self._fault(f"{variable} is for a key within {where}{key}, which is no mapping; leave it out")
                 return
             place, where = node.value, f"{where}{key}."
         if last.upper() in _SECRETS:
             place.pop(f"{last}_file", None)
-            place[f"{last}_env"] = Node(variable, variable, True)
+            place[f"{last}_env"] = Node(variable, variable)
             return
         try:
             place[_same_key(place, last)] = _node_of(text, variable)
@@ -163,16 +172,16 @@ def _same_key(place: Mapping[str, Node], word: str) -> str:
 def _node_of(text: str, variable: str) -> Node:
     """The value of a variable as nodes: JSON where it begins like a mapping or a list."""
     if not text.lstrip().startswith(("{", "[")):
-        return Node(None if text.strip() in ("null", "~") else text, variable, True)
+        return Node(None if text.strip() in ("null", "~") else text, variable)
     return _as_node(json.loads(text, parse_int=str, parse_float=str), variable)
 
 
 def _as_node(value: Any, variable: str) -> Node:
     if isinstance(value, dict):
-        return Node({key: _as_node(part, variable) for key, part in value.items()}, variable, True)
+        return Node({key: _as_node(part, variable) for key, part in value.items()}, variable)
     if isinstance(value, list):
-        return Node([_as_node(part, variable) for part in value], variable, True)
-    return Node(str(value).lower() if isinstance(value, bool) else value, variable, True)
+        return Node([_as_node(part, variable) for part in value], variable)
+    return Node(str(value).lower() if isinstance(value, bool) else value, variable)
 
 
 def _plain(node: Node) -> Any:
@@ -182,8 +191,3 @@ def _plain(node: Node) -> Any:
     if isinstance(node.value, list):
         return [_plain(part) for part in node.value]
     return node.value
-
-
-def variables_of(environ: Mapping[str, str]) -> Iterator[str]:
-    """The names of the program's own nested variables that are set."""
-    return (name for name in environ if _path_of(name))

@@ -47,15 +47,20 @@ _BOUNDS = {
 
 
 def sentences(error: ValidationError, tree: Mapping[str, Node]) -> list[str]:
-    """Each fault as a sentence; ``tree`` tells where each value stands.
+    """Each fault as a sentence, line by line; ``tree`` tells where each value stands.
 
-    Unknown keys come first: a misspelt one is not told again as one that is missing.
+    A misspelt key is not told again as one that is missing.
     """
-    faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != _UNKNOWN)
+    faults = sorted(error.errors(include_url=False), key=lambda fault: _line(_path(fault["loc"]), tree))
     unknown = [fault["loc"] for fault in faults if fault["type"] == _UNKNOWN]
     return [
         _sentence(fault, tree) for fault in faults if fault["type"] != "missing" or not _misspelt(fault["loc"], unknown)
     ]
+
+
+def _line(path: Sequence[str | int], tree: Mapping[str, Node]) -> int:
+    node, _ = _nearest(path, tree)
+    return node.line if node else 0
 
 
 def _misspelt(missing: Location, unknown: Sequence[Location]) -> bool:
@@ -67,9 +72,9 @@ def _misspelt(missing: Location, unknown: Sequence[Location]) -> bool:
 def told(path: Sequence[str | int], tree: Mapping[str, Node]) -> str:
     """The dotted key and the place of a value, as a sentence begins: ``cameras.door.url in c.yaml, line 3,``."""
     node, depth = _nearest(path, tree)
-    if node is None or (node.variable and depth == len(path) and not isinstance(node.value, dict | list)):
+    if node is None or (not node.line and depth == len(path) and not isinstance(node.value, dict | list)):
         return node.origin if node else dotted(path)
-    return f"{dotted(path)} of {node.origin}" if node.variable else f"{dotted(path)} {node.origin}"
+    return f"{dotted(path)} of {node.origin}" if not node.line else f"{dotted(path)} {node.origin}"
 
 
 def dotted(path: Sequence[str | int]) -> str:

@@ -51,3 +51,40 @@ class Settings(Flat):
 
 
 NESTED = tuple(field.name for field in dataclasses.fields(Settings) if not field.metadata)
+_AT_ONCE = (
+    "cameras",
+    "keep",
+    "channels",
+    "alerts",
+)  # what a daemon takes over when it reloads; the rest needs a restart
+
+
+@dataclasses.dataclass(frozen=True)
+class Changes:
+    """What a reload is to do: keys and names in the order of the configuration."""
+
+    added: tuple[str, ...]  # cameras
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    keep: bool  # how long things are kept, of all cameras
+    alerts: bool  # channels or rules
+    restart: tuple[str, ...]  # keys that differ, but count from the next start on
+
+    def __bool__(self) -> bool:
+        return self != Changes((), (), (), False, False, ())
+
+
+def changes(old: Settings, new: Settings) -> Changes:
+    """What differs between two configurations. Cameras that are named nowhere go on as they are."""
+    return Changes(
+        tuple(name for name in new.cameras if name not in old.cameras),
+        tuple(name for name in old.cameras if name not in new.cameras),
+        tuple(name for name, camera in new.cameras.items() if old.cameras.get(name, camera) != camera),
+        old.keep != new.keep,
+        (old.channels, old.alerts) != (new.channels, new.alerts),
+        tuple(
+            field.name
+            for field in dataclasses.fields(Settings)
+            if field.name not in _AT_ONCE and getattr(old, field.name) != getattr(new, field.name)
+        ),
+    )
