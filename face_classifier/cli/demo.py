@@ -7,6 +7,7 @@ the package face_recognition.
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,6 +89,12 @@ def clip() -> Path:
         write_clip(beside)
         os.utime(beside, (_BEGUN, _BEGUN))
         beside.replace(path)
+    return path
+
+
+def copy_clip(path: Path) -> Path:
+    """Write the clip to a file, in the place of one that is there. Raises UserError as `clip` does, OSError."""
+    shutil.copy2(clip(), path)
     return path
 
 

@@ -50,11 +50,15 @@ def _run(sources: tuple[str, ...], config: str | None, as_json: bool, **flags: A
 
 @click.command("demo")
 @run_options
+@click.option("--clip", metavar="FILE", help="Only write the clip to this file; configs/rehearsal.yaml watches it.")
 @json_option
-def _demo(config: str | None, as_json: bool, **flags: Any) -> None:
+def _demo(config: str | None, clip: str | None, as_json: bool, **flags: Any) -> None:
     """Make a short clip of real photographs and classify the faces in it, into the folder result-demo."""
     from face_classifier.cli import demo
 
+    if clip is not None:
+        say(f"The clip is {demo.copy_clip(Path(clip))}.")
+        return
     chosen = load_settings({**flags, "result": flags["result"] or demo.RESULT}, config)
     _classify([str(demo.clip())], chosen, as_json=as_json)
     if not as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from face_classifier.cli.options import say
+from face_classifier.cli.options import json_option, say
 
 if TYPE_CHECKING:
     from face_classifier.core.config.alerts import AnyChannel, Rule
@@ -19,25 +19,29 @@ if TYPE_CHECKING:
 
 @click.command("check-config")
 @click.argument("file", metavar="FILE")
-def _check_config(file: str) -> None:
+@json_option
+def _check_config(file: str, as_json: bool) -> None:
     """Tell what a configuration would watch, or everything that is wrong with it, before it does.
 
     Variables of the environment count, as for `watch`; so do secrets, which must be readable. The exit code is 2 if
     there is a fault.
     """
+    from face_classifier.cli import console
     from face_classifier.core.config.cross import advice, unreadable
     from face_classifier.core.config.load import examine
 
     settings, errors, tree = examine({}, file)
     faults = [*map(str, errors), *(unreadable(settings, tree, os.environ) if settings else ())]
-    for fault in faults:
-        say(f"face-classifier: {fault}", sys.stderr)
-    if settings is None or faults:
+    lines = list(_lines(settings)) if settings and not faults else []
+    advised = list(advice(settings, tree)) if settings else []
+    if as_json:
+        console.print_json({"sound": not faults, "faults": faults, "watched": lines, "advice": advised})
+    else:
+        for fault in faults:
+            say(f"face-classifier: {fault}", sys.stderr)
+        console.print_lines([*lines, *(f"advice: {sentence}" for sentence in advised)])
+    if faults:
         raise SystemExit(2)
-    for line in _lines(settings):
-        say(line)
-    for sentence in advice(settings, tree):
-        say(f"advice: {sentence}")
 
 
 def _lines(settings: Settings) -> Iterator[str]:

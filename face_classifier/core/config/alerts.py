@@ -52,16 +52,16 @@ class FileChannel(Part):
     """A JSON line in a file."""
 
     type: Literal["file"]
-    path: str = Field(min_length=1, description="of the file, to which JSON lines are added")
+    path: str = Field(min_length=1, description="the file to which JSON lines are added")
 
 
 class MqttChannel(Part):
     """A broker, and Home Assistant behind it."""
 
     type: Literal["mqtt"]
-    host: str = Field(default="localhost", min_length=1, description="of the broker")
-    port: Port = Field(default=1883, description="of the broker; with tls mostly 8883")
-    tls: bool = Field(default=False, description="encrypted, and the certificate is checked")
+    host: str = Field(default="localhost", min_length=1, description="name or address of the broker")
+    port: Port = Field(default=1883, description="port of the broker; with tls mostly 8883")
+    tls: bool = Field(default=False, description="the connection is encrypted, and the certificate checked")
     ca: str | None = Field(
         default=None, description="file of the certificates to trust with tls, PEM; null = the system's"
     )
@@ -70,7 +70,7 @@ class MqttChannel(Part):
         default=None, description="the variable of the environment that holds the password"
     )
     password_file: str | None = Field(default=None, description="the file that holds the password")
-    prefix: str = Field(default="face-classifier", min_length=1, description="with which topics begin")
+    prefix: str = Field(default="face-classifier", min_length=1, description="how topics begin")
     discovery: str = Field(default="homeassistant", description='prefix of Home Assistant\'s discovery; "" = none')
     pictures: bool = Field(default=False, description="send the face of an alert as a picture")
 
@@ -150,7 +150,7 @@ class TelegramChannel(Part):
     )
     token_file: str | None = Field(default=None, description="the file that holds the bot's token")
     chats: Annotated[tuple[int, ...], BeforeValidator(listed), Field(min_length=1)] = Field(
-        description="numbers of the chats that are told and may ask"
+        description="numbers of the chats that are told and may ask, such as [1234]"
     )
 
     @property
@@ -172,7 +172,7 @@ AnyChannel = Annotated[
 class Rule(Part):
     """Which events go to which channels. Empty lists are no condition."""
 
-    name: Name = Field(description="of the rule, for the log and `alert --replay`")
+    name: Name = Field(description="what the rule is called")
     on: Annotated[tuple[Kind, ...], BeforeValidator(listed), Field(min_length=1)] = Field(
         description="events: person, new_person, unknown, camera_lost, camera_back, summary"
     )
@@ -187,7 +187,7 @@ class Rule(Part):
     channels: Annotated[Words, Field(min_length=1)] = Field(description="names of the channels that are told")
     picture: bool = Field(default=False, description="send the face, to third parties too")
     cooldown: Duration = Field(
-        default=0.0, description="until the same person is told again (of unknown: the same camera)"
+        default=0.0, description="duration until the same person is told again (of unknown: the same camera)"
     )
 
 
@@ -195,9 +195,9 @@ class Alerts(Part):
     """What holds for all rules, and the rules."""
 
     per_minute: int = Field(
-        default=20, ge=1, description="alerts at most, of all rules and channels; the others are counted"
+        default=20, ge=1, description="alerts at most, of all rules and channels together; the others are counted"
     )
-    blip: Duration = Field(default=30.0, description="a camera that is lost for less is not told")
+    blip: Duration = Field(default=30.0, description="duration: a camera that is lost for less is not told")
     daily: Clock | None = Field(
         default=None, description='when the summary of the day is told, such as "21:00"; null = never'
     )

@@ -38,16 +38,22 @@ Address = Annotated[str, BeforeValidator(_address)]
 class Keep(Part):
     """How long something is kept, in seconds; None = for ever."""
 
-    unknown: Duration | None = Field(default=None, description="faces of nobody; null = for ever")
-    captures: Duration | None = Field(default=None, description="pictures of --capture; null = for ever")
-    tracks: Duration | None = Field(default=None, description="who passed when; null = for ever")
+    unknown: Duration | None = Field(
+        default=None, description="duration: how long faces of nobody are kept; null = for ever"
+    )
+    captures: Duration | None = Field(
+        default=None, description="duration: how long pictures of --capture are kept; null = for ever"
+    )
+    tracks: Duration | None = Field(
+        default=None, description="duration: how long it is kept who passed when; null = for ever"
+    )
 
 
 class KeepAll(Keep):
     """The same of all cameras, and what the result folder and its captures may weigh."""
 
     disk: Size | None = Field(
-        default=None, description='of the result folder and captures, such as "2 GB"; null = no limit'
+        default=None, description='size that result folder and captures may have, such as "2 GB"; null = no limit'
     )
 
 
@@ -66,16 +72,18 @@ class Camera(Part):
     )
     password_file: str | None = Field(default=None, description="the file that holds the password")
     snapshot: Annotated[Duration, Field(gt=0)] | None = Field(
-        default=None, description="fetch a JPEG from the address so often; null = it is a stream"
+        default=None, description="duration: fetch a JPEG from the address so often; null = it is a stream"
     )
-    speed: float = Field(default=1.0, ge=0, description="of a file: times its own speed; 0 = as fast as it can")
+    speed: float = Field(
+        default=1.0, ge=0, description="how many times its own speed a file is played; 0 = as fast as it can"
+    )
     repeat: bool = Field(default=False, description="a file begins anew at its end")
-    seconds: float | None = Field(default=None, ge=0, description="as --seconds, of this camera")
+    seconds: float | None = Field(default=None, ge=0, description="s between its analysed frames; null = as `seconds`")
     silence: Annotated[Duration, Field(gt=0)] = Field(
-        default=5.0, description="without a new frame until it counts as lost"
+        default=5.0, description="duration without a new frame until it counts as lost"
     )
     frozen: Duration = Field(
-        default=60.0, description="without a change until it is told that the picture stands still; 0 = never"
+        default=60.0, description="duration without a change until it is told that the picture stands still; 0 = never"
     )
     hours: HoursList = Field(default=(), description='when it watches, such as "07:00-22:00", local time; [] = always')
     days: Days = Field(default=(), description="on which days: mon, tue, wed, thu, fri, sat, sun; [] = every day")
@@ -87,10 +95,12 @@ class Camera(Part):
     masks: Annotated[tuple[Polygon, ...], BeforeValidator(listed)] = Field(
         default=(), description="polygons that are blackened before anything is stored, shown or sent"
     )
-    min_face: int = Field(default=0, ge=0, description="px: smaller faces are ignored, by the height of the box")
+    min_face: int = Field(
+        default=0, ge=0, description="px: smaller faces are ignored, by the height of the box in the analysed picture"
+    )
     known_only: bool = Field(default=False, description="nothing of strangers is stored but how many they were")
     pixelate: Literal["nobody", "strangers"] = Field(
-        default="nobody", description="strangers: captures, window and alerts show only the named clearly"
+        default="nobody", description="nobody, or strangers: captures, window and alerts show only the named clearly"
     )
     keep: Keep = Field(default=Keep(), description="as keep of all cameras, where it differs")
 

@@ -17,15 +17,15 @@ from face_classifier.core.config.units import Duration, Name, Part, Port
 class Visits(Part):
     """When a visit ends, and when somebody counts as unknown."""
 
-    gap: Duration = Field(default=30.0, description="unseen until a visit has ended")
-    unknown_after: Duration = Field(default=2.0, description="of nobody until an unknown one is told")
+    gap: Duration = Field(default=30.0, description="duration unseen until a visit has ended")
+    unknown_after: Duration = Field(default=2.0, description="duration of nobody until an unknown one is told")
 
 
 class Health(Part):
     """The page of the daemon."""
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="on which the page listens")
-    port: Port = Field(default=8470, description="of the page; 0 = no page")
+    host: str = Field(default="127.0.0.1", min_length=1, description="address on which the page listens")
+    port: Port = Field(default=8470, description="port of the page; 0 = no page")
 
 
 @dataclass(
