@@ -105,7 +105,7 @@ def _of_rule(rule: Rule) -> Iterator[str]:
 
 def _when(part: Camera | Rule) -> Iterator[str]:
     if part.hours:
-        yield " and ".join(map(str, part.hours))
+        yield " and ".join(part.hours)
     if part.days:
         yield " ".join(part.days)
 

@@ -14,7 +14,7 @@ from face_classifier.core.config.units import (
     Days,
     DisagreementError,
     Duration,
-    HoursList,
+    Hours,
     Name,
     Part,
     Port,
@@ -180,9 +180,7 @@ class Rule(Part):
     not_people: Words = Field(default=(), description="of all people but these")
     cameras: Words = Field(default=(), description="of these cameras alone; [] = of any")
     zones: Words = Field(default=(), description="in these zones alone; [] = anywhere")
-    hours: HoursList = Field(
-        default=(), description='within these hours, such as "22:00-06:00", local time; [] = always'
-    )
+    hours: Hours = Field(default=(), description='within these hours, such as "22:00-06:00", local time; [] = always')
     days: Days = Field(default=(), description="on these days: mon, tue, wed, thu, fri, sat, sun; [] = every day")
     channels: Annotated[Words, Field(min_length=1)] = Field(description="names of the channels that are told")
     picture: bool = Field(default=False, description="send the face, to third parties too")

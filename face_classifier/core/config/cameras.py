@@ -14,7 +14,7 @@ from face_classifier.core.config.units import (
     Days,
     DisagreementError,
     Duration,
-    HoursList,
+    Hours,
     Name,
     Part,
     Polygon,
@@ -85,7 +85,7 @@ class Camera(Part):
     frozen: Duration = Field(
         default=60.0, description="duration without a change until it is told that the picture stands still; 0 = never"
     )
-    hours: HoursList = Field(default=(), description='when it watches, such as "07:00-22:00", local time; [] = always')
+    hours: Hours = Field(default=(), description='when it watches, such as "07:00-22:00", local time; [] = always')
     days: Days = Field(default=(), description="on which days: mon, tue, wed, thu, fri, sat, sun; [] = every day")
     zones: dict[Name, Polygon] = Field(
         default={}, description="polygons by name, of points [x, y] in fractions of the picture"

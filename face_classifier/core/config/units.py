@@ -9,19 +9,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
 from datetime import time
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from face_classifier.core.schedule import DAYS, Schedule
+
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SECONDS = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _BYTES = {"": 1, "b": 1} | {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
 _BYTES |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
-_CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _NAME = re.compile(r"\w[\w .-]{0,62}(?<! )")
 
 
@@ -47,24 +47,6 @@ class Part(BaseModel):
             for key, value in given.items()
             if value is not None or key not in fields or fields[key].default is None
         }
-
-
-@dataclass(frozen=True)
-class Hours:
-    """A part of each day, in minutes after midnight of the local clock; over midnight where the end is earlier."""
-
-    start: int
-    end: int  # excluded; at most 1440
-
-    def __str__(self) -> str:
-        return "-".join(f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (self.start, self.end))
-
-    def holds(self, moment: time) -> bool:
-        """Whether a local time of day lies in it."""
-        minute = moment.hour * 60 + moment.minute
-        if self.start < self.end:
-            return self.start <= minute < self.end
-        return minute >= self.start or minute < self.end
 
 
 def _amount(given: object, units: dict[str, int]) -> float:
@@ -101,20 +83,20 @@ def clock(given: object) -> time:
     if isinstance(given, time):
         return given
     match = _CLOCK.fullmatch(given.strip()) if isinstance(given, str) else None
-    if not match or int(match[1]) == 24:
+    if not match:
         raise ValueError('a time of day, such as "21:00"')
     return time(int(match[1]), int(match[2]))
 
 
-def hours(given: object) -> Hours:
-    """A part of the day of ``"07:00-22:00"``. Raises ValueError."""
-    if isinstance(given, Hours):
-        return given
-    ends = [_CLOCK.fullmatch(end.strip()) for end in given.split("-")] if isinstance(given, str) else []
-    minutes = [int(end[1]) * 60 + int(end[2]) for end in ends if end]
-    if len(minutes) != 2 or len(ends) != 2 or minutes[0] >= 1440 or minutes[1] > 1440 or minutes[0] == minutes[1]:
-        raise ValueError('hours from and to, such as "07:00-22:00" or over midnight "22:00-06:00"')
-    return Hours(*minutes)
+def hours(given: object) -> str:
+    """A part of the day as `Schedule` takes it: ``07:00-22:00`` of ``"7:00 - 22:00"``. Raises ValueError."""
+    ends = [end.strip() for end in given.split("-")] if isinstance(given, str) else []
+    text = "-".join(end.zfill(5) for end in ends)
+    try:
+        Schedule([text])
+    except ValueError:
+        raise ValueError('hours from and to, such as "07:00-22:00" or over midnight "22:00-06:00"') from None
+    return text
 
 
 def day(given: object) -> str:
@@ -169,7 +151,7 @@ Size = Annotated[int, BeforeValidator(size)]  # bytes
 Clock = Annotated[time, BeforeValidator(clock)]  # local
 Name = Annotated[str, AfterValidator(name)]
 Words = Annotated[tuple[str, ...], BeforeValidator(listed)]
-HoursList = Annotated[tuple[Annotated[Hours, BeforeValidator(hours)], ...], BeforeValidator(listed)]
+Hours = Annotated[tuple[Annotated[str, BeforeValidator(hours)], ...], BeforeValidator(listed)]  # as of `Schedule`
 Days = Annotated[tuple[Annotated[str, BeforeValidator(day)], ...], BeforeValidator(listed)]
 Polygon = Annotated[tuple[tuple[float, float], ...], BeforeValidator(polygon)]
 Port = Annotated[int, Field(ge=0, le=65_535)]

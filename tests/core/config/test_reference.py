@@ -71,10 +71,12 @@ def test_every_part_of_the_settings_is_told():
     assert nested - {"log"} == told
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "configs" / name for name in ("default.yaml", "cctv.yaml", "rehearsal.yaml")],
+    ids=lambda path: path.name,
+)
 def test_an_example_is_sound(path: Path):
-    if path.name.startswith("home-assistant"):
-        pytest.skip("an automation of Home Assistant, not a configuration")
     settings, faults, tree = examine({}, str(path), {})
     assert not faults
     assert settings
