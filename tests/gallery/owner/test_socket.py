@@ -107,7 +107,8 @@ def serving(path: Path, *, patience: float = 60.0) -> Iterator[tuple[Server[Fold
     with Owner(lambda: Folder(path)) as owner:
         folder = owner.call(lambda it: it)
         announce = lambda told: owner.call(lambda it: it.lock.tell(told))  # noqa: E731
-        with Root(path) as root, Server(root, owner, HANDLERS, announce, patience=patience) as server:
+        aside = {"how": lambda arguments: {"busy": "waits" in folder.diary, **arguments}}
+        with Root(path) as root, Server(root, owner, HANDLERS, announce, aside=aside, patience=patience) as server:
             yield server, folder
 
 
@@ -541,6 +542,17 @@ def test_a_command_that_does_not_get_its_turn_is_given_up_and_not_carried_out_la
         waits.join()
         assert ask(path, "echo", a=1) == {"a": 1}
         assert folder.diary == ["waits", {"a": 1}]
+
+
+def test_what_needs_no_turn_of_the_owner_is_answered_while_it_is_busy(path: Path) -> None:
+    with serving(path) as (_, folder):
+        waits = threading.Thread(target=ask, args=(path, "wait"))
+        waits.start()
+        while not folder.diary:
+            time.sleep(0.01)
+        assert ask(path, "how", a=1) == {"busy": True, "a": 1}
+        folder.go_on.set()
+        waits.join()
 
 
 def conversing(server: servers.Server[Any]) -> list[threading.Thread]:
