@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from face_classifier.core import names
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
@@ -55,6 +55,20 @@ class TrackRow:
     best: int | None  # row of its best face; None = no picture was kept
     said: str | None  # whose it was told to be at the time; None = unknown
     zones: tuple[str, ...] = ()  # of the camera, in which it was seen
+
+
+class FaceOfTrack(NamedTuple):
+    """What counts of a face where it is asked whose track it belongs to."""
+
+    id: int
+    name: str  # the stem of the picture's file when first written
+    person: str | None  # whose it was at the latest look; None = unknown
+    track: int | None
+    quality: float | None
+    source: str | None
+    fingerprint: str | None
+    position: float | None  # seconds, the source's clock
+    time: datetime | None  # aware, UTC
 
 
 class Tracks:
@@ -107,6 +121,37 @@ class Tracks:
     def _read(self, clause: str, values: Sequence[Any] = ()) -> Iterator[TrackRow]:
         for record in checked.read(self._table, "tracks", _COLUMNS, clause, values):
             yield _row_from(record)
+
+    def faces(self, tracks: tuple[int, int] | None = None) -> Iterator[FaceOfTrack]:
+        """The faces that are kept and were seen in a source, by id; ``tracks``: of those between two numbers alone."""
+        clause, values = "", ()
+        if tracks is not None:
+            clause = "AND (track BETWEEN ? AND ? OR id IN (SELECT best FROM tracks WHERE number BETWEEN ? AND ?))"
+            values = (*tracks, *tracks)  # type: ignore[assignment]
+        columns = "id, face, folder, track, quality, source, fingerprint, position, time"
+        with self._table.telling():
+            for id_, face, folder, track, quality, source, fingerprint, position, time in self._table.database.execute(
+                f"SELECT {columns} FROM faces WHERE state = 'kept' AND source IS NOT NULL {clause} ORDER BY id", values
+            ):
+                yield FaceOfTrack(
+                    id_,
+                    face,
+                    None if folder == UNKNOWNS else folder,
+                    track,
+                    quality,
+                    names.restored(source),
+                    fingerprint,
+                    position,
+                    datetime.fromisoformat(time) if time else None,
+                )
+
+    def excluded(self) -> set[int]:
+        """The tracks of which the user excluded a face."""
+        found = self._table.execute(
+            f"SELECT DISTINCT track FROM faces WHERE substr(folder, 1, {len(EXCLUDED) + 1}) = '{EXCLUDED}/' "
+            "AND track IS NOT NULL"
+        )
+        return {number for (number,) in found}
 
     def remove_tracks(self, before: datetime, camera: str | None = None, *, unknown_only: bool = False) -> int:
         """Remove the rows of tracks that were over before a time; returns how many. The faces stay.

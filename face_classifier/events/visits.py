@@ -1,0 +1,135 @@
+"""Visits: somebody on one camera, from when they came until they were gone for a while. Pure functions.
+
+A visit is made of tracks when it is read, so that a correction of who is who changes it, and a program that was killed
+leaves none open.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from face_classifier.gallery.passing.passages import Passage
+
+GAP = 30.0  # seconds out of view after which somebody comes anew
+# By which clock two passages lie apart: by that of the source in a file or in one run; by that on the wall between two
+# runs, of which it is known that one came after the other; by that on the wall where even that is not known.
+_SOURCE, _WALL, _UNKNOWN = "source", "wall", "unknown"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Somebody on one camera, or in one file."""
+
+    number: int | None  # of its first track; None: of a face that belongs to none
+    camera: str  # or the file's path as given
+    fingerprint: str | None  # of a file's content
+    person: str | None  # None = unknown
+    first: datetime  # aware, UTC
+    last: datetime  # aware, UTC, never before `first`
+    first_position: float  # seconds, the source's clock in the run in which it began
+    last_position: float  # seconds, in the run in which it ended
+    tracks: tuple[int, ...]
+    frames: int  # that were analysed, and in which they were found
+    face: int | None  # row of the best face of the first track that has one
+    face_name: str | None
+    zones: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.last - self.first).total_seconds()
+
+
+def visits(passages: Iterable[Passage], gap: float = GAP) -> list[Visit]:
+    """The visits that passages make, in the order in which they began.
+
+    Those of one person on one camera that are no further apart than ``gap`` seconds are one visit; one of nobody is a
+    visit by itself. The order is that in which the program saw them, whatever the clock on the wall did: within a run
+    of a source, and within a file, time is what the source's own clock counts. Between two runs there is only the clock
+    on the wall, and where that went back, no time has passed.
+    """
+    groups: dict[tuple[str, str | None], list[Passage]] = defaultdict(list)
+    made: list[Visit] = []
+    for passage in passages:
+        if passage.person is None:
+            made.append(_begun(passage))
+        else:
+            groups[passage.fingerprint or passage.source, passage.person].append(passage)
+    for group in groups.values():
+        made += _joined(sorted(group, key=_order), gap)
+    return sorted(made, key=_began)
+
+
+def _joined(group: Sequence[Passage], gap: float) -> list[Visit]:
+    made: list[Visit] = []
+    session = None
+    for passage in group:
+        clock = _SOURCE if passage.fingerprint is not None or passage.session == session else _WALL
+        clock = _UNKNOWN if passage.session == 0 and passage.fingerprint is None else clock
+        session = passage.session
+        if made and (apart := _apart(made[-1], passage, clock)) <= gap:
+            made[-1] = _longer(made[-1], passage, apart, clock)
+        else:
+            made.append(_begun(passage))
+    return made
+
+
+def _apart(visit: Visit, passage: Passage, clock: str) -> float:
+    """Seconds between them; negative where they overlap, or where the clock on the wall went back."""
+    if clock == _SOURCE:
+        return passage.first_position - visit.last_position
+    return (passage.first - visit.last).total_seconds()
+
+
+def _longer(visit: Visit, passage: Passage, apart: float, clock: str) -> Visit:
+    """A visit that goes on; ``apart``: see `_apart`."""
+    more = {
+        _SOURCE: passage.last_position - visit.last_position,
+        _WALL: max(0.0, apart) + passage.last_position - passage.first_position,
+        _UNKNOWN: (passage.last - visit.last).total_seconds(),
+    }[clock]
+    last_position = max(visit.last_position, passage.last_position) if clock == _SOURCE else passage.last_position
+    return replace(
+        visit,
+        last=visit.last + timedelta(seconds=max(0.0, more)),
+        last_position=last_position,
+        tracks=(*visit.tracks, *((passage.track,) if passage.track is not None else ())),
+        frames=visit.frames + passage.frames,
+        face=passage.face if visit.face is None else visit.face,
+        face_name=passage.face_name if visit.face is None else visit.face_name,
+        zones=tuple(dict.fromkeys((*visit.zones, *passage.zones))),
+    )
+
+
+def _begun(passage: Passage) -> Visit:
+    return Visit(
+        passage.track,
+        passage.source,
+        passage.fingerprint,
+        passage.person,
+        passage.first,
+        passage.last,
+        passage.first_position,
+        passage.last_position,
+        () if passage.track is None else (passage.track,),
+        passage.frames,
+        passage.face,
+        passage.face_name,
+        passage.zones,
+    )
+
+
+def _order(passage: Passage) -> tuple[int, float, int]:
+    """In a file by position, of a camera as the program saw them."""
+    if passage.fingerprint is not None:
+        return 0, passage.first_position, passage.track or 0
+    if passage.session == 0:
+        return 0, passage.first.timestamp(), passage.track or passage.face or 0
+    return passage.session, passage.first_position, passage.track or 0
+
+
+def _began(visit: Visit) -> tuple[bool, float]:
+    return visit.number is not None, visit.first.timestamp() if visit.number is None else visit.number

@@ -1,0 +1,201 @@
+"""Whose the tracks are now: who is who may have been corrected since they were seen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from face_classifier.core.progress import Teller
+from face_classifier.core.settings import Settings
+from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems
+from face_classifier.gallery.passing.table import FaceOfTrack, TrackRow
+from face_classifier.gallery.store import Store
+
+_BEFORE = timedelta(days=1)  # what began so long before a time is read, too: a visit may have begun with it
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A track as far as it is of one person."""
+
+    track: int | None  # None: of a face that belongs to none
+    source: str  # path as given, or a camera's name
+    fingerprint: str | None  # of the source's content; None for live sources
+    session: int  # one run of one source; 0 = it is not known which
+    first: datetime  # aware, UTC
+    last: datetime  # aware, UTC, never before `first`
+    first_position: float  # seconds, the source's clock
+    last_position: float  # seconds
+    frames: int  # that were analysed, and in which it was found; of a part of a track, those with a face that is kept
+    person: str | None  # None = unknown
+    face: int | None  # row of the best face; None = none is kept
+    face_name: str | None
+    zones: tuple[str, ...]
+
+
+def passages_of(
+    settings: Settings, observer: Teller, since: datetime | None = None, *, as_known_then: bool = False
+) -> list[Passage]:
+    """Every passage of a result folder; changes nothing, and works while another process runs.
+
+    Parameters
+    ----------
+    settings: name the folder.
+    observer: is told what is wrong in it.
+    since: aware; what was over long before that may be missing. None: all.
+    as_known_then: of the persons that were told at the time, rather than whose the faces are now.
+
+    Raises
+    ------
+    UserError: the folder cannot be used.
+    """
+    with open_existing(settings, writing=False) as store:
+        looked = store.look(photo_reader(as_gallery(settings, store), observer.problem))
+        tell_problems(store, observer)
+        person_of = {face.id: face.person for face in looked.faces}
+        faces = [face._replace(person=person_of[face.id]) for face in store.tracks.faces() if face.id in person_of]
+        rows = list(store.tracks.all())
+        known = [*rows, *derived(rows, faces)]
+        if since is not None:
+            known = [row for row in known if row.last >= since - _BEFORE]
+        return list(passages(known, faces, store.tracks.excluded(), as_known_then=as_known_then))
+
+
+def latest_passages(settings: Settings, since: datetime) -> list[Passage]:
+    """Those that were not over before a time (aware), as the table has them: nobody looks at the folders.
+
+    Raises UserError where the folder cannot be used.
+    """
+    with open_existing(settings, writing=False) as store:
+        return recent(store, since)
+
+
+def recent(store: Store, since: datetime, source: str | None = None) -> list[Passage]:
+    """As `latest_passages`, of all sources or of one."""
+    rows = store.tracks.since(since, source)
+    if not rows:
+        return []
+    return list(passages(rows, list(store.tracks.faces((rows[0].number, rows[-1].number))), store.tracks.excluded()))
+
+
+def passages(
+    rows: Iterable[TrackRow],
+    faces: Iterable[FaceOfTrack],
+    excluded: Collection[int] = (),
+    *,
+    as_known_then: bool = False,
+) -> Iterator[Passage]:
+    """Each track as whose it is: the person of most of its faces, of equally many the one with the best face.
+
+    Whoever else has a face in it passed from their first to their last one. A track of no kept face, of which the user
+    excluded one, showed nobody.
+
+    Parameters
+    ----------
+    rows: of the tracks; those of `derived` have a face of their own each, or several.
+    faces: that are kept, labelled as they are now.
+    excluded: tracks of which the user excluded a face.
+    as_known_then: see `passages_of`.
+    """
+    of_track: dict[int, list[FaceOfTrack]] = defaultdict(list)
+    by_id: dict[int, FaceOfTrack] = {}
+    for face in faces:
+        by_id[face.id] = face
+        if face.track is not None:
+            of_track[face.track].append(face)
+    for row in rows:
+        own = of_track.get(row.number, []) if row.number > 0 else []
+        if row.best in by_id and by_id[row.best] not in own:
+            own = [*own, by_id[row.best]]
+        if not own and row.number in excluded:
+            continue
+        if as_known_then:
+            yield _passage(row, row.said, own)
+        else:
+            yield from _parts(row, own)
+
+
+def _parts(row: TrackRow, faces: Sequence[FaceOfTrack]) -> Iterator[Passage]:
+    by_person: dict[str, list[FaceOfTrack]] = defaultdict(list)
+    for face in faces:
+        if face.person is not None:
+            by_person[face.person].append(face)
+    if not by_person:
+        yield _passage(row, None, faces)
+        return
+    order = sorted(by_person, key=lambda person: _weight(by_person[person]), reverse=True)
+    yield _passage(row, order[0], by_person[order[0]])
+    for person in order[1:]:
+        yield _passage(_part(row, by_person[person]), person, by_person[person])
+
+
+def _weight(faces: Sequence[FaceOfTrack]) -> tuple[int, float, int]:
+    return len(faces), max(face.quality or 0.0 for face in faces), -min(face.id for face in faces)
+
+
+def _part(row: TrackRow, faces: Sequence[FaceOfTrack]) -> TrackRow:
+    """The row as far as these faces reach."""
+    positions = [face.position for face in faces if face.position is not None]
+    first, last = min(positions, default=row.first_position), max(positions, default=row.last_position)
+    began = row.first + timedelta(seconds=max(0.0, first - row.first_position))
+    return replace(
+        row,
+        first=began,
+        last=began + timedelta(seconds=last - first),
+        first_position=first,
+        last_position=last,
+        frames=len(faces),
+    )
+
+
+def _passage(row: TrackRow, person: str | None, faces: Sequence[FaceOfTrack]) -> Passage:
+    best = max(faces, key=lambda face: (face.quality or 0.0, -face.id), default=None)
+    return Passage(
+        row.number if row.number > 0 else None,
+        row.source,
+        row.fingerprint,
+        row.session,
+        row.first,
+        row.last,
+        row.first_position,
+        row.last_position,
+        row.frames,
+        person,
+        best.id if best else None,
+        best.name if best else None,
+        row.zones,
+    )
+
+
+def derived(rows: Iterable[TrackRow], faces: Iterable[FaceOfTrack]) -> list[TrackRow]:
+    """Rows for faces that belong to no track of the table: of runs before there was one, and of the original engine.
+
+    A face without a track has a row of its own, whose number is minus the face's.
+    """
+    rows = list(rows)
+    known, best = {row.number for row in rows}, {row.best for row in rows}
+    groups: dict[int, list[FaceOfTrack]] = defaultdict(list)
+    for face in faces:
+        if face.time is not None and face.id not in best and face.track not in known:
+            groups[-face.id if face.track is None else face.track].append(face)
+    return [_row_of(number, group) for number, group in sorted(groups.items(), key=lambda group: group[1][0].id)]
+
+
+def _row_of(number: int, faces: Sequence[FaceOfTrack]) -> TrackRow:
+    times = [face.time for face in faces if face.time is not None]
+    positions = [face.position or 0.0 for face in faces]
+    return TrackRow(
+        number=number,
+        source=faces[0].source or "",
+        fingerprint=faces[0].fingerprint,
+        session=0,
+        first=min(times),
+        last=max(times),
+        first_position=min(positions),
+        last_position=max(positions),
+        frames=len(faces),
+        best=max(faces, key=lambda face: (face.quality or 0.0, -face.id)).id,
+        said=None,
+    )
