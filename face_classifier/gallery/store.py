@@ -28,6 +28,7 @@ from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
 from face_classifier.gallery.look import Looker, LookResult, ReadPhoto
 from face_classifier.gallery.passing.table import Tracks
 from face_classifier.gallery.past.back import Past
+from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import is_cut
 from face_classifier.gallery.table.row import Row
 from face_classifier.vision.sface import is_sface
@@ -99,6 +100,10 @@ class Store:
     def tracks(self) -> Tracks:
         """Who passed when."""
         return self._inside.tracks
+
+    def people(self) -> set[str]:
+        """The names of everybody who has, or had, a folder in it under that name."""
+        return {name for name in self._inside.whereabouts.folders() if name != UNKNOWNS and not is_excluded(name)}
 
     def tell_socket(self, socket: str | None) -> None:
         """Tell in the lock file where this process takes commands, as `FolderLock.tell`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,10 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.types import Frame, Seen, Sighting
 from face_classifier.curate.corrections import Change
+from face_classifier.events.event import Event
+from face_classifier.events.passing import Passing, ZonesOf, in_no_zone
 from face_classifier.events.records import JsonLines
+from face_classifier.events.telling import Rules
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
 from face_classifier.pipeline.inputs import as_first_seen, sampling_as_first_seen
@@ -71,8 +74,20 @@ class Recorded:
 class Desk:
     """The part of a run that the owner's thread carries out; it makes the desk, and nobody else calls it."""
 
-    def __init__(self, gallery: Gallery, log: JsonLines | None, observer: Observer, patience: Patience) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        log: JsonLines | None,
+        observer: Observer,
+        patience: Patience,
+        tell: Callable[[Event], None] | None = None,
+    ) -> None:
+        """``tell``: is told who comes before a live source, and must not block; None: nobody is to know."""
         self.gallery = gallery
+        visits = gallery.settings.visits
+        self._rules = Rules(visits.gap, visits.unknown_after, gallery.store.people())
+        self._tell_event = tell
+        self._passing: dict[Session, Passing] = {}
         self._log, self._observer, self._patience = log, observer, patience
         self._sessions: list[Session] = []  # with faces that may still be held
         self._failed: dict[Session, BaseException] = {}
@@ -80,7 +95,14 @@ class Desk:
         self.rethought: dict[int, Change] = {}  # by face (id) what second thoughts made of it, in all
 
     def begin(
-        self, fingerprint: str | None, start: datetime, sampling: Sampling, *, given: bool, follows: bool
+        self,
+        fingerprint: str | None,
+        start: datetime,
+        sampling: Sampling,
+        *,
+        given: bool,
+        follows: bool,
+        zones_of: ZonesOf = in_no_zone,
     ) -> Begun:
         """Make ready for a source.
 
@@ -91,11 +113,15 @@ class Desk:
         sampling: as if it was never seen.
         given: whether the user says how far apart its frames lie.
         follows: whether the tracks of its records count.
+        zones_of: in which zones of a camera a box lies.
         """
         store = self.gallery.store
         sampling, start = as_first_seen(fingerprint, start, sampling, store, given=given)
         kept_before = store.kept_before(fingerprint) if fingerprint else none_kept
-        return Begun(sampling, start, kept_before, self._session(follows=follows))
+        session = self._session(follows=follows)
+        if follows:
+            self._watch_passing(session, None if fingerprint else self._tell_event, zones_of)
+        return Begun(sampling, start, kept_before, session)
 
     def sampling(self, fingerprint: str | None, sampling: Sampling, *, given: bool) -> Sampling:
         """How a source would be sampled if it began now; as `begin`."""
@@ -117,7 +143,17 @@ class Desk:
                     f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "
                     "classify it without a record"
                 )
-        return Recorded(self._session(follows=head.follows), start)
+        session = self._session(follows=head.follows)
+        if head.follows:
+            self._watch_passing(session, None)
+        return Recorded(session, start)
+
+    def _watch_passing(
+        self, session: Session, tell: Callable[[Event], None] | None, zones_of: ZonesOf = in_no_zone
+    ) -> None:
+        """Have the tracks of a source written, too."""
+        store, new_track = self.gallery.store, self.gallery.new_track
+        self._passing[session] = Passing(store, new_track, self._rules, tell=tell, zones_of=zones_of)
 
     def place(self, session: Session, analysed: AnalysedFrame) -> list[Seen]:
         """Place the faces of a frame. After an error the session takes no more: what is next must not overtake it."""
@@ -137,7 +173,12 @@ class Desk:
         if session in self._failed:
             raise self._failed[session]
         try:
-            return session.place(analysed)
+            placed = session.place(analysed)
+            if passing := self._passing.get(session):
+                passing.observe(analysed.frame, placed.observed)
+                if passing.is_due:
+                    self._patience.write(passing.flush)
+            return placed
         except BaseException as error:
             self._failed[session] = error
             raise
@@ -145,17 +186,20 @@ class Desk:
     def end(self, session: Session) -> None:
         """Write what is still to be written of a source of another process, and have second thoughts."""
         if session in self._sessions:
-            self._catch_up()
-            self._sessions.remove(session)
-            self._failed.pop(session, None)
+            self.end_all([session])
         self._think()
         self.gallery.write_views()
 
     def end_all(self, sessions: Collection[Session]) -> None:
         """Write what is still to be written of these sources, which have ended. Raises DiskError."""
+        for session in sessions:
+            if passing := self._passing.get(session):
+                passing.end()
+                self._patience.write(passing.flush)
         self._catch_up()
         for session in sessions:
             self._sessions.remove(session)
+            self._passing.pop(session, None)
             self._failed.pop(session, None)
 
     def _catch_up(self) -> None:
@@ -163,6 +207,9 @@ class Desk:
         for session in self._sessions:
             if session.holds:
                 self._patience.write(session.keep_held)
+        for passing in self._passing.values():
+            if passing.is_due:
+                self._patience.write(passing.flush)
         if self._log:
             self._patience.write(self._log.flush)
 

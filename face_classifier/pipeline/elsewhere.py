@@ -21,6 +21,7 @@ from face_classifier.gallery.again import KeptBefore
 from face_classifier.gallery.owner.client import Client
 from face_classifier.gallery.snapshot import faces_of
 from face_classifier.pipeline.analysis.analyse import follows
+from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.guests import BEGIN, ENCODER, END, PLACE, uses_of
 from face_classifier.pipeline.inputs import sampling_of
@@ -55,7 +56,7 @@ class Elsewhere:
     def _ask(self, name: str, arguments: dict[str, Any]) -> Any:
         return self._client.ask(name, arguments, self._observer)
 
-    def begin(self, source: Source, sampling: Sampling) -> Begun:
+    def begin(self, source: Source, sampling: Sampling, _view: View) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""
         arguments = {
             "source": source.name,

@@ -16,6 +16,7 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.types import Seen, Sighting
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.curate.corrections import Change
+from face_classifier.events.event import Event
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
@@ -23,6 +24,7 @@ from face_classifier.gallery.owner.server import NOTHING_ASIDE, Answer, serving
 from face_classifier.gallery.owner.watcher import Watcher
 from face_classifier.identity.rules import crowded
 from face_classifier.pipeline.analysis.analyse import follows
+from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Desk, Observer
 from face_classifier.pipeline.guests import Guests, note_uses, uses_of
 from face_classifier.pipeline.inputs import sampling_of
@@ -55,6 +57,7 @@ class Here:
         observer: Observer,
         patience: Patience,
         aside: Mapping[str, Answer] = NOTHING_ASIDE,
+        tell: Callable[[Event], None] | None = None,
     ) -> Iterator[Here]:
         """Opens the result folder, or makes it, and has commands of other processes carried out.
 
@@ -66,6 +69,7 @@ class Here:
         observer: is told what goes wrong.
         patience: with the disk.
         aside: what other processes are answered at once, by the name of the command.
+        tell: is told who comes before a live source, and must not block; None: nobody is to know.
 
         Raises
         ------
@@ -74,18 +78,20 @@ class Here:
         opens = partial(Gallery.open, settings, observer, engine=engine, make=True, until_done=patience.until_done)
         with Owner(opens) as owner, ExitStack() as stack:
             owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
-            desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
+            desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience, tell))
             _tell_crowd(settings, desk.gallery, observer)
             handlers = HANDLERS | Guests(desk).handlers
             tell_socket = desk.gallery.store.tell_socket
             stack.enter_context(serving(Path(settings.result), owner, handlers, tell_socket, observer.problem, aside))
             yield cls(owner, desk, patience, observer)
 
-    def begin(self, source: Source, sampling: Sampling) -> Begun:
+    def begin(self, source: Source, sampling: Sampling, view: View) -> Begun:
         """Make ready for a source, whose fingerprint is known already."""
         follow, given = follows(self.settings), self.settings.seconds is not None
         begun = self._owner.call(
-            lambda _: self._desk.begin(source.fingerprint, source.start, sampling, given=given, follows=follow)
+            lambda _: self._desk.begin(
+                source.fingerprint, source.start, sampling, given=given, follows=follow, zones_of=view.zones_of
+            )
         )
         self._sessions.append(begun.session)
         return begun

@@ -14,6 +14,7 @@ from typing import Protocol
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Frame, Seen
 from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
+from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.records import AnalysedFrame
@@ -25,7 +26,7 @@ from face_classifier.vision.engine import Engine
 class Places(Protocol):
     """Where the frames of a run are placed: by the owner of the gallery, in this process or in another one."""
 
-    def begin(self, source: Source, sampling: Sampling) -> Begun:
+    def begin(self, source: Source, sampling: Sampling, view: View, /) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""
 
     def sampling(self, source: Source) -> Sampling:
@@ -58,6 +59,7 @@ class Crew:
     stage: Shows
     observer: Observer
     stopping: threading.Event
+    view: View = View.everything  # what counts of the pictures
 
 
 def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Record | None] = lambda _: None) -> None:
@@ -82,6 +84,7 @@ def classify(source: Source, crew: Crew, ahead: Callable[[Sampling], Record | No
         crew.stopping,
         kept_before=begun.kept_before,
         idle=crew.stage.flush,
+        view=crew.view,
     )
     observer.opened(source, begun.sampling)
     record = ahead(begun.sampling)
@@ -109,7 +112,7 @@ class Record(Protocol):
 def _begun(source: Source, crew: Crew) -> Begun:
     """Make ready for a source."""
     _ = source.fingerprint  # which reads the whole file: not the owner's work
-    return crew.places.begin(source, sampling_of(crew.settings))
+    return crew.places.begin(source, sampling_of(crew.settings), crew.view)
 
 
 def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Source, begun: Begun, crew: Crew) -> int:

@@ -98,7 +98,17 @@ class Camera:
             if due:
                 grid.advance(shot.position)
             if due or between:
-                yield Frame(shot.image, self.name, None, shot.index, shot.position, self._tolerance, shot.time, due)
+                yield Frame(
+                    shot.image,
+                    self.name,
+                    None,
+                    shot.index,
+                    shot.position,
+                    self._tolerance,
+                    shot.time,
+                    due,
+                    arrived=self._opened + shot.position,
+                )
 
     def notes(self) -> list[str]:
         """None: what a camera does not show is not known."""

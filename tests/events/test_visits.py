@@ -26,7 +26,7 @@ def passage(
 ) -> Passage:
     """Of a camera at the door that was opened at noon; ``first``, ``last``: its positions."""
     times = opened + timedelta(seconds=first), opened + timedelta(seconds=last)
-    plain = Passage(track, "door", None, 1, *times, first, last, 9, person, track, f"face {track}", ())
+    plain = Passage(track, "door", None, 1, *times, first, last, 9, person, person, track, f"face {track}", ())
     return replace(plain, **others)
 
 

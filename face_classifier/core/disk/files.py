@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import cv2
+import numpy as np
 
 from face_classifier.core.types import Image
 
@@ -43,6 +44,15 @@ def png_bytes(image: Image) -> bytes:
     done, content = cv2.imencode(".png", image, _PNG)
     if not done:
         raise ValueError(f"a picture of shape {image.shape} cannot be written as PNG")
+    return content.tobytes()
+
+
+def jpeg_of_png(png: bytes) -> bytes:
+    """A picture as JPEG, a fifth as large; what is no picture raises ValueError."""
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    done, content = (False, None) if image is None else cv2.imencode(".jpg", image)
+    if not done or content is None:
+        raise ValueError(f"{len(png)} bytes are no picture")
     return content.tobytes()
 
 

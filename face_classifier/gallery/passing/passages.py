@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Teller
-from face_classifier.core.settings import Settings
 from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems
 from face_classifier.gallery.passing.table import FaceOfTrack, TrackRow
 from face_classifier.gallery.store import Store
@@ -30,6 +30,7 @@ class Passage:
     last_position: float  # seconds
     frames: int  # that were analysed, and in which it was found; of a part of a track, those with a face that is kept
     person: str | None  # None = unknown
+    said: str | None  # whose it was told to be at the time
     face: int | None  # row of the best face; None = none is kept
     face_name: str | None
     zones: tuple[str, ...]
@@ -163,6 +164,7 @@ def _passage(row: TrackRow, person: str | None, faces: Sequence[FaceOfTrack]) ->
         row.last_position,
         row.frames,
         person,
+        row.said,
         best.id if best else None,
         best.name if best else None,
         row.zones,

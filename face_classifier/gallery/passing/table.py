@@ -28,7 +28,7 @@ UPDATE tracks SET
     last_position = CASE WHEN {_OWN} THEN :last_position ELSE max(last_position, :last_position) END,
     frames = CASE WHEN {_OWN} THEN :frames ELSE max(frames, :frames) END,
     best = CASE WHEN {_OWN} THEN coalesce(:best, best) ELSE coalesce(best, :best) END,
-    said = CASE WHEN {_OWN} THEN :said ELSE coalesce(said, :said) END,
+    said = CASE WHEN {_OWN} THEN :said ELSE said END,
     zones = CASE WHEN {_OWN} THEN :zones ELSE zones END
 WHERE number = :number
 """

@@ -59,7 +59,7 @@ def test_a_file_that_is_run_again_changes_nothing_but_what_was_not_seen(tracks: 
     tracks.write([replace(whole, session=2, said="Bob", best=8, frames=3)])
     tracks.write([], [replace(whole, session=2, said="Bob", best=8, frames=5)])
     assert list(tracks.all()) == [whole]
-    tracks.write([row(1, 1.0, 9.0, fingerprint="clip", session=3, frames=12)])
+    tracks.write([row(1, 1.0, 9.0, fingerprint="clip", session=3, frames=12, said="Bob")])
     assert list(tracks.all()) == [replace(row(1, 1.0, 9.0), fingerprint="clip", said="Ann", best=7, frames=12)]
 
 
