@@ -22,6 +22,7 @@ from face_classifier.daemon import log
 from face_classifier.daemon.status import GOOD, LOST, STARTING, WAITING, CameraStatus
 from face_classifier.events.event import Event
 from face_classifier.gallery.owner.queue import OwnerClosedError
+from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Counts
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.records import AnalysedFrame
@@ -182,9 +183,9 @@ class _Counting:
         self.frames = self.faces = self.tracks = 0
         self.last: float | None = None  # monotonic, when a frame was last handed over
 
-    def begin(self, source: Source, sampling: Sampling) -> Begun:
+    def begin(self, source: Source, sampling: Sampling, view: View) -> Begun:
         self._newest = -1
-        self._begun = self._here.begin(source, sampling)
+        self._begun = self._here.begin(source, sampling, view)
         return self._begun
 
     def sampling(self, source: Source) -> Sampling:

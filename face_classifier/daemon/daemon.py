@@ -83,7 +83,9 @@ class Daemon:
             engine = cache(partial(engine_of, settings, observer))
             made: list[Daemon] = []  # as soon as there is one
             aside = {STATUS: lambda _: _of(made).status().record()}
-            here = stack.enter_context(Here.opened(settings, engine, lines, observer, patience, aside))
+            here = stack.enter_context(
+                Here.opened(settings, engine, lines, observer, patience, aside, partial(_tell_each, made))
+            )
             own = engine(profile_of(here.settings).encoder)
             crew = Crew(here.settings, own, here, stage, observer, wishes.stopping)
             daemon = cls(settings, load, here, crew)
@@ -196,3 +198,9 @@ def _of(made: list[Daemon]) -> Daemon:
     if not made:
         raise UserError(f"process {os.getpid()} has just begun; try again in a moment")
     return made[0]
+
+
+def _tell_each(made: list[Daemon], event: Event) -> None:
+    """What is seen for other processes before there is a daemon is told to nobody."""
+    for daemon in made:
+        daemon._tell(event)
