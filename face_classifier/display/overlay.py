@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
+from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.types import Box, Image, Seen
 from face_classifier.display.text import SHADE, Color, Patch, paste, text
 
@@ -74,13 +75,47 @@ def make_unknowable(image: Image, box: Box) -> None:
     image : (height, width, 3) uint8, BGR
     box : of the face, in pixels of ``image``; may reach outside
     """
-    around = Box(
-        box.top - box.height // 2,
-        box.right + box.width // 2,
-        box.bottom + box.height // 2,
-        box.left - box.width // 2,
-    )
-    pixelate(image, around, _BLOCKS)
+    pixelate(image, _around(box), _BLOCKS)
+
+
+def _around(box: Box) -> Box:
+    """A face with hair and chin."""
+    rows, columns = box.height // 2, box.width // 2
+    return Box(box.top - rows, box.right + columns, box.bottom + rows, box.left - columns)
+
+
+def hide_in_cut(picture: bytes, box: Box, hidden: Iterable[Box]) -> bytes:
+    """The picture that is kept of a face, with others in it, or the face itself, made unknowable.
+
+    Parameters
+    ----------
+    picture : PNG of ``box.grown()``, however many pixels that has
+    box : of the face, in pixels of its frame
+    hidden : boxes of faces, in the same; one that is ``box`` hides the face itself, which else stays as it is
+
+    Returns
+    -------
+    PNG; ``picture`` itself where none of them is in it.
+    """
+    whole = box.grown()
+    near = [other for other in hidden if _around(other).overlap(whole) > 0]
+    found = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if near else None
+    if found is None:
+        return picture
+    image = np.asarray(found, np.uint8)
+    scale = image.shape[1] / whole.width
+
+    def inside(other: Box) -> Box:
+        return other.moved(-whole.left, -whole.top).scaled(scale)
+
+    own = inside(box)
+    rows, columns = slice(own.top, own.bottom), slice(own.left, own.right)
+    before = image[rows, columns].copy()
+    for other in near:
+        make_unknowable(image, inside(other))
+    if box not in near:
+        image[rows, columns] = before
+    return png_bytes(image)
 
 
 def pixelate(image: Image, box: Box, blocks: int) -> None:

@@ -57,6 +57,7 @@ class Gallery:
     store: the folder.
     people: everybody in it, as they are now.
     faces: every face that is kept, by id, as it is now.
+    stale: whether the folders are to be looked at before anything is placed.
     founded: people that the program made, until somebody takes them out of it.
     """
 
@@ -68,7 +69,7 @@ class Gallery:
         self._cannot_links: set[tuple[int, int]] = set()  # of tracks since this was made
         self._unsaved: set[tuple[int, int]] = set()  # those of them that the store does not know yet
         self._track_numbers = count(store.first_track())
-        self._stale = True  # what the user did to the folders is still to be taken in
+        self.stale = True  # what the user did to the folders is still to be taken in
         self._outdated: frozenset[str] | None = None  # folders whose views are to be brought up to date; None: all
         looked = store.look(read_photo)
         if settings.threshold == "auto":
@@ -124,7 +125,7 @@ class Gallery:
 
         ``confirmed``: the user deleted the faces that are missing; ``touched``: as of `Store.look`.
         """
-        self._stale = True  # as long as this fails
+        self.stale = True  # as long as this fails
         looked = self.store.look(self._read_photo, confirmed=confirmed, touched=touched)
         if looked.changed is None:
             self.people = _people_of(looked.faces, self.settings, self._cannot_links)
@@ -139,7 +140,7 @@ class Gallery:
         _take_words(looked, self.faces, self.people)
         is_any = looked.changed is None or self._outdated is None
         self._outdated = None if is_any else frozenset({*(self._outdated or ()), *(looked.changed or ())})
-        self._stale = False
+        self.stale = False
 
     def snapshot(self) -> Snapshot:
         """The folders as they are now, with all that goes with their faces."""
@@ -177,7 +178,7 @@ class Gallery:
         """As `Store.same`, with the folders as they are now."""
         if frame.fingerprint is None or not boxes:
             return {}  # a live source never shows anything again
-        return self._on_folders_as_they_are(partial(self.store.same, frame, boxes, but))
+        return _on_folders_as_they_are(self, partial(self.store.same, frame, boxes, but))
 
     def decide(self, face: Face, track: int | None) -> tuple[Match, int | None]:
         """Whose a face is, and the track that it goes on."""
@@ -185,7 +186,9 @@ class Gallery:
             track = None
         return self.people.decide(face.encoding, track, face.quality), track
 
-    def keep(self, frame: Frame, face: Face, order: int, track: int | None, picture: bytes) -> Kept:
+    def keep(
+        self, frame: Frame, face: Face, order: int, track: int | None, picture: bytes, *, known_only: bool = False
+    ) -> Kept:
         """Put a face where it belongs, durably; people and faces are as they are then.
 
         Parameters
@@ -195,15 +198,20 @@ class Gallery:
         order: its number in the frame, from 0, from left to right.
         track: the one that it belongs to, a number of `new_track` or of an earlier run.
         picture: PNG of what is kept of it.
+        known_only: a face that is no person's so far is not kept, and founds none.
 
         Raises
         ------
         DiskError: nothing was kept.
         """
-        return self._on_folders_as_they_are(partial(self._keep, frame, face, order, track, picture))
+        return _on_folders_as_they_are(self, partial(self._keep, frame, face, order, track, picture, known_only))
 
-    def _keep(self, frame: Frame, face: Face, order: int, track: int | None, picture: bytes) -> Kept:
+    def _keep(
+        self, frame: Frame, face: Face, order: int, track: int | None, picture: bytes, known_only: bool, /
+    ) -> Kept:
         match, track = self.decide(face, track)
+        if known_only and match.person is None:
+            return Kept([], new=False)
         kept = self.store.keep(frame, face, match, order, track, picture=picture)
         if kept.new:
             self.founded |= {kept.sightings[0].person} - {match.person, None}
@@ -212,17 +220,6 @@ class Gallery:
             for sighting in kept.sightings:
                 self.people.add(sighting)
         return kept
-
-    def _on_folders_as_they_are(self, action: Callable[[], _T]) -> _T:
-        """Do something that writes where the folders should be; if the user changed them meanwhile, look and redo."""
-        if self._stale:
-            self.look()
-        for _ in range(3):
-            try:
-                return action()
-            except FoldersChangedError:
-                self.look()
-        return action()
 
     # Thinking
 
@@ -248,6 +245,18 @@ class Gallery:
         """Bring montages and pickle up to date with the faces, as far as they changed since this was last done."""
         self.store.write_views(self.faces.values(), changed=self._outdated)
         self._outdated = frozenset()
+
+
+def _on_folders_as_they_are(gallery: Gallery, action: Callable[[], _T]) -> _T:
+    """Do something that writes where the folders should be; if the user changed them meanwhile, look and redo."""
+    if gallery.stale:
+        gallery.look()
+    for _ in range(3):
+        try:
+            return action()
+        except FoldersChangedError:
+            gallery.look()
+    return action()
 
 
 def _people_of(faces: Faces, settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:

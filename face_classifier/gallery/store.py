@@ -28,6 +28,7 @@ from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
 from face_classifier.gallery.look import Looker, LookResult, ReadPhoto
 from face_classifier.gallery.passing.table import Tracks
 from face_classifier.gallery.past.back import Past
+from face_classifier.gallery.past.strangers import Strangers
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import is_cut
 from face_classifier.gallery.table.row import Row
@@ -70,7 +71,8 @@ class Store:
     """A result folder, opened by one writing process or any number of reading ones.
 
     What writes raises DiskError where the disk refuses it, and FolderGoneError where the folder is there no more.
-    ``folder``: its path; ``check``: what `verify` asks; ``past``: what happened, and the way back.
+    ``folder``: its path; ``check``: what `verify` asks; ``past``: what happened, and the way back;
+    ``strangers``: how many passed of whom nothing else is kept.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Store:
         self._looker, self._keeper, self._views = Looker(self._inside), Keeper(self._inside), Views(self._inside)
         self.check = Check(self._inside, self._views)
         self.past = Past(self._inside, until_done)
+        self.strangers = Strangers(self._inside, until_done)
 
     def close(self) -> None:
         self._inside.close()

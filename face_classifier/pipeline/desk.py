@@ -23,6 +23,7 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
 from face_classifier.pipeline.inputs import as_first_seen, sampling_as_first_seen
 from face_classifier.pipeline.place import Placed, Session
+from face_classifier.pipeline.placing.discretion import OPEN, Discretion, discretion_of
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.file import Head
 from face_classifier.sources.base import Sampling
@@ -103,6 +104,7 @@ class Desk:
         given: bool,
         follows: bool,
         zones_of: ZonesOf = in_no_zone,
+        discretion: Discretion = OPEN,
     ) -> Begun:
         """Make ready for a source.
 
@@ -114,11 +116,12 @@ class Desk:
         given: whether the user says how far apart its frames lie.
         follows: whether the tracks of its records count.
         zones_of: in which zones of a camera a box lies.
+        discretion: what is kept and shown of strangers.
         """
         store = self.gallery.store
         sampling, start = as_first_seen(fingerprint, start, sampling, store, given=given)
         kept_before = store.kept_before(fingerprint) if fingerprint else none_kept
-        session = self._session(follows=follows)
+        session = self._session(discretion, follows=follows)
         if follows:
             self._watch_passing(session, None if fingerprint else self._tell_event, zones_of)
         return Begun(sampling, start, kept_before, session)
@@ -127,8 +130,8 @@ class Desk:
         """How a source would be sampled if it began now; as `begin`."""
         return sampling_as_first_seen(fingerprint, sampling, self.gallery.store, given=given)
 
-    def _session(self, *, follows: bool) -> Session:
-        session = Session(self.gallery, self._tell, follows=follows, patience=self._patience)
+    def _session(self, discretion: Discretion, *, follows: bool) -> Session:
+        session = Session(self.gallery, self._tell, follows=follows, patience=self._patience, discretion=discretion)
         self._sessions.append(session)
         return session
 
@@ -143,7 +146,8 @@ class Desk:
                     f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "
                     "classify it without a record"
                 )
-        session = self._session(follows=head.follows)
+        discretion = discretion_of(self.gallery.settings, head.origin.source)
+        session = self._session(discretion, follows=head.follows)
         if head.follows:
             self._watch_passing(session, None)
         return Recorded(session, start)

@@ -25,6 +25,7 @@ from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.guests import BEGIN, ENCODER, END, PLACE, uses_of
 from face_classifier.pipeline.inputs import sampling_of
+from face_classifier.pipeline.placing.discretion import discretion_of
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.plain import plain_frame
 from face_classifier.sources.base import Sampling
@@ -66,6 +67,7 @@ class Elsewhere:
             "given": self.settings.seconds is not None,
             "follows": follows(self.settings),
             "encoder": self.settings.encoder,
+            **vars(discretion_of(self.settings, source.name)),
             "uses": [list(use) for use in uses_of(self.settings)],
         }
         with self._lock:

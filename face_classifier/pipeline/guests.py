@@ -18,6 +18,7 @@ from face_classifier.gallery.past.back import CAPTURES, LOG, Past
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.place import Session
+from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.pipeline.records.plain import Origin, frame_from
 from face_classifier.sources.base import Sampling
 
@@ -52,7 +53,9 @@ class Guests:
         self.handlers: dict[str, Handler] = {ENCODER: _encoder, BEGIN: self._begin, PLACE: self._place, END: self._end}
 
     def _begin(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> dict[str, Any]:
-        """Takes ``source``, ``fingerprint``, ``start``, ``sampling``, ``given``, ``follows``, ``encoder``, ``uses``."""
+        """Takes ``source``, ``fingerprint``, ``start``, ``sampling``, ``given``, ``follows``, ``encoder``, ``uses``,
+        ``known_only``, ``pixelate``.
+        """
         if arguments["encoder"] != gallery.settings.encoder:
             raise UserError(
                 f"the result folder {gallery.settings.result} belongs to the encoder {gallery.settings.encoder}, not "
@@ -69,7 +72,8 @@ class Guests:
                 f"what came of {arguments['source']} is no source ({error}); use the same program"
             ) from error
         given, follows = bool(arguments["given"]), bool(arguments["follows"])
-        begun = self._desk.begin(fingerprint, start, sampling, given=given, follows=follows)
+        discretion = Discretion(bool(arguments["known_only"]), bool(arguments["pixelate"]))
+        begun = self._desk.begin(fingerprint, start, sampling, given=given, follows=follows, discretion=discretion)
         self._count += 1
         self._sessions[self._count] = begun.session, Origin(str(arguments["source"]), fingerprint)
         if isinstance(observer, Asker):

@@ -29,6 +29,7 @@ from face_classifier.pipeline.desk import Begun, Desk, Observer
 from face_classifier.pipeline.guests import Guests, note_uses, uses_of
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.place import Session
+from face_classifier.pipeline.placing.discretion import discretion_of
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
@@ -88,9 +89,16 @@ class Here:
     def begin(self, source: Source, sampling: Sampling, view: View) -> Begun:
         """Make ready for a source, whose fingerprint is known already."""
         follow, given = follows(self.settings), self.settings.seconds is not None
+        discretion = discretion_of(self.settings, source.name)
         begun = self._owner.call(
             lambda _: self._desk.begin(
-                source.fingerprint, source.start, sampling, given=given, follows=follow, zones_of=view.zones_of
+                source.fingerprint,
+                source.start,
+                sampling,
+                given=given,
+                follows=follow,
+                discretion=discretion,
+                zones_of=view.zones_of,
             )
         )
         self._sessions.append(begun.session)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import combinations
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from face_classifier.core.disk.retry import DiskError, Held, Patience
 from face_classifier.core.messages import NO_IMAGE
-from face_classifier.core.types import Encoding, Face, Frame, Match, Seen, Sighting
+from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Seen, Sighting
+from face_classifier.display.overlay import hide_in_cut
 from face_classifier.events.observation import Observation
 from face_classifier.gallery.gallery import Gallery, nobody_is_told
 from face_classifier.gallery.store import name_of
-from face_classifier.identity.tracks import Track
+from face_classifier.pipeline.placing.count import StrangerCount
+from face_classifier.pipeline.placing.discretion import OPEN, Cover, Discretion
+from face_classifier.pipeline.placing.latest import latest
+from face_classifier.pipeline.placing.tracks import SourceTracks
 from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
-
-_T = TypeVar("_T")
-_REMEMBERED = 1000  # tracks whose person is remembered while their face is not in view
 
 
 class _Waiting(NamedTuple):
@@ -34,9 +34,9 @@ class _Waiting(NamedTuple):
 class Placed(NamedTuple):
     """What became of the faces of a frame."""
 
-    seen: list[Seen]  # from left to right
+    seen: list[Seen]  # from left to right; then places that are to stay covered
     changed: list[Sighting]  # new, met again, or changed by the new ones
-    observed: list[Observation]  # from left to right
+    observed: list[Observation]  # from left to right, but for strangers of whom nothing is kept
 
 
 class Session:
@@ -52,6 +52,7 @@ class Session:
         *,
         follows: bool,
         patience: Patience | None = None,
+        discretion: Discretion = OPEN,
     ) -> None:
         """What it needs to know.
 
@@ -61,14 +62,15 @@ class Session:
         tell: gets the faces that were held, once they are kept.
         follows: whether the tracks of the records count; else each face is placed by itself.
         patience: the one that the gallery's store was given.
+        discretion: what is kept and shown of strangers.
         """
+        self._discretion, self._cover = discretion, Cover(discretion)
+        self._strangers = StrangerCount(gallery.store.strangers)
+        self._tracks = SourceTracks(gallery)
         self._gallery, self._tell, self._follows, self._patience = gallery, tell, follows, patience
         # By number of the record's track, which knows a face by place and look alone:
-        self._tracks: dict[int, Track] = {}  # the gallery's track, as far as its encodings agree
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
         self._forgotten: dict[int, None] = {}  # those that show somebody who was forgotten
-        self._met: dict[int, Track] = {}  # by the gallery's number: tracks of an earlier run
-        self._cannot_links: set[tuple[int, int]] = set()  # tracks that shared a frame
         self._kept: set[int] = set()  # ids of the faces that this session kept, which it does not meet again
         self._held: Held[_Waiting] = Held("faces", self._keep_held, patience.tell if patience else lambda _: None)
         self._held_ever = 0  # faces
@@ -76,6 +78,7 @@ class Session:
     def place(self, analysed: AnalysedFrame) -> Placed:
         """Place the faces of the next frame. Raises UserError; DiskError unless the patience is holding."""
         frame, faces = analysed.frame, analysed.faces
+        known_only = self._discretion.known_only
         changed: list[Sighting] = []
         for face in faces:
             if not face.sure:
@@ -95,25 +98,33 @@ class Session:
         for number, encoded in new.items():
             self._join_track(faces[number], encoded.encoding)
         decided = {*new, *(number for number, sighting in same.items() if sighting)}
-        self._add_cannot_links([face for number, face in enumerate(faces) if face.sure or number in decided])
+        sure = [face for number, face in enumerate(faces) if face.sure or number in decided]
+        self._add_cannot_links(sure, keep=not known_only)
         for number in new:
-            kept = self._keep_or_hold(frame, faces[number], number)
+            kept = self._keep_or_hold(frame, faces, number)
             if kept:
                 self._known[faces[number].track] = kept[0]
                 self._forgotten.pop(faces[number].track, None)
             changed += kept
+        if known_only:
+            changed = [sighting for sighting in changed if sighting.person is not None]
+            placed = [faces[number] for number in new]
+            self._strangers.count(frame, [(self._tracks.number(face), face.track in self._known) for face in placed])
+            self._add_cannot_links([face for face in sure if not self._is_stranger(face)], keep=True)
         for number, face in enumerate(faces):
-            if face.discarded and number not in same:
+            if face.discarded and number not in same and not known_only:
                 self._gallery.store.discard(frame, face.detection)
-        self._known, self._tracks, self._met = _latest(self._known), _latest(self._tracks), _latest(self._met)
-        self._forgotten = _latest(self._forgotten)
+        self._tracks.trim()
+        self._known, self._forgotten = latest(self._known), latest(self._forgotten)
         known = [self._known_now(face) for face in faces]
         seen = [self._seen(face, sighting) for face, sighting in zip(faces, known, strict=True)]
+        hidden = self._cover.hidden(seen)
         observed = [
-            self._observed(face, sighting, sure=face.sure or number in decided)
+            self._observed(face, sighting, hidden, sure=face.sure or number in decided)
             for number, (face, sighting) in enumerate(zip(faces, known, strict=True))
+            if not (known_only and seen[number].person is None)
         ]
-        return Placed(seen, changed, observed)
+        return Placed(self._cover.over(frame.position, seen), changed, observed)
 
     def _forget(self, tracks: Iterable[int]) -> None:
         """These tracks of the record show somebody who was forgotten."""
@@ -122,34 +133,15 @@ class Session:
             self._forgotten[track] = None
 
     def _join_track(self, face: AnalysedFace, encoding: Encoding | None, number: int | None = None) -> None:
-        """Continue a track of the record with a face; if they are no one person by its encoding, begin another.
-
-        ``number``: of the gallery's track, where the face has one from an earlier run. If that run tied it to the faces
-        of somebody else, the number says nothing.
-        """
-        if not self._follows or encoding is None:
-            return
-        limit = self._gallery.people.threshold
-        met = self._met.get(number) if number is not None else None
-        if met and not met.takes(encoding, limit):
-            met = number = None
-        track = self._tracks.get(face.track)
-        if track is None or number not in (None, track.number) or not track.takes(encoding, limit, sure=face.sure):
+        """As `SourceTracks.join`; who another track is, is still to be seen."""
+        if self._follows and encoding is not None and self._tracks.join(face, encoding, number):
             self._known.pop(face.track, None)
-            number_now = self._gallery.new_track() if number is None else number
-            track = self._tracks[face.track] = met or Track(number_now)
-        track.add(encoding)
-        if number is not None:
-            self._met[number] = track
 
-    def _add_cannot_links(self, faces: Sequence[AnalysedFace]) -> None:
-        """Two faces in one frame are two people."""
-        numbers = sorted({self._tracks[face.track].number for face in faces if face.track in self._tracks})
-        new = [pair for pair in combinations(numbers, 2) if pair not in self._cannot_links]
-        self._cannot_links.update(new)
-        self._gallery.cannot_link(new)
+    def _add_cannot_links(self, faces: Sequence[AnalysedFace], *, keep: bool) -> None:
+        self._tracks.link(faces, keep=keep)
         with suppress(*([DiskError] if self._holding else [])):
             self._gallery.save_cannot_links()
+            self._strangers.save()
 
     def _known_now(self, face: AnalysedFace) -> Sighting | None:
         """The latest face of its track that was placed, as it is labelled now; None if the user deleted it."""
@@ -166,24 +158,26 @@ class Session:
         emotion = known.emotion if self._gallery.settings.emotion else None
         return Seen(face.detection.box, known.person, emotion, known.face if known.kept else None)
 
-    def _observed(self, face: AnalysedFace, known: Sighting | None, *, sure: bool) -> Observation:
+    def _observed(
+        self, face: AnalysedFace, known: Sighting | None, hidden: Sequence[Box], *, sure: bool
+    ) -> Observation:
         """``sure``: whether it is the face of its track, by place and look or by its encoding."""
-        track = self._tracks.get(face.track) if sure else None
+        box, picture = face.detection.box, face.picture
         person = known.person if known else None
         new = person in self._gallery.founded
         if person is not None and new:
             self._gallery.founded.remove(person)
         return Observation(
             followed=face.track,
-            track=track.number if track else None,
+            track=self._tracks.number(face) if sure else None,
             person=person,
             new_person=new,
             face=known.id if known else None,
             face_name=known.face if known else None,
             quality=face.detection.quality,
             distance=known.distance if known else None,
-            box=face.detection.box,
-            picture=face.picture,
+            box=box,
+            picture=hide_in_cut(picture, box, hidden) if picture else None,
         )
 
     # Holding what the disk refuses
@@ -195,22 +189,27 @@ class Session:
     @property
     def holds(self) -> bool:
         """Whether there is something that `keep_held` is to keep."""
-        return bool(self._held or self._gallery.has_unsaved)
+        return bool(self._held or self._gallery.has_unsaved or self._strangers)
 
     def keep_held(self) -> None:
         """Keep and tell the faces that are held in memory, the oldest first. Raises DiskError where one is refused."""
         self._gallery.save_cannot_links()
+        self._strangers.save()
         self._held.flush()
 
     def give_up(self) -> None:
         """Forget the faces that are held, which is told."""
         self._held.give_up()
 
-    def _keep_or_hold(self, frame: Frame, analysed: AnalysedFace, order: int) -> list[Sighting]:
+    def _keep_or_hold(self, frame: Frame, faces: Sequence[AnalysedFace], order: int) -> list[Sighting]:
+        analysed = faces[order]
         face, picture = analysed.face, analysed.picture
         assert face is not None
         assert picture is not None
-        track = self._tracks[analysed.track].number if self._follows else None
+        if self._discretion.known_only:
+            beside = [other for other in faces if other is not analysed and self._is_stranger(other)]
+            picture = hide_in_cut(picture, analysed.detection.box, [other.detection.box for other in beside])
+        track = self._tracks.number(analysed)
         waiting = _Waiting(replace(frame, image=NO_IMAGE), face, order, track, picture)
         if not (self._holding and self._held):
             try:
@@ -218,22 +217,25 @@ class Session:
             except DiskError:
                 if not self._holding:
                     raise
+        match = self._gallery.decide(face, track)[0]
+        if self._discretion.known_only and match.person is None:
+            return []
         self._held.add(waiting, len(picture))
         self._held_ever += 1
-        return [_unkept(waiting, self._gallery.decide(face, track)[0], -self._held_ever)]
+        return [_unkept(waiting, match, -self._held_ever)]
 
     def _keep(self, waiting: _Waiting) -> list[Sighting]:
-        kept = self._gallery.keep(*waiting)
+        kept = self._gallery.keep(*waiting, known_only=self._discretion.known_only)
         if kept.new:
             self._kept.add(kept.sightings[0].id)
         return kept.sightings
 
+    def _is_stranger(self, face: AnalysedFace) -> bool:
+        known = self._known_now(face)
+        return known is None or known.person is None
+
     def _keep_held(self, waiting: _Waiting) -> None:
         self._tell(self._keep(waiting))
-
-
-def _latest(by_track: dict[int, _T]) -> dict[int, _T]:
-    return dict(list(by_track.items())[-_REMEMBERED:])
 
 
 def _unkept(waiting: _Waiting, match: Match, number: int) -> Sighting:

@@ -17,6 +17,7 @@ from face_classifier.core.errors import WrongUseError
 from face_classifier.core.names import is_path
 
 ENVIRONMENT = "FACE_CLASSIFIER_"
+STRANGERS = "strangers"  # who may be pixelated
 ENCODERS = USUAL_ENCODER, ORIGINALS_ENCODER = "sface", "dlib"
 HIGHEST_THRESHOLD = 0.8  # L2: most strangers are nearer, with either encoder
 _FORMER_SCALE = 0.446  # of SFace's distances in earlier versions (up to 2) to those of today, as in ``vision.sface``
@@ -127,6 +128,15 @@ class Flat:
         "Keep at most so many pictures of a track, the best and most different. [default: all of files, 8 of cameras]",
         1,
         100_000,
+    )
+    known_only: bool = _setting(
+        False, "--known-only", "Keep nothing of strangers but how many passed: no picture, no numbers, no line."
+    )
+    pixelate: str = _setting(
+        "nobody",
+        "--pixelate",
+        "nobody, or strangers: show whoever has no name of yours pixelated, in the window and in captures.",
+        choices=("nobody", STRANGERS),
     )
     result: str = _setting("result", "--result", "The result folder.")
     adopt: bool = _setting(False, "--adopt", "Make a result folder of one that is none yet: its subfolders are people.")

@@ -30,6 +30,7 @@ _TABLES = (
     "parted",
     "planned",
     "forgetting",
+    "strangers",
     "uses",
     "tracks",
     *_ROWLESS,

@@ -98,6 +98,13 @@ _ADDED = {
     entry INTEGER NOT NULL, one INTEGER NOT NULL, other INTEGER NOT NULL, added INTEGER NOT NULL,
     PRIMARY KEY (entry, one, other)
 )""",
+    "strangers": """(            -- how many passed of whom nothing else is kept
+    source TEXT NOT NULL,        -- or a BLOB, where it is not UTF-8
+    fingerprint TEXT NOT NULL,   -- '': a live source
+    day TEXT NOT NULL,           -- ISO 8601, local
+    number INTEGER NOT NULL,
+    PRIMARY KEY (source, fingerprint, day)
+)""",
     "forgetting": """(           -- what is about to be forgotten: a face, or (face 0) the name of a person
     face INTEGER NOT NULL, person TEXT NOT NULL, PRIMARY KEY (face, person)
 )""",

@@ -16,6 +16,7 @@ from face_classifier.pipeline.analysis.motion import Searches
 from face_classifier.pipeline.analysis.tracker import Followed, Follower
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.analysis.workers import Ahead
+from face_classifier.pipeline.placing.discretion import discretion_of
 from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
@@ -145,12 +146,14 @@ class Analysis:
         """
         self.failures = Frames(source.name)
         self._engine = engine
+        # Where faces are, and so where they are to be covered, is known of analysed frames alone.
+        between = settings.display and not discretion_of(settings, source.name)
         self._view = view
         self._follows = follows(settings)
         self._searches = Searches(still=settings.search_still or not self._follows)
         self._analyst = Analyst(engine, follower_of(settings, sampling), kept_before)
         self._ahead: Ahead[Plan, AnalysedFrame] = Ahead(
-            lambda closing: self._seen(source.frames(sampling, start, closing, between=settings.display)),
+            lambda closing: self._seen(source.frames(sampling, start, closing, between=between)),
             stopping,
             search=self._search,
             plan=self._analyst.plan,

@@ -1,0 +1,14 @@
+"""What is remembered by track, of a source that may go on for months."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_REMEMBERED = 1000  # tracks that are remembered while their face is not in view
+
+
+def latest(by_track: dict[_K, _V]) -> dict[_K, _V]:
+    """The latest ones of what is known by track."""
+    return dict(list(by_track.items())[-_REMEMBERED:])

@@ -1,0 +1,65 @@
+"""The tracks of one source, as the gallery knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from face_classifier.core.types import Encoding
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.identity.tracks import Track
+from face_classifier.pipeline.placing.latest import latest
+from face_classifier.pipeline.records import AnalysedFace
+
+
+class SourceTracks:
+    """Continues a track of the records, which knows a face by place and look alone, as far as its encodings agree."""
+
+    def __init__(self, gallery: Gallery) -> None:
+        self._gallery = gallery
+        self._tracks: dict[int, Track] = {}  # the gallery's, by number of the record's
+        self._met: dict[int, Track] = {}  # by the gallery's number: tracks of an earlier run
+        self._told: dict[bool, set[tuple[int, int]]] = {False: set(), True: set()}  # pairs; True: to be kept
+
+    def number(self, face: AnalysedFace) -> int | None:
+        """The gallery's number of the track of a face; None: it has none so far."""
+        track = self._tracks.get(face.track)
+        return track.number if track else None
+
+    def join(self, face: AnalysedFace, encoding: Encoding, number: int | None = None) -> bool:
+        """Continue a track of the record with a face; if they are no one person by its encoding, begin another.
+
+        ``number``: of the gallery's track, where the face has one from an earlier run. If that run tied it to the faces
+        of somebody else, the number says nothing.
+
+        Returns whether another one began.
+        """
+        limit = self._gallery.people.threshold
+        met = self._met.get(number) if number is not None else None
+        if met and not met.takes(encoding, limit):
+            met = number = None
+        track = self._tracks.get(face.track)
+        begins = track is None or number not in (None, track.number) or not track.takes(encoding, limit, sure=face.sure)
+        if track is None or begins:
+            number_now = self._gallery.new_track() if number is None else number
+            track = self._tracks[face.track] = met or Track(number_now)
+        track.add(encoding)
+        if number is not None:
+            self._met[number] = track
+        return begins
+
+    def link(self, faces: Sequence[AnalysedFace], *, keep: bool) -> None:
+        """Two faces in one frame are two people. ``keep``: the gallery is to remember it, see `Gallery.cannot_link`."""
+        told = self._told[keep]
+        numbers = sorted({self._tracks[face.track].number for face in faces if face.track in self._tracks})
+        new = [pair for pair in combinations(numbers, 2) if pair not in told]
+        told.update(new)
+        if keep:
+            self._gallery.cannot_link(new)
+        else:
+            for one, other in new:
+                self._gallery.people.cannot_link(one, other)
+
+    def trim(self) -> None:
+        """Forget the tracks that were not seen for longest."""
+        self._tracks, self._met = latest(self._tracks), latest(self._met)
