@@ -1,0 +1,70 @@
+"""From the configuration of a channel to the channel; what a library needs is imported with its first channel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from face_classifier.alerts.channels.base import Channel
+from face_classifier.core.config.alerts import (
+    AnyChannel,
+    AppriseChannel,
+    FileChannel,
+    MqttChannel,
+    PrintChannel,
+    TelegramChannel,
+    WebhookChannel,
+)
+from face_classifier.core.errors import UserError
+
+
+def make_channel(name: str, channel: AnyChannel, environ: Mapping[str, str] = os.environ) -> Channel:
+    """A channel that is ready to send.
+
+    Parameters
+    ----------
+    name, channel : as in the configuration
+    environ : where secrets may be
+
+    Raises
+    ------
+    UserError : a secret, a library or what else it needs is missing
+    """
+    match channel:
+        case PrintChannel():
+            from face_classifier.alerts.channels.printed import Printed
+
+            return Printed()
+        case FileChannel():
+            from face_classifier.alerts.channels.file import Lines
+
+            return Lines(Path(channel.path))
+        case WebhookChannel():
+            from face_classifier.alerts.channels.webhook import Webhook
+
+            return Webhook(channel.url, channel.secret.read(environ), private=channel.private)
+        case AppriseChannel():
+            with _needing("Apprise", "alerts", name):
+                from face_classifier.alerts.channels.messenger import Messenger
+
+                return Messenger(name, channel.url.read(environ) or "")
+        case MqttChannel():
+            with _needing("paho-mqtt", "alerts", name):
+                from face_classifier.alerts.channels.mqtt import Mqtt
+
+                return Mqtt(channel, environ)
+        case TelegramChannel():
+            raise UserError(f"the channel {name} is of the type telegram, which is not there yet; name another one")
+
+
+@contextmanager
+def _needing(library: str, extra: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError:
+        raise UserError(
+            f"the channel {name} needs {library}, which is not installed; install face-classifier with the extra "
+            f"{extra}, or name another channel"
+        ) from None
