@@ -25,6 +25,7 @@ from face_classifier.gallery.owner.queue import OwnerClosedError
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Counts
 from face_classifier.pipeline.here import Here
+from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.watch import Crew, Shows, classify
 from face_classifier.sources.base import Sampling
@@ -183,9 +184,9 @@ class _Counting:
         self.frames = self.faces = self.tracks = 0
         self.last: float | None = None  # monotonic, when a frame was last handed over
 
-    def begin(self, source: Source, sampling: Sampling, view: View) -> Begun:
+    def begin(self, source: Source, sampling: Sampling, view: View, discretion: Discretion) -> Begun:
         self._newest = -1
-        self._begun = self._here.begin(source, sampling, view)
+        self._begun = self._here.begin(source, sampling, view, discretion)
         return self._begun
 
     def sampling(self, source: Source) -> Sampling:

@@ -25,7 +25,7 @@ from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.guests import BEGIN, ENCODER, END, PLACE, uses_of
 from face_classifier.pipeline.inputs import sampling_of
-from face_classifier.pipeline.placing.discretion import discretion_of
+from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.plain import plain_frame
 from face_classifier.sources.base import Sampling
@@ -57,7 +57,7 @@ class Elsewhere:
     def _ask(self, name: str, arguments: dict[str, Any]) -> Any:
         return self._client.ask(name, arguments, self._observer)
 
-    def begin(self, source: Source, sampling: Sampling, _view: View) -> Begun:
+    def begin(self, source: Source, sampling: Sampling, _view: View, discretion: Discretion) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""
         arguments = {
             "source": source.name,
@@ -67,7 +67,7 @@ class Elsewhere:
             "given": self.settings.seconds is not None,
             "follows": follows(self.settings),
             "encoder": self.settings.encoder,
-            **vars(discretion_of(self.settings, source.name)),
+            **vars(discretion),
             "uses": [list(use) for use in uses_of(self.settings)],
         }
         with self._lock:

@@ -29,7 +29,7 @@ from face_classifier.pipeline.desk import Begun, Desk, Observer
 from face_classifier.pipeline.guests import Guests, note_uses, uses_of
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.place import Session
-from face_classifier.pipeline.placing.discretion import discretion_of
+from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
@@ -86,10 +86,9 @@ class Here:
             stack.enter_context(serving(Path(settings.result), owner, handlers, tell_socket, observer.problem, aside))
             yield cls(owner, desk, patience, observer)
 
-    def begin(self, source: Source, sampling: Sampling, view: View) -> Begun:
+    def begin(self, source: Source, sampling: Sampling, view: View, discretion: Discretion) -> Begun:
         """Make ready for a source, whose fingerprint is known already."""
         follow, given = follows(self.settings), self.settings.seconds is not None
-        discretion = discretion_of(self.settings, source.name)
         begun = self._owner.call(
             lambda _: self._desk.begin(
                 source.fingerprint,

@@ -17,6 +17,7 @@ from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.inputs import sampling_of
+from face_classifier.pipeline.placing.discretion import Discretion, discretion_of
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
@@ -26,7 +27,7 @@ from face_classifier.vision.engine import Engine
 class Places(Protocol):
     """Where the frames of a run are placed: by the owner of the gallery, in this process or in another one."""
 
-    def begin(self, source: Source, sampling: Sampling, view: View, /) -> Begun:
+    def begin(self, source: Source, sampling: Sampling, view: View, discretion: Discretion, /) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""
 
     def sampling(self, source: Source) -> Sampling:
@@ -112,7 +113,8 @@ class Record(Protocol):
 def _begun(source: Source, crew: Crew) -> Begun:
     """Make ready for a source."""
     _ = source.fingerprint  # which reads the whole file: not the owner's work
-    return crew.places.begin(source, sampling_of(crew.settings), crew.view)
+    discretion = discretion_of(crew.settings, source.name)
+    return crew.places.begin(source, sampling_of(crew.settings), crew.view, discretion)
 
 
 def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Source, begun: Begun, crew: Crew) -> int:
