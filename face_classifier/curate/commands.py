@@ -50,6 +50,7 @@ HANDLERS: dict[str, Handler] = {
         "suggest accept --split": decide.split,
         "suggest reject --split": decide.keep_whole,
         "reject": decide.exclude,
+        "rename": decide.rename,
         "audit": decide.take_out,
         "enroll": enrol,
         "verify": repair,

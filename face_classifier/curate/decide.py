@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.names import alike
 from face_classifier.core.progress import Teller
+from face_classifier.curate.enrolment import name_known
 from face_classifier.curate.questions.splits import split_of
 from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.gallery import Gallery, carry_out
+from face_classifier.gallery.places import check_name
 from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.rethink import Move, rethink
@@ -82,6 +85,31 @@ def keep_whole(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> in
     gallery.store.past.explain("one person for sure")
     gallery.store.join(faces, name)
     return len(faces)
+
+
+def rename(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
+    """A person's folder gets another name: ``person`` is called ``name`` from now on, as if the user renamed it.
+
+    Answers both, as they are written, and how many ``faces`` it has. Raises UserError where there is no such person, or
+    no folder can be called so.
+    """
+    kept = gallery.look().faces
+    people = {label.person for label in kept.labels() if label.person}
+    person, name = name_known(arguments["person"], people), arguments["name"]
+    faces = len(_faces_of(person, kept))
+    check_name(name)
+    same = next((other for other in people - {person} if alike(other) == alike(name)), None)
+    if same is not None:
+        raise UserError(
+            f"there is a person {same!r} already; `face-classifier suggest accept` makes two people one, or give "
+            "another name"
+        )
+    if name != person:
+        try:
+            gallery.store.rename(person, name)
+        except FileExistsError as error:
+            raise UserError(f"there is something called {name!r} in the result folder; give another name") from error
+    return {"person": person, "name": name, "faces": faces}
 
 
 def _faces_of_two(one: str, other: str, kept: Faces) -> dict[str, list[int]]:

@@ -22,6 +22,7 @@ from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sight
 from face_classifier.gallery.again import KeptBefore
 from face_classifier.gallery.check import Check
 from face_classifier.gallery.derived.views import Views, old_encodings
+from face_classifier.gallery.folder.carry import rename
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
 from face_classifier.gallery.folder.scan import Entry
 from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
@@ -32,6 +33,7 @@ from face_classifier.gallery.past.strangers import Strangers
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import is_cut
 from face_classifier.gallery.table.row import Row
+from face_classifier.gallery.table.whereabouts import Portrait
 from face_classifier.vision.sface import is_sface
 
 __all__ = ["FoldersChangedError", "Kept", "LookResult", "ReadPhoto", "Store", "at_once", "face_picture", "name_of"]
@@ -254,6 +256,24 @@ class Store:
         Returns where its picture is now. Raises FoldersChangedError if it is no longer where it was.
         """
         return self._keeper.exclude(face)
+
+    def rename(self, person: str, name: str) -> None:
+        """Give a person's folder another name, with all that lies in it; then look.
+
+        Raises FileExistsError if there is something of that name; FoldersChangedError if the folder is there no more.
+        """
+        rename(self._inside, person, name)
+
+    def portraits(self) -> list[Portrait]:
+        """Of each person the number of faces and the picture of the best one, by name."""
+        return self._inside.whereabouts.portraits()
+
+    def read_picture(self, place: str) -> bytes | None:
+        """The file of a picture in the folder; None if it is there no more."""
+        try:
+            return self._inside.root.read(place)
+        except (OSError, UserError):
+            return None
 
     def keep_apart(self, ones: Sequence[int], others: Sequence[int]) -> None:
         """The user says of two people, by the ids of their faces, that they are two; it holds whatever their names."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.names import alike
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
 from face_classifier.gallery.past.journal import place_of
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
@@ -114,6 +115,21 @@ def sync(folder: ResultFolder, changed: Iterable[str]) -> None:
     """Make what was moved in these folders durable."""
     for name in changed:
         folder.root.sync(name)
+
+
+def rename(folder: ResultFolder, person: str, name: str) -> None:
+    """As `Store.rename`: the move is all, the next look takes it for what the user did, but of the open entry."""
+    own = person, f"{EXCLUDED}/{person}"
+    folder.journal.ask(
+        folder.rows.with_id(face) for place in own for face in folder.whereabouts.contents(place).values()
+    )
+    with folder.as_last_seen():
+        if folder.root.has(name) and alike(name) != alike(person):  # else it is one folder on some file systems
+            raise FileExistsError(name)
+        folder.root.rename(person, name)
+        folder.root.sync()
+    for place in (person, name):
+        folder.rows.touch(place)
 
 
 def _move_back(folder: ResultFolder, place: str, origin: str) -> None:

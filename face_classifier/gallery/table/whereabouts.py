@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from face_classifier.core.types import Label
-from face_classifier.gallery.places import EXCLUDED
+from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row, whose
 from face_classifier.gallery.table.rows import each, select
@@ -16,6 +17,14 @@ from face_classifier.gallery.table.schema import FLOATS, LYING, ODD
 _MOST = 500  # values of one statement
 _OF_FOLDER = "FROM faces WHERE folder = ? AND state = ?"
 _KEPT = "state = 'kept' AND encoding IS NOT NULL"
+
+
+class Portrait(NamedTuple):
+    """A person in a few words."""
+
+    person: str
+    faces: int
+    place: str  # of the picture of the best one, below the result folder
 
 
 class Whereabouts:
@@ -131,6 +140,15 @@ class Whereabouts:
     def excluded(self, folder: str) -> list[Row]:
         """The rows with an encoding in a folder of excluded pictures, by id."""
         return select(self._table, "WHERE folder = ? AND encoding IS NOT NULL ORDER BY id", folder)
+
+    def portraits(self) -> list[Portrait]:
+        """Of each folder of a person the number of kept faces and the place of the best one, by name."""
+        found = self._table.execute(  # SQLite takes the other columns from the row that has the maximum
+            "SELECT folder, count(*), file, max(coalesce(quality, 0)) FROM faces WHERE state = 'kept' AND folder <> ? "
+            "GROUP BY folder ORDER BY folder",
+            (UNKNOWNS,),
+        )
+        return [Portrait(folder, count, f"{folder}/{file}") for folder, count, file, _ in found]
 
     def lying(self) -> int:
         """How many pictures lay in some folder."""
