@@ -45,7 +45,7 @@ LIBRARIES = {
         "arro3": "events",
         "pickle": "gallery.derived",
         "pydantic": "core.config",
-        "av": "sources.live",
+        "av": "sources.live.reading",
         "paho": "alerts.channels",
         "apprise": "alerts.channels",
         "telegram": "alerts.channels",
@@ -54,7 +54,8 @@ LIBRARIES = {
         "prometheus_client": "web",
         "sqlite3": "core.disk pipeline.records gallery.folder gallery.table gallery.passing alerts photos",
         "imutils": "display",
-        "cv2": "core.disk sources sources.live vision display pipeline.analysis curate photos photos.lookalike cli",
+        "cv2": "core.disk sources sources.live.reading vision display pipeline.analysis curate photos photos.lookalike "
+        "cli",
         "PIL": "sources display photos.albums",
         "pi_heif": "sources",
         "pylibjxl": "sources",

@@ -28,6 +28,8 @@ _LOGIN = re.compile(
     r"([^\s?#'\"]*)(?:\?[^\s'\";,)]*)?",
     re.IGNORECASE,
 )
+# Some cameras want it in the path: /user=admin&password=…&channel=1, or with underscores between.
+_LOGIN_IN_PATH = re.compile(r"(?<![a-z])(?:user(?:name)?|usr|login|pass\w*|pwd|psw|token|auth|key)=.*", re.IGNORECASE)
 _NOT_IN_JSON = re.compile(f"[{_UNSEEN}\ud800-\udfff]")  # others below a space are escaped by ``json``, or are its own
 
 
@@ -50,7 +52,7 @@ def without_logins(text: str) -> str:
     It is the one home of this: whatever may hold an address goes through it (or `shown`) before it is logged, told,
     stored or raised.
     """
-    return _LOGIN.sub(r"\1\2", text)
+    return _LOGIN.sub(lambda found: found[1] + _LOGIN_IN_PATH.sub("…", found[2]), text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.names import without_logins
 
 logger = logging.getLogger(__name__)
 _PASSING = UserError, OSError
@@ -32,8 +33,10 @@ def supervised(item: object) -> Iterator[None]:
     except _PASSING:
         raise
     except Exception as error:
-        logger.debug("an unexpected error in %s", item, exc_info=True)
-        raise UnexpectedError(f"{item} cannot be analysed ({_reason(error)}); leave it out, or save it anew") from error
+        shown = without_logins(str(item))
+        logger.debug("an unexpected error in %s", shown, exc_info=True)
+        sentence = f"{shown} cannot be analysed ({_reason(error)}); leave it out, or save it anew"
+        raise UnexpectedError(sentence) from error
 
 
 class Frames:
@@ -107,6 +110,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     kind = type(error).__name__
-    said = " ".join(str(error).split())
+    said = " ".join(without_logins(str(error)).split())
     said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
     return f"{kind}: {said}" if said else kind

@@ -21,6 +21,7 @@ from face_classifier.pipeline.placing.discretion import Discretion, discretion_o
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
+from face_classifier.sources.live.source import LiveSource, changes_told
 from face_classifier.vision.engine import Engine
 
 
@@ -69,6 +70,8 @@ def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Record | None] = la
     ``ahead``: the record of it, if it was analysed so before its turn; it waits for that.
     """
     with open_source(path) as source:
+        if isinstance(source, LiveSource):
+            source.on_change = changes_told(source.name, crew.observer.problem)
         classify(source, crew, ahead)
 
 

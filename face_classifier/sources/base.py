@@ -48,8 +48,13 @@ class Grid:
         self._sampling = sampling
         self._next = sampling.skip
 
+    @property
+    def next(self) -> float:
+        """The position from which on a frame is due."""
+        return self._next - SAME_TIME
+
     def due(self, position: float) -> bool:
-        return position >= self._next - SAME_TIME
+        return position >= self.next
 
     def advance(self, position: float) -> None:
         """The frame at ``position`` was taken; it also stands for the grid times that it came too late for."""

@@ -17,10 +17,12 @@ from face_classifier.sources.base import missing
 from face_classifier.sources.camera import Camera
 from face_classifier.sources.formats.kinds import head_of, is_moving, is_seekable, is_still, shows_picture
 from face_classifier.sources.formats.streams import shows_video
+from face_classifier.sources.live.opening import check_address, is_address, open_stream
+from face_classifier.sources.live.source import LiveSource
 from face_classifier.sources.picture import Picture, is_single_picture
 from face_classifier.sources.video import VIDEO_SUFFIXES, VideoFile
 
-Source: TypeAlias = VideoFile | Camera | Picture
+Source: TypeAlias = VideoFile | Camera | LiveSource | Picture
 
 _COMPANIONS = frozenset({".thm", ".lrv"})  # small copies that cameras write beside their videos
 _NAMED, _KINDS = 3, 6  # so many names a kind, and kinds, are told
@@ -57,12 +59,14 @@ class Listing:
 def find_sources(argument: str, skip: Collection[Path]) -> Listing:
     """Turns one argument of the command line into what ``open_source`` opens, in order.
 
-    Digits are always a camera, and a file is itself. A folder stands for every picture and video in it and below,
-    sorted by path; its paths begin with the folder as given. They are known by file extension, or by content where
-    there is none or an odd one. Left out are hidden entries, the folders in ``skip``, folders that the program wrote
-    (`markers`) and symbolic links to folders. A folder that cannot be listed stands for itself, so that opening it
-    tells the user why. Raises UserError if there is nothing to open.
+    Digits and addresses (``scheme://``) are always a camera, and a file is itself. A folder stands for every picture
+    and video in it and below, sorted by path; its paths begin with the folder as given. They are known by file
+    extension, or by content where there is none or an odd one. Left out are hidden entries, the folders in ``skip``,
+    folders that the program wrote (`markers`) and symbolic links to folders. A folder that cannot be listed stands for
+    itself, so that opening it tells the user why. Raises UserError if there is nothing to open.
     """
+    if is_address(argument):
+        check_address(argument)
     if is_camera(argument) or os.path.isfile(argument):
         return Listing(argument, [argument])
     if not os.path.isdir(argument):
@@ -147,10 +151,12 @@ def _kind(path: str) -> str:
 
 
 def open_source(path: str) -> Source:
-    """Open a camera (digits) or a file; its content, not its name, tells whether it is a picture or a video.
+    """Open a camera (digits, an address) or a file; its content, not its name, tells if it is a picture or a video.
 
     An animated GIF, PNG or WebP and raw Motion JPEG are videos; of other pictures the first counts. Raises UserError.
     """
+    if is_address(path):
+        return open_stream(path)
     if is_camera(path):
         return Camera(int(path))
     if not os.path.exists(path):
@@ -176,5 +182,5 @@ def _of_no_kind(path: str) -> UserError:
 
 
 def is_camera(argument: str) -> bool:
-    """Whether an argument is the number of a camera rather than a path."""
-    return argument.isascii() and argument.isdecimal()
+    """Whether an argument is the number or the address of a camera rather than a path."""
+    return is_address(argument) or (argument.isascii() and argument.isdecimal())

@@ -17,7 +17,17 @@ import cv2
 import pytest
 from conftest import ROOT, Ended, Gallery
 
-from face_classifier.core.names import alike, composed, in_utf8, is_path, json_text, restored, shown, stored
+from face_classifier.core.names import (
+    alike,
+    composed,
+    in_utf8,
+    is_path,
+    json_text,
+    restored,
+    shown,
+    stored,
+    without_logins,
+)
 from face_classifier.core.types import Image
 
 Command = Callable[..., Ended]
@@ -188,3 +198,14 @@ def test_nor_does_a_locale_for_which_names_are_ascii(named: Path) -> None:
     assert b"1 persons, 1 known faces" in printed("-m", "face_classifier", "people", "--result", named, **locale)
     exported = printed("-m", "face_classifier", "export", "--result", named, **locale)
     assert json.loads(exported.decode("ascii"))["person"] == NAME
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://10.0.0.5/user=anna&password=s3cr_et&channel=1&stream=0.sdp",
+        "rtsp://10.0.0.5/user=anna_password=s3cr_et_c=1",
+    ],
+)
+def test_a_login_in_the_path_is_left_out(address: str):
+    assert without_logins(f"no answer from {address} so far") == "no answer from rtsp://10.0.0.5/… so far"

@@ -1,0 +1,141 @@
+"""A stream of a camera, read by PyAV: RTSP over TCP, and what comes over HTTP."""
+
+from __future__ import annotations
+
+import errno
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from face_classifier.core.types import Image
+from face_classifier.sources.live.reading.job import Job, Message, Why
+from face_classifier.sources.live.reading.memory import LARGEST
+from face_classifier.sources.live.reading.output import JobError, Out
+
+if TYPE_CHECKING:
+    import av
+
+# What an address may lead to in turn: by a redirect, a playlist, a session description. Never files, pipes, programs.
+_PROTOCOLS = {
+    "rtsp": "rtsp,rtp,tcp",
+    "rtsps": "rtsp,rtp,tls,tcp",
+    "http": "http,https,httpproxy,tls,tcp",
+    "https": "https,http,httpproxy,tls,tcp",
+}
+# What cameras and their servers send over HTTP. Not among them: scripts of other addresses (concat, dash, sdp …).
+_FORMATS = "mpjpeg,mjpeg,jpeg_pipe,mpegts,mpeg,h264,hevc,m4v,flv,live_flv,hls,asf,ogg,matroska,webm,mov,mp4,avi"
+_WHY: dict[int, Why] = {
+    errno.ECONNREFUSED: "refused",
+    errno.ETIMEDOUT: "silent",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.EHOSTDOWN: "unreachable",
+    errno.EIO: "unreachable",  # which is what ffmpeg makes of a name that nobody knows
+    errno.ECONNRESET: "ended",
+    errno.EPIPE: "ended",
+    errno.EINVAL: "not allowed",
+}
+# PyAV's errors; not every version has each of them.
+_WHY_BY_NAME: dict[str, Why] = {
+    "HTTPUnauthorizedError": "unauthorized",
+    "HTTPForbiddenError": "forbidden",
+    "HTTPNotFoundError": "not found",
+    "HTTPError": "failing",
+    "ExitError": "silent",
+    "TimeoutError": "silent",
+    "EOFError": "ended",
+    "InvalidDataError": "not a video",
+    "ProtocolNotFoundError": "not allowed",
+    "DemuxerNotFoundError": "not a video",
+    "DecoderNotFoundError": "not a video",
+    "StreamNotFoundError": "no stream",
+}
+
+
+def read_stream(job: Job, out: Out) -> None:
+    """Read until the stream ends or fails. Raises JobError, of which no word comes from a library.
+
+    The times in the stream do not count: a picture's time is when it came.
+    """
+    try:
+        import av
+    except ImportError:
+        raise JobError("no library") from None
+    av.logging.set_level(None)
+    is_open = False
+    try:
+        with _open(job) as container:
+            is_open = True
+            _read(container, out, job.silence)
+    except (av.FFmpegError, OSError) as error:
+        why = _why(error)
+        raise JobError("ended" if is_open and why == "unreachable" else why, type(error).__name__) from None
+    raise JobError("ended")
+
+
+def _open(job: Job) -> Any:
+    import av
+
+    scheme = job.address.partition("://")[0].lower()
+    if scheme not in _PROTOCOLS:
+        raise JobError("not allowed")
+    options = {
+        "protocol_whitelist": _PROTOCOLS[scheme],
+        "fpsprobesize": "0",  # else it waits for a second and more of pictures, to learn their rate
+    }
+    if scheme.startswith("rtsp"):
+        options["rtsp_transport"] = "tcp"
+    else:
+        options["format_whitelist"] = _FORMATS
+    return av.open(job.address, timeout=(job.silence, job.silence), options=options)
+
+
+def _read(container: Any, out: Out, silence: float) -> None:
+    import av
+
+    if not container.streams.video:
+        raise JobError("no stream")
+    stream = container.streams.video[0]
+    if container.duration and "pipe" not in container.format.name:
+        raise JobError("not a video", "file")
+    codec = stream.codec_context
+    out.tell(Message(opened=f"{codec.name} {codec.width}x{codec.height}", fps=float(stream.average_rate or 0)))
+    is_jpeg, whole = codec.name == "mjpeg", time.monotonic()
+    for packet in container.demux(stream):
+        if is_jpeg and packet.size and not is_whole_jpeg(bytes(packet)):
+            if time.monotonic() - whole > silence:
+                raise JobError("damaged")
+            continue
+        out.live()
+        whole = time.monotonic()
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            continue
+        for frame in frames:
+            _take(frame, out)
+
+
+def _take(frame: av.VideoFrame, out: Out) -> None:
+    if frame.width * frame.height > LARGEST:
+        raise JobError("too large", f"{frame.width}x{frame.height}")
+    if frame.is_corrupt:
+        return
+    out.picture(lambda: _as(frame, "bgr24"), (lambda: _as(frame, "gray")) if frame.key_frame else None)
+
+
+def _as(frame: av.VideoFrame, layout: str) -> Image:
+    return np.asarray(frame.to_ndarray(format=layout), np.uint8)
+
+
+def is_whole_jpeg(data: bytes) -> bool:
+    """Whether a JPEG has its end: half a picture is decoded like a whole one, with grey for what is missing."""
+    return data.startswith(b"\xff\xd8") and b"\xff\xd9" in data[-64:].rstrip(b"\r\n\0")
+
+
+def _why(error: OSError | av.FFmpegError) -> Why:
+    for kind in type(error).__mro__:
+        if why := _WHY_BY_NAME.get(kind.__name__):
+            return why
+    return _WHY.get(error.errno or 0, "unknown")
