@@ -19,7 +19,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Frame, Seen
 from face_classifier.daemon import log
-from face_classifier.daemon.status import GOOD, LOST, STARTING, WAITING, CameraStatus
+from face_classifier.daemon.status import CameraStatus
 from face_classifier.events.event import Event
 from face_classifier.gallery.owner.queue import OwnerClosedError
 from face_classifier.pipeline.analysis.view import View
@@ -32,6 +32,7 @@ from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 
 _T = TypeVar("_T")
+_ANEW = 600.0  # seconds for which a camera is lost until it is opened anew
 _WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds until a camera whose analysis failed is begun anew
 _STEADY = 60.0  # seconds after which a failure is the first one again
 
@@ -46,23 +47,24 @@ class Shared:
 
 
 class CameraLoop:
-    """Watches one camera from `start` to `stop`."""
+    """Watches one camera from `start` to `stop`, whatever goes wrong with it."""
 
-    def __init__(self, name: str, opens: Callable[[], Source], settings: Settings, shared: Shared) -> None:
+    def __init__(self, name: str, opens: Callable[[], Source], view: View, settings: Settings, shared: Shared) -> None:
         """Does nothing yet.
 
         Parameters
         ----------
         name: of the camera.
         opens: opens it. Raises UserError.
+        view: what counts of its pictures, and when.
         settings: of this camera.
         shared: with the others.
         """
         self.name = name
         self.fault: BaseException | None = None  # of the gallery, for which no camera can be blamed
         self.ended = False  # its file came to its end
-        self._opens, self._shared = opens, shared
-        self._stopping = threading.Event()
+        self._opens, self._view, self._shared = opens, view, shared
+        self._stopping, self._pausing = threading.Event(), threading.Event()
         self._counting = _Counting(shared.here)
         self._turning = _Turning(shared.crew.stage)
         self._crew = replace(
@@ -71,10 +73,12 @@ class CameraLoop:
             places=self._counting,
             stage=self._turning,
             observer=LogObserver(name),
-            stopping=self._stopping,
+            stopping=self._pausing,
+            view=view,
         )
-        self._state = _State(STARTING, monotonic())
-        self._lost = 0
+        self._lock = threading.Lock()  # of the state, which its source changes, too
+        self._state = _State("starting", monotonic())
+        self._lost, self._dropped = 0, 0
         self._source: Source | None = None
         self._thread = threading.Thread(target=self._watch, name=f"camera {name}", daemon=True)
 
@@ -84,28 +88,36 @@ class CameraLoop:
     def stop(self) -> None:
         """Have it end soon; `join` waits for that."""
         self._stopping.set()
+        self._pausing.set()
 
     def join(self, end: float) -> bool:
         """Wait until it has ended, or until ``end`` on the monotonic clock; returns whether it has."""
         self._thread.join(max(0.0, end - monotonic()))
         return not self._thread.is_alive()
 
+    def look(self, now: datetime) -> None:
+        """Begin anew where that is due: at the end of its hours, or what has been lost for long. Never waits."""
+        is_long_lost = self._state.status == "lost" and monotonic() - self._state.since > _ANEW
+        if self._source and (is_long_lost or not self._view.is_open(now)):
+            self._pausing.set()
+
     def status(self) -> CameraStatus:
         """How it does now; from any thread."""
-        now, state, counted = monotonic(), self._state, self._counting
+        now, state, counted, source = monotonic(), self._state, self._counting, self._source
+        seen = getattr(source, "state", None)
         return CameraStatus(
             name=self.name,
             status=state.status,
             since=now - state.since,
-            reason=state.reason,
-            still=False,
-            last_frame=None if counted.last is None else now - counted.last,
+            reason=seen.reason if seen and seen.status == state.status else state.reason,
+            still=bool(seen and seen.still),
+            last_frame=now - seen.last_frame if seen and seen.last_frame is not None else None,
             analysed=counted.frames,
-            dropped=getattr(self._source, "dropped", 0),
+            dropped=self._dropped + (seen.dropped if seen else 0),
             faces=counted.faces,
             tracks=counted.tracks,
             lost=self._lost,
-            turned=0.0 if self.ended else now - self._turning.turned,
+            turned=now - self._turning.turned if self._thread.is_alive() else 0.0,
         )
 
     def _watch(self) -> None:
@@ -113,7 +125,14 @@ class CameraLoop:
         failures = 0
         while not self._stopping.is_set():
             began = monotonic()
+            self._pausing.clear()
+            if self._stopping.is_set():  # `stop` came before that, which took half of it back
+                return
             try:
+                if not self._view.is_open(datetime.now(timezone.utc)):
+                    self._change("waiting", "waits for its hours")
+                    self._wait(1.0)
+                    continue
                 with supervised(f"camera {self.name}"):
                     self._watch_once()
             except OwnerClosedError:
@@ -123,22 +142,23 @@ class CameraLoop:
                 return
             except (UserError, OSError) as error:
                 failures = 0 if monotonic() - began > _STEADY else failures
-                self._change(LOST, str(error))
+                self._change("lost", str(error))
                 self._wait(_WAITS[min(failures, len(_WAITS) - 1)])
                 failures += 1
             else:
-                self.ended = not self._stopping.is_set()
-                if self.ended:
-                    self._change(WAITING, "its file has ended")
-                return
+                if not self._pausing.is_set():  # its frames have come to their end
+                    self._change("waiting", "its file has ended")
+                    self.ended = True
+                    return
 
     def _watch_once(self) -> None:
         with self._opens() as source:
             self._source = source
-            self._change(GOOD)
+            self._change("good")
             try:
                 classify(source, self._crew)
             finally:
+                self._source, self._dropped = None, self._dropped + getattr(source, "dropped", 0)
                 self._counting.end()
 
     def _wait(self, seconds: float) -> None:
@@ -148,24 +168,30 @@ class CameraLoop:
             self._turning.turn()
 
     def _change(self, status: str, reason: str = "") -> None:
-        before, self._state = self._state, _State(status, monotonic(), reason)
-        if before.status == status:
+        with self._lock:
+            before, self._state = self._state, _State(status, monotonic(), reason)
+            if before.status == status:
+                self._state = replace(before, reason=reason)
+                return
+            self._lost += status == "lost"
+        if self._stopping.is_set():
             return
-        if status == LOST:
-            self._lost += 1
+        away = monotonic() - before.since
+        if status == "lost":
             log.tell("camera_lost", reason, logging.WARNING, camera=self.name)
             self._shared.tell(_event("camera_lost", self.name, f"{self.name} is lost: {reason}"))
-        elif status == GOOD and before.status == LOST:
-            away = monotonic() - before.since
-            log.tell("camera_back", f"is back after {away:.0f} s", camera=self.name, seconds=round(away, 1))
-            self._shared.tell(_event("camera_back", self.name, f"{self.name} is back after {away:.0f} s"))
+        elif status == "good":  # alerts know whether its loss was told, by an earlier process too
+            is_back = before.status == "lost"
+            text = f"is back after {away:.0f} s" if is_back else "sends pictures"
+            log.tell("camera_back" if is_back else "camera", text, camera=self.name)
+            self._shared.tell(_event("camera_back", self.name, f"{self.name} {text}"))
         else:
-            log.tell("camera", reason or "sends pictures", camera=self.name)
+            log.tell("camera", reason or status, camera=self.name)
 
 
 @dataclass(frozen=True)
 class _State:
-    status: str
+    status: str  # as of `SourceState`
     since: float  # monotonic
     reason: str = ""
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache, partial
+from pathlib import Path
 from time import monotonic
 
-from face_classifier.core.config.settings import Settings
+from face_classifier.alerts.dispatcher import Dispatcher
+from face_classifier.alerts.make import make_channel
+from face_classifier.core.config.cameras import Camera
+from face_classifier.core.config.settings import Changes, Settings, changes
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import UserError
 from face_classifier.daemon import log
 from face_classifier.daemon.camera import CameraLoop, LogObserver, Shared
-from face_classifier.daemon.notify import READY, STOPPING, WATCHDOG, notify, watchdog
+from face_classifier.daemon.notify import READY, STOPPING, WATCHDOG, notify, reloading, watchdog
 from face_classifier.daemon.status import GOOD, GalleryStatus, Status, Times, memory
 from face_classifier.daemon.wishes import Wish, Wishes
 from face_classifier.events.event import Event
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.identity.rules import profile_of
+from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.run import engine_of, open_sinks
 from face_classifier.pipeline.show import Stage
@@ -50,9 +57,11 @@ class _Beat:
 class Daemon:
     """Cameras, each in a thread of its own, whose frames one owner places."""
 
-    def __init__(self, settings: Settings, load: Callable[[], Settings], here: Here, crew: Crew) -> None:
+    def __init__(
+        self, settings: Settings, load: Callable[[], Settings], here: Here, crew: Crew, alerts: Dispatcher
+    ) -> None:
         """Use `opened`."""
-        self._settings, self._load, self._here = settings, load, here
+        self._settings, self._load, self._here, self._alerts = settings, load, here, alerts
         self._shared = Shared(here, crew, self._tell)
         self._started = monotonic()
         self._cameras: dict[str, CameraLoop] = {}
@@ -76,7 +85,7 @@ class Daemon:
         UserError: the gallery, or something that is to be written, cannot be used.
         """
         observer = LogObserver()
-        with ExitStack() as stack:
+        with ExitStack() as last, ExitStack() as stack:  # `last` ends after the gallery, which is to be whole first
             patience = Patience(settings.patience, wishes.stopping, observer.problem)
             captures, _, lines = open_sinks(settings, patience, wishes.stopping, observer, stack, 1)
             stage = Stage([captures] if captures else [], None, patience, wishes.stopping)
@@ -86,14 +95,17 @@ class Daemon:
             here = stack.enter_context(
                 Here.opened(settings, engine, lines, observer, patience, aside, partial(_tell_each, made))
             )
+            folder = Path(settings.result)
+            alerts = Dispatcher(settings.alerts, settings.channels, folder, make_channel, observer.problem)
+            last.callback(alerts.close)
             own = engine(profile_of(here.settings).encoder)
             crew = Crew(here.settings, own, here, stage, observer, wishes.stopping)
-            daemon = cls(settings, load, here, crew)
+            daemon = cls(settings, load, here, crew, alerts)
             with here.attending(live=True), here.looking():
                 here.every(_BEAT, daemon._take_beat)
                 made.append(daemon)
                 try:
-                    daemon._begin(settings)
+                    daemon._begin({})
                     yield daemon
                 finally:
                     daemon._end(list(daemon._cameras.values()))
@@ -118,6 +130,8 @@ class Daemon:
                 break
             if wish is Wish.RELOAD:
                 self.reload()
+            for camera in self._cameras.values():
+                camera.look(datetime.now(timezone.utc))
             if fault := self._fault():
                 raise fault
             if wanted is not None and monotonic() - fed >= wanted and self.status().live:
@@ -131,10 +145,34 @@ class Daemon:
 
     def reload(self) -> None:
         """Take the configuration as it is now; one that is invalid changes nothing. Cameras that stay go on."""
+        notify(reloading(), "STATUS=reads its configuration")
+        try:
+            self._take(self._load())
+        except UserError as error:
+            log.tell("reload", f"the configuration stays as it was: {error}", logging.WARNING)
+        finally:
+            notify(READY, f"STATUS={self._summary()}")
+
+    def _take(self, new: Settings) -> None:
+        """Go on by another configuration. Raises UserError, and changes nothing, where that cannot be."""
+        old = self._settings
+        found = changes(old, new)
+        if found.alerts:
+            self._alerts.reload(new.alerts, new.channels)
+        gone = [self._cameras[name] for name in (*found.removed, *found.changed)]
+        # One that is lost begins anew, too: its password may be another one now.
+        gone += [loop for loop in self._cameras.values() if loop.status().status == "lost" and loop not in gone]
+        self._settings = dataclasses.replace(
+            old, **{key: getattr(new, key) for key in ("cameras", "keep", "channels", "alerts")}
+        )
+        self._restart = found.restart
+        self._end(gone)
+        self._begin({name: loop for name, loop in self._cameras.items() if loop not in gone})
+        log.tell("reload", _told(found), restart=list(found.restart))
 
     def status(self) -> Status:
         """How it does now; from any thread."""
-        now, beat = monotonic(), self._beat
+        now, beat, alerts = monotonic(), self._beat, self._alerts.status()
         return Status(
             pid=os.getpid(),
             uptime=now - self._started,
@@ -148,22 +186,26 @@ class Daemon:
                 thoughts=Times(),
             ),
             cameras=tuple(camera.status() for camera in list(self._cameras.values())),
-            channels=(),
-            told=Times(),
+            channels=alerts.channels,
+            told=Times(alerts.told, alerts.took, alerts.limits, alerts.counts),
             memory=memory(),
             restart=self._restart,
         )
 
-    def _begin(self, settings: Settings) -> None:
-        """Let the cameras begin of which there is none so far."""
-        for name, camera in settings.cameras.items():
-            if name not in self._cameras:
-                own = self._here.settings
-                if camera.seconds is not None:
-                    own = replace(own, seconds=camera.seconds)
-                loop = CameraLoop(name, partial(open_source, camera.url), own, self._shared)
-                self._cameras[name] = loop
+    def _begin(self, going: Mapping[str, CameraLoop]) -> None:
+        """Let all cameras begin but those that are ``going`` on, by name."""
+        loops: dict[str, CameraLoop] = {}
+        for name, camera in self._settings.cameras.items():
+            loops[name] = going.get(name) or self._loop_of(name, camera)
+        self._cameras = loops  # whole, since other threads look at it
+        for name, loop in loops.items():
+            if name not in going:
                 loop.start()
+
+    def _loop_of(self, name: str, camera: Camera) -> CameraLoop:
+        seconds = self._settings.seconds if camera.seconds is None else camera.seconds
+        settings = dataclasses.replace(self._here.settings, cameras=self._settings.cameras, seconds=seconds)
+        return CameraLoop(name, partial(open_source, camera.url), _view_of(camera), settings, self._shared)
 
     def _end(self, cameras: list[CameraLoop]) -> None:
         """End cameras, all at a time."""
@@ -187,6 +229,9 @@ class Daemon:
 
     def _tell(self, event: Event) -> None:
         """Tell everybody of an event; never blocks."""
+        if event.track is not None:
+            _log_passing(event)
+        self._alerts.put(event)
 
     def _summary(self) -> str:
         states = [camera.status().status for camera in self._cameras.values()]
@@ -200,7 +245,50 @@ def _of(made: list[Daemon]) -> Daemon:
     return made[0]
 
 
+def _log_passing(event: Event) -> None:
+    """A line about somebody who passed. Names that the user gave stay out of it, since `forget` does not reach it."""
+    who = "somebody whom you named" if event.named else event.person or "somebody unknown"
+    new = "new: " if event.kind == "new_person" else ""
+    log.tell(
+        event.kind,
+        f"{new}{who}, track {event.track}",
+        camera=event.camera,
+        track=event.track,
+        visit=event.visit,
+        distance=event.distance,
+        zones=list(event.zones),
+    )
+
+
+def _view_of(camera: Camera) -> View:
+    """What counts of the pictures of a camera."""
+    return View(
+        camera.zones,
+        only=camera.only,
+        ignore=camera.ignore,
+        masks=camera.masks,
+        min_face=camera.min_face,
+        hours=map(str, camera.hours),
+        days=camera.days,
+    )
+
+
 def _tell_each(made: list[Daemon], event: Event) -> None:
     """What is seen for other processes before there is a daemon is told to nobody."""
     for daemon in made:
         daemon._tell(event)
+
+
+def _told(found: Changes) -> str:
+    """What a reload has changed, in a sentence."""
+    parts = [
+        f"{what} {', '.join(names)}"
+        for what, names in (("new:", found.added), ("gone:", found.removed), ("begun anew:", found.changed))
+        if names
+    ]
+    parts += ["alerts and channels" for _ in range(found.alerts)] + [
+        "how long things are kept" for _ in range(found.keep)
+    ]
+    if found.restart:
+        parts.append(f"from the next start on: {', '.join(found.restart)}")
+    return f"the configuration is read again; {'; '.join(parts) or 'nothing has changed'}"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from face_classifier import __version__
+from face_classifier.alerts.worker import ChannelState
 
-STUCK = 60.0  # seconds without progress after which a thread of ours counts as stuck
+STUCK = 120.0  # seconds without progress after which a thread of ours counts as stuck; second thoughts may take some
 GOOD, LOST, STARTING, WAITING = "good", "lost", "starting", "waiting"
 
 
@@ -35,19 +36,6 @@ class CameraStatus:
     def turns(self) -> bool:
         """Whether its loop makes progress; it does so too while a camera is lost."""
         return self.turned < STUCK
-
-
-@dataclass(frozen=True)
-class ChannelStatus:
-    """One way by which the owner is told."""
-
-    name: str
-    type: str
-    status: str  # good, failing
-    reason: str  # why it fails, without secrets, or nothing
-    sent: int  # alerts
-    missed: int
-    queued: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +69,7 @@ class Status:
     uptime: float  # seconds
     gallery: GalleryStatus
     cameras: tuple[CameraStatus, ...]
-    channels: tuple[ChannelStatus, ...]
+    channels: tuple[ChannelState, ...]
     told: Times  # from the arrival of the frame that decides until an alert is delivered
     memory: int  # bytes in RAM, of this process
     restart: tuple[str, ...]  # keys of the configuration that a restart brings into force

@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from face_classifier.alerts.worker import ChannelState
 from face_classifier.core.errors import UserError
-from face_classifier.daemon.status import CameraStatus, ChannelStatus, GalleryStatus, Status, Times
+from face_classifier.daemon.status import STUCK, CameraStatus, GalleryStatus, Status, Times
 from face_classifier.web.health import app, hosts
 from face_classifier.web.served import served
 
@@ -26,7 +27,7 @@ WELL = Status(
     uptime=100.0,
     gallery=GALLERY,
     cameras=(DOOR, LOST),
-    channels=(ChannelStatus("terminal", "print", "good", "", 5, 1, 2),),
+    channels=(ChannelState("terminal", "print", "good", "", 5, 1, 2),),
     told=TOLD,
     memory=200_000_000,
     restart=(),
@@ -71,8 +72,8 @@ def test_a_daemon_whose_threads_all_turn_is_alive(page: Page):
 @pytest.mark.parametrize(
     ("status", "stuck"),
     [
-        (replace(WELL, gallery=replace(GALLERY, answered=61.0)), "the owner of the gallery"),
-        (replace(WELL, cameras=(replace(DOOR, turned=61.0), LOST)), "the loop of camera door"),
+        (replace(WELL, gallery=replace(GALLERY, answered=STUCK + 1)), "the owner of the gallery"),
+        (replace(WELL, cameras=(replace(DOOR, turned=STUCK + 1), LOST)), "the loop of camera door"),
     ],
 )
 def test_a_thread_that_stands_still_is_told_so_that_a_supervisor_restarts(page: Page, status: Status, stuck: str):
