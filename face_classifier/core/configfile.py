@@ -6,8 +6,10 @@ them; so are lists and mappings where a plain value stands. Depth and size are b
 
 from __future__ import annotations
 
+import difflib
+import re
 import reprlib
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,40 @@ from face_classifier.core.errors import UserError, WrongUseError
 
 _MOST_BYTES = 1_000_000
 _MOST_VALUES = 20_000
+_LONGEST_WORD = 100  # characters
 _DEEPEST = 8  # levels; a point of a mask is the sixth: cameras, door, masks, polygon, point, number
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60  # characters
+
+
+# What PyYAML says of common slips, and what a user is told of them; ``begun``: the line in which the part began.
+_MISREAD = (
+    (r".*'\\t' that cannot", "line {line}, has a tab before a key; indent by spaces"),
+    (r".*found character (\S+) that cannot", "line {line}, has a value that begins with {0}; put it into quotes"),
+    (r"while scanning an (?:alias|anchor)", "line {line}, has a value that begins with * or &; put it into quotes"),
+    (
+        r".*expected the node content, but found (\S+)",
+        "line {line}, has a value that begins with {0}; put it into quotes",
+    ),
+    (r"while scanning a block scalar", "line {line}, has a value that begins with | or >; put it into quotes"),
+    (
+        r": mapping values are not allowed",
+        "line {line}, has a colon where none is expected; indent the keys of one mapping alike, end the line above "
+        "with a colon if these are its keys, and put a value with a colon and a space into quotes",
+    ),
+    (
+        r"while parsing a block .*<(?:scalar|anchor|alias)>",
+        "line {line}, goes on after a quote; put it all into one pair",
+    ),
+    (
+        r"while parsing a block .*expected <block end>",
+        "line {line}, is indented otherwise than line {begun}, where its mapping or list begins; indent both alike",
+    ),
+    (r"while scanning a simple key", "line {begun}, is no `key: value`; write a colon and a space after the key"),
+    (r"while scanning a quoted scalar", "line {begun}, begins a quote that does not end; end it in the same line"),
+    (r"while scanning a double-quoted", "line {line}, has a \\ within double quotes; take single ones"),
+    (r"while parsing a flow", "line {begun}, begins a bracket that is not well ended; look at its commas and its end"),
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +78,13 @@ def quoted(value: object) -> str:
         return f"a {type(value).__name__} that is too long to be shown"
 
 
-def read(path: Path, nested: Collection[str] = ()) -> dict[str, Node]:
+def meant(word: str, known: Sequence[str], prefix: str = "") -> str:
+    """The advice for an unknown word: the known word nearest to it, else all of them, each with ``prefix``."""
+    near = difflib.get_close_matches(word[:_LONGEST_WORD], known, 1)
+    return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}"
+
+
+def read(path: Path, nested: Sequence[str] = ()) -> dict[str, Node]:
     """The values of a file by key.
 
     Parameters
@@ -74,17 +113,18 @@ def read(path: Path, nested: Collection[str] = ()) -> dict[str, Node]:
 
 def _misread(path: Path, error: yaml.MarkedYAMLError) -> str:
     """What is wrong with the signs of a file, by line; of its text no more than a sign is told."""
-    line = error.problem_mark.line + 1 if error.problem_mark else 1
+    line, begun = (mark.line + 1 if mark else 1 for mark in (error.problem_mark, error.context_mark))
     problem = " ".join((error.problem or "it is no YAML").split())
-    if "'\\t'" in problem:
-        return f"{path}, line {line}, begins with a tab; indent by spaces"
+    for pattern, sentence in _MISREAD:
+        if match := re.match(pattern, f"{error.context or ''}: {problem}"):
+            return f"{path}, " + sentence.format(*match.groups(), line=line, begun=begun)
     return f"the configuration file {path} cannot be read (line {line}: {problem}); give a YAML file"
 
 
 class _Reader:
     """The events of one file as nodes."""
 
-    def __init__(self, path: Path, text: str, nested: Collection[str]) -> None:
+    def __init__(self, path: Path, text: str, nested: Sequence[str]) -> None:
         self._path, self._nested = path, nested
         self._loader: Any = yaml.SafeLoader(text)
         self._count = 0
@@ -130,6 +170,13 @@ class _Reader:
                 )
             lines[key] = line
             is_plain = not depth and key not in self._nested
+            if (
+                is_plain
+                and not loader.check_event(yaml.ScalarEvent)
+                and difflib.get_close_matches(key, self._nested, 1)
+            ):
+                where = f"{self._path}, line {line},"
+                raise WrongUseError(f"{where} has the unknown key {quoted(key)}; {meant(key, self._nested)}")
             values[key] = self._plain(key) if is_plain else self._node(_dotted(prefix, key), depth + 1, line)
         loader.get_event()
         return values

@@ -20,11 +20,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # names in Persian or Malayalam need them.
 _UNSEEN = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[\x00-\x1f{_UNSEEN}]")
-# The login ends at the last @ before the path. Somebody may write a password with a slash as it is; what stands behind
-# a colon and is no port is taken for one.
+# The login ends at the last @ before the path. Somebody may write a password with a slash as it is: of a stream
+# everything before an @ is taken for one, elsewhere what stands behind a colon and is no port.
 _LOGIN = re.compile(
-    r"([a-z][a-z0-9+.-]*://)"
-    r"(?:[^\s/?#'\"]*@|[^\s/?#'\"@:\[]*:(?!\d*[/?#])[^\s'\"]*@)?"
+    r"(?:(rtsps?://)(?:[^\s'\"]*@)?|([a-z][a-z0-9+.-]*://)"
+    r"(?:[^\s/?#'\"]*@|[^\s/?#'\"@:\[]*:(?!\d*[/?#])[^\s'\"]*@)?)"
     r"([^\s?#'\"]*)(?:\?[^\s'\";,)]*)?",
     re.IGNORECASE,
 )
@@ -52,7 +52,7 @@ def without_logins(text: str) -> str:
     It is the one home of this: whatever may hold an address goes through it (or `shown`) before it is logged, told,
     stored or raised.
     """
-    return _LOGIN.sub(lambda found: found[1] + _LOGIN_IN_PATH.sub("…", found[2]), text)
+    return _LOGIN.sub(lambda found: (found[1] or found[2]) + _LOGIN_IN_PATH.sub("…", found[3]), text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -33,7 +33,7 @@ def _check_config(file: str, as_json: bool) -> None:
     settings, errors, tree = examine({}, file)
     faults = [*map(str, errors), *(unreadable(settings, tree, os.environ) if settings else ())]
     lines = list(_lines(settings)) if settings and not faults else []
-    advised = list(advice(settings, tree)) if settings else []
+    advised = list(advice(settings, tree)) if settings and not faults else []
     if as_json:
         console.print_json({"sound": not faults, "faults": faults, "watched": lines, "advice": advised})
     else:

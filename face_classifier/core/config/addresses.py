@@ -10,7 +10,8 @@ from face_classifier.core import names
 
 STREAMS = ("rtsp", "rtsps", "http", "https")
 Kind = Literal["stream", "device", "file"]
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # of two letters at least: C:\ is a drive
+# As FFmpeg finds one; of two letters at least, since C:\ is a drive. A file with a colon is ./a:b.mp4.
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+|subfile,[^:]*):", re.IGNORECASE)
 _DEVICE = re.compile(r"/dev/video\d+", re.ASCII)
 _RULE = (
     "an address rtsp://, rtsps://, http:// or https://, the number of a webcam, a device such as /dev/video0, or a file"

@@ -14,10 +14,12 @@ from face_classifier.core.config.units import (
     Days,
     DisagreementError,
     Duration,
+    File,
     Hours,
     Name,
     Part,
     Port,
+    Variable,
     Words,
     listed,
 )
@@ -52,7 +54,7 @@ class FileChannel(Part):
     """A JSON line in a file."""
 
     type: Literal["file"]
-    path: str = Field(min_length=1, description="the file to which JSON lines are added")
+    path: File = Field(description="the file to which JSON lines are added")
 
 
 class MqttChannel(Part):
@@ -66,10 +68,10 @@ class MqttChannel(Part):
         default=None, description="file of the certificates to trust with tls, PEM; null = the system's"
     )
     user: str | None = Field(default=None, description="who logs in")
-    password_env: str | None = Field(
+    password_env: Variable | None = Field(
         default=None, description="the variable of the environment that holds the password"
     )
-    password_file: str | None = Field(default=None, description="the file that holds the password")
+    password_file: File | None = Field(default=None, description="the file that holds the password")
     prefix: str = Field(default="face-classifier", min_length=1, description="how topics begin")
     discovery: str = Field(default="homeassistant", description='prefix of Home Assistant\'s discovery; "" = none')
     pictures: bool = Field(default=False, description="send the face of an alert as a picture")
@@ -92,10 +94,10 @@ class WebhookChannel(Part):
 
     type: Literal["webhook"]
     url: Annotated[str, AfterValidator(_web_address)] = Field(description="http:// or https://, to which it is sent")
-    secret_env: str | None = Field(
+    secret_env: Variable | None = Field(
         default=None, description="the variable of the environment that holds the key of signatures"
     )
-    secret_file: str | None = Field(default=None, description="the file that holds the key of signatures")
+    secret_file: File | None = Field(default=None, description="the file that holds the key of signatures")
     private: bool = Field(default=False, description="the address may lie in a private network")
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
@@ -123,10 +125,10 @@ class AppriseChannel(Part):
     """Everything that Apprise reaches. Its addresses hold secrets, so they are never written in the open."""
 
     type: Literal["apprise"]
-    url_env: str | None = Field(
+    url_env: Variable | None = Field(
         default=None, description="the variable of the environment that holds Apprise's address"
     )
-    url_file: str | None = Field(default=None, description="the file that holds Apprise's address")
+    url_file: File | None = Field(default=None, description="the file that holds Apprise's address")
 
     @property
     def url(self) -> Secret:
@@ -145,10 +147,10 @@ class TelegramChannel(Part):
     server: Annotated[str, AfterValidator(_web_address)] = Field(
         default="https://api.telegram.org", description="of the Bot API"
     )
-    token_env: str | None = Field(
+    token_env: Variable | None = Field(
         default=None, description="the variable of the environment that holds the bot's token"
     )
-    token_file: str | None = Field(default=None, description="the file that holds the bot's token")
+    token_file: File | None = Field(default=None, description="the file that holds the bot's token")
     chats: Annotated[tuple[int, ...], BeforeValidator(listed), Field(min_length=1)] = Field(
         description="numbers of the chats that are told and may ask, such as [1234]"
     )

@@ -14,13 +14,15 @@ from face_classifier.core.config.units import (
     Days,
     DisagreementError,
     Duration,
+    File,
     Hours,
     Name,
     Part,
     Polygon,
+    Polygons,
     Size,
+    Variable,
     Words,
-    listed,
 )
 
 
@@ -67,10 +69,10 @@ class Camera(Part):
         default=None, description="a second stream of more pixels: the best view is cut from it"
     )
     user: str | None = Field(default=None, description="who logs in; null = as in the address")
-    password_env: str | None = Field(
+    password_env: Variable | None = Field(
         default=None, description="the variable of the environment that holds the password"
     )
-    password_file: str | None = Field(default=None, description="the file that holds the password")
+    password_file: File | None = Field(default=None, description="the file that holds the password")
     snapshot: Annotated[Duration, Field(gt=0)] | None = Field(
         default=None, description="duration: fetch a JPEG from the address so often; null = it is a stream"
     )
@@ -92,7 +94,7 @@ class Camera(Part):
     )
     only: Words = Field(default=(), description="names of zones: faces elsewhere are ignored; [] = everywhere")
     ignore: Words = Field(default=(), description="names of zones: faces there are ignored")
-    masks: Annotated[tuple[Polygon, ...], BeforeValidator(listed)] = Field(
+    masks: Polygons = Field(
         default=(), description="polygons that are blackened before anything is stored, shown or sent"
     )
     min_face: int = Field(

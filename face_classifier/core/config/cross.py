@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from face_classifier.core.config.addresses import has_password, place_of
-from face_classifier.core.config.flat import meant
 from face_classifier.core.config.secrets import Secret
 from face_classifier.core.config.sentences import told
 from face_classifier.core.config.settings import Settings
-from face_classifier.core.configfile import Node, quoted
+from face_classifier.core.configfile import Node, meant, quoted
 from face_classifier.core.errors import UserError
 
 _TOLD_ANYWAY = ("mqtt", "telegram")  # the one is told every event, the other answers questions
@@ -76,17 +75,18 @@ def _of_cameras(settings: Settings, tree: Mapping[str, Node]) -> Iterator[str]:
 
 
 def _of_rules(settings: Settings, tree: Mapping[str, Node]) -> Iterator[str]:
-    zones = {zone for camera in settings.cameras.values() for zone in camera.zones}
     names: set[str] = set()
     for number, rule in enumerate(settings.alerts.rules):
         path = ("alerts", "rules", number)
         if rule.name in names:
             yield f"{told((*path, 'name'), tree)} is {quoted(rule.name)} as of a rule before; give it another name"
         names.add(rule.name)
-        yield from _missing((*path, "channels"), rule.channels, settings.channels, "channel", tree)
-        yield from _missing((*path, "zones"), rule.zones, zones, "zone", tree)
         if settings.cameras:  # without, the cameras are those of the command line
             yield from _missing((*path, "cameras"), rule.cameras, settings.cameras, "camera", tree)
+        cameras = [settings.cameras[name] for name in rule.cameras or settings.cameras if name in settings.cameras]
+        zones = {zone for camera in cameras for zone in camera.zones}
+        yield from _missing((*path, "zones"), rule.zones, zones, "zone", tree)
+        yield from _missing((*path, "channels"), rule.channels, settings.channels, "channel", tree)
 
 
 def _missing(

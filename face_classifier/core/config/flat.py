@@ -6,9 +6,7 @@ The command line is made of them, so nothing that takes long to import is import
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +20,6 @@ ENCODERS = USUAL_ENCODER, ORIGINALS_ENCODER = "sface", "dlib"
 HIGHEST_THRESHOLD = 0.8  # L2: most strangers are nearer, with either encoder
 _FORMER_SCALE = 0.446  # of SFace's distances in earlier versions (up to 2) to those of today, as in ``vision.sface``
 STEP, ORIGINAL_STEP = 0.5, 1.0  # seconds: defaults of -S, of the fast engine and of the original program
-_LONGEST_WORD = 100  # characters
 _NUMBERS = ("float", "int")  # how their types begin
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
@@ -180,12 +177,6 @@ def metavar(field: dataclasses.Field[Any]) -> str:
     """What kind of value a setting takes, in a word."""
     number = ("NUMBER",) if str(field.type).startswith(_NUMBERS) else ()
     return "|".join((*number, *field.metadata["choices"])) or "PATH"
-
-
-def meant(word: str, known: Sequence[str], prefix: str = "") -> str:
-    """The advice for an unknown word: the known word nearest to it, else all of them, each with ``prefix``."""
-    near = difflib.get_close_matches(word[:_LONGEST_WORD], known, 1)
-    return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}"
 
 
 def parse(field: dataclasses.Field[Any], value: Any, origin: str) -> Any:

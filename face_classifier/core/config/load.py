@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from face_classifier.core import configfile
 from face_classifier.core.config.cross import disagreements
-from face_classifier.core.config.flat import ENVIRONMENT, Flat, meant, parse
+from face_classifier.core.config.flat import ENVIRONMENT, Flat, parse
 from face_classifier.core.config.sentences import sentences
 from face_classifier.core.config.settings import NESTED, Settings
-from face_classifier.core.configfile import Node, quoted
+from face_classifier.core.configfile import Node, meant, quoted
 from face_classifier.core.errors import UserError, WrongUseError
 
 _OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
@@ -77,7 +77,8 @@ class _Reading:
         for name in environ:
             word = name.removeprefix(ENVIRONMENT)
             if word not in (name, *known) and word.partition("__")[0].lower() not in NESTED:
-                self._fault(f"there is the unknown variable {quoted(name)}; {meant(word, known, ENVIRONMENT)}")
+                advice = meant(word.partition("__")[0], known, ENVIRONMENT)
+                self._fault(f"there is the unknown variable {quoted(name)}; {advice}")
         for name, field in _FLAT.items():
             variable = ENVIRONMENT + name.upper()
             for value, origin in (
@@ -105,10 +106,10 @@ class _Reading:
 
     def nested_variables(self, environ: Mapping[str, str]) -> None:
         """Put what the environment says into the places of the file's values."""
-        for name, text in environ.items():
+        for name in sorted(environ, key=lambda name: (name.count("__"), name)):  # a mapping before its keys
             path = _path_of(name)
-            if path and not (path == ["log"] and text in _LOGS_OF_MAIN):
-                self._put(path, name, text)
+            if path and not (path == ["log"] and environ[name] in _LOGS_OF_MAIN):
+                self._put(path, name, environ[name])
 
     def outcome(self) -> Examined:
         settings = self._settings()

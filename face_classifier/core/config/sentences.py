@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -11,15 +12,15 @@ from pydantic_core import ErrorDetails
 
 from face_classifier.core import names
 from face_classifier.core.config import alerts, cameras, settings
-from face_classifier.core.config.flat import meant
 from face_classifier.core.config.units import DisagreementError
-from face_classifier.core.configfile import Node, quoted
+from face_classifier.core.configfile import Node, meant, quoted
 
 _CHANNELS = {model.model_fields["type"].annotation: model for model in get_args(get_args(alerts.AnyChannel)[0])}
 CHANNELS: dict[str, type[BaseModel]] = {get_args(literal)[0]: model for literal, model in _CHANNELS.items()}
 Location = tuple[str | int, ...]  # of pydantic's errors
 _UNKNOWN = "extra_forbidden"
-_SECRETS = ("password", "token", "secret")  # keys whose value is not shown, wherever they stand
+_SECRETS = ("password", "token", "secret")  # keys that are refused where one that names a variable is known
+_SECRET = re.compile("password|token|secret|url_")  # keys whose value is not shown
 _RULES = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
@@ -33,8 +34,8 @@ _RULES = {
     "string_type": "a word",
     "string_too_short": "a word that is not empty",
     "too_short": "a list of at least one",
-    "tuple_type": "a list",
-    "dict_type": "a mapping, lines of `key: value`",
+    "tuple_type": "a list, each part after `- `",
+    "dict_type": "a mapping: each name with a colon, and what belongs to it indented below",
     "model_type": "a mapping, lines of `key: value`",
     "model_attributes_type": "a mapping, lines of `key: value`",
 }
@@ -113,13 +114,15 @@ def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:
 
 def _value(path: Sequence[str | int], value: object) -> str:
     """A value as it may be shown: never a secret, no login of an address."""
-    if any(secret in str(key).lower() for key in path for secret in _SECRETS):
+    if _SECRET.search(str(path[-1])):
         return "a value that is not shown"
     if isinstance(value, dict):
         return "a mapping"
-    if isinstance(value, list | tuple) and len(value) > 6:
-        return "a long list"
-    return names.without_logins(quoted(value)) if value is not None else "empty"
+    if isinstance(value, list | tuple) and (len(value) > 6 or any(isinstance(part, dict) for part in value)):
+        return "a list"  # within a mapping there may be a secret
+    if value is None:
+        return "empty"
+    return names.without_logins(quoted(names.without_logins(value) if isinstance(value, str) else value))
 
 
 def _unknown(path: list[str | int], model: type[BaseModel] | None, tree: Mapping[str, Node]) -> str:

@@ -22,7 +22,8 @@ _BYTES = {"": 1, "b": 1} | {f"{letter}b": 1000**power for power, letter in enume
 _BYTES |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
-_NAME = re.compile(r"\w[\w .-]{0,62}(?<! )")
+_NAME = re.compile(r"[^\W_][\w .-]{0,62}(?<! )")
+_VARIABLE = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE | re.ASCII)
 
 
 class DisagreementError(ValueError):
@@ -110,7 +111,16 @@ def day(given: object) -> str:
 def name(given: str) -> str:
     """The name of a camera, zone or channel: it stands in topics, files and lines. Raises ValueError."""
     if not _NAME.fullmatch(given):
-        raise ValueError("a name of letters, digits, spaces, '.', '_' and '-', at most 63, that begins with a letter")
+        raise ValueError(
+            "a name of letters, digits, spaces, '.', '_' and '-', at most 63, that begins with a letter or digit"
+        )
+    return given
+
+
+def variable(given: str) -> str:
+    """The name of a variable of the environment. Raises ValueError."""
+    if not _VARIABLE.fullmatch(given):
+        raise ValueError("the name of a variable of the environment, such as DOOR_PASSWORD")
     return given
 
 
@@ -124,6 +134,17 @@ def listed(given: object) -> object:
         except (ValueError, RecursionError):
             raise ValueError("a list: words with commas between them, or JSON") from None
     return [word.strip() for word in given.split(",") if word.strip()]
+
+
+def polygons(given: object) -> object:
+    """A list of polygons; one alone is a list of it."""
+    given = listed(given)
+    is_one = isinstance(given, list | tuple) and len(given) > 0 and _is_point(given[0])
+    return [given] if is_one else given
+
+
+def _is_point(part: object) -> bool:
+    return isinstance(part, list | tuple) and not any(isinstance(number, list | tuple) for number in part)
 
 
 def polygon(given: object) -> object:
@@ -150,8 +171,11 @@ Duration = Annotated[float, BeforeValidator(duration)]  # seconds
 Size = Annotated[int, BeforeValidator(size)]  # bytes
 Clock = Annotated[time, BeforeValidator(clock)]  # local
 Name = Annotated[str, AfterValidator(name)]
+Variable = Annotated[str, AfterValidator(variable)]
+File = Annotated[str, Field(min_length=1)]  # its path
 Words = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Hours = Annotated[tuple[Annotated[str, BeforeValidator(hours)], ...], BeforeValidator(listed)]  # as of `Schedule`
 Days = Annotated[tuple[Annotated[str, BeforeValidator(day)], ...], BeforeValidator(listed)]
 Polygon = Annotated[tuple[tuple[float, float], ...], BeforeValidator(polygon)]
+Polygons = Annotated[tuple[Polygon, ...], BeforeValidator(polygons)]
 Port = Annotated[int, Field(ge=0, le=65_535)]

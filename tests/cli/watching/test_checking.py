@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from face_classifier.cli.main import main
+
+HOUSE = """
+cameras:
+  door:
+    url: rtsp://anna:geheim@cam/sub
+    main: rtsp://cam/main
+    hours: ["07:00-22:00"]
+    zones: {porch: [[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]]}
+    pixelate: strangers
+  desk: {url: 0}
+keep: {unknown: 72h}
+channels:
+  log: {type: file, path: alerts.jsonl}
+  hook: {type: webhook, url: "https://example.org/geheim?token=geheim"}
+  bot: {type: telegram, token_env: BOT_TOKEN, chats: [1]}
+alerts:
+  rules:
+    - {name: strangers, on: [unknown], zones: [porch], channels: [log], cooldown: 120}
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    (tmp_path / "house.yaml").write_text(HOUSE)
+    return tmp_path / "house.yaml"
+
+
+def test_what_would_be_watched_is_told_in_a_line_each_without_secrets(
+    house: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("BOT_TOKEN", "geheim")
+    assert main(["check-config", str(house)]) == 0
+    told = capsys.readouterr().out
+    assert told.replace(str(house), "FILE").splitlines() == [
+        "result: result",
+        "camera door: rtsp://cam/sub, best views of its main stream, 07:00-22:00, 1 zone, strangers are pixelated, "
+        "faces of nobody are kept 3 d",
+        "camera desk: 0, faces of nobody are kept 3 d",
+        "channel log: file alerts.jsonl",
+        "channel hook: webhook https://example.org/",
+        "channel bot: telegram, 1 chat",
+        "rule strangers: unknown to log, in porch, once in 2 min",
+        "advice: cameras.door.url in FILE, line 4, holds a password in the open; name the variable that holds it "
+        "(password_env) or a file (password_file)",
+        "advice: channels.hook in FILE, line 13, is in no rule, so nothing goes there",
+    ]
+
+
+def test_every_fault_is_told_and_a_secret_that_cannot_be_read_is_one(house: Path, capsys: pytest.CaptureFixture[str]):
+    house.write_text(HOUSE.replace("desk: {url: 0}", "desk: {url: clip.mp4, password_file: none}"))
+    with pytest.raises(SystemExit, match="2"):
+        main(["check-config", str(house)])
+    told = capsys.readouterr()
+    assert told.err.replace(str(house), "FILE").splitlines() == [
+        "face-classifier: cameras.desk.password_file in FILE, line 9: the password of a camera is to be in the file "
+        "none, which cannot be read (No such file or directory); make it readable, or name another",
+        "face-classifier: channels.bot.token_env in FILE, line 14: the token of the bot is to be in the variable "
+        "BOT_TOKEN, which is not set; set it",
+        "face-classifier: cameras.desk.url in FILE, line 9, is 'clip.mp4', which is no file here; name a video or an "
+        "address",
+    ]
+    assert not told.out
+
+
+def test_the_faults_are_data_too(house: Path, capsys: pytest.CaptureFixture[str]):
+    house.write_text("cameras: {door: {ulr: 0}}")
+    with pytest.raises(SystemExit, match="2"):
+        main(["check-config", str(house), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert not told["sound"]
+    assert [fault.replace(str(house), "FILE") for fault in told["faults"]] == [
+        "FILE, line 1, has the unknown key 'cameras.door.ulr'; did you mean url?"
+    ]
