@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from typing import Any
 
 from face_classifier.gallery.passing.passages import Passage
 
@@ -41,6 +42,44 @@ class Visit:
     def seconds(self) -> float:
         """How long it took."""
         return (self.last - self.first).total_seconds()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which visits are asked for."""
+
+    person: str | None = None  # None: anybody
+    camera: str | None = None  # the name, or a file's path as given; None: any
+    since: datetime | None = None  # aware; those that were over before are left out
+    until: datetime | None = None  # aware; those that began later are left out
+    from_time: time | None = None  # of the day, local; only those that were there at some time from then ...
+    to_time: time | None = None  # ... until then, which may be over midnight
+    unknown: bool = False  # only those of nobody
+
+    def grants(self, visit: Visit) -> bool:
+        """Whether a visit is one of them."""
+        return (
+            (self.person is None or visit.person == self.person)
+            and (self.camera is None or visit.camera == self.camera)
+            and (self.since is None or visit.last >= self.since)
+            and (self.until is None or visit.first < self.until)
+            and not (self.unknown and visit.person is not None)
+            and self._is_in_hours(visit)
+        )
+
+    def _is_in_hours(self, visit: Visit) -> bool:
+        if self.from_time is None and self.to_time is None:
+            return True
+        begin, end = self.from_time or time.min, self.to_time or time.min
+        first, last = visit.first.astimezone(), visit.last.astimezone()
+        day = first.date() - timedelta(days=1)
+        while day <= last.date():
+            opens = datetime.combine(day, begin).astimezone()
+            closes = datetime.combine(day if end > begin else day + timedelta(days=1), end).astimezone()
+            if first < closes and last >= opens:
+                return True
+            day += timedelta(days=1)
+        return False
 
 
 def visits(passages: Iterable[Passage], gap: float = GAP) -> list[Visit]:
@@ -133,3 +172,28 @@ def _order(passage: Passage) -> tuple[int, float, int]:
 
 def _began(visit: Visit) -> tuple[bool, float]:
     return visit.number is not None, visit.first.timestamp() if visit.number is None else visit.number
+
+
+COLUMNS = tuple(
+    "visit camera person first last seconds first_position last_position frames tracks face zones fingerprint".split()
+)
+
+
+def record(visit: Visit) -> dict[str, Any]:
+    """A visit as the fields of a line, under the names and in the units that docs/reference.md tells."""
+    values = (
+        visit.number,
+        visit.camera,
+        visit.person,
+        visit.first.isoformat(),
+        visit.last.isoformat(),
+        round(visit.seconds, 3),
+        round(visit.first_position, 3),
+        round(visit.last_position, 3),
+        visit.frames,
+        list(visit.tracks),
+        visit.face_name,
+        list(visit.zones),
+        visit.fingerprint,
+    )
+    return dict(zip(COLUMNS, values, strict=True))

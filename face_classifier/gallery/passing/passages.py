@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Teller
+from face_classifier.core.types import Face
 from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems
 from face_classifier.gallery.passing.table import FaceOfTrack, TrackRow
 from face_classifier.gallery.store import Store
@@ -53,7 +55,11 @@ def passages_of(
     UserError: the folder cannot be used.
     """
     with open_existing(settings, writing=False) as store:
-        looked = store.look(photo_reader(as_gallery(settings, store), observer.problem))
+
+        def read(path: Path, own_cut: bool) -> tuple[Face, bool]:
+            return photo_reader(as_gallery(settings, store), observer.problem)(path, own_cut)
+
+        looked = store.look(read)
         tell_problems(store, observer)
         person_of = {face.id: face.person for face in looked.faces}
         faces = [face._replace(person=person_of[face.id]) for face in store.tracks.faces() if face.id in person_of]
