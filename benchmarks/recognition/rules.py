@@ -131,7 +131,7 @@ def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
             match = people.decide(faces.encoding[face], int(faces.track[face]), quality)
             person = match.person or (f"person {len(placed)}" if match.partners else None)
             for partner in match.partners:
-                people.remove_unknown(placed[partner])
+                people.remove(replace(placed[partner], person=None))
                 placed[partner] = replace(placed[partner], person=person)
                 people.add(placed[partner])
             encoding, track = faces.encoding[face], int(faces.track[face])

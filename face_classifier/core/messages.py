@@ -261,9 +261,10 @@ _SIGHTING: dict[str, Callable[[object], Any]] = {
     "emotion": _emotion_from,
     "fingerprint": lambda value: text_from(value, "fingerprint"),
     "kept": truth_from,
+    "seen": truth_from,
 }
 _NEEDED = "id", "face", "person", "distance"
-_NEVER_NONE = {"id", "face", "pinned", "corrected", "kept"}
+_NEVER_NONE = {"id", "face", "pinned", "corrected", "kept", "seen"}
 
 
 def sighting_message(sighting: Sighting, names: Iterable[str] = tuple(_SIGHTING)) -> dict[str, Any]:

@@ -228,6 +228,7 @@ class Sighting:
     emotion: Emotion | None = None  # None = not asked for when it was kept
     fingerprint: str | None = None  # of the source's content, as in `Frame`; None for live sources
     kept: bool = True  # False: it is held in memory, since the disk refuses it; the id is negative
+    seen: bool = False  # True: it has no picture; id, name, label and encoding are those of the face that it is like
 
 
 class Label(NamedTuple):

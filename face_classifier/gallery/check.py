@@ -86,11 +86,12 @@ class Check:
             [
                 Lying(row, entry.folder, root / entry.place, is_cut(row, entry))
                 for row, entry in sorted(settled.pairs, key=lambda pair: pair[0].id)
+                if not row.leaving
             ],
             [(entry.folder, root / entry.place) for entry in settled.new],
             settled.gone,
             [row for row in rows if row.state == MISSING and row.id not in back],
-            [*scan.parts, *(row.face for row in rows if row.intent)],
+            [*scan.parts, *(row.face for row in rows if row.intent or row.leaving)],
             [*scan.problems, *map(copy_sentence, settled.copies)],
         )
 

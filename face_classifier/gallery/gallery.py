@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -35,6 +36,7 @@ from face_classifier.identity.rules import empty_people, rule_of
 from face_classifier.vision.engine import Engine
 
 _T = TypeVar("_T")
+LIVE_PICTURES = 8  # of a track of a live source; more gain nothing in clips of one person: see `curate.best_views`
 
 
 def nobody_is_told(_sightings: Sequence[Sighting]) -> None:
@@ -212,14 +214,14 @@ class Gallery:
         match, track = self.decide(face, track)
         if known_only and match.person is None:
             return Kept([], new=False)
-        kept = self.store.keep(frame, face, match, order, track, picture=picture)
-        if kept.new:
-            self.founded |= {kept.sightings[0].person} - {match.person, None}
-            for partner in kept.sightings[1:]:
-                self.people.remove_unknown(partner)
-            for sighting in kept.sightings:
-                self.people.add(sighting)
-        return kept
+        most = _most_pictures(self.settings, frame)
+        kept = self.store.keep(frame, face, match, order, track, picture=picture, most=most)
+        self.founded |= _take_kept(kept, match, self.people)
+        return kept.staying()
+
+    def face_now(self, face: int) -> Sighting | None:
+        """A face (id) as it is now, or the one whose label it has if it gave way; None: the user deleted it."""
+        return self.faces.get(face) or self.faces.get(self.store.label_of(face) or 0)
 
     # Thinking
 
@@ -276,6 +278,25 @@ def _take_changed(faces: Faces, folders: Collection[str], people: PersonDB) -> N
         if not people.holds(person, now[person]):
             people.drop(person)
             people.add_all(now[person])
+
+
+def _take_kept(kept: Kept, match: Match, people: PersonDB) -> set[str | None]:
+    """Take in what was kept as ``match`` said; returns the person that was founded, if any was."""
+    if not kept.new:
+        return set()
+    for partner in kept.sightings[1:]:
+        people.remove(replace(partner, person=None))
+    for face in kept.sightings:
+        people.add(face)
+    if kept.gone:
+        people.remove(*kept.gone)
+    return {kept.sightings[0].person} - {match.person, None}
+
+
+def _most_pictures(settings: Settings, frame: Frame) -> int | None:
+    """How many pictures a track of the source of a frame may have; None: any number."""
+    is_live = frame.fingerprint is None
+    return LIVE_PICTURES if settings.pictures_per_track is None and is_live else settings.pictures_per_track
 
 
 def _take_words(looked: LookResult, faces: Mapping[int, Sighting], people: PersonDB) -> None:

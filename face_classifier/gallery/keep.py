@@ -6,9 +6,10 @@ import hashlib
 import os
 from collections.abc import Container, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from face_classifier.core.disk.files import png_bytes, time_name
 from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sighting, cut
@@ -30,8 +31,16 @@ from face_classifier.gallery.past.forget import is_tombstone
 from face_classifier.gallery.past.journal import FILE_MANAGER, FOLLOW, RUN, SECOND_THOUGHTS, place_of
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.reconcile import speakers
+from face_classifier.gallery.seen.table import as_seen, label_of
 from face_classifier.gallery.table.row import DISCARDED, KEPT, Row, sighting_of, take_face, take_origin
 from face_classifier.identity.naming import number_in
+
+
+class GaveWay(NamedTuple):
+    """A face whose picture was removed, since its track has others that tell more."""
+
+    face: Sighting  # as it was
+    mates: list[Sighting]  # the others of its track in its folder
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,14 @@ class Kept:
     """What became of a face."""
 
     sightings: list[Sighting]  # the face itself, then those whose person changed by it; none if the user deleted it
-    new: bool  # False: its picture lay in the folder already
+    new: bool  # False: its picture lay in the folder already, or it has none
+    row: int | None = None  # id of the row that was made; None: it was there
+    gone: GaveWay | None = None  # another face, to which it was preferred
+
+    def staying(self) -> Kept:
+        """The same without what gave way."""
+        gone = self.gone.face.id if self.gone else None
+        return replace(self, sightings=[face for face in self.sightings if face.id != gone])
 
 
 def face_picture(frame: Frame, face: Face) -> bytes:
@@ -86,11 +102,12 @@ class Keeper:
         self._folder.rows.add(row)
 
     def _as_it_lies(self, row: Row) -> Sighting | None:
-        if row.state != KEPT:
+        label = label_of(self._folder.rows, row)
+        if label is None or label.state != KEPT:
             return None
-        if not (self._folder.lies(row) or self._folder.listing.hides(row)):
+        if not (self._folder.lies(label) or self._folder.listing.hides(label)):
             raise FoldersChangedError
-        return sighting_of(row)
+        return sighting_of(row) if label is row else as_seen(row, label)
 
     def keep(
         self,
@@ -132,7 +149,7 @@ class Keeper:
                 folder.rows.add(row)
                 settle(folder, partners, target)
             undo.pop_all()  # it is done
-        return Kept([sighting_of(kept) for kept in (row, *partners)], new=True)
+        return Kept([sighting_of(kept) for kept in (row, *partners)], new=True, row=row.id)
 
     def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
         alive = self._as_it_lies(row)

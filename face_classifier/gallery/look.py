@@ -31,6 +31,7 @@ from face_classifier.gallery.reconcile import (
     successors_in,
     went_at_once,
 )
+from face_classifier.gallery.seen.room import finish as finish_giving_way
 from face_classifier.gallery.table.row import DELETED, KEPT, MISSING, Row, take_face
 from face_classifier.identity.naming import number_in
 from face_classifier.vision.sface import is_sface
@@ -80,6 +81,7 @@ class Looker:
         if folder.writing:
             for sentence in forget.finish(folder):
                 folder.report(sentence)
+            finish_giving_way(folder)
         compared, successors = self._compare(touched)
         scan, rows, settled = compared.scan, compared.rows, compared.settled
         folder.listing = scan
@@ -302,7 +304,7 @@ def _bring_up_to_date(row: Row, entry: Entry, settled: Settled, read: _PhotoRead
     if entry.folder != row.folder:
         row.pinned = entry.folder == UNKNOWNS
     row.folder, row.file = entry.folder, entry.file
-    row.state, row.missing = _state_in(entry.folder), None
+    row.state, row.missing, row.nearest = _state_in(entry.folder), None, None
     if row.intent:
         row.placed = row.intent if row.folder == row.intent else row.placed
         row.intent = None

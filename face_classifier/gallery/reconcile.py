@@ -10,10 +10,11 @@ from typing import NamedTuple, TypeVar
 
 from face_classifier.gallery.folder.scan import Entry, Scan
 from face_classifier.gallery.places import UNKNOWNS, is_excluded, is_own_cut, person_of
-from face_classifier.gallery.table.row import DELETED, DISCARDED, KEPT, MISSING, Row
+from face_classifier.gallery.table.row import DELETED, DISCARDED, KEPT, MISSING, SEEN, Row
 
 # Of faces that went between two looks. From there on it may be a disk that is not mounted, or a slip of the mouse.
 _MANY, _SHARE = 20, 1 / 3
+_GONE = {DELETED, SEEN}  # states of faces whose pictures are not to be expected
 _SPEAKERS = 8  # faces that stand for a person of whom the user says who it is not: some may be deleted or wrong
 
 _T = TypeVar("_T")
@@ -231,9 +232,9 @@ def follow_moves(settled: Settled, renamed: Mapping[str, str]) -> list[Move]:
         if row.intent and row.intent == entry.folder:
             continue  # it was the program, which was killed before it could say so
         if is_excluded(entry.folder):
-            if row.state != DELETED and not is_excluded(row.folder):
+            if row.state not in _GONE and not is_excluded(row.folder):
                 moves.append(Move(row.id, row.folder, entry.folder, "delete"))
-        elif row.state == DELETED or is_excluded(row.folder):
+        elif row.state in _GONE or is_excluded(row.folder):
             moves.append(Move(row.id, row.folder, entry.folder, "revive"))
         elif row.folder != entry.folder:
             moves.append(Move(row.id, row.folder, entry.folder, "rename" if row.folder in renamed else "move"))
@@ -244,7 +245,7 @@ def _targets(settled: Settled) -> dict[str, set[str]]:
     """Into which folders the pictures of each folder went, itself among them; but for excluded ones."""
     targets: dict[str, set[str]] = defaultdict(set)
     for row, entry in settled.pairs:
-        if row.state != DELETED and not is_excluded(row.folder) and not is_excluded(entry.folder):
+        if row.state not in _GONE and not is_excluded(row.folder) and not is_excluded(entry.folder):
             targets[row.folder].add(entry.folder)
     return targets
 

@@ -32,6 +32,8 @@ from face_classifier.gallery.past.back import Past
 from face_classifier.gallery.past.strangers import Strangers
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import is_cut
+from face_classifier.gallery.seen.room import TrackPictures
+from face_classifier.gallery.seen.table import label_of
 from face_classifier.gallery.table.row import Row
 from face_classifier.gallery.table.whereabouts import Portrait
 from face_classifier.vision.sface import is_sface
@@ -94,6 +96,7 @@ class Store:
         self._until_done = until_done
         self._inside = ResultFolder(folder, modes, writing=writing)
         self._looker, self._keeper, self._views = Looker(self._inside), Keeper(self._inside), Views(self._inside)
+        self._tracks = TrackPictures(self._inside, self._keeper)
         self.check = Check(self._inside, self._views)
         self.past = Past(self._inside, until_done)
         self.strangers = Strangers(self._inside, until_done)
@@ -214,11 +217,13 @@ class Store:
         *,
         picture: bytes | None = None,
         by_user: bool = False,
+        most: int | None = None,
     ) -> Kept:
         """Put a face where ``match`` says, durably.
 
         A picture that lies in the folder already, from before its row was made, is given its row instead; if the user
-        deleted that one, nothing is kept.
+        deleted that one, nothing is kept. Where its track has ``most`` pictures in its folder, the face is only
+        remembered as `seen`, or another one is from then on; never one that the user moved or spoke of.
 
         Parameters
         ----------
@@ -226,12 +231,21 @@ class Store:
         track: the one that it belongs to.
         picture: the `face_picture`, where the frame has only that or nothing any more.
         by_user: it is the user who says whose face it is.
+        most: how many pictures a track may have in one folder; None: any number.
 
         Raises
         ------
         FoldersChangedError if the folder or a partner is no longer where it was; DiskError, having kept nothing.
         """
-        return self._keeper.keep(frame, face, match, order, track, picture, by_user=by_user)
+        if most is None or track is None:
+            return self._keeper.keep(frame, face, match, order, track, picture, by_user=by_user)
+        return self._tracks.keep(frame, face, match, order, track, picture, most)
+
+    def label_of(self, face: int) -> int | None:
+        """The face (id) whose label a face has: its own, but for one that gave way; None if there is no such face."""
+        row = self._inside.rows.find(face)
+        label = row and label_of(self._inside.rows, row)
+        return label.id if label else None
 
     @_until_done
     def move(self, faces: Sequence[int], person: str | None, *, new: bool = False) -> list[Sighting]:

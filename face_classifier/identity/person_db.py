@@ -234,9 +234,15 @@ class PersonDB:
             self._known -= self._people.drop(person)
             self._tracks.drop(person)
 
-    def remove_unknown(self, sighting: Sighting) -> None:
-        """An unknown face, with all of its track, is to be taken in again with a person."""
-        self._unknown.drop(track_key(sighting))
+    def remove(self, face: Sighting, mates: Iterable[Sighting] = ()) -> None:
+        """Take out a face that was taken in like this; an unknown one with its whole track, but for ``mates``."""
+        assert face.encoding is not None
+        if face.person is not None:
+            self._people.remove(face.person, face.encoding, _digest(face))
+            self._known -= 1
+        else:
+            self._unknown.drop(track_key(face))
+            self.add_all(mates)
 
     def cannot_link(self, one: int, other: int) -> None:
         """Two tracks shared a frame: they are different people."""

@@ -128,6 +128,27 @@ def founds(faces: npt.ArrayLike, worth: npt.ArrayLike, founding: float) -> npt.N
     return np.asarray((np.asarray(faces) >= max(2, founding - 1)) & (np.asarray(worth) >= GOOD))
 
 
+def least_worth(encodings: npt.NDArray[np.float64], quality: Sequence[float], among: Sequence[int]) -> int:
+    """Which view of a track tells the least beside the others, so that it is the one to do without.
+
+    What a view is worth is its quality times how far (L2) the nearest better one is: the best one stays, of views that
+    are alike the better stays, and a poor one stays only for being the more different. So better and more different
+    views take the places of others as they come, ever fewer of them the longer a track lasts.
+
+    Parameters
+    ----------
+    encodings: (views, 128), in the order in which they came; of views of one quality the first counts as the best.
+    quality: of each, 0 to 1.
+    among: numbers of the views that may be chosen, at least one.
+    """
+    best_first = sorted(range(len(quality)), key=lambda number: -quality[number])
+    worth = np.full(len(quality), np.inf)
+    for place, number in enumerate(best_first[1:], 1):
+        better = encodings[best_first[:place]]
+        worth[number] = quality[number] * np.linalg.norm(better - encodings[number], axis=1).min()
+    return min(among, key=lambda number: (worth[number], -number))
+
+
 def scenes(faces: Sequence[Sighting]) -> npt.NDArray[np.int64]:
     """(faces,) the scene that each was seen in, numbers from 0; -1 for photos, of which each is one by itself.
 

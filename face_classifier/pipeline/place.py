@@ -93,7 +93,8 @@ class Session:
                 self._join_track(faces[number], sighting.encoding, sighting.track)
                 self._known[faces[number].track] = sighting
                 self._forgotten.pop(faces[number].track, None)
-                changed.append(sighting)
+                if not sighting.seen:
+                    changed.append(sighting)
         new = {number: face.face for number, face in enumerate(faces) if face.face and number not in same}
         for number, encoded in new.items():
             self._join_track(faces[number], encoded.encoding)
@@ -105,7 +106,7 @@ class Session:
             if kept:
                 self._known[faces[number].track] = kept[0]
                 self._forgotten.pop(faces[number].track, None)
-            changed += kept
+            changed += [sighting for sighting in kept if not sighting.seen]
         if known_only:
             changed = [sighting for sighting in changed if sighting.person is not None]
             placed = [faces[number] for number in new]
@@ -148,7 +149,7 @@ class Session:
         known = self._known.get(face.track)
         if known is not None and known.kept:
             with suppress(DiskError):  # of a disk that is gone it stays as it was
-                known = self._gallery.faces.get(known.id)
+                known = self._gallery.face_now(known.id)
         return known
 
     def _seen(self, face: AnalysedFace, known: Sighting | None) -> Seen:
@@ -226,8 +227,8 @@ class Session:
 
     def _keep(self, waiting: _Waiting) -> list[Sighting]:
         kept = self._gallery.keep(*waiting, known_only=self._discretion.known_only)
-        if kept.new:
-            self._kept.add(kept.sightings[0].id)
+        if kept.row is not None and waiting.frame.fingerprint is not None:  # a live source never meets anything again
+            self._kept.add(kept.row)
         return kept.sightings
 
     def _is_stranger(self, face: AnalysedFace) -> bool:
@@ -235,7 +236,7 @@ class Session:
         return known is None or known.person is None
 
     def _keep_held(self, waiting: _Waiting) -> None:
-        self._tell(self._keep(waiting))
+        self._tell([sighting for sighting in self._keep(waiting) if not sighting.seen])
 
 
 def _unkept(waiting: _Waiting, match: Match, number: int) -> Sighting:

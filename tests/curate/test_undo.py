@@ -35,7 +35,8 @@ class Sequences(RuleBasedStateMachine):
         super().__init__()
         self.above = Path(tempfile.mkdtemp(dir=_IN_MEMORY if os.path.isdir(_IN_MEMORY) else None))
         self.world = World(self.above / "result")
-        self.clips = 0
+        self.clips = self.stood = 0
+        self.tracks: dict[int, int] = {}  # who stood there, by the number of the track
         self.deleted: dict[bytes, str] = {}  # pictures that the user deleted, with their names
         self.lost: set[str] = set()  # faces that were deleted, and so may be gone, or back under another label
 
@@ -64,6 +65,17 @@ class Sequences(RuleBasedStateMachine):
     def run(self, people: list[int]) -> None:
         self.clips += 1
         self.world.run(*((who, 10 * self.clips + look) for look, who in enumerate(people)), clip=f"clip{self.clips}")
+
+    @rule(who=st.integers(0, _PEOPLE - 1), seconds=st.integers(1, 6))
+    def stand(self, who: int, seconds: int) -> None:
+        self.stood += 1
+        self.tracks[self.world.stand(who, range(500, 500 + seconds), f"camera{self.stood}")] = who
+
+    @precondition(lambda self: self.tracks)
+    @rule(which=numbers, look=st.integers(510, 520))
+    def stand_on(self, which: int, look: int) -> None:
+        track, who = sorted(self.tracks.items())[which % len(self.tracks)]
+        self.world.stand(who, range(look, look + 2), f"track{track}", track)
 
     @rule()
     def run_again(self) -> None:

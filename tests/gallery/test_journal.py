@@ -6,6 +6,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterable
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,24 @@ class World:
             kept = store.keep(frame, face, people.decide(face.encoding, None), 0)
             if kept.new:
                 for partner in kept.sightings[1:]:
-                    people.remove_unknown(partner)
+                    people.remove(replace(partner, person=None))
                 for sighting in kept.sightings:
                     people.add(sighting)
+
+    def stand(self, who: int, looks: Iterable[int], clip: str, track: int | None = None) -> int:
+        """Somebody is seen at one place for some seconds, ever better, with two pictures a track; returns the track."""
+        settings = Settings(result=str(self.folder), pictures_per_track=2)
+        with Store(self.folder, writing=True) as store:
+            gallery = Gallery(settings, store, read_photo, Listener())
+            track = gallery.new_track() if track is None else track
+            for look in looks:
+                image, time = picture_of(who, look), BEGINNING + timedelta(seconds=look)
+                frame = Frame(image, f"{clip}.mp4", clip, look, float(look), 0.02, time)
+                if not gallery.same(frame, [BOX], ()):
+                    face = Face(BOX, encoding_of(who, look), MADE_BY, 0.5 + look / 1000)
+                    gallery.keep(frame, face, 0, track, keep.face_picture(frame, face))
+            gallery.write_views()
+        return track
 
     def think_again(self) -> None:
         with Store(self.folder, writing=True) as store:

@@ -371,18 +371,23 @@ class TestFacesThatWentAtOnce:
         assert states_of(many) == ["deleted"] * (MOST - 1) + ["kept"] * (FEW + 1)
 
 
-class TestATableOfTheFirstVersion:
-    @pytest.fixture
-    def old(self, many: Gallery) -> Gallery:
+class TestATableOfAnEarlierVersion:
+    @pytest.fixture(params=[1, 2])
+    def old(self, many: Gallery, request: pytest.FixtureRequest) -> Gallery:
         """The same faces as an earlier version kept them."""
+        later = schema.VERSION - request.param  # versions, each of which brought a state and a column
         database = sqlite3.connect(many.folder / "faces.sqlite")
-        ((schema,),) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'faces'").fetchall()
-        columns = ", ".join(f'"{name}"' for _, name, *_ in database.execute("PRAGMA table_info(faces)").fetchall()[:-1])
-        schema = schema.rpartition(",")[0].replace(", 'missing'", "") + ")"
+        ((form,),) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'faces'").fetchall()
+        columns = ", ".join(
+            f'"{name}"' for _, name, *_ in database.execute("PRAGMA table_info(faces)").fetchall()[:-later]
+        )
+        for state in ("seen", "missing")[:later]:
+            form = form.rpartition(",")[0].replace(f", '{state}'", "") + ")"
         database.executescript(
-            f"ALTER TABLE faces RENAME TO newer; {schema}; "
+            f"ALTER TABLE faces RENAME TO newer; {form}; "
             f"INSERT INTO faces SELECT {columns} FROM newer; DROP TABLE newer; "
-            "CREATE INDEX faces_track ON faces (track); PRAGMA user_version = 1; PRAGMA journal_mode = DELETE;"
+            "CREATE INDEX faces_track ON faces (track); PRAGMA journal_mode = DELETE; "
+            f"PRAGMA user_version = {request.param};"
         )
         database.close()
         return many
@@ -418,6 +423,6 @@ class TestATableOfTheFirstVersion:
         assert sum(row.emotion == HAPPY for row in rows_of(old)) >= MOST
 
     def test_is_refused_by_an_earlier_version(self, many: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(schema, "VERSION", 1)
+        monkeypatch.setattr(schema, "VERSION", 2)
         with pytest.raises(UserError, match="newer version"):
             Store(many.folder, writing=True)

@@ -127,7 +127,7 @@ def test_a_pinned_face_counts_but_founds_no_person() -> None:
 def test_a_face_that_founded_a_person_is_unknown_no_more() -> None:
     found = people(*(sighting(number, None, at(number)) for number in range(20)))
     for number in (0, 19, 7):
-        found.remove_unknown(sighting(number, None, at(number)))
+        found.remove(sighting(number, None, at(number)))
         assert found.decide(at(number)).partners == ()
         found.add(sighting(number, f"person {number}", at(number)))
     assert (found.persons, found.known_faces, found.unknown_faces) == (3, 3, 17)
@@ -199,7 +199,7 @@ def test_it_tells_whether_the_faces_of_a_person_are_those_that_were_taken_in() -
     assert not found.holds("A", own[:1])
     assert not found.holds("A", [*own, sighting(9, "A", at(1))])
     assert not found.holds(None, [*unknown, replace(pinned, pinned=False)])
-    found.remove_unknown(unknown[0])
+    found.remove(unknown[0])
     assert found.holds(None, [pinned])
     found.drop("A")
     assert found.holds("A", [])
@@ -227,7 +227,7 @@ def test_many_faces_are_placed_as_the_rule_says_it(seed: int) -> None:
             assert (match.person, match.partners) == (None, (partner,))
             name = f"person_{number}"
             members[name] = [unknown.pop(partner)]
-            found.remove_unknown(sighting(partner, None, probe))
+            found.remove(sighting(partner, None, probe))
             found.add(sighting(partner, name, members[name][0]))
         else:
             assert (match.person, match.partners) == (None, ())

@@ -112,7 +112,7 @@ def _one_by_one(faces: Sequence[Sighting], people: PersonDB, names: _Names) -> l
             person = match.person or (names.new() if match.partners else None)
             partners = [decided[partner] for partner in match.partners] if person else []
             for partner in partners:
-                people.remove_unknown(partner)
+                people.remove(replace(partner, person=None))
             changed = [replace(before, person=person) for before in (face, *partners)]
         for after in changed:
             people.add(after)

@@ -34,7 +34,7 @@ WHERE number = :number
 """
 _OF_SOMEBODY = (
     "EXISTS (SELECT 1 FROM faces WHERE (track = tracks.number OR id = tracks.best) "
-    f"AND state NOT IN ('deleted', 'rejected') AND folder <> '{UNKNOWNS}' "
+    f"AND state NOT IN ('deleted', 'rejected', 'seen') AND folder <> '{UNKNOWNS}' "
     f"AND substr(folder, 1, {len(EXCLUDED) + 1}) <> '{EXCLUDED}/')"
 )
 

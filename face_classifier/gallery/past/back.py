@@ -27,7 +27,7 @@ from face_classifier.gallery.past.journal import (
 )
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import lay
-from face_classifier.gallery.table.row import DELETED, DISCARDED, MISSING, Row
+from face_classifier.gallery.table.row import DELETED, DISCARDED, MISSING, SEEN, Row
 
 CAPTURES, LOG, INDEX = "captures", "log", "index"  # kinds of places where faces may be seen, too
 
@@ -121,7 +121,7 @@ class Past:
 
     def way_back(self, entries: Sequence[Entry]) -> Return:
         """How everything was before ``entries``, the oldest first, as far as the latest look lets it be."""
-        rows = {row.id: row for row in self._folder.rows.all() if row.state != DISCARDED}
+        rows = {row.id: row for row in self._folder.rows.all() if row.state not in (DISCARDED, SEEN)}
         ways = ways_of(entries)
         places: dict[int, Place] = {}
         left: list[Left] = []

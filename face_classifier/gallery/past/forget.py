@@ -21,8 +21,9 @@ from face_classifier.gallery.folder.scan import Entry, scan_folder
 from face_classifier.gallery.passing.table import forget_tracks
 from face_classifier.gallery.past.journal import FORGOTTEN, RENAME
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
+from face_classifier.gallery.seen.table import led_to
 from face_classifier.gallery.table import checked
-from face_classifier.gallery.table.row import DELETED, DISCARDED, KEPT, Row
+from face_classifier.gallery.table.row import DELETED, DISCARDED, KEPT, SEEN, Row
 from face_classifier.identity.naming import number_in
 
 _ASIDE = f"{EXCLUDED}/{UNKNOWNS}"  # pictures that are not somebody who was forgotten
@@ -31,7 +32,7 @@ _TOMBSTONE = (
     f"face = '', folder = '{UNKNOWNS}', file = '{_NO_FILE}', size = 0, mtime = 0, hash = '', state = '{DELETED}', "
     "source = NULL, frame = NULL, time = NULL, encoding = NULL, space = NULL, detector = NULL, chip = NULL, "
     '"precision" = NULL, quality = NULL, placed = NULL, distance = NULL, intent = NULL, pinned = 0, track = NULL, '
-    "missing = NULL"
+    "missing = NULL, nearest = NULL"
 )
 _NOWHERE = 'position = NULL, "top" = NULL, "right" = NULL, "bottom" = NULL, "left" = NULL'
 _WAITED = 5.0  # seconds for which other processes that read the table are waited for
@@ -54,7 +55,7 @@ def choose(folder: ResultFolder, what: str, path: Path) -> Chosen:
     if what == UNKNOWNS:
         raise UserError(f"{UNKNOWNS} is nobody; name a person, or a face in that folder")
     rows = [row for row in folder.rows.all() if row.state != DISCARDED and not is_tombstone(row)]
-    if of_person := [row for row in rows if row.folder == what]:
+    if of_person := [row for row in rows if row.folder == what and row.state != SEEN]:
         return Chosen(of_person, [what, *sorted(_former_names(folder, what) - {what})])
     chosen = [row for row in rows if (folder.path / row.place).resolve() == path] or [
         row for row in rows if what in (row.face, row.file, os.path.splitext(row.file)[0])
@@ -99,6 +100,7 @@ def finish(folder: ResultFolder) -> list[str]:
     if not marked:
         return []
     faces = {face for face, _ in marked if face}
+    faces |= set(led_to(folder.table, faces))
     names = sorted(name for _, name in marked if name)
     rows = folder.rows.all()
     left = _remove_pictures(
@@ -168,6 +170,7 @@ def _put_aside(folder: ResultFolder, name: str, rows: Iterable[Row]) -> Iterator
 def _wipe_faces(folder: ResultFolder, faces: Iterable[int]) -> None:
     execute = folder.table.execute
     for face in faces:
+        execute("DELETE FROM faces WHERE id = ? AND state = 'seen' AND hash = '' AND fingerprint IS NULL", (face,))
         execute(f"UPDATE faces SET {_TOMBSTONE} WHERE id = ?", (face,))
         execute(f"UPDATE faces SET {_NOWHERE} WHERE id = ? AND fingerprint IS NULL", (face,))
         for table in ("encodings", "emotions", "changes", "planned", "moves"):

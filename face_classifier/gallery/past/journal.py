@@ -14,15 +14,17 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import NamedTuple
 
+from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.table import checked
 from face_classifier.gallery.table.file import Table
-from face_classifier.gallery.table.row import KEPT, MISSING, Row
+from face_classifier.gallery.table.row import DELETED, KEPT, MISSING, SEEN, Row
 
 FILE_MANAGER, RUN, SECOND_THOUGHTS = "file manager", "run", "second thoughts"
 FORGOTTEN = ""  # in place of a folder whose name was forgotten
 RENAME, MOVE, FOLLOW = "rename", "move", "follow"  # kinds of changes: with a whole folder; alone; of ``placed`` only
 RETHINK, AUDIT = "command rethink", "command audit"
 _PROGRAM = {RUN, SECOND_THOUGHTS, RETHINK, AUDIT}  # doors of what the program itself decides
+_COUNTS_AS = {MISSING: KEPT, SEEN: DELETED}
 _PLACE = "folder, state, placed, pinned, distance"
 _NEW_PLACE = ", ".join(f"new_{column}" for column in _PLACE.split(", "))
 
@@ -31,7 +33,7 @@ class Place(NamedTuple):
     """Where a face is, with what the program remembers of it: all that an undo brings back."""
 
     folder: str
-    state: str  # of the row; a face that is missing counts as kept
+    state: str  # of the row; a face that is missing counts as kept, one that gave way to others as deleted
     placed: str | None  # the folder in which the program last placed it
     pinned: bool  # it lies in `unknowns` because the user put it there
     distance: float | None  # L2, at the program's decision
@@ -96,8 +98,8 @@ class Entry:
 
 def place_of(row: Row) -> Place:
     """Where the face of a row is."""
-    state = KEPT if row.state == MISSING else row.state
-    return Place(row.folder, state, row.placed, bool(row.pinned), row.distance)
+    state = _COUNTS_AS.get(row.state, row.state)
+    return Place(row.folder if row.state != SEEN else UNKNOWNS, state, row.placed, bool(row.pinned), row.distance)
 
 
 def take_place(row: Row, place: Place) -> None:
@@ -228,6 +230,16 @@ class Journal:
             self._table.execute("UPDATE journal SET undone = NULL WHERE number <= ? AND undone > ?", (to, to))
 
     # Reading
+
+    def is_by_user(self, face_id: int) -> bool:
+        """Whether anybody but the program itself ever changed whose a face is, other than by renaming a folder."""
+        doors = ", ".join("?" * len(_PROGRAM))
+        found = self._table.execute(
+            "SELECT 1 FROM changes JOIN journal ON number = entry WHERE face = ? AND kind NOT IN (?, ?) "
+            f"AND door NOT IN ({doors}) LIMIT 1",
+            (face_id, RENAME, FOLLOW, *sorted(_PROGRAM)),
+        )
+        return found.fetchone() is not None
 
     def latest(self) -> int:
         """The highest number that an entry has; 0: there is none."""

@@ -77,6 +77,8 @@ def mend(table: Table) -> None:
     ):
         for face_id, _, _ in list(_faulty_rows(table)):
             table.execute(statement, (face_id,))
+    while table.execute("DELETE FROM faces WHERE nearest NOT IN (SELECT id FROM faces)").rowcount:
+        pass  # of seen faces without a label; others may have had theirs
     for name, record, _ in list(checked.faulty(table)):
         table.execute(f"DELETE FROM {name} WHERE rowid = ?", (record,))
     for name, column in (

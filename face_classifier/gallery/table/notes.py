@@ -70,6 +70,11 @@ class Notes:
             (one, other) for one, other in self._table.execute("SELECT one, other FROM refused ORDER BY one, other")
         ]
 
+    def is_kept_apart(self, face_id: int) -> bool:
+        """Whether a face is in one of these pairs."""
+        found = self._table.execute("SELECT 1 FROM refused WHERE ? IN (one, other) LIMIT 1", (face_id,))
+        return found.fetchone() is not None
+
     def set_pairs_kept_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Record these pairs in place of all others."""
         self._table.execute("DELETE FROM refused")

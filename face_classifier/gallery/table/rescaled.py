@@ -65,14 +65,14 @@ def convert(database: sqlite3.Connection) -> None:
         raise
 
 
-def show(database: sqlite3.Connection, columns: Collection[str], *, missing: str) -> None:
-    """Let a reader see today's scale by temporary views, which hide the tables.
+def show(database: sqlite3.Connection, columns: Collection[str], lacking: Collection[str]) -> None:
+    """Let a reader see today's form and scale by temporary views, which hide the tables.
 
     Parameters
     ----------
     database: open to be read.
     columns: of the table ``faces``, but for its ``id``.
-    missing: what the column ``missing`` is in SQL.
+    lacking: those of them that the file does not have.
     """
     known_to(database)
     is_former = f"space = {FORMER}"
@@ -80,8 +80,7 @@ def show(database: sqlite3.Connection, columns: Collection[str], *, missing: str
         "space": f"CASE WHEN {is_former} THEN {TODAY} ELSE space END",
         "encoding": f"CASE WHEN {is_former} THEN {FUNCTION}(encoding) ELSE encoding END",
         "distance": f"CASE WHEN {is_former} THEN distance * {SCALE} ELSE distance END",
-        "missing": missing,
-    }
+    } | dict.fromkeys(lacking, "NULL")
     told = ", ".join(f'{shown[name]} AS "{name}"' if name in shown else f'"{name}"' for name in ("id", *columns))
     database.execute(f"CREATE TEMP VIEW faces AS SELECT {told} FROM main.faces")
     is_former = f"face IN (SELECT id FROM main.faces WHERE {is_former})"

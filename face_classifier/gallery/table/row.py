@@ -8,7 +8,7 @@ from datetime import datetime
 from face_classifier.core.types import Box, Emotion, Encoding, Face, Frame, Sighting
 from face_classifier.gallery.places import UNKNOWNS
 
-KEPT, DISCARDED, DELETED, MISSING = "kept", "rejected", "deleted", "missing"
+KEPT, DISCARDED, DELETED, MISSING, SEEN = "kept", "rejected", "deleted", "missing", "seen"
 
 
 @dataclass(eq=False, slots=True)
@@ -42,11 +42,17 @@ class Row:
     encoding: Encoding | None = None
     emotion: Emotion | None = None
     missing: datetime | None = None  # since when it is MISSING
+    nearest: int | None = None  # of a SEEN face the one (id) whose label it has
 
     @property
     def place(self) -> str:
         """Where its picture lay when last seen."""
         return f"{self.folder}/{self.file}"
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it gave way to others of its track, and its picture is still to be removed."""
+        return self.state == SEEN and self.folder != ""
 
 
 def whose(folder: str, placed: str | None, pinned: bool, track: int | None) -> tuple[str | None, int | None, bool]:

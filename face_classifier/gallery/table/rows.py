@@ -14,7 +14,7 @@ from face_classifier.core.disk.tree import is_component
 from face_classifier.core.types import Box, Emotion
 from face_classifier.gallery.places import person_of
 from face_classifier.gallery.table.file import Table
-from face_classifier.gallery.table.row import DISCARDED, Row
+from face_classifier.gallery.table.row import DISCARDED, SEEN, Row
 from face_classifier.gallery.table.schema import COLUMNS, FLOATS, PLAIN, QUOTED, SCORES, SELECT
 
 _Text = TypeVar("_Text", str, "str | None")
@@ -74,7 +74,8 @@ class Rows:
             )
 
     def all(self) -> list[Row]:
-        return select(self._table, "ORDER BY id")
+        """All but those of `seen` faces that never had a picture, of which there may be any number."""
+        return select(self._table, "WHERE state <> 'seen' OR hash <> '' ORDER BY id")
 
     def of_source(self, fingerprint: str, earliest: float, latest: float) -> list[Row]:
         """Faces seen between two positions (seconds) of a source, whatever their state."""
@@ -94,6 +95,10 @@ class Rows:
 
     def with_hash(self, content: str) -> list[Row]:
         return select(self._table, "WHERE hash = ? ORDER BY id", content)
+
+    def find(self, face_id: int) -> Row | None:
+        found = select(self._table, "WHERE id = ?", face_id)
+        return found[0] if found else None
 
     def with_id(self, face_id: int) -> Row:
         return select(self._table, "WHERE id = ?", face_id)[0]
@@ -147,6 +152,7 @@ def values_of(row: Row) -> list[Any]:
         *box,
         row.encoding.astype(FLOATS).tobytes() if row.encoding is not None else None,
         row.missing.isoformat() if row.missing else None,
+        row.nearest,
     ]
 
 
@@ -154,7 +160,7 @@ def _check_places(row: Row) -> None:
     """Raise ValueError where a name in a row leads out of the result folder: somebody else has written it."""
     folders = {name for name in (row.folder, row.placed, row.intent) if name is not None}
     files = [row.file]
-    if row.state == DISCARDED:  # no picture was kept
+    if row.state in (DISCARDED, SEEN):  # no picture is kept
         folders, files = folders - {""}, [name for name in files if name]
     for place in (*(person_of(folder) for folder in folders), *files):
         if not is_component(place):
@@ -173,7 +179,7 @@ def row_from(record: tuple[Any, ...]) -> Row:
     row.id, row.pinned = record[0], bool(row.pinned)
     row.source = row.source and _shared(names.restored(row.source))
     row.folder, row.fingerprint = _shared(row.folder), _shared(row.fingerprint)
-    time, top, right, bottom, left, encoding, missing, engine, scores = record[1 + len(PLAIN) :]
+    time, top, right, bottom, left, encoding, missing, row.nearest, engine, scores = record[1 + len(PLAIN) :]
     if time is not None:
         row.time = datetime.fromisoformat(time)
     if missing is not None:

@@ -12,7 +12,7 @@ from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.table import rescaled
 from face_classifier.gallery.table.row import Row
 
-VERSION = 2  # 1 knows no `missing` faces, and would take them for deleted
+VERSION = 3  # 1 knows no `missing` faces and 2 no `seen` ones: they would take them for deleted
 _FACES = """(
     id INTEGER PRIMARY KEY,
     face TEXT NOT NULL,          -- the stem of the picture's file when first written
@@ -21,7 +21,7 @@ _FACES = """(
     size INTEGER NOT NULL,       -- bytes
     mtime INTEGER NOT NULL,      -- ns since 1970
     hash TEXT NOT NULL,          -- SHA-256 of the picture's content
-    state TEXT NOT NULL CHECK (state IN ('kept', 'rejected', 'deleted', 'missing')),
+    state TEXT NOT NULL CHECK (state IN ('kept', 'rejected', 'deleted', 'missing', 'seen')),
     source TEXT,                 -- or a BLOB, where it is not UTF-8
     fingerprint TEXT, frame INTEGER,
     position REAL,               -- seconds, the source's clock
@@ -35,7 +35,8 @@ _FACES = """(
     intent TEXT,                 -- the folder into which the program is moving it right now
     pinned INTEGER NOT NULL,     -- 1: it lies in `unknowns` because the user put it there
     track INTEGER,               -- rows with one number are one face over consecutive frames
-    missing TEXT                 -- ISO 8601, UTC: when it was found to be `missing`
+    missing TEXT,                -- ISO 8601, UTC: when it was found to be `missing`
+    nearest INTEGER              -- the face whose label a `seen` one has: kept, or `seen` itself
 );
 CREATE INDEX faces_seen ON faces (fingerprint, position);
 CREATE INDEX faces_hash ON faces (hash);
@@ -137,6 +138,7 @@ LYING = (  # whose pictures lay in some folder when last seen
 ODD = (
     f"(state = 'missing' OR ({LYING} AND (intent IS NOT NULL OR size < 0 OR encoding IS NULL)))"  # not to be passed by
 )
+LEAVING = "state = 'seen' AND folder <> ''"  # gave way, and their pictures are still to be removed
 _INDEXES = {  # that came later
     "faces_lying": "faces (folder, state, file, size, mtime)",
     "faces_file": "faces (file)",
@@ -145,16 +147,19 @@ _INDEXES = {  # that came later
     "faces_space": "faces (space) WHERE encoding IS NOT NULL",
     "tracks_last": "tracks (last)",
     "tracks_best": "tracks (best)",
+    "faces_nearest": "faces (nearest) WHERE nearest IS NOT NULL",
+    "faces_leaving": f"faces (id) WHERE {LEAVING}",
+    "changes_face": "changes (face)",
 }
 
-PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion", "missing"))]
+_LATER = {"missing": 2, "nearest": 3}  # columns, and the version in which each came
+PLAIN = [field.name for field in fields(Row)][: -len(("id", "time", "box", "encoding", "emotion", *_LATER))]
 _FIRST_COLUMNS = [*PLAIN, "time", "top", "right", "bottom", "left", "encoding"]  # of version 1
-COLUMNS = [*_FIRST_COLUMNS, "missing"]
+COLUMNS = [*_FIRST_COLUMNS, *_LATER]
 QUOTED = ", ".join(f'"{column}"' for column in COLUMNS)
-_FIRST_QUOTED = ", ".join(f'"{column}"' for column in ("id", *_FIRST_COLUMNS))
-_FROM_1 = f"""
+_ANEW = f"""
 CREATE TABLE faces_anew {_FACES.partition(";")[0]};
-INSERT INTO faces_anew ({_FIRST_QUOTED}) SELECT {_FIRST_QUOTED} FROM faces;
+INSERT INTO faces_anew ({{columns}}) SELECT {{columns}} FROM faces;
 DROP TABLE faces;
 ALTER TABLE faces_anew RENAME TO faces;
 {_FACES.partition(";")[2]}
@@ -183,14 +188,21 @@ def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
         database.execute("PRAGMA synchronous = FULL")
     if version == 0:
         database.executescript(f"BEGIN;{_bare(_SCHEMA)}PRAGMA user_version = {VERSION};COMMIT;")
-    elif version == 1 and writing:
-        database.executescript(f"BEGIN IMMEDIATE;{_bare(_FROM_1)}PRAGMA user_version = {VERSION};COMMIT;")
-    elif not writing and (version == 1 or rescaled.has_former(database)):
-        rescaled.show(database, COLUMNS, missing="NULL" if version == 1 else "missing")
+    elif version < VERSION and writing:
+        columns = ", ".join(f'"{column}"' for column in ("id", *COLUMNS) if column not in _lacking(version))
+        anew = _bare(_ANEW).format(columns=columns)
+        database.executescript(f"BEGIN IMMEDIATE;{anew}PRAGMA user_version = {VERSION};COMMIT;")
+    elif not writing and (version < VERSION or rescaled.has_former(database)):
+        rescaled.show(database, COLUMNS, _lacking(version))
     present = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for name in _ADDED.keys() - present:
         where = "TABLE IF NOT EXISTS main" if writing else "TABLE temp"
         database.execute(f"CREATE {where}.{name} {_bare(_ADDED[name])}")
+
+
+def _lacking(version: int) -> set[str]:
+    """The columns that the faces of a version do not have."""
+    return {column for column, since in _LATER.items() if since > version}
 
 
 def _bare(statement: str) -> str:

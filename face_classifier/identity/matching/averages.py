@@ -73,9 +73,21 @@ class Averages:
             sums.faces += 1
             sums.digests += digest
         for name, sums in grown.items():
-            average = sums.encodings / sums.faces
-            scatter = sums.squares / sums.faces - float(average @ average)
-            self._averages.replace(self._row_of[name], average, self._spread * max(0.0, scatter))
+            self._average(name, sums)
+
+    def remove(self, name: str, encoding: Encoding, digest: int) -> None:
+        """Take out one of several faces of a person."""
+        sums = self._sums[self._row_of[name]]
+        sums.encodings -= encoding
+        sums.squares -= float(encoding.dot(encoding))
+        sums.faces -= 1
+        sums.digests -= digest
+        self._average(name, sums)
+
+    def _average(self, name: str, sums: _Sums) -> None:
+        average = sums.encodings / sums.faces
+        scatter = sums.squares / sums.faces - float(average @ average)
+        self._averages.replace(self._row_of[name], average, self._spread * max(0.0, scatter))
 
     def _sums_of(self, name: str) -> _Sums:
         """Of a person, who is new if nobody has that name."""
