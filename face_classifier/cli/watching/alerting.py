@@ -53,7 +53,7 @@ def _alert(config: str | None, result: str | None, as_json: bool, **wishes: Any)
 def _test(settings: Settings, name: str, as_json: bool) -> None:
     from face_classifier.alerts.make import make_channel
     from face_classifier.cli import console
-    from face_classifier.core.config.flat import meant
+    from face_classifier.core.configfile import meant
 
     if not settings.channels:
         raise UserError("no channel is named; name one in channels, and give --config FILE")
@@ -135,7 +135,7 @@ def _record(time: datetime, sent: Sent) -> dict[str, Any]:
 def _snooze(settings: Settings, given: str, rule: str | None, as_json: bool) -> None:
     from face_classifier.alerts.outbox import ALL, Outbox
     from face_classifier.cli import console
-    from face_classifier.core.config.flat import meant
+    from face_classifier.core.configfile import meant
     from face_classifier.gallery.opening import check_result_folder
 
     names = [one.name for one in settings.alerts.rules]
@@ -151,8 +151,8 @@ def _snooze(settings: Settings, given: str, rule: str | None, as_json: bool) -> 
         outbox.close()
     if faults:
         raise UserError(faults[0])
-    whom = "all alerts are" if rule is None else f"the rule {rule} is"
-    line = f"{whom} silent until {until.astimezone():%Y-%m-%d %H:%M}" if until else f"{whom} told again"
+    whom, again = ("all alerts are", "are told again") if rule is None else (f"the rule {rule} is", "speaks again")
+    line = f"{whom} silent until {until.astimezone():%Y-%m-%d %H:%M}" if until else f"{whom.rpartition(' ')[0]} {again}"
     console.print_answer(as_json, {"rule": rule, "until": until.isoformat() if until else None}, [line])
 
 
