@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from face_classifier.core.disk.database import SIDES, open_database
 from face_classifier.core.disk.durable import PRIVATE
+from face_classifier.core.disk.markers import ALERTS as FILE
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 
-FILE = "alerts.sqlite"
 _DAMAGED = f"{FILE}.damaged"  # where a file that cannot be read is set aside
 _VERSION = 1
 _PATIENCE = 2.0  # seconds to wait for another process that writes

@@ -30,6 +30,7 @@ from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.watch import Crew, Shows, classify
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
+from face_classifier.sources.live.source import SourceState
 
 _T = TypeVar("_T")
 _ANEW = 600.0  # seconds for which a camera is lost until it is opened anew
@@ -46,16 +47,19 @@ class Shared:
     tell: Callable[[Event], None]  # never blocks
 
 
+Opens = Callable[[Callable[[SourceState], None]], Source]
+
+
 class CameraLoop:
     """Watches one camera from `start` to `stop`, whatever goes wrong with it."""
 
-    def __init__(self, name: str, opens: Callable[[], Source], view: View, settings: Settings, shared: Shared) -> None:
+    def __init__(self, name: str, opens: Opens, view: View, settings: Settings, shared: Shared) -> None:
         """Does nothing yet.
 
         Parameters
         ----------
         name: of the camera.
-        opens: opens it. Raises UserError.
+        opens: opens it, and has changes of its state told. Raises UserError.
         view: what counts of its pictures, and when.
         settings: of this camera.
         shared: with the others.
@@ -152,9 +156,8 @@ class CameraLoop:
                     return
 
     def _watch_once(self) -> None:
-        with self._opens() as source:
+        with self._opens(self._hear) as source:
             self._source = source
-            self._change("good")
             try:
                 classify(source, self._crew)
             finally:
@@ -166,6 +169,12 @@ class CameraLoop:
         end = monotonic() + seconds
         while not self._stopping.wait(min(0.5, max(0.0, end - monotonic()))) and monotonic() < end:
             self._turning.turn()
+
+    def _hear(self, state: SourceState) -> None:
+        """Its source has changed; called in any thread."""
+        self._change(state.status, state.reason)
+        if state.still:
+            log.tell("still", "its picture seems to stand still", logging.WARNING, camera=self.name)
 
     def _change(self, status: str, reason: str = "") -> None:
         with self._lock:

@@ -54,7 +54,8 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         camera = _fields(record).get("camera") or _fields(record).get("channel")
         text = record.getMessage() + (f" [{_trace(record)}]" if record.exc_info else "")
-        parts = [_time(record), record.levelname.lower(), f"{camera}: {text}" if camera else text]
+        about = "" if not camera or text.startswith(f"{camera} ") else f"{camera}: "
+        parts = [_time(record), record.levelname.lower(), about + text]
         return names.shown(" ".join(" ".join(parts).split()))
 
 

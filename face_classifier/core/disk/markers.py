@@ -12,6 +12,7 @@ from face_classifier.core.errors import UserError
 
 RESULT, CAPTURES, ALBUM = "result folder", "captures folder", "sorted album"
 TABLE = "faces.sqlite"  # in a result folder
+ALERTS = "alerts.sqlite"  # in a result folder: what was told, and what is still to be
 PICKLE = "face_encodings"  # in a result folder, in the format of the original program
 MANIFEST = ".face-classifier-album.json"  # in a sorted album
 MARKER = ".face-classifier-folder.json"  # in result and captures folders, from this version on; an album has a manifest
