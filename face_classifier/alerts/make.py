@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from face_classifier.alerts.channels.base import Channel
+from face_classifier.alerts.channels.bot import Desk
 from face_classifier.core.config.alerts import (
     AnyChannel,
     AppriseChannel,
@@ -20,13 +21,16 @@ from face_classifier.core.config.alerts import (
 from face_classifier.core.errors import UserError
 
 
-def make_channel(name: str, channel: AnyChannel, environ: Mapping[str, str] = os.environ) -> Channel:
+def make_channel(
+    name: str, channel: AnyChannel, environ: Mapping[str, str] = os.environ, desk: Desk | None = None
+) -> Channel:
     """A channel that is ready to send.
 
     Parameters
     ----------
     name, channel : as in the configuration
     environ : where secrets may be
+    desk : what a bot asks; None: it takes no commands
 
     Raises
     ------
@@ -56,7 +60,10 @@ def make_channel(name: str, channel: AnyChannel, environ: Mapping[str, str] = os
 
                 return Mqtt(channel, environ)
         case TelegramChannel():
-            raise UserError(f"the channel {name} is of the type telegram, which is not there yet; name another one")
+            with _needing("python-telegram-bot", "telegram", name):
+                from face_classifier.alerts.channels.telegram import Telegram
+
+                return Telegram(channel, environ, desk)
 
 
 @contextmanager

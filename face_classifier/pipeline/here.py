@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent import futures
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.retry import Patience
@@ -35,6 +37,7 @@ from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine
 
+_T = TypeVar("_T")
 _CATCH_UP = 0.1  # seconds between two looks at whether a disk takes again what it refused
 _OTHERWISE = 9  # times as long as a look took is waited at least before the next one
 
@@ -120,6 +123,19 @@ class Here:
     def every(self, seconds: float, action: Callable[[Gallery], None]) -> None:
         """Have something done with the gallery again and again, between the frames; see `failure`."""
         self._owner.every(seconds, action)
+
+    def ask(self, action: Callable[[Gallery], _T], seconds: float) -> _T:
+        """Have something done with the gallery, and return what that returns or raise what it raises.
+
+        Raises TimeoutError where its turn has not come after so many seconds; then it is left out.
+        """
+        future = self._owner.submit(action, seconds=seconds)
+        try:
+            return future.result(seconds)
+        except futures.TimeoutError:
+            if future.cancel():
+                raise TimeoutError("the owner of the gallery is busy") from None
+            return future.result()
 
     @property
     def failure(self) -> BaseException | None:

@@ -156,7 +156,7 @@ def _now_record(visit: Visit, *, here: bool) -> dict[str, Any]:
 
 
 def _now_row(visit: Visit, now: datetime, *, here: bool) -> Sequence[str]:
-    from face_classifier.cli.watching.status import age
+    from face_classifier.daemon.described import age
 
     ago = max(0.0, (now - visit.last).total_seconds())
     return visit.camera, visit.person or _UNKNOWN, "here" if here else "", _local(visit.first), f"{age(ago)} ago"

@@ -46,6 +46,8 @@ def _status(result: str | None, config: str | None, as_json: bool) -> None:
 
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
+    from face_classifier.daemon.described import age
+
     gallery = told["gallery"]
     yield f"process {told['pid']} watches for {age(told['uptime'])} into {gallery['folder']}"
     yield f"{gallery['people']} persons, {gallery['known']} known faces, {gallery['unknown']} unknown faces"
@@ -61,6 +63,8 @@ def _free(free: int | None) -> str:
 
 
 def _camera(camera: dict[str, Any]) -> Sequence[str]:
+    from face_classifier.daemon.described import age
+
     last = camera["last_frame"]
     return (
         camera["name"],
@@ -74,17 +78,6 @@ def _camera(camera: dict[str, Any]) -> Sequence[str]:
 
 def _channel(channel: dict[str, Any]) -> Sequence[str]:
     return tuple(str(channel[key]) for key in ("name", "type", "status", "sent", "missed", "queued", "reason"))
-
-
-def age(seconds: float) -> str:
-    """A time that has passed, in the two largest units: ``3 d 4 h``."""
-    left = int(seconds)
-    parts: list[str] = []
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        if left >= length or (unit == "s" and not parts):
-            parts.append(f"{left // length} {unit}")
-            left %= length
-    return " ".join(parts[:2])
 
 
 COMMANDS: list[click.Command] = [_status]
