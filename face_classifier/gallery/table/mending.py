@@ -33,6 +33,7 @@ _TABLES = (
     "strangers",
     "uses",
     "tracks",
+    "outages",
     *_ROWLESS,
 )  # all but what is made from them
 _LEAST_BYTES = 16  # of a record
