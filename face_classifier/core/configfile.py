@@ -67,7 +67,7 @@ class Node:
 
     value: Any
     origin: str
-    line: int = 0  # from 1; 0 = it is a plain key's, or a variable's
+    line: int = 0  # from 1; 0 = it is a variable's
 
 
 def quoted(value: object) -> str:
@@ -84,12 +84,13 @@ def meant(word: str, known: Sequence[str], prefix: str = "") -> str:
     return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}"
 
 
-def read(path: Path, nested: Sequence[str] = ()) -> dict[str, Node]:
+def read(path: Path, plain: Sequence[str] = (), nested: Sequence[str] = ()) -> dict[str, Node]:
     """The values of a file by key.
 
     Parameters
     ----------
     path : of the file
+    plain : the known keys whose values are plain ones
     nested : the keys whose values may be lists and mappings
 
     Raises
@@ -103,7 +104,7 @@ def read(path: Path, nested: Sequence[str] = ()) -> dict[str, Node]:
             raise UserError(
                 f"the configuration file {path} is larger than {_MOST_BYTES // 1_000_000} MB; give a YAML file"
             )
-        return _Reader(path, content.decode("utf-8-sig"), nested).document()
+        return _Reader(path, content.decode("utf-8-sig"), plain, nested).document()
     except yaml.MarkedYAMLError as error:
         raise WrongUseError(_misread(path, error)) from None  # it quotes the line, which may hold a password
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -124,8 +125,8 @@ def _misread(path: Path, error: yaml.MarkedYAMLError) -> str:
 class _Reader:
     """The events of one file as nodes."""
 
-    def __init__(self, path: Path, text: str, nested: Sequence[str]) -> None:
-        self._path, self._nested = path, nested
+    def __init__(self, path: Path, text: str, known: Sequence[str], nested: Sequence[str]) -> None:
+        self._path, self._known, self._nested = path, known, nested
         self._loader: Any = yaml.SafeLoader(text)
         self._count = 0
 
@@ -215,23 +216,23 @@ class _Reader:
         """The next value, which must be a plain one, as YAML understands it."""
         loader = self._loader
         event = loader.get_event()
-        where = f"{quoted(key)} {self._origin(event)}"
+        line = event.start_mark.line + 1
+        origin = f"in {self._path}, line {line},"
+        where = f"{quoted(key)} {origin}"
         if not isinstance(event, yaml.ScalarEvent):
             kind = {yaml.SequenceStartEvent: "a list", yaml.MappingStartEvent: "a mapping"}.get(type(event), "an alias")
-            raise WrongUseError(f"{where} is {kind}, but must be one value")
+            advice = "" if key in self._known else f"; what holds others is called {', '.join(self._nested)}"
+            raise WrongUseError(f"{where} is {kind}, but must be one value{advice}")
         tag = _tag(loader, event)
         node = yaml.ScalarNode(tag, event.value)
         try:
-            return Node(loader.construct_object(node), self._origin(event))
+            return Node(loader.construct_object(node), origin, line)
         except (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError) as error:
             # What looks like a date or a number, but is none: PyYAML raises whatever comes of it.
             kind = tag.rpartition(":")[2]
             raise WrongUseError(
                 f"{where} is {quoted(event.value)}, which is no {kind} that can be; put it into quotes"
             ) from error
-
-    def _origin(self, event: Any) -> str:
-        return f"in {self._path}, line {event.start_mark.line + 1},"
 
 
 def _dotted(prefix: str, key: str) -> str:

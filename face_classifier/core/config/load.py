@@ -16,7 +16,7 @@ from face_classifier.core import configfile
 from face_classifier.core.config.cross import disagreements
 from face_classifier.core.config.flat import ENVIRONMENT, Flat, parse
 from face_classifier.core.config.sentences import sentences
-from face_classifier.core.config.settings import NESTED, Settings
+from face_classifier.core.config.settings import NESTED, OWN, Settings
 from face_classifier.core.configfile import Node, meant, quoted
 from face_classifier.core.errors import UserError, WrongUseError
 
@@ -73,10 +73,10 @@ class _Reading:
         self._tree: dict[str, Node] = {}
 
     def flags_and_variables(self, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        known = [*(name.upper() for name in (*_FLAT, *NESTED)), *_OTHER_VARIABLES]
+        known = [*(name.upper() for name in (*_FLAT, *OWN)), *_OTHER_VARIABLES]
         for name in environ:
             word = name.removeprefix(ENVIRONMENT)
-            if word not in (name, *known) and word.partition("__")[0].lower() not in NESTED:
+            if word not in (name, *known) and word.partition("__")[0].lower() not in OWN:
                 advice = meant(word.partition("__")[0], known, ENVIRONMENT)
                 self._fault(f"there is the unknown variable {quoted(name)}; {advice}")
         for name, field in _FLAT.items():
@@ -91,16 +91,16 @@ class _Reading:
 
     def file(self, config: str) -> None:
         try:
-            values = configfile.read(Path(config), NESTED)
+            values = configfile.read(Path(config), [*_FLAT, "log"], NESTED)
         except UserError as error:
             self.faults.append(error)
             return
         for key, node in values.items():
-            if key in NESTED:
+            if key in OWN:
                 self._tree[key] = node
             elif key not in _FLAT:
                 where = node.origin.removeprefix("in ")
-                self._fault(f"{where} has the unknown key {quoted(key)}; {meant(key, [*_FLAT, *NESTED])}")
+                self._fault(f"{where} has the unknown key {quoted(key)}; {meant(key, [*_FLAT, *OWN])}")
             elif key not in self._flat and node.value is not None:
                 self._take(key, node.value, f"{key} {node.origin}")
 
@@ -148,7 +148,8 @@ class _Reading:
                 self._fault(f"{variable} is for a key within {where}{key}, which is no mapping; leave it out")
                 return
             place, where = node.value, f"{where}{key}."
-        if last.upper() in _SECRETS:
+        kind = place.get("type")
+        if last.upper() in _SECRETS or (last == "url" and kind and kind.value == "apprise"):
             place.pop(f"{last}_file", None)
             place[f"{last}_env"] = Node(variable, variable)
             return
@@ -162,7 +163,7 @@ def _path_of(variable: str) -> list[str]:
     """The keys that a nested variable names; empty = it is none."""
     word = variable.removeprefix(ENVIRONMENT)
     path = word.lower().split("__")
-    return path if word != variable and path[0] in NESTED and all(path) else []
+    return path if word != variable and path[0] in OWN and all(path) else []
 
 
 def _same_key(place: Mapping[str, Node], word: str) -> str:

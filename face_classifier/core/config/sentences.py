@@ -19,6 +19,7 @@ _CHANNELS = {model.model_fields["type"].annotation: model for model in get_args(
 CHANNELS: dict[str, type[BaseModel]] = {get_args(literal)[0]: model for literal, model in _CHANNELS.items()}
 Location = tuple[str | int, ...]  # of pydantic's errors
 _UNKNOWN = "extra_forbidden"
+_KEYS_OF_CHANNELS = {key for model in CHANNELS.values() for key in model.model_fields}
 _SECRETS = ("password", "token", "secret")  # keys that are refused where one that names a variable is known
 _SECRET = re.compile("password|token|secret|url_")  # keys whose value is not shown
 _RULES = {
@@ -93,6 +94,10 @@ def _sentence(details: ErrorDetails, tree: Mapping[str, Node]) -> str:
         field = model.model_fields[str(path[-1])] if model else None
         what = f": {field.description}" if field and field.description else "; give it"
         return f"{told(path[:-1], tree)} has no {path[-1]}{what}"
+    if _is_too_high(path, details["input"]):
+        return (
+            f"{told(path, tree)} is a key of one of the {path[0]}; give that a name in a line above, and indent the key"
+        )
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _no_type(path, tree)
     context: dict[str, Any] = details.get("ctx", {})
@@ -101,6 +106,12 @@ def _sentence(details: ErrorDetails, tree: Mapping[str, Node]) -> str:
         return f"{told(path, tree)} {fault}"
     value = _value(path, details["input"])
     return f"{told(path, tree)} is {value}, but must be {_rule(kind, context, details['msg'])}"
+
+
+def _is_too_high(path: Sequence[str | int], value: object) -> bool:
+    """Whether a key of a camera or channel stands where its name should."""
+    keys = {"cameras": set(cameras.Camera.model_fields), "channels": _KEYS_OF_CHANNELS}
+    return len(path) == 2 and path[1] in keys.get(str(path[0]), ()) and not isinstance(value, dict)
 
 
 def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:

@@ -50,7 +50,8 @@ class Settings(Flat):
         return Keep(**(common | {key: getattr(own, key) for key in own.model_fields_set}))
 
 
-NESTED = tuple(field.name for field in dataclasses.fields(Settings) if not field.metadata)
+OWN = tuple(field.name for field in dataclasses.fields(Settings) if not field.metadata)  # keys without a flag
+NESTED = tuple(name for name in OWN if name != "log")  # those that hold others
 _AT_ONCE = (
     "cameras",
     "keep",

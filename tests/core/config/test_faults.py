@@ -35,6 +35,27 @@ BROKEN = {
             "/dev/video0, or a file"
         ],
     ),
+    "a camera without a name": (
+        "cameras:\n  url: rtsp://cam/\n",
+        [
+            "cameras.url in FILE, line 2, is a key of one of the cameras; give that a name in a line above, and indent "
+            "the key"
+        ],
+    ),
+    "a channel without a name": (
+        "channels:\n  type: print\n",
+        [
+            "channels.type in FILE, line 2, is a key of one of the channels; give that a name in a line above, and "
+            "indent the key"
+        ],
+    ),
+    "a camera at the top": (
+        "door:\n  url: rtsp://cam/\n",
+        [
+            "'door' in FILE, line 2, is a mapping, but must be one value; what holds others is called cameras, keep, "
+            "visits, channels, alerts, health"
+        ],
+    ),
     "an empty camera": (
         "cameras:\n  door:\n",
         [
@@ -180,6 +201,7 @@ BROKEN = {
         "cameras: {door: {url: 0, known_only: perhaps}}\n",
         ["cameras.door.known_only in FILE, line 1, is 'perhaps', but must be true or false"],
     ),
+    "how lines look": ("log: jsonl\n", ["log in FILE, line 1, is 'jsonl', but must be one of text, json"]),
     "one of two words": (
         "cameras: {door: {url: 0, pixelate: everybody}}\n",
         ["cameras.door.pixelate in FILE, line 1, is 'everybody', but must be one of nobody, strangers"],

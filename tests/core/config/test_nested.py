@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from face_classifier.core.config.alerts import AppriseChannel
 from face_classifier.core.config.cameras import Camera
 from face_classifier.core.config.load import load
 from face_classifier.core.config.secrets import Secret
@@ -28,7 +29,7 @@ cameras:
     masks: [[[0, 0], [1, 0], [1, 0.5]]]
     keep: {unknown: null, tracks: 7 d}
   desk: {url: 0, min_face: 40}
-keep: {unknown: 72h, captures: 10 min, disk: 2 GB}
+keep: {unknown: 72 hours, captures: 10 min, disk: 2 GB}
 channels:
   terminal: {type: print}
   bot: {type: telegram, token_env: TOKEN, chats: [12, -1001]}
@@ -104,6 +105,17 @@ def test_a_password_of_the_environment_is_read_when_it_is_needed_and_never_shown
     chosen = load({}, None, environ)
     assert "im" not in repr(chosen.cameras["door"]).replace("min_face", "").replace("ignore", "")
     assert chosen.cameras["door"].address(environ) == "rtsp://anna:ge%2Fhe%40im@cam/sub"
+
+
+def test_an_address_for_apprise_is_a_secret_of_the_environment():
+    environ = {
+        "FACE_CLASSIFIER_CHANNELS__PHONE__TYPE": "apprise",
+        "FACE_CLASSIFIER_CHANNELS__PHONE__URL": "mailto://anna:geheim@example.org",
+    }
+    phone = load({}, None, environ).channels["phone"]
+    assert isinstance(phone, AppriseChannel)
+    assert phone.url.read(environ) == "mailto://anna:geheim@example.org"
+    assert "geheim" not in repr(phone)
 
 
 def test_no_text_of_settings_shows_a_password_of_an_address(write: Write):
