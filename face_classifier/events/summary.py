@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from face_classifier.events.times import bounds
 from face_classifier.events.visits import Visit
+from face_classifier.gallery.store import Store
 from face_classifier.identity.naming import is_named, natural
 
 
@@ -62,8 +64,20 @@ class Summary:
             yield f"unknown: {number} at {camera}"
 
 
-def summary(visits: Iterable[Visit], day: date) -> Summary:
-    """The summary of a day; of a visit that goes over midnight only the part on that day counts."""
+def counted(store: Store, day: date) -> Counter[str]:
+    """By camera or file how many strangers passed on a local day of whom nothing else is kept."""
+    numbers: Counter[str] = Counter()
+    for of, number in store.strangers.counts().items():
+        if of.day == day.isoformat():
+            numbers[of.source] += number
+    return numbers
+
+
+def summary(visits: Iterable[Visit], day: date, strangers: Mapping[str, int] = MappingProxyType({})) -> Summary:
+    """The summary of a local day; of a visit that goes over midnight only the part on that day counts.
+
+    ``strangers``: as `counted`, beside those who have visits.
+    """
     begin, end = bounds(day)
     found = [visit for visit in visits if visit.last >= begin and visit.first < end]
     people: dict[str, list[Visit]] = {}
@@ -76,7 +90,7 @@ def summary(visits: Iterable[Visit], day: date) -> Summary:
             _of_person(person, people[person], begin, end)
             for person in sorted(people, key=lambda name: (not is_named(name), natural(name)))
         ),
-        dict(sorted(Counter(visit.camera for visit in found if visit.person is None).items())),
+        dict(sorted((Counter(visit.camera for visit in found if visit.person is None) + Counter(strangers)).items())),
     )
 
 

@@ -19,6 +19,7 @@ from gallery.test_journal import World
 
 from face_classifier.display.overlay import KNOWN, UNKNOWN
 from face_classifier.gallery.passing.table import TrackRow
+from face_classifier.gallery.past.strangers import Day
 from face_classifier.gallery.store import Store
 
 Command = Callable[..., Ended]
@@ -203,6 +204,10 @@ def test_a_day_is_summed_up(house: Path, command: Command) -> None:
         ("김철수", 1, 30),
         ("person_02", 2, 65),
     ]
+    with Store(house, writing=True) as store:
+        store.strangers.add({Day("door", None, "2026-11-27"): 3, Day("yard", None, "2026-11-26"): 9})
+    told = json.loads(command("summary", "--result", house, "--day", "2026-11-27", "--json").out)
+    assert told["strangers"] == {"door": 3, "yard": 1}
     assert command("summary", "--result", house, "--day", "2026-11-20").out == (
         "Friday 2026-11-20: no persons, nobody unknown\n"
     )

@@ -198,10 +198,13 @@ def _timeline(result: str | None, config: str | None, day: str, output: str | No
 def _summary(result: str | None, config: str | None, day: str, as_json: bool) -> None:
     """Tell who came on a day, when first and last, and how many nobody knows."""
     from face_classifier.cli import console
-    from face_classifier.events.summary import summary
+    from face_classifier.events.summary import counted, summary
+    from face_classifier.gallery.opening import open_existing
 
-    of, found = _of_day(load_settings({"result": result}, config), day)
-    told = summary(found, of)
+    settings = load_settings({"result": result}, config)
+    of, found = _of_day(settings, day)
+    with open_existing(settings, writing=False) as store:
+        told = summary(found, of, counted(store, of))
     console.print_answer(as_json, told.record(), told.lines())
 
 
