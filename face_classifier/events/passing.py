@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
+from face_classifier.core.clock import asleep
 from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.types import Box, Frame
 from face_classifier.events.event import Event
@@ -20,7 +20,6 @@ from face_classifier.gallery.store import Store
 _LATE = 1.0  # seconds after which what was seen is in the table
 _OVER = 2.0  # seconds unseen after which a track is over: the follower takes no face for the same after 1.5 s
 _NAP = 1.0  # seconds: two clocks are not read in the same moment
-_ASLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # a clock that goes on while the machine sleeps
 
 ZonesOf = Callable[[Box, Frame], tuple[str, ...]]
 
@@ -28,11 +27,6 @@ ZonesOf = Callable[[Box, Frame], tuple[str, ...]]
 def in_no_zone(_box: Box, _frame: Frame) -> tuple[str, ...]:
     """`ZonesOf` of a source that has none."""
     return ()
-
-
-def asleep() -> float:
-    """Seconds that the machine has slept, which `time.monotonic` does not count."""
-    return time.clock_gettime(_ASLEEP) - monotonic()
 
 
 @dataclass

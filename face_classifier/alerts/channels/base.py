@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from face_classifier.core.clock import asleep
 from face_classifier.events.event import Event
 
 PATIENCE = 600.0  # seconds after the deciding frame in which an alert is tried again
@@ -22,10 +23,11 @@ class Alert:
     event: Event  # without its picture
     rule: str | None = None  # the rule that asks for it; None: of no rule
     picture: bytes | None = None  # JPEG; None where there is none, or the rule does not let it out
+    slept: float = field(default_factory=asleep)  # seconds that the machine had slept by then
 
     def age(self) -> float:
-        """Seconds since the deciding frame came in, by the monotonic clock."""
-        return max(0.0, time.monotonic() - self.event.decided)
+        """Seconds since the deciding frame came in, those included in which the machine slept."""
+        return max(0.0, time.monotonic() - self.event.decided + asleep() - self.slept)
 
     def record(self) -> dict[str, Any]:
         """The alert for JSON: what file, webhook and MQTT tell, without the picture.

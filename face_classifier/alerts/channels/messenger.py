@@ -39,8 +39,9 @@ class Messenger:
         if alert.picture:
             attachment.add(AttachMemory(content=alert.picture, name="face.jpg", mimetype="image/jpeg"))  # type: ignore[no-untyped-call]
         event = alert.event
-        body = f"{event.time.astimezone():%Y-%m-%d %H:%M:%S} ({alert.id})"
-        if not self._apprise.notify(body=body, title=event.text, attach=attachment or None):
+        title, _, rest = event.text.partition("\n")
+        body = "\n".join([*rest.splitlines(), f"{event.time.astimezone():%Y-%m-%d %H:%M:%S} ({alert.id})"])
+        if not self._apprise.notify(body=body, title=title, attach=attachment or None):
             raise ChannelError("Apprise could not deliver it: the address may be wrong, or the service away")
 
     def close(self) -> None:

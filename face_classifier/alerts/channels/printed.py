@@ -9,14 +9,17 @@ from face_classifier.core.names import shown
 
 
 class Printed:
-    """A line an alert on stdout, with local time."""
+    """A line an alert on stdout, with local time; the summary of a day has several."""
 
     wants_all = False
 
     def send(self, alert: Alert) -> None:
         """See `Channel`."""
+        event = alert.event
+        first, *others = event.text.split("\n") if event.kind == "summary" else [event.text]
+        lines = [f"{event.time.astimezone():%Y-%m-%d %H:%M:%S} {first}", *(f"  {line}" for line in others)]
         try:
-            sys.stdout.write(shown(f"{alert.event.time.astimezone():%Y-%m-%d %H:%M:%S} {alert.event.text}") + "\n")
+            sys.stdout.write("".join(f"{shown(line)}\n" for line in lines))
             sys.stdout.flush()
         except (OSError, ValueError) as error:  # ValueError: it is closed
             raise ChannelError(f"stdout cannot be written ({type(error).__name__})") from None

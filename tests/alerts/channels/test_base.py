@@ -6,6 +6,9 @@ import json
 import time
 from datetime import datetime, timezone
 
+import pytest
+
+from face_classifier.alerts.channels import base
 from face_classifier.alerts.channels.base import Alert
 from face_classifier.events.event import Event
 
@@ -22,6 +25,13 @@ def test_a_record_tells_what_happened_and_how_long_ago_but_no_picture():
     assert datetime.fromisoformat(record["time"]) == datetime.fromisoformat(record["first"]) == NOON
     assert 3 <= record["age"] < 4
     assert "picture" not in record
+
+
+def test_an_age_counts_what_the_machine_slept(monkeypatch: pytest.MonkeyPatch):
+    alert = Alert("7:person", Event("7:person", "person", NOON, time.monotonic(), "door"))
+    slept = alert.slept
+    monkeypatch.setattr(base, "asleep", lambda: slept + 3600)
+    assert 3600 <= alert.age() < 3601
 
 
 def test_an_age_is_never_negative():

@@ -45,6 +45,15 @@ def test_a_picture_goes_along_where_the_alert_has_it():
     assert (attachment["filename"], attachment["mimetype"]) == ("face.jpg", "image/jpeg")
 
 
+def test_the_first_line_of_a_summary_is_its_title():
+    with hook() as server:
+        summary = Alert("s-1", event("s-1", "summary", text="Friday: 2 persons\nAnna: once\nBen: once"))
+        Messenger("phone", f"json://127.0.0.1:{server.port}/").send(summary)
+    told = server.asked[0].json
+    assert told["title"] == "Friday: 2 persons"
+    assert told["message"].splitlines()[:2] == ["Anna: once", "Ben: once"]
+
+
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_a_refusal_is_told_without_the_address(status: int):
     with hook() as goal, hook() as server:

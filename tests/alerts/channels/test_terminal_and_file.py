@@ -27,6 +27,13 @@ def test_an_alert_is_a_line_with_local_time(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out == f"{one.event.time.astimezone():%Y-%m-%d %H:%M:%S} Anna at door\n"
 
 
+def test_the_summary_of_a_day_has_a_line_a_person(capsys: pytest.CaptureFixture[str]):
+    Printed().send(Alert("summary-1", event("summary-1", "summary", text="Friday: 2 persons\nAnna: once\nBen: once")))
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.endswith(" Friday: 2 persons")
+    assert others == ["  Anna: once", "  Ben: once"]
+
+
 def test_a_name_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]):
     Printed().send(alert(text="\x1b[31mAnna\nat \u202edoor"))
     out = capsys.readouterr().out
