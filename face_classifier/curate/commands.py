@@ -11,6 +11,7 @@ from face_classifier.curate import decide
 from face_classifier.curate.checks.repair import repair
 from face_classifier.curate.enrolment import enrol
 from face_classifier.curate.forget import forget, note_use
+from face_classifier.curate.retention import retain_now
 from face_classifier.curate.undo import undo
 from face_classifier.gallery.gallery import Gallery
 
@@ -56,5 +57,6 @@ HANDLERS: dict[str, Handler] = {
         "verify": repair,
         "undo": undo,
         "forget": forget,
+        "retain": retain_now,
     }.items()
 } | {"note use": note_use}

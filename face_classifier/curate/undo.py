@@ -24,7 +24,8 @@ def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str
 
     Answers the numbers of the undo's own ``entry`` and of those ``taken_back``, the oldest first; how many ``faces``
     have another label now; and what was ``left``: ``face``, ``person`` and ``why`` each. A face that the user moved
-    since stays where it is. Raises UserError where there is nothing to take back.
+    since stays where it is. ``expired``: faces that were removed since they were kept for long enough, and stay so.
+    Raises UserError where there is nothing to take back.
     """
     past, to = gallery.store.past, arguments["to"]
     gallery.look()
@@ -35,7 +36,13 @@ def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str
         back, faces = _bring_back(gallery, taken, to)
         number = past.number()
     left = [{"face": one.face, "person": label_of(one.folder, KEPT), "why": one.why} for one in back.left]
-    return {"entry": number, "taken_back": [entry.number for entry in taken], "faces": faces, "left": left}
+    return {
+        "entry": number,
+        "taken_back": [entry.number for entry in taken],
+        "faces": faces,
+        "left": left,
+        "expired": sum(entry.expired for entry in taken),
+    }
 
 
 def _bring_back(gallery: Gallery, taken: Sequence[Entry], to: int | None) -> tuple[Return, int]:
@@ -55,7 +62,9 @@ def _latest_standing(entries: Sequence[Entry]) -> list[Entry]:
     one is meant then, and what was put right stays. With those before it that were taken back though it stood.
     """
     standing = [
-        entry for entry in entries if entry.undone is None and entry.door != UNDO and (entry.changes or entry.pairs)
+        entry
+        for entry in entries
+        if entry.undone is None and entry.door != UNDO and (entry.changes or entry.pairs or entry.expired)
     ]
     if not standing:
         raise UserError("nothing was changed that could be taken back; `face-classifier log` tells what was")
@@ -83,5 +92,7 @@ def lines(answer: dict[str, Any]) -> Iterator[str]:
     taken = answer["taken_back"]
     what = f"entry {taken[0]}" if len(taken) == 1 else f"{len(taken)} entries"
     yield f"{what} taken back, which is entry {answer['entry']}: {count_of(answer['faces'])} moved"
+    if expired := answer["expired"]:
+        yield f"{count_of(expired)} of nobody were kept no longer than `keep` says, and cannot be brought back"
     for one in answer["left"]:
         yield f"{one['face']} ({one['person']}): {one['why']}"

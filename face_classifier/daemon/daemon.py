@@ -158,7 +158,6 @@ class Daemon:
         old = self._settings
         found = changes(old, new)
         if found.alerts:
-            self._here.note_uses_of(dataclasses.replace(old, channels=new.channels))
             self._alerts.reload(new.alerts, new.channels)
         gone = [self._cameras[name] for name in (*found.removed, *found.changed)]
         # One that is lost begins anew, too: its password may be another one now.
@@ -232,8 +231,6 @@ class Daemon:
         """Tell everybody of an event; never blocks."""
         if event.track is not None:
             _log_passing(event)
-        if event.kind in ("camera_lost", "camera_back"):
-            self._here.note_camera(event.camera, event.time, lost=event.kind == "camera_lost")
         self._alerts.put(event)
 
     def _summary(self) -> str:

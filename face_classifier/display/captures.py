@@ -6,8 +6,10 @@ import json
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 import cv2
@@ -30,9 +32,11 @@ class _Note:
     """Whom a capture shows, and where."""
 
     faces: Sequence[tuple[str | None, Box, Box]]  # (name of the face, where it is drawn, where the person's is); pixels
+    camera: str | None = None  # the name of a live source
 
     def text(self) -> str:
-        return json.dumps({"faces": [[face, around.css, text.css] for face, around, text in self.faces]})
+        faces = [[face, around.css, text.css] for face, around, text in self.faces]
+        return json.dumps({"faces": faces} if self.camera is None else {"faces": faces, "camera": self.camera})
 
     @classmethod
     def read(cls, path: Path) -> _Note | None:
@@ -40,10 +44,59 @@ class _Note:
         with path.open("rb") as file:
             text = note_in(file)
         try:
-            faces = json.loads(text or "")["faces"]
-            return cls([(face, Box(*around), Box(*text)) for face, around, text in faces])
-        except (ValueError, TypeError, KeyError):
+            told = json.loads(text or "")
+            camera = told.get("camera")
+            faces = [(face, Box(*around), Box(*text)) for face, around, text in told["faces"]]
+            return cls(faces, camera if isinstance(camera, str) else None)
+        except (ValueError, TypeError, KeyError, AttributeError):
             return None
+
+
+class Capture(NamedTuple):
+    """A picture in a folder of captures."""
+
+    made: float  # seconds since 1970
+    name: str
+    size: int  # bytes
+
+
+class CaptureFolder:
+    """The captures in a folder, to remove those that were kept for long enough. A context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError, UserError where it cannot be opened."""
+        self._is_ours = kind_of(folder) == CAPTURES
+        self._root = Root(folder)
+
+    def __enter__(self) -> CaptureFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._root.close()
+
+    def captures(self) -> list[Capture]:
+        """Those that lie in the folder, the oldest first. Where nothing is of our making there is none."""
+        names = [name for name in self._root.names() if _CAPTURE.fullmatch(name)] if self._is_ours else []
+        states = ((name, self._root.state(name)) for name in names)
+        return sorted(
+            Capture(state.st_mtime, name, state.st_size) for name, state in states if state and S_ISREG(state.st_mode)
+        )
+
+    def origin(self, capture: Capture) -> tuple[bool, str | None]:
+        """Whether a capture is surely of the program's own making, and the camera that it is of, if it is of one."""
+        try:
+            note = _Note.read(self._root.path / capture.name)
+        except OSError:
+            note = None
+        return note is not None, note.camera if note else None
+
+    def remove(self, captures: Collection[Capture]) -> None:
+        """Raises OSError."""
+        for capture in captures:
+            with suppress(FileNotFoundError):
+                self._root.remove(capture.name)
+        if captures:
+            self._root.sync()
 
 
 class Forgotten(NamedTuple):
@@ -76,7 +129,7 @@ def forget_in_captures(folder: Path, faces: Collection[str]) -> Forgotten:
                     if face in faces:
                         make_unknowable(image, around)
                         pixelate(image, text, 1)  # letters can be made out of fewer pixels than a face
-                root.write(name, with_note(png_bytes(image), _Note(others).text()))
+                root.write(name, with_note(png_bytes(image), _Note(others, note.camera).text()))
                 pixelated += 1
             else:  # or it is damaged
                 root.remove(name)
@@ -136,7 +189,8 @@ class Captures:
         shown = [face for face in seen if not face.forgotten]
         if not frame.due or not shown:
             return
-        note = _Note([(face.face, *drawn_area(frame.image, face)) for face in shown])
+        camera = frame.source if frame.fingerprint is None else None
+        note = _Note([(face.face, *drawn_area(frame.image, face)) for face in shown], camera)
         content = with_note(png_bytes(annotate(frame.image, seen)), note.text())
         self._held.add((f"{time_name(frame.time)}.png", content), len(content))
 

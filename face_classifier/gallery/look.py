@@ -16,7 +16,7 @@ from face_classifier.gallery.folder.compare import Compared, Comparer
 from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.folder.scan import Entry
-from face_classifier.gallery.past import forget
+from face_classifier.gallery.past import forget, retention
 from face_classifier.gallery.past.journal import Place, Plan, place_of, take_place
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded, is_own_cut, person_of
 from face_classifier.gallery.reconcile import (
@@ -82,6 +82,7 @@ class Looker:
             for sentence in forget.finish(folder):
                 folder.report(sentence)
             finish_giving_way(folder)
+            retention.finish(folder)
         compared, successors = self._compare(touched)
         scan, rows, settled = compared.scan, compared.rows, compared.settled
         folder.listing = scan

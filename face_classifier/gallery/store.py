@@ -29,6 +29,7 @@ from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
 from face_classifier.gallery.look import Looker, LookResult, ReadPhoto
 from face_classifier.gallery.passing.table import Tracks
 from face_classifier.gallery.past.back import Past
+from face_classifier.gallery.past.retention import Retention
 from face_classifier.gallery.past.strangers import Strangers
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import is_cut
@@ -76,7 +77,7 @@ class Store:
 
     What writes raises DiskError where the disk refuses it, and FolderGoneError where the folder is there no more.
     ``folder``: its path; ``check``: what `verify` asks; ``past``: what happened, and the way back;
-    ``strangers``: how many passed of whom nothing else is kept.
+    ``strangers``: how many passed of whom nothing else is kept; ``retention``: what is kept for a while only.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Store:
         self.check = Check(self._inside, self._views)
         self.past = Past(self._inside, until_done)
         self.strangers = Strangers(self._inside, until_done)
+        self.retention = Retention(self._inside, until_done)
 
     def close(self) -> None:
         self._inside.close()

@@ -30,6 +30,7 @@ def record(entries: Iterable[Entry], names: Mapping[int, str]) -> list[dict[str,
             "door": entry.door,
             "what": entry.what or None,
             "taken_back_by": entry.undone,
+            "expired": entry.expired,
             "faces": [
                 {
                     "face": names.get(change.face),
@@ -67,6 +68,8 @@ def _what(entry: Entry) -> str:
         told.append(f"{count_of(rest)} elsewhere")
     if not told and entry.pairs:
         told = ["two people kept apart" if any(pair.added for pair in entry.pairs) else "two people not kept apart"]
+    if entry.expired:
+        told.append(f"{count_of(entry.expired)} removed since, as `keep` says")
     return "; ".join([*([entry.what] if entry.what else []), *told])
 
 

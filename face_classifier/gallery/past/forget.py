@@ -113,7 +113,7 @@ def finish(folder: ResultFolder) -> list[str]:
         for row in moved:
             folder.rows.update(row)
         forget_tracks(folder.table, faces, names)
-        _wipe_faces(folder, sorted(faces))
+        wipe_faces(folder, sorted(faces))
         for name in names:
             _wipe_name(folder, name)
         folder.table.execute("DELETE FROM forgetting")
@@ -167,7 +167,8 @@ def _put_aside(folder: ResultFolder, name: str, rows: Iterable[Row]) -> Iterator
     folder.root.sync(EXCLUDED)
 
 
-def _wipe_faces(folder: ResultFolder, faces: Iterable[int]) -> None:
+def wipe_faces(folder: ResultFolder, faces: Iterable[int]) -> None:
+    """Leave of faces (ids) a tombstone, and nothing of what else is said of them; in a transaction."""
     execute = folder.table.execute
     for face in faces:
         execute("DELETE FROM faces WHERE id = ? AND state = 'seen' AND hash = '' AND fingerprint IS NULL", (face,))

@@ -80,6 +80,7 @@ class Entry:
     undone: int | None  # the number of the entry that took it back
     changes: tuple[Change, ...]
     pairs: tuple[PairChange, ...]
+    expired: int = 0  # faces that it moved, and that are gone since they were kept for long enough
 
     @property
     def labelled(self) -> list[Change]:
@@ -258,13 +259,23 @@ class Journal:
             self._table, "parted", "entry, one, other, added", where, (after,)
         ):
             pairs[number].append(PairChange(one, other, bool(added)))
+        expired: dict[int, int] = dict(
+            checked.read(self._table, "expired", "entry, faces", "WHERE entry > ?", (after,))
+        )
         where, columns = "WHERE number > ? ORDER BY number", "number, time, door, what, undone"
         return [
             Entry(
-                number, datetime.fromisoformat(time), door, what, undone, tuple(changes[number]), tuple(pairs[number])
+                number,
+                datetime.fromisoformat(time),
+                door,
+                what,
+                undone,
+                tuple(changes[number]),
+                tuple(pairs[number]),
+                expired.get(number, 0),
             )
             for number, time, door, what, undone in checked.read(self._table, "journal", columns, where, (after,))
-            if what or changes[number] or pairs[number]
+            if what or changes[number] or pairs[number] or number in expired
         ]
 
 

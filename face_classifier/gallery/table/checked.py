@@ -75,6 +75,8 @@ _CHECKS: dict[str, dict[str, _Check]] = {  # by table and column
     "parted": dict.fromkeys(("entry", "one", "other"), _is_whole) | {"added": lambda value: value in (0, 1)},
     "planned": {"face": _is_whole, "entry": _is_whole, "kind": _is_text} | _PLACE,
     "forgetting": {"face": _is_whole, "person": _or("", is_folder)},
+    "expiring": {"face": _is_whole},
+    "expired": {"entry": _is_whole, "faces": _is_whole},
     "tracks": {
         "number": _is_whole,
         "source": lambda value: isinstance(value, str | bytes),
@@ -89,7 +91,6 @@ _CHECKS: dict[str, dict[str, _Check]] = {  # by table and column
         "said": _or(None, is_folder),
         "zones": _is_list_of_texts,
     },
-    "outages": {"source": _is_text, "first": _is_time, "last": _or(None, _is_time)},
 }
 
 

@@ -31,9 +31,10 @@ _TABLES = (
     "planned",
     "forgetting",
     "strangers",
+    "expiring",
+    "expired",
     "uses",
     "tracks",
-    "outages",
     *_ROWLESS,
 )  # all but what is made from them
 _LEAST_BYTES = 16  # of a record

@@ -109,6 +109,11 @@ _ADDED = {
     "forgetting": """(           -- what is about to be forgotten: a face, or (face 0) the name of a person
     face INTEGER NOT NULL, person TEXT NOT NULL, PRIMARY KEY (face, person)
 )""",
+    "expiring": "(face INTEGER PRIMARY KEY)",  # faces of nobody that were kept for long enough, and are about to go
+    "expired": """(              -- by how many faces that went so
+    entry INTEGER PRIMARY KEY,   -- an entry of the journal is poorer
+    faces INTEGER NOT NULL
+)""",
     "uses": """(                 -- where else the faces may be seen
     kind TEXT NOT NULL,          -- 'captures', 'log', 'index'
     path TEXT NOT NULL,          -- absolute; or a BLOB, where it is not UTF-8
@@ -125,11 +130,6 @@ _ADDED = {
     best INTEGER,                -- its best face
     said TEXT,                   -- whose it was told to be at the time; NULL: unknown
     zones TEXT NOT NULL          -- JSON: names of those in which it was seen
-)""",
-    "outages": """(              -- when a camera sent nothing
-    source TEXT NOT NULL,
-    first TEXT NOT NULL, last TEXT,                                 -- ISO 8601, UTC; NULL: it sends nothing still
-    PRIMARY KEY (source, first)
 )""",
     "planned": f"""(             -- what an entry is about to change: pictures are moved before their rows
     face INTEGER PRIMARY KEY, entry INTEGER NOT NULL, kind TEXT NOT NULL,
@@ -191,6 +191,7 @@ def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
     if writing:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
     if version == 0:
         database.executescript(f"BEGIN;{_bare(_SCHEMA)}PRAGMA user_version = {VERSION};COMMIT;")
     elif version < VERSION and writing:

@@ -1,0 +1,298 @@
+"""What is kept for a while only: faces of nobody, captures, and who passed when, as ``keep`` of the configuration says.
+
+Forgetting wins over retention, and retention over undoing: what is gone is not brought back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from face_classifier.core.config.cameras import Keep
+from face_classifier.core.config.settings import Settings
+from face_classifier.core.errors import UserError
+from face_classifier.core.progress import Teller
+from face_classifier.curate.questions.log import count_of
+from face_classifier.display.captures import Capture, CaptureFolder
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.past.retention import Unknown
+from face_classifier.gallery.places import UNKNOWNS
+
+_MOST = 100  # faces, and captures, that are removed at a time: the owner of a gallery has other things to do
+_COMMANDS_MOST = 5000
+_BACK, _AHEAD = timedelta(hours=1), timedelta(days=1)  # by which a clock may differ from when it was looked at last ...
+_WAITS = timedelta(days=1)  # ... or else it is to go on steadily for so long before anything is removed
+_COMMAND_AHEAD = timedelta(days=366)  # the same of a command: the user is there
+_LONGEST = 1e9  # seconds: 30 years are as good as for ever
+UNKNOWN, CAPTURES, TRACKS = "unknown", "captures", "tracks"  # keys of ``keep``
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long what is kept."""
+
+    common: Mapping[str, float | None]  # seconds by UNKNOWN, CAPTURES, TRACKS; None = for ever
+    cameras: Mapping[str, Mapping[str, float | None]]  # the same by camera
+    disk: int | None  # bytes that the result folder and the captures may have together; None = any number
+    capture: str | None  # the folder of captures
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Those of a configuration."""
+
+        def plain(keep: Keep) -> dict[str, float | None]:
+            return {UNKNOWN: keep.unknown, CAPTURES: keep.captures, TRACKS: keep.tracks}
+
+        cameras = {name: plain(settings.keep_of(name)) for name in settings.cameras}
+        return cls(plain(settings.keep), cameras, settings.keep.disk, settings.capture)
+
+    def seconds(self, what: str, source: str | None) -> float | None:
+        """How long something of a source is kept; None = for ever."""
+        return self.cameras.get(source or "", self.common)[what]
+
+    def before(self, what: str, now: datetime) -> list[tuple[float, datetime]]:
+        """Each time that something is kept (seconds), and since when then."""
+        times = {seconds for keep in (self.common, *self.cameras.values()) if (seconds := keep[what]) is not None}
+        return [(seconds, now - timedelta(seconds=min(seconds, _LONGEST))) for seconds in sorted(times)]
+
+    def __bool__(self) -> bool:
+        """Whether anything is kept for a while only."""
+        parts = (self.common, *self.cameras.values())
+        return self.disk is not None or any(seconds is not None for part in parts for seconds in part.values())
+
+
+@dataclass
+class Removed:
+    """What was removed, or with a dry run would be."""
+
+    faces: int = 0  # of nobody
+    captures: int = 0
+    tracks: int = 0
+    freed: int = 0  # bytes
+    over: int = 0  # bytes by which the disk budget is exceeded all the same
+    more: bool = False  # there is more to be removed right now
+    waits: str | None = None  # why nothing is removed for now, told once
+    problems: list[str] = field(default_factory=list)
+
+    def sentence(self) -> str | None:
+        """For a log; None: there is nothing to tell."""
+        parts = [f"{count_of(self.faces)} of nobody"] if self.faces else []
+        parts += [
+            f"{number} {word}" for number, word in ((self.captures, "captures"), (self.tracks, "tracks")) if number
+        ]
+        if not parts:
+            return None
+        *first, last = parts
+        return f"{', '.join(first)}{' and ' * bool(first)}{last} removed, as keep says: {self.freed / 1e6:.1f} MB"
+
+
+def retain(gallery: Gallery, settings: Settings, now: datetime, *, most: int = _MOST) -> Removed:
+    """Remove what was kept for long enough, at most so much of it at a time; used by the owner of the gallery.
+
+    Views show it no more after the next `Gallery.write_views`.
+
+    Parameters
+    ----------
+    gallery: whose faces.
+    settings: say how long what is kept, and where the captures are.
+    now: aware.
+    most: faces, and captures.
+
+    Raises
+    ------
+    DiskError: the next call goes on with what was begun.
+    """
+    limits = Limits.of(settings)
+    if not limits:
+        return Removed()
+    why, waits = _why_wait(gallery, now)
+    if waits:
+        return Removed(waits=why)
+    return _Round(gallery, limits, now, most).remove()
+
+
+def _why_wait(gallery: Gallery, now: datetime) -> tuple[str | None, bool]:
+    """Whether the clock has jumped lately, and a sentence about it if that is new.
+
+    A clock that is years ahead would have everything removed at once. That it was set right is not to be told from that
+    it was set wrong, so it has to go on steadily for a day.
+    """
+    retention = gallery.store.retention
+    last = retention.seen_last() or retention.newest() or now
+    until, why = retention.waits_until(), None
+    if not last - _BACK <= now <= last + _AHEAD:
+        until = now + _WAITS
+        why = (
+            f"nothing is removed before {_local(until)}: the clock shows {_local(now)}, and showed {_local(last)} when "
+            "it was looked at last"
+        )
+    elif until and now >= until:
+        until = None
+    retention.note(now, until)
+    return why, until is not None
+
+
+def _local(time: datetime) -> str:
+    return f"{time.astimezone():%Y-%m-%d %H:%M}"
+
+
+class _Round:
+    """One look at what is to be removed."""
+
+    def __init__(self, gallery: Gallery, limits: Limits, now: datetime, most: int | None, *, dry: bool = False) -> None:
+        """``most``: faces, and captures, that are removed; None: all."""
+        self._gallery, self._limits, self._now, self._most, self._dry = gallery, limits, now, most, dry
+        self._retention = gallery.store.retention
+        self._removed = Removed()
+        self._faces: dict[int, Unknown] = {}
+        self._captures: dict[str, Capture] = {}
+
+    def remove(self) -> Removed:
+        removed = self._removed
+        with ExitStack() as stack:
+            folder = self._open_captures(stack)
+            captures = folder.captures() if folder else []
+            if folder:
+                self._take_captures(self._old(folder, captures))
+            self._take_faces(self._old_faces())
+            if self._limits.disk is not None:
+                self._make_room(self._limits.disk, folder, captures)
+            removed.faces, removed.captures = len(self._faces), len(self._captures)
+            removed.freed = self._size()
+            removed.more = self._most is not None and self._most in (removed.faces, removed.captures)
+            removed.tracks = self._tracks()
+            if not self._dry:
+                self._carry_out(folder)
+        return removed
+
+    def _carry_out(self, folder: CaptureFolder | None) -> None:
+        if folder:
+            try:
+                folder.remove(self._captures.values())
+            except OSError as error:
+                self._removed.problems.append(f"captures in {self._limits.capture} stay ({error.strerror})")
+        if self._faces:
+            self._retention.remove(self._faces)
+            self._gallery.look(touched={UNKNOWNS})
+        if self._faces or self._removed.tracks:
+            self._retention.erase()
+
+    def _size(self) -> int:
+        return sum(face.size for face in self._faces.values()) + sum(one.size for one in self._captures.values())
+
+    # Faces
+
+    def _take_faces(self, faces: Iterator[Unknown]) -> None:
+        new = (face for face in faces if face.id not in self._faces)
+        self._faces |= {face.id: face for face in islice(new, self._left(self._faces))}
+
+    def _left(self, taken: Mapping[Any, Any]) -> int | None:
+        return None if self._most is None else self._most - len(taken)
+
+    def _old_faces(self) -> Iterator[Unknown]:
+        for seconds, before in self._limits.before(UNKNOWN, self._now):
+            for face in self._retention.unknown(before):
+                if self._limits.seconds(UNKNOWN, face.source) == seconds:
+                    yield face
+
+    # Captures
+
+    def _open_captures(self, stack: ExitStack) -> CaptureFolder | None:
+        path = self._limits.capture
+        if path is None or not Path(path).is_dir():
+            return None
+        try:
+            return stack.enter_context(CaptureFolder(Path(path)))
+        except (OSError, UserError) as error:
+            self._removed.problems.append(f"the captures in {path} cannot be looked through ({error}); look yourself")
+            return None
+
+    def _take_captures(self, captures: Iterator[Capture]) -> None:
+        new = (capture for capture in captures if capture.name not in self._captures)
+        self._captures |= {capture.name: capture for capture in islice(new, self._left(self._captures))}
+
+    def _old(self, folder: CaptureFolder, captures: list[Capture]) -> Iterator[Capture]:
+        times = self._limits.before(CAPTURES, self._now)
+        if not times:
+            return
+        for capture in captures:
+            if capture.made >= times[0][1].timestamp():
+                return
+            is_ours, camera = folder.origin(capture)
+            seconds = self._limits.seconds(CAPTURES, camera)
+            if is_ours and seconds is not None and capture.made < self._now.timestamp() - seconds:
+                yield capture
+
+    # Tracks
+
+    def _tracks(self) -> int:
+        tracks, removed = self._gallery.store.tracks, 0
+        for source in tracks.live_sources() if self._limits.before(TRACKS, self._now) else ():
+            seconds = self._limits.seconds(TRACKS, source)
+            if seconds is not None:
+                before = self._now - timedelta(seconds=seconds)
+                removed += tracks.old(before, source) if self._dry else tracks.remove_tracks(before, source)
+        return removed
+
+    # The disk
+
+    def _make_room(self, disk: int, folder: CaptureFolder | None, captures: list[Capture]) -> None:
+        """Take the oldest captures, then the oldest faces of nobody, until what is left is no more than the budget."""
+        weight = self._retention.weight() + sum(capture.size for capture in captures)
+
+        def over() -> int:
+            return weight - self._size() - disk
+
+        if folder:
+            for capture in captures:
+                if over() <= 0 or self._left(self._captures) == 0:
+                    break
+                if capture.name not in self._captures and folder.origin(capture)[0]:
+                    self._captures[capture.name] = capture
+        if over() > 0 and self._left(self._captures) != 0:
+            for face in self._retention.unknown(self._now):
+                if over() <= 0 or self._left(self._faces) == 0:
+                    break
+                self._faces[face.id] = face
+        self._removed.over = max(0, over())
+
+
+# The command
+
+
+def arguments_of(settings: Settings, *, confirmed: bool, dry_run: bool) -> dict[str, Any]:
+    """What `retain_now` is asked with. ``confirmed``: the user says that the clock is right."""
+    return {**vars(Limits.of(settings)), "confirmed": confirmed, "dry_run": dry_run}
+
+
+def lines(answer: dict[str, Any], *, dry_run: bool) -> Iterator[str]:
+    """What `retain_now` answered in all, in words."""
+    counts = f"{count_of(answer['faces'])} of nobody, {answer['captures']} captures, {answer['tracks']} tracks"
+    yield f"{counts} {'would be' if dry_run else 'were'} removed: {answer['freed'] / 1e6:.1f} MB"
+    if answer["over"]:
+        yield f"the disk budget is exceeded by {answer['over'] / 1e6:.1f} MB all the same: people's faces stay"
+    yield from answer["problems"]
+
+
+def retain_now(gallery: Gallery, arguments: dict[str, Any], _observer: Teller) -> dict[str, Any]:
+    """As `retain`, for a user who waits for it: asked again as long as there is ``more``.
+
+    Raises UserError where the clock cannot be believed.
+    """
+    limits = Limits(*(arguments[name] for name in ("common", "cameras", "disk", "capture")))
+    now, retention = datetime.now(timezone.utc), gallery.store.retention
+    if arguments["dry_run"]:
+        return vars(_Round(gallery, limits, now, None, dry=True).remove())
+    last = retention.seen_last() or retention.newest() or now
+    if not (arguments["confirmed"] or last - _BACK <= now <= last + _COMMAND_AHEAD):
+        raise UserError(
+            f"the clock shows {_local(now)}, and the latest that is known here is of {_local(last)}; set the clock, or "
+            "give --yes if it is right"
+        )
+    retention.note(now, None)
+    return vars(_Round(gallery, limits, now, _COMMANDS_MOST).remove())
