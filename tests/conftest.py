@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import pytest
+from servers.devices import HereReader
 
 from face_classifier.cli import demo
 from face_classifier.cli import main as cli
@@ -34,7 +35,7 @@ from face_classifier.photos.finder import FaceFinder
 from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.place import Session
-from face_classifier.sources.camera import Camera
+from face_classifier.sources.live import feed
 from face_classifier.sources.picture import read_picture
 from face_classifier.vision.engine import Engine, make_engine
 from face_classifier.vision.models import registry as models
@@ -376,7 +377,7 @@ def webcam(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Plugs in a camera, whatever its number, that shows pictures one after the other."""
 
     def plug_in(pictures: Sequence[Image], seconds: float = 0.5) -> None:
-        monkeypatch.setattr(Camera.__init__, "__defaults__", (lambda _number: Webcam(pictures, seconds),))
+        monkeypatch.setattr(feed, "Child", lambda: HereReader(lambda _number: Webcam(pictures, seconds)))
 
     return plug_in
 

@@ -56,7 +56,7 @@ LIBRARIES = {
         "imutils": "display",
         "cv2": "core.disk sources sources.live.reading vision display pipeline.analysis curate photos photos.lookalike "
         "cli",
-        "PIL": "sources display photos.albums",
+        "PIL": "sources sources.live.reading display photos.albums",
         "pi_heif": "sources",
         "pylibjxl": "sources",
         "rawpy": "sources",

@@ -100,6 +100,7 @@ class Frame:
     time: datetime  # when the frame was taken, aware, UTC
     due: bool = True  # False: only for a live window to show, not to be analysed
     scale: int = 1  # how many times as large as ``image`` the original is, where that is very large
+    main: Image | None = None  # the same view at the same moment in more pixels, as ``image``; None = there is none
     arrived: float | None = None  # `time.monotonic()` when a live source sent it; None = it comes from a file
 
     def original(self, box: Box) -> Box:

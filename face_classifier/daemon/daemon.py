@@ -23,7 +23,6 @@ from face_classifier.core.errors import UserError
 from face_classifier.daemon import log
 from face_classifier.daemon.camera import CameraLoop, LogObserver, Shared
 from face_classifier.daemon.notify import READY, STOPPING, WATCHDOG, notify, reloading, watchdog
-from face_classifier.daemon.opening import opened
 from face_classifier.daemon.status import GOOD, GalleryStatus, Status, Times, memory
 from face_classifier.daemon.wishes import Wish, Wishes
 from face_classifier.events.event import Event
@@ -34,6 +33,7 @@ from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.run import engine_of, open_sinks
 from face_classifier.pipeline.show import Stage
 from face_classifier.pipeline.watch import Crew
+from face_classifier.sources.live.opening import open_live
 
 STATUS = "status"  # the command of the owner's socket
 
@@ -205,7 +205,7 @@ class Daemon:
     def _loop_of(self, name: str, camera: Camera) -> CameraLoop:
         seconds = self._settings.seconds if camera.seconds is None else camera.seconds
         settings = dataclasses.replace(self._here.settings, cameras=self._settings.cameras, seconds=seconds)
-        return CameraLoop(name, partial(opened, name, camera), _view_of(camera), settings, self._shared)
+        return CameraLoop(name, partial(open_live, name, camera), _view_of(camera), settings, self._shared)
 
     def _end(self, cameras: list[CameraLoop]) -> None:
         """End cameras, all at a time."""

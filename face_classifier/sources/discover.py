@@ -14,15 +14,14 @@ from face_classifier.core.disk.markers import is_litter, kind_of
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.sources.base import missing
-from face_classifier.sources.camera import Camera
 from face_classifier.sources.formats.kinds import head_of, is_moving, is_seekable, is_still, shows_picture
 from face_classifier.sources.formats.streams import shows_video
-from face_classifier.sources.live.opening import check_address, is_address, open_stream
+from face_classifier.sources.live.opening import check_address, is_address, is_device, open_camera
 from face_classifier.sources.live.source import LiveSource
 from face_classifier.sources.picture import Picture, is_single_picture
 from face_classifier.sources.video import VIDEO_SUFFIXES, VideoFile
 
-Source: TypeAlias = VideoFile | Camera | LiveSource | Picture
+Source: TypeAlias = VideoFile | LiveSource | Picture
 
 _COMPANIONS = frozenset({".thm", ".lrv"})  # small copies that cameras write beside their videos
 _NAMED, _KINDS = 3, 6  # so many names a kind, and kinds, are told
@@ -155,10 +154,8 @@ def open_source(path: str) -> Source:
 
     An animated GIF, PNG or WebP and raw Motion JPEG are videos; of other pictures the first counts. Raises UserError.
     """
-    if is_address(path):
-        return open_stream(path)
     if is_camera(path):
-        return Camera(int(path))
+        return open_camera(path)
     if not os.path.exists(path):
         raise missing(path)
     if os.path.isdir(path):
@@ -182,5 +179,5 @@ def _of_no_kind(path: str) -> UserError:
 
 
 def is_camera(argument: str) -> bool:
-    """Whether an argument is the number or the address of a camera rather than a path."""
-    return is_address(argument) or (argument.isascii() and argument.isdecimal())
+    """Whether an argument is the number, the device or the address of a camera rather than a path."""
+    return is_address(argument) or is_device(argument)

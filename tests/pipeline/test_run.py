@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Watcher
+from servers.devices import HereReader
 
 from face_classifier.core.config.load import load
 from face_classifier.core.errors import UserError
@@ -24,7 +25,8 @@ from face_classifier.core.types import Detection, Face, Image
 from face_classifier.pipeline import run as pipeline
 from face_classifier.pipeline import watch
 from face_classifier.pipeline.run import RunResult
-from face_classifier.sources.camera import Camera
+from face_classifier.sources.live import feed, opening
+from face_classifier.sources.live.source import LiveSource
 from face_classifier.vision.engine import Engine
 
 
@@ -352,7 +354,7 @@ class TestLive:
     ) -> None:
         result = tmp_path / "result"
         room = WatchedRoom(closeups["obama.jpg"], result)
-        monkeypatch.setattr(Camera.__init__, "__defaults__", (lambda number: room,))
+        monkeypatch.setattr(feed, "Child", lambda: HereReader(lambda number: room))
         line = ("0", "-S", "0.1", "--refresh", "0.2", "--founding", "2", "--rethink", "1", "-s", "6", *thoughts)
         ended = command(*line, "--result", result, "--jsonl", tmp_path / "lines.jsonl")
         assert ended.code == 0, ended.err
@@ -364,11 +366,12 @@ class TestLive:
     def test_who_sits_before_a_camera_is_kept_and_slow_analysis_drops_pictures(
         self, tmp_path: Path, closeups: dict[str, Image], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        cameras: list[Camera] = []
+        cameras: list[LiveSource] = []
+        device = Device([closeups["obama.jpg"], closeups["biden.jpg"]])
+        monkeypatch.setattr(feed, "Child", lambda: HereReader(lambda number: device))
 
-        def open_camera(path: str) -> Camera:
-            device = Device([closeups["obama.jpg"], closeups["biden.jpg"]])
-            cameras.append(Camera(0, lambda number: device))
+        def open_camera(path: str) -> LiveSource:
+            cameras.append(opening.open_camera(path))
             return cameras[0]
 
         def slow(self: Engine, image: Image, detections: Any, *more: Any) -> list[Face]:

@@ -19,13 +19,14 @@ import numpy as np
 import pytest
 from conftest import Ended, Watcher, Webcam
 from display.test_window import desktop, screen, wait_for_corners, wait_for_window
+from servers.devices import HereReader
 
 from face_classifier.core.config.load import load
 from face_classifier.core.types import Frame, Image, Seen
 from face_classifier.display.window import tiled
 from face_classifier.pipeline import run as pipeline
 from face_classifier.pipeline.show import Stage
-from face_classifier.sources.camera import Camera
+from face_classifier.sources.live import feed
 
 __all__ = ["desktop", "screen"]
 OBAMA, BIDEN = "obama.jpg", "biden.jpg"
@@ -45,7 +46,7 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Plugs in cameras, the first with number 0."""
 
     def plug_in(*devices: Webcam) -> None:
-        monkeypatch.setattr(Camera.__init__, "__defaults__", (lambda number: devices[number],))
+        monkeypatch.setattr(feed, "Child", lambda: HereReader(lambda number: devices[number]))
 
     return plug_in
 
@@ -86,7 +87,7 @@ class TestTwoCameras:
         cameras(Broken([], 1), Webcam([closeups[BIDEN]], 9))
         ended = command("0", "1", *LIVE, "-s", "4", "--result", tmp_path / "result")
         assert ended.code == 1
-        assert ended.err == ("face-classifier: camera 0 sends no pictures any more; check its cable and start again\n")
+        assert ended.err == ("face-classifier: camera 0 sends no pictures any more; check its cable\n")
         positions = [position for (position,) in rows(tmp_path / "result", "position")]
         assert max(positions) > 3  # seconds: a second after the other one failed
 
@@ -190,9 +191,9 @@ import sys
 import cv2
 from conftest import Webcam
 from face_classifier.cli import main
-from face_classifier.sources.camera import Camera
+from servers.devices import plug_in
 pictures = [cv2.imread(path) for path in sys.argv[1:3]]
-Camera.__init__.__defaults__ = (lambda number: Webcam([pictures[number]], 9),)
+plug_in(lambda number: Webcam([pictures[number]], 9))
 sys.exit(main.main(["0", "1", "-d", "-S", "0.1", "--result", sys.argv[3]]))
 """
 

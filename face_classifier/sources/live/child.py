@@ -29,6 +29,30 @@ class ChildGone(Exception):  # noqa: N818
     """The process has ended by itself: it was killed, or a library broke it."""
 
 
+class Messages:
+    """What a reader tells, line by line, from the descriptor of a pipe."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._begun = b""  # of a line
+
+    def next(self, timeout: float, wake: int) -> list[Message]:
+        """What it tells within ``timeout`` seconds, or until the descriptor ``wake`` is readable.
+
+        Raises ChildGone once all is read that it told.
+        """
+        poll = select.poll()  # select cannot take the descriptors of a program with a thousand files
+        poll.register(self._pipe, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        if self._pipe not in dict(poll.poll(max(0.0, timeout) * 1000)):
+            return []
+        data = os.read(self._pipe, 1 << 16)
+        if not data:
+            raise ChildGone
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        return [Message.of_line(line) for line in lines if line] or [Message()]
+
+
 class Child:
     """A process with the memory that it writes pictures to. It is killed with `end`, at the latest with its parent."""
 
@@ -51,7 +75,7 @@ class Child:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self._begun = b""  # of a line
+        self._messages = Messages(self._stdout.fileno())
 
     @property
     def number(self) -> int:
@@ -66,21 +90,8 @@ class Child:
             raise ChildGone from error
 
     def messages(self, timeout: float, wake: int) -> list[Message]:
-        """What it tells within ``timeout`` seconds, or until the descriptor ``wake`` is readable.
-
-        Raises ChildGone once all is read that it told.
-        """
-        poll = select.poll()  # select cannot take the descriptors of a program with a thousand files
-        poll.register(self._stdout, select.POLLIN)
-        poll.register(wake, select.POLLIN)
-        if self._stdout.fileno() not in dict(poll.poll(max(0.0, timeout) * 1000)):
-            return []
-        data = os.read(self._stdout.fileno(), 1 << 16)
-        if not data:
-            raise ChildGone
-        *lines, self._begun = (self._begun + data).split(b"\n")
-        messages = [Message.of_line(line) for line in lines if line]
-        return messages if messages else [Message()]
+        """What it tells; see `Messages.next`."""
+        return self._messages.next(timeout, wake)
 
     def end(self) -> None:
         """Kill it; returns within a second though it hangs in the kernel, and no longer waits for it then."""

@@ -53,7 +53,7 @@ class Pictures:
         self._changed = threading.Condition()
         self._memory: Memory | None = None
         self._generation = 0
-        self._earlier = 0  # pictures of earlier memories
+        self._earlier = self._earlier_kept = 0  # pictures of earlier memories
         self._wanted = 0.0
 
     @property
@@ -61,17 +61,22 @@ class Pictures:
         """How many whole pictures came so far."""
         return self._earlier + (self._memory.arrived if self._memory else 0)
 
+    @property
+    def kept(self) -> int:
+        """How many of them were wanted, and so could be taken."""
+        return self._earlier_kept + (self._memory.published if self._memory else 0)
+
     def use(self, memory: Memory) -> None:
         """From now on they come from ``memory``."""
         with self._changed:
-            self._earlier = self.arrived
+            self._earlier, self._earlier_kept = self.arrived, self.kept
             self._memory, self._generation = memory, self._generation + 1
             memory.want(self._wanted)
 
     def release(self) -> None:
         """No more come, and none can be taken."""
         with self._changed:
-            self._earlier, self._memory = self.arrived, None
+            self._earlier, self._earlier_kept, self._memory = self.arrived, self.kept, None
             self._changed.notify_all()
 
     def notify(self) -> None:
@@ -85,6 +90,11 @@ class Pictures:
             self._wanted = moment
             if self._memory is not None:
                 self._memory.want(moment)
+
+    def wait(self, timeout: float) -> None:
+        """Wait for a picture or another state, at most ``timeout`` seconds."""
+        with self._changed:
+            self._changed.wait(timeout)
 
     def take(self, after: tuple[int, int], timeout: float) -> tuple[tuple[int, int], Shot] | None:
         """The newest picture, if within ``timeout`` seconds there is another one than that ``after``.

@@ -28,7 +28,7 @@ class SourceState:
     since: float  # monotonic seconds
     reason: str  # one sentence, without user and password; empty while all is good
     frames: int  # handed out
-    dropped: int  # that came and were not handed out, since newer ones came or no one was due
+    dropped: int  # that were due and not handed out, since newer ones came before
     last_frame: float | None  # monotonic seconds at which the newest picture came
     still: bool  # its picture seems to stand still: a suspicion
 
@@ -60,7 +60,7 @@ class LiveSource:
         self.on_change = on_change
         self.start = datetime.now(timezone.utc)
         self._opened = time.monotonic()
-        self._frames = 0
+        self._frames = self._taken = 0
         self._feed = Feed(camera.name, camera.job, camera.shown, self._tell, camera.frozen)
         self._main = camera.main and Feed(f"{camera.name} main", camera.main, camera.shown, lambda _: None, 0.0)
 
@@ -70,8 +70,8 @@ class LiveSource:
 
     @property
     def dropped(self) -> int:
-        """Pictures that came and were not handed out."""
-        return max(0, self._feed.pictures.arrived - self._frames)
+        """Pictures that were due and not handed out, since newer ones came before anybody took them."""
+        return max(0, self._feed.pictures.kept - self._taken)
 
     def begin(self) -> LiveSource:
         """Start reading, so that the newest picture is there when frames are asked for."""
@@ -85,7 +85,7 @@ class LiveSource:
         self.begin()
         until = time.monotonic() + _OPENS
         while self._feed.state.status == "starting" and time.monotonic() < until:
-            self._feed.pictures.take((0, 0), _LOOK_UP)
+            self._feed.pictures.wait(_LOOK_UP)
         if self._feed.state.status != "good":
             reason = self._feed.state.reason
             self.close()
@@ -112,12 +112,14 @@ class LiveSource:
         pictures = self._feed.pictures
         while not stopping.is_set() and not sampling.ends_before(time.monotonic() - self._opened):
             pictures.want(0.0 if between else self._opened + grid.next)
-            taken = pictures.take(after, _LOOK_UP)
+            has_ended = self._feed.state.status == "waiting"
+            taken = pictures.take(after, 0.0 if has_ended else _LOOK_UP)
             if taken is None:
-                if self._feed.state.status == "waiting":
+                if has_ended:
                     return
                 continue
             after, shot = taken
+            self._taken += 1
             position = shot.at - self._opened
             if position < 0:
                 continue
@@ -155,7 +157,20 @@ class LiveSource:
     def _frame(self, shot: Shot, position: float, due: bool) -> Frame:
         tolerance = frame_duration(self._feed.fps) / 2
         when = datetime.fromtimestamp(shot.wall, timezone.utc)
-        return Frame(shot.image, self.name, None, shot.number - 1, position, tolerance, when, due)
+        main = self._main.pictures.nearest(shot.at, _SAME_MOMENT) if self._main and due else None
+        picture = main.image if main else None
+        return Frame(
+            shot.image,
+            self.name,
+            None,
+            shot.number - 1,
+            position,
+            tolerance,
+            when,
+            due,
+            main=picture,
+            arrived=shot.came,
+        )
 
     def _tell(self, state: FeedState) -> None:
         self.on_change(self._state_of(state))

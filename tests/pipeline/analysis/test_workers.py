@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from servers.devices import plugged_in
 
 from face_classifier.core.types import Box, Detection, Face, Frame, Image
 from face_classifier.pipeline.analysis.workers import Ahead, Search
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.camera import Camera
+from face_classifier.sources.live.opening import open_camera
 from face_classifier.vision.engine import Engine
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
@@ -280,7 +281,7 @@ class TestMemory:
         device = Device(portraits["obama.jpg"])
         seen: list[int] = []
         ages: list[float] = []
-        with Camera(0, lambda number: device) as camera:
+        with plugged_in(lambda number: device), open_camera("0") as camera:
 
             def frames(closing: threading.Event) -> Iterator[Frame]:
                 return camera.frames(Sampling(every=0, stop=2.0), NOON, closing)

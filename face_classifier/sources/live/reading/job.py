@@ -39,12 +39,11 @@ class Job:
     """What to read, and how. Its text never holds the login."""
 
     kind: Kind
-    address: str = field(repr=False)  # with user and password; of a device its number or path, of a file its path
+    address: str = field(repr=False)  # with user and password; the number or path of a device; the path of a file
     silence: float = 5.0  # seconds that opening, or the next part of a stream, may take
     every: float = 1.0  # seconds between two snapshots
     speed: float = 1.0  # of a file; 0 = as fast as its pictures are taken
     repeat: bool = False  # a file begins anew at its end
-    device: str = "cv2:VideoCapture"  # module:name of what opens a device
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"

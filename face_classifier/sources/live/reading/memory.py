@@ -27,8 +27,9 @@ _TRIES = 5  # to copy a picture before the next one overwrites it
 # Words of 8 bytes in the head: counts, and seconds of the monotonic clock, which is one for all processes.
 _PUBLISHED, _ARRIVED = 0, 1
 _LIFE, _LAST, _WANTED = 2, 3, 4
+_TAKEN = 5
 _STAMP, _NUMBER, _WIDTH, _HEIGHT = 0, 1, 2, 3
-_AT, _WALL = 4, 5
+_AT, _WALL, _CAME = 4, 5, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +39,9 @@ class Shot:
     image: Image  # BGR
     published: int  # its number among the pictures in this memory, from 1 on
     number: int  # among all pictures that came, from 1 on
-    at: float  # monotonic seconds at which it came
+    at: float  # as ``came``, by the clock of its source: that of a file may go faster
     wall: float  # the same by the wall clock: seconds since 1970, UTC
+    came: float  # monotonic seconds at which it came
 
 
 def new_memory() -> int:
@@ -85,6 +87,11 @@ class Memory:
         return int(self._counts[_PUBLISHED])
 
     @property
+    def taken(self) -> int:
+        """The number of the newest one that was copied."""
+        return int(self._counts[_TAKEN])
+
+    @property
     def life(self) -> float:
         """When the camera last sent anything, monotonic seconds; 0 = never."""
         return float(self._times[_LIFE])
@@ -93,18 +100,18 @@ class Memory:
         """The reader: the camera sent something at ``now``."""
         self._times[_LIFE] = now
 
-    def arrive(self, now: float) -> bool:
-        """The reader: a whole picture came at ``now``. Whether it is wanted."""
+    def arrive(self, now: float, at: float) -> bool:
+        """The reader: a whole picture came at ``now``, which is ``at`` by its own clock. Whether it is wanted."""
         self._counts[_ARRIVED] += np.uint64(1)
         self._times[_LAST] = self._times[_LIFE] = now
-        return now >= float(self._times[_WANTED])
+        return at >= float(self._times[_WANTED])
 
     def want(self, moment: float) -> None:
         """The other side: pictures are wanted that come from ``moment`` (monotonic) on. At first all are."""
         self._times[_WANTED] = moment
 
-    def publish(self, image: Image, at: float, wall: float) -> None:
-        """The reader: keep a picture, BGR, in place of the oldest. Raises ValueError if it is too large."""
+    def publish(self, image: Image, at: float, wall: float, came: float) -> None:
+        """The reader: keep a picture in place of the oldest; see `Shot`. Raises ValueError if it is too large."""
         height, width = image.shape[:2]
         if width * height > LARGEST:
             raise ValueError(f"a picture of {width} x {height} pixels has no room")
@@ -112,7 +119,7 @@ class Memory:
         slot, moments = self._slots[number % _SLOTS], self._moments[number % _SLOTS]
         slot[_STAMP] = 2 * number - 1  # odd: it is being written
         slot[_NUMBER], slot[_WIDTH], slot[_HEIGHT] = self._counts[_ARRIVED], width, height
-        moments[_AT], moments[_WALL] = at, wall
+        moments[_AT], moments[_WALL], moments[_CAME] = at, wall, came
         self._pixels[number % _SLOTS][: image.size].reshape(image.shape)[:] = image
         slot[_STAMP] = 2 * number
         self._counts[_PUBLISHED] = number
@@ -124,6 +131,7 @@ class Memory:
             if number <= after:
                 return None
             if shot := self._copy(number):
+                self._counts[_TAKEN] = number
                 return shot
         return None
 
@@ -148,5 +156,6 @@ class Memory:
         if height * width > LARGEST:
             return None
         image = self._pixels[number % _SLOTS][: height * width * 3].reshape(*shape, 3).copy()
-        shot = Shot(image, number, int(slot[_NUMBER]), float(moments[_AT]), float(moments[_WALL]))
+        times = (float(moments[place]) for place in (_AT, _WALL, _CAME))
+        shot = Shot(image, number, int(slot[_NUMBER]), *times)
         return shot if int(slot[_STAMP]) == 2 * number else None

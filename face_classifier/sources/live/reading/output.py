@@ -37,20 +37,23 @@ class Out:
         """The camera sent something, be it no picture yet."""
         self.memory.live(time.monotonic())
 
-    def picture(self, take: Callable[[], Image], grey: Callable[[], Image] | None = None) -> None:
-        """A whole picture came.
+    def picture(self, take: Callable[[], Image], grey: Callable[[], Image] | None = None, ahead: float = 0.0) -> bool:
+        """A whole picture came. Returns whether it was wanted.
 
         Parameters
         ----------
         take : makes it BGR; called if it is wanted
-        grey : makes it grey; None = it says nothing about whether the camera's picture stands still
+        grey : makes it (height, width), of one colour; None = it does not tell whether the picture stands still
+        ahead : seconds by which its own clock is ahead of the others
         """
         now, wall = time.monotonic(), time.time()
-        if self.memory.arrive(now):
-            self.memory.publish(take(), now, wall)
+        wanted = self.memory.arrive(now, now + ahead)
+        if wanted:
+            self.memory.publish(take(), now + ahead, wall + ahead, now)
         os.write(self._pipe, b"\n")
         if grey is not None:
             self._compare(now, grey)
+        return wanted
 
     def _compare(self, now: float, grey: Callable[[], Image]) -> None:
         if self._compared is not None and now - self._compared[0] < _STILL_EVERY:

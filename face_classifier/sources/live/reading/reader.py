@@ -29,8 +29,18 @@ def carry_out(job: Job, out: Out) -> None:
         from face_classifier.sources.live.reading.stream import read_stream
 
         read_stream(job, out)
+    elif job.kind == "snapshot":
+        from face_classifier.sources.live.reading.snapshot import read_snapshots
+
+        read_snapshots(job, out)
+    elif job.kind == "device":
+        from face_classifier.sources.live.reading.device import read_device
+
+        read_device(job, out)
     else:
-        raise JobError("unknown", job.kind)
+        from face_classifier.sources.live.reading.rehearsal import rehearse
+
+        rehearse(job, out)
 
 
 def main() -> None:

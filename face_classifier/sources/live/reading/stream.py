@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from face_classifier.core.types import Image
 from face_classifier.sources.live.reading.job import Job, Message, Why
 from face_classifier.sources.live.reading.memory import LARGEST
 from face_classifier.sources.live.reading.output import JobError, Out
+from face_classifier.sources.live.reading.pieces import is_whole_jpeg, why_of
 
 if TYPE_CHECKING:
     import av
@@ -25,19 +25,8 @@ _PROTOCOLS = {
 }
 # What cameras and their servers send over HTTP. Not among them: scripts of other addresses (concat, dash, sdp …).
 _FORMATS = "mpjpeg,mjpeg,jpeg_pipe,mpegts,mpeg,h264,hevc,m4v,flv,live_flv,hls,asf,ogg,matroska,webm,mov,mp4,avi"
-_WHY: dict[int, Why] = {
-    errno.ECONNREFUSED: "refused",
-    errno.ETIMEDOUT: "silent",
-    errno.EHOSTUNREACH: "unreachable",
-    errno.ENETUNREACH: "unreachable",
-    errno.EHOSTDOWN: "unreachable",
-    errno.EIO: "unreachable",  # which is what ffmpeg makes of a name that nobody knows
-    errno.ECONNRESET: "ended",
-    errno.EPIPE: "ended",
-    errno.EINVAL: "not allowed",
-}
 # PyAV's errors; not every version has each of them.
-_WHY_BY_NAME: dict[str, Why] = {
+_WHY: dict[str, Why] = {
     "HTTPUnauthorizedError": "unauthorized",
     "HTTPForbiddenError": "forbidden",
     "HTTPNotFoundError": "not found",
@@ -129,13 +118,8 @@ def _as(frame: av.VideoFrame, layout: str) -> Image:
     return np.asarray(frame.to_ndarray(format=layout), np.uint8)
 
 
-def is_whole_jpeg(data: bytes) -> bool:
-    """Whether a JPEG has its end: half a picture is decoded like a whole one, with grey for what is missing."""
-    return data.startswith(b"\xff\xd8") and b"\xff\xd9" in data[-64:].rstrip(b"\r\n\0")
-
-
 def _why(error: OSError | av.FFmpegError) -> Why:
     for kind in type(error).__mro__:
-        if why := _WHY_BY_NAME.get(kind.__name__):
+        if why := _WHY.get(kind.__name__):
             return why
-    return _WHY.get(error.errno or 0, "unknown")
+    return why_of(error)
