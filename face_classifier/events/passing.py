@@ -42,6 +42,7 @@ class _Track:
     quality: float = -1.0  # of the best face
     best: int | None = None
     said: str | None = None
+    says_anew: bool = False  # since it was written
     zones: dict[str, None] = field(default_factory=dict)
     told: Seen = field(default_factory=Seen)
     is_written: bool = False
@@ -178,8 +179,8 @@ class Passing:
         track.is_changed = True
         track.zones.update(dict.fromkeys(self._zones_of(one.box, frame)))
         track.told.zones = tuple(track.zones)
-        if one.person is not None:
-            track.said = one.person
+        if one.person not in (None, track.said):
+            track.said, track.says_anew = one.person, True
         if one.face is not None and one.face > 0 and one.picture is not None and (one.quality or 0.0) > track.quality:
             track.quality, track.best = one.quality or 0.0, one.face
 
@@ -226,9 +227,10 @@ class Passing:
             self._store.tracks.write(
                 [self._row(track) for track in changed if not track.is_written],
                 [self._row(track) for track in changed if track.is_written],
+                {track.number for track in changed if track.says_anew},
             )
             for track in changed:
-                track.is_written, track.is_changed = True, False
+                track.is_written, track.is_changed, track.says_anew = True, False, False
 
     def _row(self, track: _Track) -> TrackRow:
         assert self._session is not None

@@ -162,6 +162,17 @@ def test_a_file_tells_nobody(store: Store) -> None:
     assert [row.said for row in file.rows()] == ["Ann"]
 
 
+def test_a_name_is_written_when_it_is_said_and_not_again(camera: Camera, store: Store, tmp_path: Path) -> None:
+    camera.watch(0, 1, one(7, "Ann"))
+    camera.passing.flush()
+    with closing(sqlite3.connect(tmp_path / "result" / "faces.sqlite", isolation_level=None)) as table:
+        table.execute("UPDATE tracks SET said = NULL")  # as `forget` leaves it
+    camera.watch(1.5, 3, one(7))
+    assert [row.said for row in camera.rows()] == [None]
+    camera.see(3.5, one(7, "Bea"))
+    assert [row.said for row in camera.rows()] == ["Bea"]
+
+
 # Events
 
 

@@ -28,7 +28,7 @@ UPDATE tracks SET
     last_position = CASE WHEN {_OWN} THEN :last_position ELSE max(last_position, :last_position) END,
     frames = CASE WHEN {_OWN} THEN :frames ELSE max(frames, :frames) END,
     best = CASE WHEN {_OWN} THEN coalesce(:best, best) ELSE coalesce(best, :best) END,
-    said = CASE WHEN {_OWN} THEN :said ELSE said END,
+    said = CASE WHEN {_OWN} AND :says THEN :said ELSE said END,
     zones = CASE WHEN {_OWN} THEN :zones ELSE zones END
 WHERE number = :number
 """
@@ -84,7 +84,9 @@ class Tracks:
         self._sessions += 1
         return self._latest + self._sessions
 
-    def write(self, new: Iterable[TrackRow], changed: Iterable[TrackRow] = ()) -> None:
+    def write(
+        self, new: Iterable[TrackRow], changed: Iterable[TrackRow] = (), said: Collection[int] | None = None
+    ) -> None:
         """Write rows, all at once and durably.
 
         Parameters
@@ -92,13 +94,16 @@ class Tracks:
         new: that were not written since their session began. Of a file that is run again the rows are there, and stay
             as the first run wrote them, but for what was not seen then.
         changed: that were. One that is gone was forgotten, and stays so.
+        said: numbers of those of which it is said anew who they are; None: all. A name that was not said anew is not
+            written again, since it may have been forgotten meanwhile.
         """
         with self._table.together():
             for row in new:
                 known = self._table.execute("SELECT 1 FROM tracks WHERE number = ?", (row.number,)).fetchone()
-                self._table.execute(_CHANGE if known else _ADD, _values_of(row))
+                self._table.execute(_CHANGE if known else _ADD, _values_of(row) | {"says": True})
             for row in changed:
-                self._table.execute(_CHANGE, _values_of(row))
+                says = said is None or row.number in said
+                self._table.execute(_CHANGE, _values_of(row) | {"says": says})
 
     def number_of_face(self, face: int) -> int | None:
         """The track that has a row and that a face (id) belongs to, whatever became of the face; None: none has."""

@@ -128,6 +128,13 @@ def test_what_a_run_still_knows_of_who_was_forgotten_is_not_written_again(world:
     assert 1 not in rows_in(world)
 
 
+def test_a_forgotten_name_is_not_written_again_by_a_run_that_only_goes_on(world: World) -> None:
+    world.forget("Ann")
+    with Store(world.folder, writing=True) as store:
+        store.tracks.write([], [row(4, last=60.0, said="Ann")], said=())
+    assert rows_in(world)[4] is None
+
+
 def test_a_track_that_keeps_another_face_stays_when_one_is_forgotten(world: World) -> None:
     with closing(sqlite3.connect(world.folder / "faces.sqlite", isolation_level=None)) as table:
         table.execute("UPDATE faces SET track = 1 WHERE id = 3")
