@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from face_classifier.core.errors import UserError
     from face_classifier.core.types import Box, Detection, Emotion, Face, Frame, Match, Seen, Sighting, as_rgb
     from face_classifier.curate.questions.evaluate import Evaluation, evaluate
+    from face_classifier.events.visits import Visit
     from face_classifier.identity.grouping.rule import Rule
     from face_classifier.library.faces import Comparison, compare, detect, distances, encode, threshold
-    from face_classifier.library.gallery import Gallery, Person, open_gallery
+    from face_classifier.library.gallery import Gallery, Person, open_gallery, visits
     from face_classifier.library.people import cluster
     from face_classifier.library.runs import run
     from face_classifier.photos.albums.album import run_face_recog
@@ -41,6 +42,7 @@ __all__ = [
     "Seen",
     "Sighting",
     "UserError",
+    "Visit",
     "as_rgb",
     "cluster",
     "compare",
@@ -53,6 +55,7 @@ __all__ = [
     "run",
     "run_face_recog",
     "threshold",
+    "visits",
 ]
 
 # From 1.29 on ONNX Runtime sends usage data to its maker unless this is set before it is loaded; children inherit it.
@@ -64,10 +67,11 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 _HOMES = {
     "core.errors": "UserError",
     "core.types": "Box Detection Emotion Face Frame Match Seen Sighting as_rgb",
+    "events.visits": "Visit",
     "identity.grouping.rule": "Rule",
     "curate.questions.evaluate": "Evaluation evaluate",
     "library.faces": "Comparison compare detect distances encode threshold",
-    "library.gallery": "Gallery Person open_gallery",
+    "library.gallery": "Gallery Person open_gallery visits",
     "library.people": "cluster",
     "library.runs": "run",
     "photos.albums.album": "run_face_recog",

@@ -13,6 +13,9 @@ import numpy as np
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Log
 from face_classifier.core.types import Encoding, Face, Match, Sighting
+from face_classifier.events.visits import GAP, Visit
+from face_classifier.events.visits import visits as made_of
+from face_classifier.gallery.passing.passages import passages_of
 from face_classifier.gallery.snapshot import people_of, take_snapshot
 from face_classifier.identity.naming import natural
 from face_classifier.identity.person_db import PersonDB
@@ -88,6 +91,25 @@ def open_gallery(folder: str | os.PathLike[str]) -> Gallery:
         snapshot.path_of,
         people_of(snapshot),
     )
+
+
+def visits(folder: str | os.PathLike[str], gap: float = GAP, *, as_known_then: bool = False) -> list[Visit]:
+    """Tells who passed when, as `face-classifier events` does: each visit, in the order in which they began.
+
+    Parameters
+    ----------
+    folder: a result folder; a run may write to it meanwhile.
+    gap: seconds out of view after which somebody comes anew.
+    as_known_then: by the persons that were told at the time, rather than whose the faces are now.
+
+    Raises
+    ------
+    UserError: it is no result folder.
+    ValueError: the gap is negative, or no number.
+    """
+    if not gap >= 0:
+        raise ValueError(f"a gap is a number of seconds from 0 up, not {gap}")
+    return made_of(passages_of(Settings(result=os.fspath(folder)), Log(_LOG), as_known_then=as_known_then), gap)
 
 
 def _id(face: Sighting) -> int:

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from conftest import Ended, Watcher
 
+import face_classifier as fc
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.types import Image
@@ -65,6 +67,19 @@ def test_a_correction_changes_the_past_and_a_rerun_after_it_adds_nothing(
     command(short_clip, "-S", 0, "--result", result)
     assert [(row.number, row.frames) for row in tracks_in(result)] == [(row.number, row.frames) for row in seen]
     assert whose(result) == now
+
+
+def test_other_programs_get_the_visits(short_clip: Path, tmp_path: Path, command: Command) -> None:
+    result = tmp_path / "result"
+    command(short_clip, "-S", 0, "--result", result)
+    found = fc.visits(result, gap=2)
+    assert [(visit.person, visit.first_position, visit.last_position, visit.frames) for visit in found] == [
+        ("person_01", 0, 2, 2),
+        ("person_02", 1, 3, 2),
+    ]
+    assert [visit.person for visit in fc.visits(result, as_known_then=True)] == [None, None, "person_01", "person_02"]
+    with pytest.raises(ValueError, match="a gap is a number of seconds"):
+        fc.visits(result, float("nan"))
 
 
 def test_the_original_engine_has_visits_of_its_faces(short_clip: Path, tmp_path: Path, command: Command) -> None:
