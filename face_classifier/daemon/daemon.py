@@ -231,6 +231,8 @@ class Daemon:
         """Tell everybody of an event; never blocks."""
         if event.track is not None:
             _log_passing(event)
+        if event.kind in ("camera_lost", "camera_back"):
+            self._here.note_camera(event.camera, event.time, lost=event.kind == "camera_lost")
         self._alerts.put(event)
 
     def _summary(self) -> str:

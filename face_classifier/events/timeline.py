@@ -13,6 +13,7 @@ from face_classifier.display.overlay import KNOWN, UNKNOWN, UNKNOWN_NAME
 from face_classifier.display.text import SHADE, Color, paste, shortened, text
 from face_classifier.events.times import bounds
 from face_classifier.events.visits import Visit
+from face_classifier.gallery.passing.table import Outage
 from face_classifier.identity.naming import is_named, natural
 
 _WIDTH, _LEFT, _RIGHT = 1600, 260, 24  # pixels: of all, beside the bars for names, and behind them
@@ -24,15 +25,6 @@ _FAINT: Color = (60, 60, 60)
 _NUMBERED: Color = (220, 190, 110)  # of people whom nobody has named
 _AWAY: Color = (70, 70, 160)
 _MOST_ROWS = 500  # of people; who comes behind is counted
-
-
-@dataclass(frozen=True)
-class Outage:
-    """When a camera sent nothing."""
-
-    camera: str
-    first: datetime  # aware
-    last: datetime | None  # aware; None: it sends nothing still
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,7 @@ def draw(visits: Iterable[Visit], day: date, outages: Iterable[Outage] = ()) -> 
     -------
     (height, 1600, 3) uint8, BGR
     """
-    begin, end = bounds(day)
+    (begin, end), now = bounds(day), datetime.now().astimezone()
     found = [visit for visit in visits if visit.last >= begin and visit.first < end]
     away = [outage for outage in outages if outage.first < end and (outage.last is None or outage.last >= begin)]
     cameras = sorted({visit.camera for visit in found} | {outage.camera for outage in away}, key=natural)
@@ -75,7 +67,7 @@ def draw(visits: Iterable[Visit], day: date, outages: Iterable[Outage] = ()) -> 
                 scale.draw_bar(image, line, visit.first, visit.last, row.color)
         line += 1
         for outage in (outage for outage in away if outage.camera == camera):
-            scale.hatch(image, top, line, outage.first, outage.last or end)
+            scale.hatch(image, top, line, outage.first, outage.last or min(end, max(now, outage.first)))
     if not cameras:
         _write(image, "nobody was seen", line, color=_INK)
     if left_out:

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +22,7 @@ from face_classifier.curate.corrections import Change
 from face_classifier.events.event import Event
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.owner.queue import Owner
+from face_classifier.gallery.owner.queue import Owner, OwnerClosedError
 from face_classifier.gallery.owner.server import NOTHING_ASIDE, Answer, serving
 from face_classifier.gallery.owner.watcher import Watcher
 from face_classifier.identity.rules import crowded
@@ -110,6 +111,14 @@ class Here:
         """How a source would be sampled if it began now."""
         fingerprint, given = source.fingerprint, self.settings.seconds is not None
         return self._owner.call(lambda _: self._desk.sampling(fingerprint, sampling_of(self.settings), given=given))
+
+    def note_camera(self, camera: str, time: datetime, *, lost: bool) -> None:
+        """Have noted that a camera sends nothing from a time (aware) on, or sends pictures again.
+
+        It does not wait: where the owner has no room for it, or has ended, it is not noted.
+        """
+        with suppress(TimeoutError, OwnerClosedError):
+            self._owner.submit(lambda gallery: gallery.store.tracks.note_camera(camera, time, lost=lost), seconds=0)
 
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
         """Have the faces of the next frame placed."""

@@ -213,6 +213,19 @@ def test_a_day_is_summed_up(house: Path, command: Command) -> None:
     )
 
 
+def test_a_camera_that_sent_nothing_is_hatched(house: Path, command: Command, tmp_path: Path) -> None:
+    def drawn() -> int:
+        command("timeline", "--result", house, "--day", "2026-11-27", "-o", tmp_path / "day.png")
+        image = cv2.imread(str(tmp_path / "day.png"))
+        return int(((image[:, :, 2] > 2 * image[:, :, 1].astype(int)) & (image[:, :, 2] > 100)).sum())
+
+    assert not drawn()
+    with Store(house, writing=True) as store:
+        store.tracks.note_camera("door", MORNING + timedelta(hours=1), lost=True)
+        store.tracks.note_camera("door", MORNING + timedelta(hours=2), lost=False)
+    assert drawn() > 500
+
+
 def test_a_day_is_drawn_with_a_bar_a_visit(house: Path, command: Command, tmp_path: Path) -> None:
     file = tmp_path / "day.png"
     ended = command("timeline", "--result", house, "--day", "2026-11-27", "-o", file)

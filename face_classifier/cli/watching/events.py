@@ -177,11 +177,13 @@ def _timeline(result: str | None, config: str | None, day: str, output: str | No
     from face_classifier.display import contact_sheet
     from face_classifier.events import timeline
     from face_classifier.events.visits import record
+    from face_classifier.gallery.passing.passages import outages_of
 
-    of, found = _of_day(load_settings({"result": result}, config), day)
+    settings = load_settings({"result": result}, config)
+    of, found = _of_day(settings, day)
     file = output or f"timeline-{of.isoformat()}.png"
     contact_sheet.check_files({"--output": file})
-    contact_sheet.write(file, timeline.draw(found, of), "--output")
+    contact_sheet.write(file, timeline.draw(found, of, outages_of(settings)), "--output")
     if as_json:
         console.print_json({"day": of.isoformat(), "picture": file, "visits": [record(visit) for visit in found]})
     else:

@@ -12,7 +12,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Face
 from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems
-from face_classifier.gallery.passing.table import FaceOfTrack, TrackRow
+from face_classifier.gallery.passing.table import FaceOfTrack, Outage, TrackRow
 from face_classifier.gallery.store import Store
 
 _BEFORE = timedelta(days=1)  # what began so long before a time is read, too: a visit may have begun with it
@@ -68,6 +68,12 @@ def passages_of(
         if since is not None:
             known = [row for row in known if row.last >= since - _BEFORE]
         return list(passages(known, faces, store.tracks.excluded(), as_known_then=as_known_then))
+
+
+def outages_of(settings: Settings) -> list[Outage]:
+    """When the cameras of a result folder sent nothing. Raises UserError where it cannot be used."""
+    with open_existing(settings, writing=False) as store:
+        return store.tracks.outages()
 
 
 def latest_passages(settings: Settings, since: datetime) -> list[Passage]:

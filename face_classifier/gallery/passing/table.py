@@ -57,6 +57,14 @@ class TrackRow:
     zones: tuple[str, ...] = ()  # of the camera, in which it was seen
 
 
+class Outage(NamedTuple):
+    """When a camera sent nothing."""
+
+    camera: str
+    first: datetime  # aware, UTC
+    last: datetime | None  # aware, UTC; None: it sends nothing still
+
+
 class FaceOfTrack(NamedTuple):
     """What counts of a face where it is asked whose track it belongs to."""
 
@@ -171,8 +179,29 @@ class Tracks:
         )
         return int(found.fetchone()[0])
 
+    def note_camera(self, camera: str, time: datetime, *, lost: bool) -> None:
+        """A camera sends nothing from a time (aware) on, or sends pictures again; saying so twice changes nothing."""
+        values = {"source": camera, "time": stored_time(time)}
+        with self._table.together():
+            if not lost:
+                self._table.execute(
+                    "UPDATE outages SET last = max(first, :time) WHERE source = :source AND last IS NULL", values
+                )
+            elif not self._table.execute(
+                "SELECT 1 FROM outages WHERE source = :source AND last IS NULL", values
+            ).fetchone():
+                self._table.execute("INSERT OR IGNORE INTO outages VALUES (:source, :time, NULL)", values)
+
+    def outages(self) -> list[Outage]:
+        """When cameras sent nothing, in the order in which it began."""
+        found = checked.read(self._table, "outages", "source, first, last", "ORDER BY first")
+        return [
+            Outage(camera, datetime.fromisoformat(first), datetime.fromisoformat(last) if last else None)
+            for camera, first, last in found
+        ]
+
     def remove_tracks(self, before: datetime, camera: str | None = None, *, unknown_only: bool = False) -> int:
-        """Remove the rows of tracks that were over before a time; returns how many. The faces stay.
+        """Remove the rows of tracks that were over before a time; returns how many. The faces stay, outages go, too.
 
         Parameters
         ----------
@@ -188,6 +217,10 @@ class Tracks:
         if unknown_only:
             clauses.append(f"NOT {_OF_SOMEBODY}")
         with self._table.together():
+            self._table.execute(
+                "DELETE FROM outages WHERE last < :before AND :camera IN (source, '')",
+                {"before": stored_time(before), "camera": camera or ""},
+            )
             return self._table.execute(f"DELETE FROM tracks WHERE {' AND '.join(clauses)}", values).rowcount
 
 

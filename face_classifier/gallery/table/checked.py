@@ -91,6 +91,7 @@ _CHECKS: dict[str, dict[str, _Check]] = {  # by table and column
         "said": _or(None, is_folder),
         "zones": _is_list_of_texts,
     },
+    "outages": {"source": _is_text, "first": _is_time, "last": _or(None, _is_time)},
 }
 
 

@@ -35,6 +35,7 @@ _TABLES = (
     "expired",
     "uses",
     "tracks",
+    "outages",
     *_ROWLESS,
 )  # all but what is made from them
 _LEAST_BYTES = 16  # of a record

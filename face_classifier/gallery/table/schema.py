@@ -131,6 +131,11 @@ _ADDED = {
     said TEXT,                   -- whose it was told to be at the time; NULL: unknown
     zones TEXT NOT NULL          -- JSON: names of those in which it was seen
 )""",
+    "outages": """(              -- when a camera sent nothing
+    source TEXT NOT NULL,
+    first TEXT NOT NULL, last TEXT,                                 -- ISO 8601, UTC; NULL: it sends nothing still
+    PRIMARY KEY (source, first)
+)""",
     "planned": f"""(             -- what an entry is about to change: pictures are moved before their rows
     face INTEGER PRIMARY KEY, entry INTEGER NOT NULL, kind TEXT NOT NULL,
     {_PLACE}

@@ -86,6 +86,25 @@ def test_old_tracks_are_removed_of_one_camera_or_of_all_but_not_of_files(tracks:
     assert [one.number for one in tracks.all()] == [3, 4]
 
 
+def test_outages_of_a_camera_have_a_begin_and_an_end_whatever_is_said_twice(tracks: Tracks) -> None:
+    times = [NOON + timedelta(minutes=minute) for minute in range(6)]
+    tracks.note_camera("door", times[0], lost=False)
+    tracks.note_camera("door", times[1], lost=True)
+    tracks.note_camera("door", times[2], lost=True)
+    tracks.note_camera("yard", times[2], lost=True)
+    tracks.note_camera("door", times[3], lost=False)
+    tracks.note_camera("door", times[4], lost=False)
+    assert tracks.outages() == [("door", times[1], times[3]), ("yard", times[2], None)]
+    tracks.remove_tracks(times[5])
+    assert tracks.outages() == [("yard", times[2], None)]
+
+
+def test_no_outage_ends_before_it_began_though_the_clock_was_set_back(tracks: Tracks) -> None:
+    tracks.note_camera("door", NOON, lost=True)
+    tracks.note_camera("door", NOON - timedelta(hours=1), lost=False)
+    assert tracks.outages() == [("door", NOON, NOON)]
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """Two people with two faces each, then an unknown face; the rows of their tracks, which are 1 to 5."""
