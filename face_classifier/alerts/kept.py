@@ -16,7 +16,7 @@ from face_classifier.core.disk.markers import ALERTS as FILE
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 
-_DAMAGED = f"{FILE}.damaged"  # where a file that cannot be read is set aside
+DAMAGED = f"{FILE}.damaged"  # where a file that cannot be read is set aside
 _VERSION = 1
 _PATIENCE = 2.0  # seconds to wait for another process that writes
 _TABLES = {
@@ -60,7 +60,7 @@ class AlertsFile:
     def remove_damaged(self) -> None:
         """The file that was set aside, which may name people."""
         with suppress(OSError):
-            _remove(self._folder, _DAMAGED)
+            _remove(self._folder, DAMAGED)
 
     def do(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
         """What the work returns, done wholly or not at all; ``otherwise`` where the file does not do it."""
@@ -96,7 +96,7 @@ class AlertsFile:
         """A new file, once the damaged one is set aside."""
         try:
             with Root(self._folder, PRIVATE) as root:
-                root.rename(FILE, _DAMAGED)
+                root.rename(FILE, DAMAGED)
             for side in SIDES:
                 _remove(self._folder, f"{FILE}{side}")
             database = _open(self._folder)
@@ -104,7 +104,7 @@ class AlertsFile:
             self._tell_once(f"is damaged, and cannot be replaced ({error})")
             return _in_memory()
         self._tell(
-            f"{self._folder / FILE} was damaged and is now {_DAMAGED}; alerts of the last minutes may be told again or "
+            f"{self._folder / FILE} was damaged and is now {DAMAGED}; alerts of the last minutes may be told again or "
             "be missing"
         )
         return database

@@ -8,6 +8,7 @@ No write-ahead log, in which names would stay longer.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -17,9 +18,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from face_classifier.alerts.channels.base import Alert
+from face_classifier.alerts.channels.base import PATIENCE, Alert
 from face_classifier.alerts.decide import Memory, Sent
-from face_classifier.alerts.kept import AlertsFile
+from face_classifier.alerts.kept import DAMAGED, AlertsFile
+from face_classifier.core.disk.markers import ALERTS as FILE
 from face_classifier.core.names import alike
 from face_classifier.events.event import Event
 
@@ -158,11 +160,19 @@ class Outbox:
         self._file.do(work, None)
 
     def forget(self, what: str) -> int:
-        """Give up all that is to be told of a person, or of the face of a name. Returns how many alerts that were."""
+        """Give up all that is to be told of a person, or of the face of a name, and whatever is too old to be told.
+
+        Returns how many alerts that were.
+        """
 
         def work(database: sqlite3.Connection) -> int:
-            query = "SELECT channel, id, body FROM alerts WHERE outcome IS NULL"
-            rows = [(channel, name) for channel, name, body in database.execute(query).fetchall() if _is_of(body, what)]
+            query = "SELECT channel, id, decided, body FROM alerts WHERE outcome IS NULL"
+            oldest = _text(-timedelta(seconds=PATIENCE))
+            rows = [
+                (channel, name)
+                for channel, name, decided, body in database.execute(query).fetchall()
+                if decided < oldest or _is_of(body, what)
+            ]
             database.executemany(
                 "UPDATE alerts SET outcome = 'forgotten', body = NULL, picture = NULL WHERE channel = ? AND id = ?",
                 rows,
@@ -171,6 +181,19 @@ class Outbox:
 
         self._file.remove_damaged()
         return self._file.do(work, 0)
+
+
+def forget_in(folder: Path, what: str) -> list[str]:
+    """Have a result folder forget what was to be told of a person or a face, whoever watches into it meanwhile.
+
+    Returns sentences about what could not be done.
+    """
+    faults: list[str] = []
+    if any(os.path.lexists(folder / name) for name in (FILE, DAMAGED)):
+        outbox = Outbox(folder, faults.append)
+        outbox.forget(what)
+        outbox.close()
+    return [f"{folder / FILE} may still name them: look through it yourself, or remove it" for _ in faults[:1]]
 
 
 def _write_memory(database: sqlite3.Connection, memory: Memory) -> None:
@@ -208,6 +231,8 @@ def _is_of(body: str, what: str) -> bool:
     with suppress(ValueError, KeyError, TypeError):
         event = json.loads(body)["event"]
         person, face = event["person"], event["face_name"]
+        if person is None and alike(what) in alike(event["text"]):  # the summary of a day
+            return True
         return (person is not None and alike(person) == alike(what)) or (face is not None and face == Path(what).stem)
     return True
 

@@ -51,6 +51,7 @@ def _undo(to: str | None, result: str | None, as_json: bool) -> None:
 @json_option
 def _forget(what: str, result: str | None, as_json: bool) -> None:
     """Forget a person, or one face, for good: pictures, numbers, history, and what can be seen elsewhere."""
+    from face_classifier.alerts.outbox import forget_in
     from face_classifier.cli import console
     from face_classifier.curate import forget
     from face_classifier.curate.ask import carry_out
@@ -58,6 +59,7 @@ def _forget(what: str, result: str | None, as_json: bool) -> None:
 
     chosen, observer = load_settings({"result": result}), console.Screen()
     photos, left = forget_in_indexes(chosen, what, observer)
+    left += forget_in(Path(chosen.result), what)
     arguments = {"what": what, "path": str(Path(what).resolve())}
     answer = carry_out(chosen, "forget", arguments, observer)
     answer = answer | {"photos": photos, "left": [*left, *answer["left"]]}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from face_classifier.core import names
 from face_classifier.core.disk.logs import rewrite
+from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.curate.questions.log import count_of
@@ -35,7 +37,7 @@ def forget(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[s
             if kind == CAPTURES:
                 _in_captures(path, chosen, answer)
             elif kind == LOG:
-                answer["lines"] += rewrite(path, partial(_line, chosen=chosen, faces={row.face for row in chosen.rows}))
+                answer["lines"] += _in_log(path, chosen)
         except (OSError, UserError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             answer["left"].append(f"the {kind} {path} could not be looked through ({why}); do it yourself")
@@ -62,18 +64,42 @@ def _in_captures(path: Path, chosen: Chosen, answer: dict[str, Any]) -> None:
         )
 
 
-def _line(line: bytes, chosen: Chosen, faces: Collection[str]) -> bytes:
-    """What is left of a line of a log: nothing if it is about such a face; another face is not that person."""
+def _in_log(path: Path, chosen: Chosen) -> int:
+    """How many lines are gone or changed; pictures that alerts left beside the log go with their lines."""
+    pictures: list[str] = []
+    count = rewrite(path, partial(_line, chosen=chosen, pictures=pictures))
+    beside = f"{path.name}.pictures"
+    for folder, _, name in (picture.partition("/") for picture in pictures):
+        if folder == beside and is_component(name):
+            with suppress(FileNotFoundError):
+                (path.parent / beside / name).unlink()
+    return count
+
+
+def _line(line: bytes, chosen: Chosen, pictures: list[str]) -> bytes:
+    """What is left of a line of a log: nothing if it is about such a face; another face is not that person.
+
+    ``pictures``: gets the picture of a line that goes.
+    """
     try:
         record = json.loads(line)
         face, person = record["face"], record["person"]
-    except (ValueError, TypeError, KeyError):
+        text = record.get("text") or ""  # of an alert
+    except (ValueError, TypeError, KeyError, AttributeError):
         return line  # which verify tells
-    if face in faces:
+    if face in {row.face for row in chosen.rows} or _is_alert_of(record, chosen):
+        pictures += [record["picture"]] if isinstance(record.get("picture"), str) else []
         return b""
-    if person in chosen.names:
-        return names.json_text({**record, "person": None}).encode() + b"\n"
-    return line
+    left = record | ({"person": None} if person in chosen.names else {})
+    if any(name in text for name in chosen.names):
+        left["text"] = None
+    return line if left == record else names.json_text(left).encode() + b"\n"
+
+
+def _is_alert_of(record: dict[str, Any], chosen: Chosen) -> bool:
+    """Whether an alert about no face of its own is about somebody: it tells their track, and nobody else."""
+    is_theirs = record.get("track") is not None and record["track"] in {row.track for row in chosen.rows}
+    return bool(chosen.names) and record["face"] is None and is_theirs and record["person"] in (None, *chosen.names)
 
 
 def lines(answer: dict[str, Any]) -> Iterator[str]:

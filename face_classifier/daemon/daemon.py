@@ -158,6 +158,7 @@ class Daemon:
         old = self._settings
         found = changes(old, new)
         if found.alerts:
+            self._here.note_uses_of(dataclasses.replace(old, channels=new.channels))
             self._alerts.reload(new.alerts, new.channels)
         gone = [self._cameras[name] for name in (*found.removed, *found.changed)]
         # One that is lost begins anew, too: its password may be another one now.

@@ -31,8 +31,9 @@ _OF_A_LINE = (  # what a line about a face needs
 
 
 def uses_of(settings: Settings) -> list[tuple[str, str]]:
-    """Where else the faces of a run will be seen: what it is, and its path."""
-    named = (CAPTURES, settings.capture), (LOG, settings.jsonl)
+    """Where else the faces of a run, and alerts about them, will be seen: what it is, and its path."""
+    files = [channel.path for channel in settings.channels.values() if channel.type == "file"]
+    named = (CAPTURES, settings.capture), (LOG, settings.jsonl), *((LOG, path) for path in files)
     return [(kind, str(Path(path).resolve())) for kind, path in named if path]
 
 

@@ -90,6 +90,10 @@ class Here:
             stack.enter_context(serving(Path(settings.result), owner, handlers, tell_socket, observer.problem, aside))
             yield cls(owner, desk, patience, observer)
 
+    def note_uses_of(self, settings: Settings) -> None:
+        """Have the gallery remember where else its faces will be seen by other settings. Raises DiskError."""
+        self._owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
+
     def begin(self, source: Source, sampling: Sampling, view: View, discretion: Discretion) -> Begun:
         """Make ready for a source, whose fingerprint is known already."""
         follow, given = follows(self.settings), self.settings.seconds is not None
