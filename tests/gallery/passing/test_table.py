@@ -95,7 +95,9 @@ def test_outages_of_a_camera_have_a_begin_and_an_end_whatever_is_said_twice(trac
     tracks.note_camera("door", times[3], lost=False)
     tracks.note_camera("door", times[4], lost=False)
     assert tracks.outages() == [("door", times[1], times[3]), ("yard", times[2], None)]
-    tracks.remove_tracks(times[5])
+    tracks.remove_tracks(times[5], "yard")
+    assert len(tracks.outages()) == 2
+    tracks.remove_tracks(times[5], "door")
     assert tracks.outages() == [("yard", times[2], None)]
 
 
