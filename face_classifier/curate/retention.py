@@ -5,7 +5,7 @@ Forgetting wins over retention, and retention over undoing: what is gone is not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -21,9 +21,8 @@ from face_classifier.curate.questions.log import count_of
 from face_classifier.display.captures import Capture, CaptureFolder
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.past.retention import Unknown
-from face_classifier.gallery.places import UNKNOWNS
 
-_MOST = 100  # faces, and captures, that are removed at a time: the owner of a gallery has other things to do
+_MOST = 50  # faces, and captures, that are removed at a time: the owner of a gallery has other things to do
 _COMMANDS_MOST = 5000
 _BACK, _AHEAD = timedelta(hours=1), timedelta(days=1)  # by which a clock may differ from when it was looked at last ...
 _WAITS = timedelta(days=1)  # ... or else it is to go on steadily for so long before anything is removed
@@ -177,10 +176,18 @@ class _Round:
             except OSError as error:
                 self._removed.problems.append(f"captures in {self._limits.capture} stay ({error.strerror})")
         if self._faces:
-            self._retention.remove(self._faces)
-            self._gallery.look(touched={UNKNOWNS})
+            self._remove_faces(list(self._faces))
         if self._faces or self._removed.tracks:
             self._retention.erase()
+
+    def _remove_faces(self, faces: Collection[int]) -> None:
+        """Whoever decides next knows no more of them, either: a look would cost more the more are unknown."""
+        gallery = self._gallery
+        found = [face for face in map(gallery.faces.get, faces) if face and face.encoding is not None]
+        self._retention.remove(faces)
+        for face in found:
+            gallery.people.remove(face)  # with its whole track
+        gallery.people.add_all(self._retention.mates(sorted({face.track for face in found if face.track is not None})))
 
     def _size(self) -> int:
         return sum(face.size for face in self._faces.values()) + sum(one.size for one in self._captures.values())

@@ -63,7 +63,7 @@ class House(World):
         return next(row for row in rows_in(self.folder) if row.id == kept.sightings[0].id)
 
     def retain(
-        self, settings: Settings | None = None, now: datetime = NOW, most: int = 100, *, views: bool = True
+        self, settings: Settings | None = None, now: datetime = NOW, most: int = 50, *, views: bool = True
     ) -> Removed:
         with Store(self.folder, writing=True) as store:
             gallery = Gallery(Settings(result=str(self.folder)), store, read_photo, Listener())
@@ -464,3 +464,22 @@ def test_faces_without_a_picture_go_with_the_one_whose_label_they_have(house: Ho
     with closing(sqlite3.connect(house.folder / "faces.sqlite")) as table:
         left = table.execute("SELECT nearest FROM faces WHERE state = 'seen' ORDER BY id").fetchall()
     assert left == [(young.id,), (ann.id,)]
+
+
+def test_whoever_decides_next_knows_no_more_of_what_went_without_a_look(house: House) -> None:
+    for number, ago in enumerate((80, 79, 10)):  # of one track only the old ones go
+        house.see_live(5, 20 + number, ago * HOUR, track=7)
+    house.see_live(6, 1, 81 * HOUR, track=8)
+    with Store(house.folder, writing=True) as store:
+        gallery = Gallery(Settings(result=str(house.folder)), store, read_photo, Listener())
+        assert gallery.people.unknown_faces == 6
+        assert retention.retain(gallery, keep(), NOW).faces == 4
+        people = gallery.people
+        assert people.unknown_faces == len(unknown(house.folder)) == 2
+        gallery.look(touched={UNKNOWNS})
+        assert gallery.people is people
+        assert people.holds(None, store.look(read_photo).faces.labels_of(None))
+        made_anew = Gallery(Settings(result=str(house.folder)), store, read_photo, Listener()).people
+        for who, look in ((5, 22), (5, 99), (6, 1), (2, 1), (3, 2)):
+            one, other = (who_is.decide(encoding_of(who, look), None) for who_is in (people, made_anew))
+            assert (one.person, one.partners) == (other.person, other.partners)

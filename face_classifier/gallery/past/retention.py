@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from face_classifier.core import names
 from face_classifier.core.disk.database import SIDES
 from face_classifier.core.disk.retry import asking_the_disk
+from face_classifier.core.types import Sighting
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.past.forget import wipe_faces
 from face_classifier.gallery.places import UNKNOWNS, is_own_cut
-from face_classifier.gallery.seen.table import led_to
-from face_classifier.gallery.table.row import KEPT, MISSING, Row
+from face_classifier.gallery.seen.table import led_to, of_track
+from face_classifier.gallery.table.row import KEPT, MISSING, Row, sighting_of
 from face_classifier.gallery.table.rows import select
 from face_classifier.gallery.table.schema import LYING
 
@@ -71,7 +72,7 @@ class Retention:
         return None if found is None else datetime.fromtimestamp(found / 1e9, timezone.utc)
 
     def remove(self, faces: Collection[int]) -> None:
-        """Remove these faces (ids) of nobody, durably; then look and write views.
+        """Remove these faces (ids) of nobody, durably; the next look and the next views know no more of them.
 
         Raises DiskError; what was begun is finished by the next look.
         """
@@ -83,6 +84,11 @@ class Retention:
         with self._folder.table.together():
             for face in faces:
                 self._folder.table.execute("INSERT OR IGNORE INTO expiring VALUES (?)", (face,))
+
+    def mates(self, tracks: Iterable[int]) -> list[Sighting]:
+        """The faces of these tracks that are nobody's so far, as they are now."""
+        rows = (row for track in tracks for row in of_track(self._folder.table, track))
+        return [sighting_of(row) for row in rows if row.folder == UNKNOWNS and not row.pinned]
 
     def erase(self) -> None:
         """Leave no trace of what was removed in the write-ahead log, unless another program reads it just now.
