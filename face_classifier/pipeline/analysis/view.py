@@ -54,8 +54,11 @@ class View:
         self._schedule = Schedule(hours, days)
 
     def prepare(self, frame: Frame) -> Frame:
-        """A frame as it may be analysed, stored, shown and sent: black where a mask lies."""
-        return replace(frame, image=self._masked(frame.image)) if self._masks else frame
+        """A frame as it may be analysed, stored, shown and sent: black where a mask lies, also in its main picture."""
+        if not self._masks:
+            return frame
+        main = None if frame.main is None else self._masked(frame.main)
+        return replace(frame, image=self._masked(frame.image), main=main)
 
     def _masked(self, image: Image) -> Image:
         """A copy of a picture with the masks on it. A pixel that a mask touches is black."""

@@ -114,6 +114,16 @@ def test_a_mask_is_no_rectangle(frame: Callable[..., Frame]) -> None:
     assert np.array_equal(given.image, before), "the picture of the source stays what it is"
 
 
+def test_a_mask_lies_over_the_main_picture_too(frame: Callable[..., Frame]) -> None:
+    small = frame("obama.jpg")
+    large = np.ascontiguousarray(np.repeat(np.repeat(small.image, 2, 0), 2, 1))
+    seen = View(masks=[LEFT]).prepare(replace(small, main=large))
+    assert seen.main is not None
+    half = large.shape[1] // 2
+    assert not seen.main[:, :half].any()
+    assert np.array_equal(seen.main[:, half + 1 :], large[:, half + 1 :])
+
+
 def test_a_mask_that_leaves_the_picture_covers_what_is_in_it(frame: Callable[..., Frame]) -> None:
     image = View(masks=[[(-1.0, -1.0), (2.0, -1.0), (2.0, 2.0), (-1.0, 2.0)]]).prepare(frame("obama.jpg")).image
     assert not image.any()
