@@ -13,7 +13,7 @@ def lines(settings: Settings) -> Iterator[str]:
     """What would be watched and told, a line a camera, channel and rule."""
     yield f"result: {settings.result}"
     for name, camera in settings.cameras.items():
-        yield f"camera {name}: {', '.join(_of_camera(camera, settings.keep_of(name)))}"
+        yield f"camera {name}: {', '.join(_of_camera(camera, settings, settings.keep_of(name)))}"
     for name, channel in settings.channels.items():
         yield f"channel {name}: {_of_channel(channel)}"
     for rule in settings.alerts.rules:
@@ -22,7 +22,7 @@ def lines(settings: Settings) -> Iterator[str]:
         yield "there is no camera; name one in cameras, or on the command line of watch"
 
 
-def _of_camera(camera: Camera, keep: Keep) -> Iterator[str]:
+def _of_camera(camera: Camera, settings: Settings, keep: Keep) -> Iterator[str]:
     yield camera.shown
     if camera.main:
         yield "best views of its main stream"
@@ -34,10 +34,10 @@ def _of_camera(camera: Camera, keep: Keep) -> Iterator[str]:
             yield f"{count} {key if count > 1 else key[:-1]}"
     if camera.min_face:
         yield f"faces from {camera.min_face} px"
-    if camera.known_only:
+    if settings.known_only if camera.known_only is None else camera.known_only:
         yield "nothing of strangers is kept"
-    if camera.pixelate != "nobody":
-        yield f"{camera.pixelate} are pixelated"
+    if (camera.pixelate or settings.pixelate) != "nobody":
+        yield "strangers are pixelated"
     for key, what in (("unknown", "faces of nobody"), ("captures", "captures"), ("tracks", "tracks")):
         if (seconds := getattr(keep, key)) is not None:
             yield f"{what} are kept {_duration(seconds)}"

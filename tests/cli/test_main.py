@@ -348,6 +348,14 @@ def test_the_same_program_answers_as_a_module_and_help_is_quick(tmp_path: Path):
     assert not {"numpy", "cv2", "dlib", "rich", "PIL"} & set(loaded.splitlines()[-1].split())
 
 
+def test_the_clip_of_the_demo_can_be_had_alone(tmp_path: Path, demo_clip: Path, capsys: pytest.CaptureFixture[str]):
+    copy = tmp_path / "demo.mp4"
+    assert cli.main(["demo", "--clip", str(copy)]) == 0
+    assert copy.read_bytes() == demo_clip.read_bytes()
+    assert capsys.readouterr().out == f"The clip is {copy}.\n"
+    assert list(tmp_path.iterdir()) == [copy]
+
+
 def test_the_demo_names_the_same_people_and_faces_every_time(tmp_path: Path):
     """The real command, in a process of its own, into a folder of its own."""
     outputs, listings = [], []

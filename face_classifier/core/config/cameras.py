@@ -100,9 +100,12 @@ class Camera(Part):
     min_face: int = Field(
         default=0, ge=0, description="px: smaller faces are ignored, by the height of the box in the analysed picture"
     )
-    known_only: bool = Field(default=False, description="nothing of strangers is stored but how many they were")
-    pixelate: Literal["nobody", "strangers"] = Field(
-        default="nobody", description="nobody, or strangers: captures, window and alerts show only the named clearly"
+    known_only: bool | None = Field(
+        default=None, description="nothing of strangers is stored but how many they were; null = as known_only of all"
+    )
+    pixelate: Literal["nobody", "strangers"] | None = Field(
+        default=None,
+        description="nobody, or strangers: pictures show only the named clearly; null = as pixelate of all",
     )
     keep: Keep = Field(default=Keep(), description="as keep of all cameras, where it differs")
 

@@ -37,9 +37,13 @@ OPEN = Discretion()  # all is kept and shown
 
 
 def discretion_of(settings: Settings, source: str) -> Discretion:
-    """How strangers are treated in a source: as its camera says, else as the run does."""
-    said = settings.cameras.get(source, settings)
-    return Discretion(said.known_only, said.pixelate == STRANGERS)
+    """How strangers are treated in a source: as its camera says, and as the run does where it says nothing."""
+    camera = settings.cameras.get(source)
+    known_only = camera.known_only if camera else None
+    pixelate = camera.pixelate if camera else None
+    return Discretion(
+        settings.known_only if known_only is None else known_only, (pixelate or settings.pixelate) == STRANGERS
+    )
 
 
 class Cover:

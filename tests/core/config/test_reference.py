@@ -41,7 +41,8 @@ def rows() -> Iterator[str]:
         for key, field in part.model_fields.items():
             if key == "type" or isinstance(field.default, BaseModel):
                 continue
-            yield f"| `{name}.{key}`{' ' * bool(kind)}{kind} | {field.description} | {shown(field.default)} |"
+            default = "as `keep`" if part is Keep else shown(field.default)
+            yield f"| `{name}.{key}`{' ' * bool(kind)}{kind} | {field.description} | {default} |"
 
 
 def shown(default: object) -> str:

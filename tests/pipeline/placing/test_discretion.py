@@ -243,8 +243,10 @@ def test_where_a_hidden_face_is_not_found_for_a_moment_the_place_stays_covered()
     assert cover.over(1.6, [known]) == [known], "it is somebody after all"
 
 
-def test_a_camera_says_how_discreet_it_is_and_other_sources_are_as_the_run() -> None:
-    settings = Settings(pixelate="strangers", cameras={"door": {"url": "0", "known_only": True}, "yard": {"url": "1"}})
+def test_a_camera_says_how_discreet_it_is_and_is_as_the_run_where_it_says_nothing() -> None:
+    settings = Settings(
+        pixelate="strangers",
+        cameras={"door": {"url": "0", "known_only": True, "pixelate": "nobody"}, "yard": {"url": "1"}},
+    )
     assert discretion_of(settings, "door") == Discretion(known_only=True, pixelate=False)
-    assert not discretion_of(settings, "yard")
-    assert discretion_of(settings, "clip.mp4") == Discretion(pixelate=True)
+    assert discretion_of(settings, "yard") == discretion_of(settings, "clip.mp4") == Discretion(pixelate=True)
