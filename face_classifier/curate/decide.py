@@ -17,9 +17,10 @@ from face_classifier.core.progress import Teller
 from face_classifier.curate.enrolment import name_known
 from face_classifier.curate.questions.splits import split_of
 from face_classifier.gallery.folder.faces import Faces
-from face_classifier.gallery.gallery import Gallery, carry_out
+from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import check_name
 from face_classifier.gallery.snapshot import Snapshot
+from face_classifier.gallery.thoughts.carry_out import carry_out
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.rules import rule_of

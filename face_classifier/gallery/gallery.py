@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
@@ -26,13 +26,11 @@ from face_classifier.gallery.opening import (
     tell_problems,
     with_threshold,
 )
-from face_classifier.gallery.past.journal import SECOND_THOUGHTS
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
-from face_classifier.gallery.snapshot import Snapshot, kept_apart_pairs, snapshot_of
+from face_classifier.gallery.snapshot import Snapshot, snapshot_of
 from face_classifier.gallery.store import FoldersChangedError, Kept, LookResult, ReadPhoto, Store, at_once
 from face_classifier.identity.person_db import PersonDB
-from face_classifier.identity.rethink import Move, rethink
-from face_classifier.identity.rules import empty_people, rule_of
+from face_classifier.identity.rules import empty_people
 from face_classifier.vision.engine import Engine
 
 _T = TypeVar("_T")
@@ -41,13 +39,6 @@ LIVE_PICTURES = 8  # of a track of a live source; more gain nothing in clips of 
 
 def nobody_is_told(_sightings: Sequence[Sighting]) -> None:
     """For whoever does not ask which faces changed."""
-
-
-class Moved(NamedTuple):
-    """A face that second thoughts moved."""
-
-    face: Sighting  # as it is now
-    before: str | None  # whose it was; None = unknown
 
 
 class Gallery:
@@ -59,6 +50,7 @@ class Gallery:
     store: the folder.
     people: everybody in it, as they are now.
     faces: every face that is kept, by id, as it is now.
+    looked: what the latest look found.
     stale: whether the folders are to be looked at before anything is placed.
     founded: people that the program made, until somebody takes them out of it.
     """
@@ -73,6 +65,7 @@ class Gallery:
         self._track_numbers = count(store.first_track())
         self.stale = True  # what the user did to the folders is still to be taken in
         self._outdated: frozenset[str] | None = None  # folders whose views are to be brought up to date; None: all
+        self._undrawn: frozenset[str] | None = None  # those of them whose montages are
         looked = store.look(read_photo)
         if settings.threshold == "auto":
             self.settings = with_threshold(settings, looked.faces, store.cannot_links(), observer)
@@ -138,10 +131,10 @@ class Gallery:
 
     def _take(self, looked: LookResult) -> None:
         """Take the rest of what a look found, once people are as they are by then."""
-        self.faces = looked.faces.as_they_are()
+        self.looked, self.faces = looked, looked.faces.as_they_are()
         _take_words(looked, self.faces, self.people)
-        is_any = looked.changed is None or self._outdated is None
-        self._outdated = None if is_any else frozenset({*(self._outdated or ()), *(looked.changed or ())})
+        self._outdated = _both(self._outdated, looked.changed)
+        self._undrawn = _both(self._undrawn, looked.changed)
         self.stale = False
 
     def snapshot(self) -> Snapshot:
@@ -223,30 +216,21 @@ class Gallery:
         """A face (id) as it is now, or the one whose label it has if it gave way; None: the user deleted it."""
         return self.faces.get(face) or self.faces.get(self.store.label_of(face) or 0)
 
-    # Thinking
+    # Views
 
-    @property
-    def has_second_thoughts(self) -> bool:
-        """Whether the settings ask for them."""
-        return self.settings.engine != "original" and not self.settings.online_only
-
-    def think_again(self, tell: Callable[[Sequence[Sighting]], None] = nobody_is_told) -> list[Moved]:
-        """Look, and move what second thoughts say should lie elsewhere. ``tell``: gets the faces of each move."""
-        looked = self.look()
-        if not self.has_second_thoughts:
-            return []
-        kept_apart = kept_apart_pairs(self.settings, looked)
-        moves = rethink(looked.faces, self.store.cannot_links(), kept_apart, rule_of(self.settings)).moves
+    def draw_views(self) -> Iterator[None]:
+        """Bring the montages up to date, one at a step; `write_views` does so at once, and writes the pickle, too."""
+        folders, self._undrawn = self._undrawn, frozenset()
         try:
-            return _carry_out_all(moves, looked, self.store, tell, self.founded)
-        finally:
-            if moves:
-                self.look()  # one that decides by names which are gone would bring them back
+            yield from self.store.draw_montages(folders)
+        except BaseException:
+            self._undrawn = _both(folders, self._undrawn)
+            raise
 
     def write_views(self) -> None:
         """Bring montages and pickle up to date with the faces, as far as they changed since this was last done."""
         self.store.write_views(self.faces.values(), changed=self._outdated)
-        self._outdated = frozenset()
+        self._outdated = self._undrawn = frozenset()
 
 
 def _on_folders_as_they_are(gallery: Gallery, action: Callable[[], _T]) -> _T:
@@ -259,6 +243,11 @@ def _on_folders_as_they_are(gallery: Gallery, action: Callable[[], _T]) -> _T:
         except FoldersChangedError:
             gallery.look()
     return action()
+
+
+def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    """Folders; None: all."""
+    return None if one is None or other is None else one | other
 
 
 def _people_of(faces: Faces, settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:
@@ -307,35 +296,3 @@ def _take_words(looked: LookResult, faces: Mapping[int, Sighting], people: Perso
             people.keep_apart(track, face.person)
     for name, encoding in looked.excluded:
         people.exclude(name, encoding)
-
-
-def _carry_out_all(
-    moves: Sequence[Move],
-    looked: LookResult,
-    store: Store,
-    tell: Callable[[Sequence[Sighting]], None],
-    founded: set[str | None],
-) -> list[Moved]:
-    """As `carry_out`; ``tell``: gets the faces of each move; ``founded``: takes the people that are made."""
-    going = {face for move in moves for face in move.faces}
-    before = {face.id: face.person for face in looked.faces if face.id in going} if going else {}
-    moved: list[Moved] = []
-    with store.past.entry(SECOND_THOUGHTS):
-        for move in moves:
-            faces = carry_out([move], store)
-            tell(faces)
-            founded |= {face.person for face in faces if move.new}
-            moved += [Moved(face, before[face.id]) for face in faces]
-    return moved
-
-
-def carry_out(moves: Iterable[Move], store: Store) -> list[Sighting]:
-    """Move faces as second thoughts say; returns those that were moved. What the user is moving meanwhile is left."""
-    moved: list[Sighting] = []
-    with store.past.entry(SECOND_THOUGHTS):
-        for move in moves:
-            try:
-                moved += store.move(move.faces, move.person, new=move.new)
-            except FoldersChangedError:
-                continue
-    return moved

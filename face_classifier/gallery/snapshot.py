@@ -12,6 +12,7 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.types import Encoding, Sighting
 from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems, with_threshold
 from face_classifier.gallery.store import LookResult, Store
+from face_classifier.gallery.thoughts.question import kept_apart_pairs
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rules import empty_people
 
@@ -82,21 +83,10 @@ def snapshot_of(settings: Settings, looked: LookResult, cannot_links: list[tuple
         looked.faces,
         looked.pictures,
         cannot_links,
-        kept_apart_pairs(settings, looked),
+        kept_apart_pairs(settings, looked.faces, looked.kept_apart, looked.excluded),
         looked.kept_apart_tracks,
         looked.excluded,
     )
-
-
-def kept_apart_pairs(settings: Settings, looked: LookResult) -> Sequence[tuple[int, int]]:
-    """Pairs of ids of faces that are two people by the user's word: said so, or like a picture that was excluded."""
-    if not looked.excluded:
-        return looked.kept_apart
-    people = empty_people(settings)
-    people.add_all(looked.faces)
-    for person, encoding in looked.excluded:
-        people.exclude(person, encoding)
-    return [*looked.kept_apart, *people.excluded_pairs(looked.faces)]
 
 
 def people_of(snapshot: Snapshot) -> PersonDB:

@@ -7,13 +7,14 @@ but views of what the user removed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import PRIVATE, Modes
 from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.errors import SetUpError, UserError
@@ -37,6 +38,7 @@ from face_classifier.gallery.seen.room import TrackPictures
 from face_classifier.gallery.seen.table import label_of
 from face_classifier.gallery.table.row import Row
 from face_classifier.gallery.table.whereabouts import Portrait
+from face_classifier.gallery.thoughts.question import Answer, Question, Stamp
 from face_classifier.vision.sface import is_sface
 
 __all__ = ["FoldersChangedError", "Kept", "LookResult", "ReadPhoto", "Store", "at_once", "face_picture", "name_of"]
@@ -356,3 +358,27 @@ class Store:
         ``changed``: folders in which faces are others than when this was last done; None: it may be all.
         """
         self._views.write(faces, changed)
+
+    def draw_montages(self, folders: Collection[str] | None) -> Iterator[None]:
+        """Bring the montages of folders (None: of all) up to date with the table, one at a step; not the pickle.
+
+        Raises DiskError; those that are drawn by then are not drawn again.
+        """
+        return self._views.draw(folders)
+
+    # Thinking
+
+    def question(self, settings: Settings, looked: LookResult) -> Question:
+        """What second thoughts are to be asked of the faces as they are now; ``looked``: at the latest look."""
+        inside = self._inside
+        stamp = Stamp(inside.rows.lying, inside.notes.added, (tuple(looked.kept_apart), len(looked.excluded)))
+        return Question(settings, frozenset(inside.listing.folders), looked.faces.hidden, looked.excluded, stamp)
+
+    def answer(self, question: Question) -> Answer:
+        """Have second thoughts of everything at once."""
+        return question.answer(self._inside.table)
+
+    def answer_beside(self, question: Question, check: Callable[[], None]) -> Answer:
+        """The same in another thread, while this folder is written on; ``check``: raises what is to end it."""
+        with self._inside.table.beside() as table:
+            return question.answer(table, check)

@@ -14,7 +14,6 @@ from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.types import Frame, Seen, Sighting
-from face_classifier.curate.corrections import Change
 from face_classifier.events.event import Event
 from face_classifier.events.passing import Passing, ZonesOf, in_no_zone
 from face_classifier.events.records import JsonLines
@@ -24,6 +23,7 @@ from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
 from face_classifier.pipeline.inputs import as_first_seen, sampling_as_first_seen
 from face_classifier.pipeline.place import Placed, Session
 from face_classifier.pipeline.placing.discretion import OPEN, Discretion, discretion_of
+from face_classifier.pipeline.placing.thoughts import SecondThoughts
 from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.records.file import Head
 from face_classifier.sources.base import Sampling
@@ -93,7 +93,7 @@ class Desk:
         self._sessions: list[Session] = []  # with faces that may still be held
         self._failed: dict[Session, BaseException] = {}
         self.analysed = 0  # frames
-        self.rethought: dict[int, Change] = {}  # by face (id) what second thoughts made of it, in all
+        self.thoughts = SecondThoughts(gallery, self._tell)
 
     def begin(
         self,
@@ -191,7 +191,7 @@ class Desk:
         """Write what is still to be written of a source of another process, and have second thoughts."""
         if session in self._sessions:
             self.end_all([session])
-        self._think()
+        self.thoughts.at_once()
         self.gallery.write_views()
 
     def end_all(self, sessions: Collection[Session]) -> None:
@@ -222,6 +222,7 @@ class Desk:
         if self._patience.holding:
             with self._or_all_fail():
                 self._catch_up()
+                self._patience.write(self.thoughts.go_on)
 
     @contextmanager
     def _or_all_fail(self) -> Iterator[None]:
@@ -238,15 +239,12 @@ class Desk:
         self.gallery.tell_problems()
 
     def think_again(self) -> None:
-        """Have second thoughts, and bring the views up to date; later, if a live source's disk refuses it now."""
-        with self._or_all_fail():
-            self._patience.write(self._think)
-            self._patience.write(self.gallery.write_views)
+        """Begin to have second thoughts, and to bring the views up to date; `hold_on` goes on with it."""
+        self.thoughts.begin()
 
-    def _think(self) -> None:
-        for face, before in self.gallery.think_again(self._tell):
-            first = self.rethought[face.id].person if face.id in self.rethought else before
-            self.rethought[face.id] = Change(face.face, first, face.person, new=False)
+    def stop_thinking(self) -> None:
+        """Leave the rest to `finish`."""
+        self.thoughts.end()
 
     def look(self, touched: Collection[str] | None) -> float:
         """Take in what the user did to the folders; returns how many seconds that took.
@@ -262,7 +260,7 @@ class Desk:
     def finish(self) -> Sequence[Sighting]:
         """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
         try:
-            self._think()
+            self.thoughts.at_once()
             self.gallery.write_views()
             self._catch_up()
         finally:

@@ -171,6 +171,7 @@ class Here:
         finally:
             for action in regular:
                 action.cancel()
+            self._owner.call(lambda _: self._desk.stop_thinking())
             self._patience.holding = False
             self._owner.call(lambda _: self._desk.end_all(self._sessions))
             self._sessions.clear()
@@ -197,7 +198,7 @@ class Here:
     @property
     def rethought(self) -> Sequence[Change]:
         """The faces that second thoughts moved, each from where it was at first to where it is now."""
-        return [change for change in self._desk.rethought.values() if change.person != change.then]
+        return [change for change in self._desk.thoughts.changes.values() if change.person != change.then]
 
     @property
     def analysed(self) -> int:

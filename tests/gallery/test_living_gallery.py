@@ -19,6 +19,7 @@ from face_classifier.core.types import Face, Frame
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.store import LookResult, Store
+from face_classifier.gallery.thoughts.thoughts import Thoughts
 
 NAMES = ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "biden2.jpg"]
 BEGUN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
@@ -86,7 +87,7 @@ class Living:
             self.gallery.store.keep_apart(*ids)
 
     def think(self) -> None:
-        self.gallery.think_again()
+        Thoughts(self.gallery).think_again()
 
     def look(self) -> None:
         self.gallery.look()

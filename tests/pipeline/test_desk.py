@@ -61,12 +61,20 @@ def test_second_thoughts_that_fail_end_the_cameras_rather_than_stop_in_silence(
     observer = Watcher()
     with Store(tmp_path / "result", writing=True) as store:
         gallery = Gallery(Settings(result=str(store.folder)), store, read_photo, observer)
-        desk = Desk(gallery, None, observer, Patience(1, threading.Event(), observer.problem))
+        patience = Patience(1, threading.Event(), observer.problem)
+        desk = Desk(gallery, None, observer, patience)
         session = desk.begin(None, BEGINNING, Sampling(), given=False, follows=False).session
         desk.place(session, seen())
-        monkeypatch.setattr(Gallery, "write_views", fail)
+        patience.holding = True
+        monkeypatch.setattr(Gallery, "draw_views", fail)
+        desk.think_again()
+
+        def go_on() -> None:
+            while True:
+                desk.hold_on()
+
         with pytest.raises(OSError, match="no disk is known") as thinking:
-            desk.think_again()
+            go_on()
         with pytest.raises(OSError, match="no disk is known") as placing:
             desk.place(session, seen())
     assert placing.value is thinking.value

@@ -14,7 +14,7 @@ from face_classifier.display import montages
 from face_classifier.display.montages import Portrait
 from face_classifier.gallery.derived.pickled import pickle_bytes, read_pickle
 from face_classifier.gallery.folder.opened import ResultFolder
-from face_classifier.gallery.places import UNKNOWNS, is_own_cut
+from face_classifier.gallery.places import UNKNOWNS, is_excluded, is_own_cut
 from face_classifier.gallery.table.row import Row
 from face_classifier.vision.sface import SCALE, is_sface
 
@@ -56,6 +56,38 @@ class Views:
         with asking_the_disk():
             self._write_montages(sheets, changed)
             self._write_pickle(encodings)
+
+    def draw(self, folders: Collection[str] | None) -> Iterator[None]:
+        """As `Store.draw_montages`."""
+        names = folders or ()
+        if folders is None:
+            made = map(montages.person_of, self._folder.notes.view_digests())
+            names = {*self._folder.listing.folders, *(name for name in made if name is not None)}
+        for name in sorted(name for name in names if not is_excluded(name)):
+            self._folder.root.check()
+            yield from self._draw_folder(name)
+
+    def _draw_folder(self, name: str) -> Iterator[None]:
+        root, notes = self._folder.root, self._folder.notes
+        sheets = montages.montage_sheets(name, sorted(self._portraits(name), key=lambda portrait: portrait.path))
+        made = {file: digest for file, digest in notes.view_digests(name).items() if montages.is_of(file, name)}
+        for file, (digest, portraits) in sheets.items():
+            if made.get(file) == digest and root.has(file):
+                continue
+            if self._write_file(file, montages.draw_montage(portraits)):
+                notes.set_view(file, digest)
+            yield
+        for file in made.keys() - sheets.keys():
+            with asking_the_disk():
+                if root.has_file(file):
+                    root.remove(file)
+            notes.set_view(file, None)
+        yield
+
+    def _portraits(self, folder: str) -> Iterator[Portrait]:
+        for file, content, is_cut, box in self._folder.whereabouts.pictures_in(folder):
+            is_own = is_cut or is_own_cut(file)
+            yield Portrait(self._folder.path / folder / file, content, None if is_own else box, folder != UNKNOWNS)
 
     def wrong(self, faces: Iterable[tuple[str, str, Row]]) -> Iterator[tuple[str, str]]:
         """(file, what is wrong with it) of the pickle and of each montage that do not show ``faces``.

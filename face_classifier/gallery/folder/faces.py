@@ -42,7 +42,7 @@ class Faces(Sequence[Sighting]):
         """
         self._folder, self._version = folder, folder.rows.version
         self._folders = {name for name in folders if not is_excluded(name)}
-        self._hidden = hidden
+        self.hidden = hidden
         self._instead = [row for row in instead if row.state == KEPT and row.encoding is not None]
         self._read: list[KeptFace] | None = None
         if not folder.writing:
@@ -62,7 +62,7 @@ class Faces(Sequence[Sighting]):
             raise RuntimeError("the faces of a look were first asked for after something else was written")
 
     def _is_there(self, folder: str, face_id: int) -> bool:
-        return folder in self._folders and face_id not in self._hidden
+        return folder in self._folders and face_id not in self.hidden
 
     def __len__(self) -> int:
         return len(self._all())
@@ -93,11 +93,11 @@ class Faces(Sequence[Sighting]):
     def _labels(self, folders: Collection[str]) -> Iterator[Label]:
         assert self._folder.writing, "the table would not tell all"
         self._check_version()
-        return self._folder.whereabouts.labels(folders, self._hidden)
+        return self._folder.whereabouts.labels(folders, self.hidden)
 
     def as_they_are(self) -> FacesNow:
         """The faces as they are whenever they are asked for, until the next look."""
-        return FacesNow(self._folder, self._hidden)
+        return FacesNow(self._folder, self.hidden)
 
     @property
     def pictures(self) -> list[Path]:

@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from typing import Any
 
 from face_classifier.core.disk.database import open_database, open_to_read
@@ -54,7 +55,7 @@ class Table:
         Raises sqlite3.DatabaseError where the file is damaged, its subclass OperationalError where it cannot be
         opened, and UserError where it is of a newer version, or was made to have another file changed.
         """
-        self.path = root.path / name
+        self._root, self.path = root, root.path / name
         try:
             self.database = open_database(root, name) if writing else open_or_empty(root, name, written=written)
         except OSError as error:
@@ -96,6 +97,21 @@ class Table:
 
     def close(self) -> None:
         self.database.close()
+
+    @contextmanager
+    def beside(self) -> Iterator[Table]:
+        """The file as it is now, to be read by another thread while this one goes on writing to it."""
+        other = copy(self)
+        with self.telling():
+            database = open_to_read(self._root, self.path.name, written=True)
+        if database is None:
+            raise UserError(f"{self.path} is gone; end the program, and start it again")
+        other.database = database
+        try:
+            other.execute("BEGIN")
+            yield other
+        finally:
+            database.close()
 
     @contextmanager
     def telling(self) -> Iterator[None]:

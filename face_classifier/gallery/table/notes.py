@@ -18,6 +18,7 @@ class Notes:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self.added = 0  # counts the pairs of tracks that were recorded
 
     def first_start(self, fingerprint: str, start: datetime, step: float | None) -> datetime:
         """As `Store.first_start`."""
@@ -59,7 +60,8 @@ class Notes:
     def add_pairs(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Record pairs of tracks that shared a frame."""
         for pair in pairs:
-            self._table.execute("INSERT OR IGNORE INTO apart VALUES (?, ?)", (min(pair), max(pair)))
+            values = min(pair), max(pair)
+            self.added += self._table.execute("INSERT OR IGNORE INTO apart VALUES (?, ?)", values).rowcount
 
     def pairs(self) -> list[tuple[int, int]]:
         return [(one, other) for one, other in self._table.execute("SELECT one, other FROM apart")]
@@ -81,9 +83,13 @@ class Notes:
         for pair in pairs:
             self._table.execute("INSERT INTO refused VALUES (?, ?)", pair)
 
-    def view_digests(self) -> dict[str, str]:
-        """Of each view (file name) the digest of what it was made from."""
-        return dict(self._table.execute("SELECT file, digest FROM views").fetchall())
+    def view_digests(self, folder: str | None = None) -> dict[str, str]:
+        """Of each view (file name) the digest of what it was made from.
+
+        ``folder``: only those whose names begin like that of a montage of this one.
+        """
+        clause, values = ("", ()) if folder is None else ("WHERE file BETWEEN ? AND ?", _montages_of(folder))
+        return dict(self._table.execute(f"SELECT file, digest FROM views {clause}", values).fetchall())
 
     def set_view(self, file: str, digest: str | None) -> None:
         """Record a view; None: it is gone."""
@@ -109,3 +115,8 @@ class Notes:
 
     def set_mark(self, name: str, value: int) -> None:
         self._table.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
+
+
+def _montages_of(folder: str) -> tuple[str, str]:
+    """Between which names those of the montages of a folder lie."""
+    return f"montage.{folder}-", f"montage.{folder}."

@@ -27,6 +27,7 @@ class Rows:
         self._table = table
         self._touched: set[str] | None = None  # folders of rows that were written since `take_touched`; None: all
         self.version = 0  # counts what was written
+        self.lying = 0  # counts what was written of faces in a folder
         self._has_emotions = table.execute("SELECT 1 FROM emotions LIMIT 1").fetchone() is not None
 
     def add(self, row: Row) -> None:
@@ -49,12 +50,14 @@ class Rows:
     def touch(self, folder: str) -> None:
         """What lies in a folder is no longer what the last look saw there."""
         self.version += 1
+        self.lying += bool(folder)
         if self._touched is not None:
             self._touched.add(folder)
 
     def touch_all(self) -> None:
         """Rows were written otherwise."""
         self.version += 1
+        self.lying += 1
         self._touched = None
 
     def take_touched(self) -> set[str] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 
-from face_classifier.core.types import Label
+from face_classifier.core import names
+from face_classifier.core.types import Box, Label, Sighting
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row, whose
@@ -127,6 +129,42 @@ class Whereabouts:
                     known = np.frombuffer(encoding, FLOATS)
                     worth = None if quality is None else float(quality)
                     yield Label(face, person, track, bool(pinned), corrected, known, worth)
+
+    def considered(self, folders: Collection[str], hidden: Collection[int]) -> Iterator[Sighting]:
+        """The same faces again, with what second thoughts ask about, in a third of the time of `kept`; by id."""
+        clause, values = _in_folder()
+        columns = "id, face, folder, placed, pinned, track, encoding, quality, source, position, time, fingerprint"
+        with self._table.telling():
+            for record in self._table.database.execute(f"SELECT {columns} FROM faces {clause}", values):
+                number, name, folder, placed, pinned, track, encoding, quality, source, *when = record
+                if folder not in folders or number in hidden:
+                    continue
+                person, track, corrected = whose(folder, placed, pinned, track)
+                yield Sighting(
+                    number,
+                    name,
+                    person,
+                    None,
+                    source=source and names.restored(source),
+                    position=when[0],
+                    time=None if when[1] is None else datetime.fromisoformat(when[1]),
+                    encoding=np.frombuffer(encoding, FLOATS).astype(float, copy=False),
+                    pinned=bool(pinned),
+                    corrected=corrected,
+                    quality=quality,
+                    track=track,
+                    fingerprint=when[2],
+                )
+
+    def pictures_in(self, folder: str) -> list[tuple[str, str, bool, Box | None]]:
+        """File, content hash, whether it came from a source, and box of each picture of a kept face in a folder."""
+        clause, values = _in_folder(folder)
+        statement = f'SELECT file, hash, source IS NOT NULL, "top", "right", bottom, "left" FROM faces {clause}'
+        with self._table.telling():
+            found = self._table.database.execute(statement, values)
+            return [
+                (file, content, bool(cut), None if box[0] is None else Box(*box)) for file, content, cut, *box in found
+            ]
 
     def with_id(self, face: int) -> Row | None:
         """The row of a kept face with an encoding; None if it is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TypeVar
 
 _K = TypeVar("_K")
@@ -9,6 +10,6 @@ _V = TypeVar("_V")
 _REMEMBERED = 1000  # tracks that are remembered while their face is not in view
 
 
-def latest(by_track: dict[_K, _V]) -> dict[_K, _V]:
-    """The latest ones of what is known by track."""
-    return dict(list(by_track.items())[-_REMEMBERED:])
+def latest(known: dict[_K, _V], most: int = _REMEMBERED) -> dict[_K, _V]:
+    """The latest ones of what is known, by track."""
+    return known if len(known) <= most else dict(islice(known.items(), len(known) - most, None))
