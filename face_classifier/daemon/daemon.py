@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,30 +16,29 @@ from time import monotonic
 
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.alerts.make import make_channel
-from face_classifier.core.config.cameras import Camera
 from face_classifier.core.config.settings import Changes, Settings, changes
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import UserError
 from face_classifier.daemon import log
-from face_classifier.daemon.camera import CameraLoop, LogObserver, Shared
+from face_classifier.daemon.answers import Answers
+from face_classifier.daemon.cameras.cameras import Cameras
+from face_classifier.daemon.cameras.loop import LogObserver, Shared
+from face_classifier.daemon.household import Daily, Household, summary_of
 from face_classifier.daemon.notify import READY, STOPPING, WATCHDOG, notify, reloading, watchdog
-from face_classifier.daemon.status import GOOD, GalleryStatus, Status, Times, memory
+from face_classifier.daemon.status import GalleryStatus, Status, Times, memory
 from face_classifier.daemon.wishes import Wish, Wishes
 from face_classifier.events.event import Event
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.identity.rules import profile_of
-from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.run import engine_of, open_sinks
 from face_classifier.pipeline.show import Stage
 from face_classifier.pipeline.watch import Crew
-from face_classifier.sources.live.opening import open_live
 
 STATUS = "status"  # the command of the owner's socket
 
 _TURN = 0.5  # seconds between two looks at how everything does
 _BEAT = 1.0  # seconds between two signs of life of the owner
-_CLOSING = 2.0  # seconds for cameras to end
 _TELL_MANAGER = 30.0  # seconds between two tellings of how many cameras are good
 
 
@@ -62,9 +61,9 @@ class Daemon:
     ) -> None:
         """Use `opened`."""
         self._settings, self._load, self._here, self._alerts = settings, load, here, alerts
-        self._shared = Shared(here, crew, self._tell)
+        self._cameras = Cameras(here.settings, Shared(here, crew, self._tell))
+        self._household, self._daily = Household(alerts), Daily(datetime.now(timezone.utc))
         self._started = monotonic()
-        self._cameras: dict[str, CameraLoop] = {}
         self._restart: tuple[str, ...] = ()
         self._beat: _Beat | None = None
 
@@ -95,8 +94,20 @@ class Daemon:
             here = stack.enter_context(
                 Here.opened(settings, engine, lines, observer, patience, aside, partial(_tell_each, made))
             )
-            folder = Path(settings.result)
-            alerts = Dispatcher(settings.alerts, settings.channels, folder, make_channel, observer.problem)
+            answers = Answers(
+                here,
+                lambda: _of(made)._settings,
+                lambda: _of(made).status(),
+                lambda camera: _of(made)._cameras.shoot(camera),
+                lambda: alerts,
+            )
+            alerts = Dispatcher(
+                settings.alerts,
+                settings.channels,
+                Path(settings.result),
+                lambda name, channel: make_channel(name, channel, desk=answers),
+                observer.problem,
+            )
             last.callback(alerts.close)
             own = engine(profile_of(here.settings).encoder)
             crew = Crew(here.settings, own, here, stage, observer, wishes.stopping)
@@ -105,33 +116,36 @@ class Daemon:
                 here.every(_BEAT, daemon._take_beat)
                 made.append(daemon)
                 try:
-                    daemon._begin({})
+                    daemon._cameras.begin(settings.cameras)
                     yield daemon
                 finally:
-                    daemon._end(list(daemon._cameras.values()))
-            if daemon.has_ended:
+                    daemon._cameras.end()
+            if daemon._cameras.have_ended:
                 here.finish()
             if fault := daemon._fault():
                 raise fault
 
     @property
-    def has_ended(self) -> bool:
-        """Whether all cameras were files, and have come to their end."""
-        return bool(self._cameras) and all(camera.ended for camera in self._cameras.values())
+    def hangs(self) -> bool:
+        """Whether something did not end in time, for which Python would wait at its end."""
+        return self._cameras.hang
 
     def attend(self, wishes: Wishes) -> None:
-        """Go on until it is asked to stop, or until `has_ended`. Raises what goes wrong with the gallery."""
+        """Go on until it is asked to stop, or until all cameras were files and have ended.
+
+        Raises what goes wrong with the gallery.
+        """
         notify(READY, f"STATUS={self._summary()}")
         log.tell("started", f"watches {len(self._cameras)} cameras into {self._settings.result}")
         told, fed, wanted = monotonic(), monotonic(), watchdog()
-        while not self.has_ended:
+        while not self._cameras.have_ended:
             wish = wishes.next(_TURN)
             if wish is Wish.STOP:
                 break
             if wish is Wish.RELOAD:
                 self.reload()
-            for camera in self._cameras.values():
-                camera.look(datetime.now(timezone.utc))
+            self._cameras.look(datetime.now(timezone.utc))
+            self._household.tell(self._cameras.connected())
             if fault := self._fault():
                 raise fault
             if wanted is not None and monotonic() - fed >= wanted and self.status().live:
@@ -141,7 +155,7 @@ class Daemon:
                 notify(f"STATUS={self._summary()}")
                 told = monotonic()
         notify(STOPPING)
-        log.tell("stopping", "all files have ended" if self.has_ended else "stops as asked")
+        log.tell("stopping", "all files have ended" if self._cameras.have_ended else "stops as asked")
 
     def reload(self) -> None:
         """Take the configuration as it is now; one that is invalid changes nothing. Cameras that stay go on."""
@@ -160,15 +174,11 @@ class Daemon:
         if found.alerts:
             self._here.note_uses_of(dataclasses.replace(old, channels=new.channels))
             self._alerts.reload(new.alerts, new.channels)
-        gone = [self._cameras[name] for name in (*found.removed, *found.changed)]
-        # One that is lost begins anew, too: its password may be another one now.
-        gone += [loop for loop in self._cameras.values() if loop.status().status == "lost" and loop not in gone]
         self._settings = dataclasses.replace(
             old, **{key: getattr(new, key) for key in ("cameras", "keep", "channels", "alerts")}
         )
         self._restart = found.restart
-        self._end(gone)
-        self._begin({name: loop for name, loop in self._cameras.items() if loop not in gone})
+        self._cameras.replace(found, new.cameras)
         log.tell("reload", _told(found), restart=list(found.restart))
 
     def status(self) -> Status:
@@ -184,61 +194,44 @@ class Daemon:
                 known=beat.known if beat else 0,
                 unknown=beat.unknown if beat else 0,
                 free=beat.free if beat else None,
-                thoughts=Times(),
+                thoughts=Times(*self._here.thoughts),
             ),
-            cameras=tuple(camera.status() for camera in list(self._cameras.values())),
+            cameras=self._cameras.status(),
             channels=alerts.channels,
             told=Times(alerts.told, alerts.took, alerts.limits, alerts.counts),
             memory=memory(),
             restart=self._restart,
         )
 
-    def _begin(self, going: Mapping[str, CameraLoop]) -> None:
-        """Let all cameras begin but those that are ``going`` on, by name."""
-        loops: dict[str, CameraLoop] = {}
-        for name, camera in self._settings.cameras.items():
-            loops[name] = going.get(name) or self._loop_of(name, camera)
-        self._cameras = loops  # whole, since other threads look at it
-        for name, loop in loops.items():
-            if name not in going:
-                loop.start()
-
-    def _loop_of(self, name: str, camera: Camera) -> CameraLoop:
-        seconds = self._settings.seconds if camera.seconds is None else camera.seconds
-        settings = dataclasses.replace(self._here.settings, cameras=self._settings.cameras, seconds=seconds)
-        return CameraLoop(name, partial(open_live, name, camera), _view_of(camera), settings, self._shared)
-
-    def _end(self, cameras: list[CameraLoop]) -> None:
-        """End cameras, all at a time."""
-        for camera in cameras:
-            camera.stop()
-        end = monotonic() + _CLOSING
-        for camera in cameras:
-            if not camera.join(end):
-                log.tell("hangs", "did not end in time and is left", logging.WARNING, camera=camera.name)
-
     def _fault(self) -> BaseException | None:
         """What goes wrong with the gallery, for which no camera can be blamed."""
-        of_cameras = (camera.fault for camera in self._cameras.values())
-        return next((fault for fault in of_cameras if fault), self._here.failure)
+        return self._cameras.fault or self._here.failure
 
     def _take_beat(self, gallery: Gallery) -> None:
         people, free = gallery.people, None
         with suppress(OSError):
             free = shutil.disk_usage(self._settings.result).free
         self._beat = _Beat(monotonic(), people.persons, people.known_faces, people.unknown_faces, free)
+        now = datetime.now(timezone.utc)
+        try:
+            self._household.look(gallery)
+            if self._daily.is_due(self._settings.alerts.daily, now):
+                self._tell(summary_of(gallery, self._settings, now))
+        except (UserError, OSError) as error:
+            log.tell("problem", f"who passed cannot be read ({error})", logging.WARNING)
 
     def _tell(self, event: Event) -> None:
         """Tell everybody of an event; never blocks."""
         if event.track is not None:
-            _log_passing(event)
+            log.passed(event)
         if event.kind in ("camera_lost", "camera_back"):
             self._here.note_camera(event.camera, event.time, lost=event.kind == "camera_lost")
+        self._household.note(event)
         self._alerts.put(event)
 
     def _summary(self) -> str:
-        states = [camera.status().status for camera in self._cameras.values()]
-        return f"{states.count(GOOD)} of {len(states)} cameras send pictures"
+        good = list(self._cameras.connected().values())
+        return f"{good.count(True)} of {len(good)} cameras send pictures"
 
 
 def _of(made: list[Daemon]) -> Daemon:
@@ -246,34 +239,6 @@ def _of(made: list[Daemon]) -> Daemon:
     if not made:
         raise UserError(f"process {os.getpid()} has just begun; try again in a moment")
     return made[0]
-
-
-def _log_passing(event: Event) -> None:
-    """A line about somebody who passed. Names that the user gave stay out of it, since `forget` does not reach it."""
-    who = "somebody whom you named" if event.named else event.person or "somebody unknown"
-    new = "new: " if event.kind == "new_person" else ""
-    log.tell(
-        event.kind,
-        f"{new}{who}, track {event.track}",
-        camera=event.camera,
-        track=event.track,
-        visit=event.visit,
-        distance=event.distance,
-        zones=list(event.zones),
-    )
-
-
-def _view_of(camera: Camera) -> View:
-    """What counts of the pictures of a camera."""
-    return View(
-        camera.zones,
-        only=camera.only,
-        ignore=camera.ignore,
-        masks=camera.masks,
-        min_face=camera.min_face,
-        hours=map(str, camera.hours),
-        days=camera.days,
-    )
 
 
 def _tell_each(made: list[Daemon], event: Event) -> None:

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, TextIO
 
 from face_classifier.core import names
+from face_classifier.events.event import Event
 
 logger = logging.getLogger("face_classifier.watch")
 
@@ -36,6 +37,20 @@ def tell(event: str, text: str, level: int = logging.INFO, **fields: Any) -> Non
     fields: what else is told, by key; such as ``camera``.
     """
     logger.log(level, "%s", text, extra={_FIELDS: {"event": event, **fields}})
+
+
+def passed(event: Event) -> None:
+    """A line about somebody who passed, by the number of the track; without the names that the user gave."""
+    who = "somebody whom you named" if event.named else event.person or "somebody unknown"
+    tell(
+        event.kind,
+        f"{'new: ' * (event.kind == 'new_person')}{who}, track {event.track}",
+        camera=event.camera,
+        track=event.track,
+        visit=event.visit,
+        distance=event.distance,
+        zones=list(event.zones),
+    )
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from face_classifier import __version__
 from face_classifier.alerts.worker import ChannelState
 
 STUCK = 120.0  # seconds without progress after which a thread of ours counts as stuck; second thoughts may take some
-GOOD, LOST, STARTING, WAITING = "good", "lost", "starting", "waiting"
+GOOD, LOST = "good", "lost"
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ def _watch(cameras: tuple[str, ...], config: str | None, as_json: bool, **flags:
                 raise
             log.tell("failed", str(error), logging.ERROR)
             raise SystemExit(error.exit_code) from error
-        _leave_hanging_threads()
+        if daemon.hangs:
+            _leave()
 
 
 def _settings(cameras: Sequence[str], config: str | None, flags: Mapping[str, Any]) -> Settings:
@@ -125,13 +126,11 @@ def _give_up() -> None:
     log.tell("hangs", f"something did not end in time, and is left ({hanging})", logging.WARNING)
 
 
-def _leave_hanging_threads() -> None:
-    """End the process where threads hang that Python would wait for; all that is to be kept is kept by now."""
-    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if any(not thread.daemon and thread.is_alive() and not thread.name.startswith("stopping") for thread in others):
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(0)
+def _leave() -> None:
+    """End the process at once: Python would wait for what hangs. All that is to be kept is kept by now."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 COMMANDS: list[click.Command] = [_watch]

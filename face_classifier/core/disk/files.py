@@ -50,9 +50,16 @@ def png_bytes(image: Image) -> bytes:
 def jpeg_of_png(png: bytes) -> bytes:
     """A picture as JPEG, a fifth as large; what is no picture raises ValueError."""
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    done, content = (False, None) if image is None else cv2.imencode(".jpg", image)
-    if not done or content is None:
+    if image is None:
         raise ValueError(f"{len(png)} bytes are no picture")
+    return jpeg_bytes(image)
+
+
+def jpeg_bytes(image: Image) -> bytes:
+    """A BGR picture as JPEG."""
+    done, content = cv2.imencode(".jpg", image)
+    if not done:
+        raise ValueError(f"a picture of shape {image.shape} cannot be written as JPEG")
     return content.tobytes()
 
 

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TypeVar
 
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.disk.files import jpeg_bytes
 from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
@@ -20,6 +21,7 @@ from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Frame, Seen
 from face_classifier.daemon import log
 from face_classifier.daemon.status import CameraStatus
+from face_classifier.display.overlay import annotate
 from face_classifier.events.event import Event
 from face_classifier.gallery.owner.queue import OwnerClosedError
 from face_classifier.pipeline.analysis.view import View
@@ -30,11 +32,12 @@ from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.watch import Crew, Shows, classify
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
-from face_classifier.sources.live.source import SourceState
+from face_classifier.sources.live.source import LiveSource, SourceState
 
 _T = TypeVar("_T")
 _ANEW = 600.0  # seconds for which a camera is lost until it is opened anew
 _WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds until a camera whose analysis failed is begun anew
+_FRESH = 10.0  # seconds for which the last picture of a camera is what it sees
 _STEADY = 60.0  # seconds after which a failure is the first one again
 
 
@@ -47,7 +50,7 @@ class Shared:
     tell: Callable[[Event], None]  # never blocks
 
 
-Opens = Callable[[Callable[[SourceState], None]], Source]
+Opens = Callable[[Callable[[SourceState], None]], LiveSource]
 
 
 class CameraLoop:
@@ -83,7 +86,7 @@ class CameraLoop:
         self._lock = threading.Lock()  # of the state, which its source changes, too
         self._state = _State("starting", monotonic())
         self._lost, self._dropped = 0, 0
-        self._source: Source | None = None
+        self._source: LiveSource | None = None
         self._thread = threading.Thread(target=self._watch, name=f"camera {name}", daemon=True)
 
     def start(self) -> None:
@@ -108,7 +111,7 @@ class CameraLoop:
     def status(self) -> CameraStatus:
         """How it does now; from any thread."""
         now, state, counted, source = monotonic(), self._state, self._counting, self._source
-        seen = getattr(source, "state", None)
+        seen = source.state if source else None
         return CameraStatus(
             name=self.name,
             status=state.status,
@@ -123,6 +126,14 @@ class CameraLoop:
             lost=self._lost,
             turned=now - self._turning.turned if self._thread.is_alive() else 0.0,
         )
+
+    def shoot(self) -> bytes | None:
+        """What it saw last, drawn as in captures: JPEG; None: nothing, or not for long."""
+        shown = self._turning.shown
+        if shown is None or monotonic() - shown[0] > _FRESH:
+            return None
+        _, frame, seen = shown
+        return jpeg_bytes(annotate(frame.image, seen))
 
     def _watch(self) -> None:
         """What its thread does."""
@@ -161,7 +172,7 @@ class CameraLoop:
             try:
                 classify(source, self._crew)
             finally:
-                self._source, self._dropped = None, self._dropped + getattr(source, "dropped", 0)
+                self._source, self._dropped = None, self._dropped + source.dropped
                 self._counting.end()
 
     def _wait(self, seconds: float) -> None:
@@ -249,12 +260,14 @@ class _Turning:
     def __init__(self, stage: Shows) -> None:
         self._stage = stage
         self.turned = monotonic()
+        self.shown: tuple[float, Frame, Sequence[Seen]] | None = None  # the last one, and when (monotonic)
 
     def turn(self) -> None:
         self.turned = monotonic()
 
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         self.turn()
+        self.shown = self.turned, frame, seen
         self._stage.show(frame, seen)
 
     def end(self, source: str) -> None:
