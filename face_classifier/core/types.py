@@ -75,8 +75,12 @@ class Box:
 
     def scaled(self, factor: float) -> Box:
         """The same box in a picture ``factor`` times as large; at least one pixel each way."""
-        top, left = round(self.top * factor), round(self.left * factor)
-        return Box(top, max(left + 1, round(self.right * factor)), max(top + 1, round(self.bottom * factor)), left)
+        return self.stretched(factor, factor)
+
+    def stretched(self, down: float, across: float) -> Box:
+        """The same box in a picture so many times as high and as wide; at least one pixel each way."""
+        top, left = round(self.top * down), round(self.left * across)
+        return Box(top, max(left + 1, round(self.right * across)), max(top + 1, round(self.bottom * down)), left)
 
     def moved(self, right: int, down: int) -> Box:
         """The same box so many pixels further to the right and down."""

@@ -103,10 +103,10 @@ def hide_in_cut(picture: bytes, box: Box, hidden: Iterable[Box]) -> bytes:
     if found is None:
         return picture
     image = np.asarray(found, np.uint8)
-    scale = image.shape[1] / whole.width
+    down, across = image.shape[0] / whole.height, image.shape[1] / whole.width
 
     def inside(other: Box) -> Box:
-        return other.moved(-whole.left, -whole.top).scaled(scale)
+        return other.moved(-whole.left, -whole.top).stretched(down, across)
 
     own = inside(box)
     rows, columns = slice(own.top, own.bottom), slice(own.left, own.right)

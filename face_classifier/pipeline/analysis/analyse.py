@@ -10,8 +10,9 @@ from types import TracebackType
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.supervise import Frames
-from face_classifier.core.types import Box, Detection, Face, Frame, Search
+from face_classifier.core.types import Box, Detection, Frame, Search
 from face_classifier.gallery.store import face_picture
+from face_classifier.pipeline.analysis.larger import Encoded, encode_from_main
 from face_classifier.pipeline.analysis.motion import Searches
 from face_classifier.pipeline.analysis.tracker import Followed, Follower
 from face_classifier.pipeline.analysis.view import View
@@ -86,15 +87,25 @@ class Analyst:
             return self.unencoded(plan)
         detections = [plan.faces[number].detection for number in plan.encode]
         once = [place for place, number in enumerate(plan.encode) if plan.faces[number].once]
-        encoded = self._engine.encode(plan.frame.image, detections, once)
+        encoded = self._encoded(plan.frame, detections, once)
         return _record(plan, dict(zip(plan.encode, encoded, strict=True)))
+
+    def _encoded(self, frame: Frame, detections: Sequence[Detection], once: Sequence[int]) -> list[Encoded]:
+        """The faces as the main picture shows them, where there is one and it does; else as the frame does."""
+        nothing: list[Encoded | None] = [None] * len(detections)
+        larger = nothing if frame.main is None else encode_from_main(self._engine, frame, detections, once)
+        left = [number for number, face in enumerate(larger) if face is None]
+        marks = [place for place, number in enumerate(left) if number in once]
+        faces = self._engine.encode(frame.image, [detections[number] for number in left], marks) if left else []
+        rest = iter([Encoded(face, face_picture(frame, face)) for face in faces])
+        return [face or next(rest) for face in larger]
 
     def unencoded(self, plan: Plan) -> AnalysedFrame:
         """The record of a frame whose faces cannot be encoded, or need not be."""
         return _record(plan, {})
 
 
-def _record(plan: Plan, encoded: dict[int, Face]) -> AnalysedFrame:
+def _record(plan: Plan, encoded: dict[int, Encoded]) -> AnalysedFrame:
     return AnalysedFrame(
         plan.frame,
         tuple(
@@ -102,8 +113,8 @@ def _record(plan: Plan, encoded: dict[int, Face]) -> AnalysedFrame:
                 followed.detection,
                 followed.track,
                 followed.sure,
-                face := encoded.get(number),
-                face_picture(plan.frame, face) if face else None,
+                one.face if (one := encoded.get(number)) else None,
+                one.picture if one else None,
                 number in plan.discard,
             )
             for number, followed in enumerate(plan.faces)

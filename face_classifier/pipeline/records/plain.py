@@ -18,6 +18,7 @@ from face_classifier.pipeline.records.frames import AnalysedFace, AnalysedFrame
 from face_classifier.vision.sface import in_todays_scale
 
 _MOST_FACES = 10_000  # in a frame
+_LARGER = 40  # times: 8K beside the smallest streams that cameras send
 MOST_PICTURE = 64 << 20  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
@@ -78,8 +79,11 @@ def _face_from(told: Mapping[str, Any]) -> AnalysedFace:
 
 
 def _picture(value: object, box: Box) -> bytes:
-    """A picture of a face: a PNG of the size that its box says."""
-    size = (3 * box.width).to_bytes(4, "big") + (3 * box.height).to_bytes(4, "big")
-    if not isinstance(value, bytes) or len(value) > MOST_PICTURE or not value.startswith(_PNG + size):
+    """A picture of a face: a PNG of the size that its box says, or of the same in a larger picture."""
+    if not isinstance(value, bytes) or len(value) > MOST_PICTURE or not value.startswith(_PNG):
+        raise MessageError("a picture is no PNG")
+    sides = [int.from_bytes(value[len(_PNG) + place :][:4], "big") for place in (0, 4)]
+    least = 3 * box.width, 3 * box.height
+    if any(side % 3 or not low <= side <= low * _LARGER for side, low in zip(sides, least, strict=True)):
         raise MessageError("a picture is no PNG of three times the width and height of its box")
     return value
