@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from face_classifier.core import names
+from face_classifier.core.disk.beside import remove_beside
 from face_classifier.core.disk.logs import rewrite
-from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.curate.questions.log import count_of
@@ -68,11 +67,8 @@ def _in_log(path: Path, chosen: Chosen) -> int:
     """How many lines are gone or changed; pictures that alerts left beside the log go with their lines."""
     pictures: list[str] = []
     count = rewrite(path, partial(_line, chosen=chosen, pictures=pictures))
-    beside = f"{path.name}.pictures"
-    for folder, _, name in (picture.partition("/") for picture in pictures):
-        if folder == beside and is_component(name):
-            with suppress(FileNotFoundError):
-                (path.parent / beside / name).unlink()
+    for picture in pictures:
+        remove_beside(path, picture)
     return count
 
 

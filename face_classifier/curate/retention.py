@@ -5,8 +5,8 @@ Forgetting wins over retention, and retention over undoing: what is gone is not 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -15,6 +15,7 @@ from typing import Any
 
 from face_classifier.core.config.cameras import Keep
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.disk.beside import Beside, old_beside
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.curate.questions.log import count_of
@@ -39,6 +40,7 @@ class Limits:
     cameras: Mapping[str, Mapping[str, float | None]]  # the same by camera
     disk: int | None  # bytes that the result folder and the captures may have together; None = any number
     capture: str | None  # the folder of captures
+    alerts: Sequence[str]  # files of alerts, whose pictures are kept as captures are
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -48,7 +50,8 @@ class Limits:
             return {UNKNOWN: keep.unknown, CAPTURES: keep.captures, TRACKS: keep.tracks}
 
         cameras = {name: plain(settings.keep_of(name)) for name in settings.cameras}
-        return cls(plain(settings.keep), cameras, settings.keep.disk, settings.capture)
+        files = [str(Path(channel.path).resolve()) for channel in settings.channels.values() if channel.type == "file"]
+        return cls(plain(settings.keep), cameras, settings.keep.disk, settings.capture, files)
 
     def seconds(self, what: str, source: str | None) -> float | None:
         """How long something of a source is kept; None = for ever."""
@@ -150,6 +153,7 @@ class _Round:
         self._removed = Removed()
         self._faces: dict[int, Unknown] = {}
         self._captures: dict[str, Capture] = {}
+        self._beside: dict[Path, Beside] = {}
 
     def remove(self) -> Removed:
         removed = self._removed
@@ -161,9 +165,10 @@ class _Round:
             self._take_faces(self._old_faces())
             if self._limits.disk is not None:
                 self._make_room(self._limits.disk, folder, captures)
-            removed.faces, removed.captures = len(self._faces), len(self._captures)
-            removed.freed = self._size()
-            removed.more = self._most is not None and self._most in (removed.faces, removed.captures)
+            self._take_beside()
+            removed.faces, removed.captures = len(self._faces), len(self._captures) + len(self._beside)
+            removed.freed = self._size() + sum(one.size for one in self._beside.values())
+            removed.more = self._most in (len(self._faces), len(self._captures), len(self._beside))
             removed.tracks = self._tracks()
             if not self._dry:
                 self._carry_out(folder)
@@ -175,6 +180,9 @@ class _Round:
                 folder.remove(self._captures.values())
             except OSError as error:
                 self._removed.problems.append(f"captures in {self._limits.capture} stay ({error.strerror})")
+        for path in self._beside:
+            with suppress(OSError):
+                path.unlink()
         if self._faces:
             self._remove_faces(list(self._faces))
         if self._faces or self._removed.tracks:
@@ -235,6 +243,16 @@ class _Round:
             if is_ours and seconds is not None and capture.made < self._now.timestamp() - seconds:
                 yield capture
 
+    # Pictures of alerts
+
+    def _take_beside(self) -> None:
+        def before(camera: str) -> float | None:
+            seconds = self._limits.seconds(CAPTURES, camera)
+            return None if seconds is None else self._now.timestamp() - seconds
+
+        old = old_beside(map(Path, self._limits.alerts), before)
+        self._beside = {one.path: one for one in islice(old, self._left(self._beside))}
+
     # Tracks
 
     def _tracks(self) -> int:
@@ -291,7 +309,7 @@ def retain_now(gallery: Gallery, arguments: dict[str, Any], _observer: Teller) -
 
     Raises UserError where the clock cannot be believed.
     """
-    limits = Limits(*(arguments[name] for name in ("common", "cameras", "disk", "capture")))
+    limits = Limits(*(arguments[name] for name in ("common", "cameras", "disk", "capture", "alerts")))
     now, retention = datetime.now(timezone.utc), gallery.store.retention
     if arguments["dry_run"]:
         return vars(_Round(gallery, limits, now, None, dry=True).remove())

@@ -530,4 +530,4 @@ def test_a_file_and_a_picture_beside_it(tmp_path: Path):
         wait_until(lambda: it.dispatcher.status().channels[0].sent)
     record = json.loads((tmp_path / "alerts.jsonl").read_text())
     assert (tmp_path / record["picture"]).read_bytes() == b"jpeg"
-    assert os.listdir(tmp_path / "alerts.jsonl.pictures") == ["7_person.jpg"]
+    assert os.listdir(tmp_path / "alerts.jsonl.pictures" / "door") == ["7_person.jpg"]

@@ -68,7 +68,7 @@ def test_lines_and_pictures_of_a_person_go_and_other_lines_lose_the_name(
     assert list(left) == ["ben", "taken for her", "summary", "lost"]
     assert "Anna" not in log.read_text()
     assert (left["ben"]["person"], left["ben"]["text"]) == ("Ben", "Ben at door")
-    pictures = sorted(path.stem for path in log.with_name("alerts.jsonl.pictures").iterdir())
+    pictures = sorted(path.stem for path in log.with_name("alerts.jsonl.pictures").glob("door/*"))
     assert pictures == ["ben", "lost", "summary", "taken_for_her"]
 
 
@@ -76,7 +76,12 @@ def test_a_picture_that_a_line_names_elsewhere_is_left_alone(house: Path, log: P
     precious = log.with_name("precious.jpg")
     precious.write_bytes(b"")
     face = stems(house, "Anna")[0]
-    for place in ("precious.jpg", "alerts.jsonl.pictures/../precious.jpg", str(precious)):
+    for place in (
+        "precious.jpg",
+        "alerts.jsonl.pictures/../precious.jpg",
+        "alerts.jsonl.pictures/door/../../precious.jpg",
+        str(precious),
+    ):
         line = {"face": face, "person": "Anna", "picture": place}
         log.write_text(log.read_text() + json.dumps(line) + "\n")
     command("forget", "Anna", "--result", house)

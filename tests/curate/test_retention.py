@@ -17,6 +17,7 @@ from gallery.test_forget import rows_in, traces_of
 from gallery.test_journal import BOX, MADE_BY, World, encoding_of, picture_of, read_photo
 
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.disk.beside import keep_beside
 from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
@@ -322,6 +323,23 @@ class TestCaptures:
         assert (removed.faces, removed.captures) == (0, 2)
         assert self.names(captures) == {"door-1", "yard-1", "yard-100"}
         assert (captures / "20200101_000000.000.png").exists()
+
+    def test_pictures_of_alerts_go_as_captures_do(self, house: House, tmp_path: Path) -> None:
+        log = tmp_path / "alerts.jsonl"
+        for camera in ("door", "yard"):
+            for name, hours in (("old", 60), ("young", 1)):
+                path = log.parent / keep_beside(log, camera, name, b"jpeg")
+                os.utime(path, (when := (NOW - hours * HOUR).timestamp(), when))
+        settings = Settings(
+            keep={"captures": "2 d"},
+            cameras={"yard": {"url": "0", "keep": {"captures": "30 d"}}},
+            channels={"log": {"type": "file", "path": str(log)}},
+        )
+        removed = house.retain(settings, most=1)
+        assert (removed.captures, removed.freed, removed.more) == (1, 4, True)
+        assert house.retain(settings, most=1).more is False
+        left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("alerts.jsonl.pictures/*/*"))
+        assert left == [f"alerts.jsonl.pictures/{name}.jpg" for name in ("door/young", "yard/old", "yard/young")]
 
     def test_in_a_folder_that_is_not_ours_nothing_goes(self, house: House, captures: Path) -> None:
         for path in captures.glob(".face-classifier*"):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from face_classifier.alerts.channels.base import Alert, ChannelError
+from face_classifier.core.disk.beside import keep_beside
 from face_classifier.core.disk.durable import PRIVATE, set_mode
 from face_classifier.core.disk.logs import locked
-from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import json_text
 
@@ -17,7 +16,7 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Lines:
-    """A line an alert, at the end of a file (0600); a picture lies in the folder ``<file>.pictures`` (0700).
+    """A line an alert, at the end of a file (0600); its picture lies beside (see `core.disk.beside`).
 
     The file is opened for each line, so that it may be moved away meanwhile.
     """
@@ -32,7 +31,7 @@ class Lines:
         record = alert.record()
         try:
             if alert.picture:
-                record["picture"] = self._keep(alert.id, alert.picture)
+                record["picture"] = keep_beside(self._path, alert.event.camera, alert.id, alert.picture)
             self._append((json_text(record) + "\n").encode("utf-8"))
         except OSError as error:
             raise ChannelError(f"{self._path} cannot be written ({error.strerror or type(error).__name__})") from None
@@ -41,13 +40,6 @@ class Lines:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-    def _keep(self, id: str, picture: bytes) -> str:
-        """Write a picture; told again it takes the same place."""
-        folder, name = f"{self._path.name}.pictures", f"{re.sub(r'[^a-zA-Z0-9_-]', '_', id)}.jpg"
-        with Root.made(self._path.parent / folder, PRIVATE) as root:
-            root.write(name, picture, durable=False)
-        return f"{folder}/{name}"
 
     def _append(self, line: bytes) -> None:
         """The whole line or, on a full disk, none of it."""

@@ -77,6 +77,7 @@ def test_a_file_that_was_moved_away_is_made_anew_for_its_owner_alone(tmp_path: P
         "alerts.jsonl": 0o600,
         "alerts.jsonl.1": 0o600,
         "alerts.jsonl.pictures": 0o700,
+        "door": 0o700,
         "2.jpg": 0o600,
     }
 
@@ -86,7 +87,7 @@ def test_a_picture_lies_beside_and_is_told_again_in_the_same_place(tmp_path: Pat
     for picture in (b"first", b"again"):
         channel.send(alert("../7:person", picture))
     record = json.loads((tmp_path / "alerts.jsonl").read_text().splitlines()[-1])
-    assert record["picture"] == "alerts.jsonl.pictures/___7_person.jpg"
+    assert record["picture"] == "alerts.jsonl.pictures/door/___7_person.jpg"
     assert (tmp_path / record["picture"]).read_bytes() == b"again"
     assert len(list(tmp_path.rglob("*.jpg"))) == 1
 
