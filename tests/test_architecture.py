@@ -46,7 +46,7 @@ LIBRARIES = {
         "pickle": "gallery.derived",
         "pydantic": "core.config",
         "av": "sources.live.reading",
-        "paho": "alerts.channels",
+        "paho": "alerts.channels.mqtt",
         "apprise": "alerts.channels",
         "telegram": "alerts.channels",
         "starlette": "web",

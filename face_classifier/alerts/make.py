@@ -56,7 +56,7 @@ def make_channel(
                 return Messenger(name, channel.url.read(environ) or "")
         case MqttChannel():
             with _needing("paho-mqtt", "alerts", name):
-                from face_classifier.alerts.channels.mqtt import Mqtt
+                from face_classifier.alerts.channels.mqtt.channel import Mqtt
 
                 return Mqtt(channel, environ)
         case TelegramChannel():

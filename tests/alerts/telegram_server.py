@@ -26,7 +26,7 @@ class Sent(NamedTuple):
 
 
 class Server(ThreadingHTTPServer):
-    daemon_threads = True
+    daemon_threads = False  # `server_close` waits for them, so whoever asks is to go away first
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
@@ -81,6 +81,7 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
+    timeout = 30  # seconds for another question over the same connection
 
     def log_message(self, *_words: object) -> None:
         pass

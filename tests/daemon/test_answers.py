@@ -182,6 +182,7 @@ def asked(house: House, api: Server) -> Iterator[Server]:
         yield api
     finally:
         bot.close()
+        _until(lambda: not any(thread.name.startswith("telegram") for thread in threading.enumerate()))
 
 
 def test_the_bot_lists_people_with_a_picture_and_renames_them(house: House, asked: Server):

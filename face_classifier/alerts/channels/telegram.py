@@ -25,7 +25,7 @@ os.environ.setdefault("PTB_TIMEDELTA", "true")  # the library's times as they wi
 
 from telegram import Bot, BotCommand, BotCommandScopeChat, InputMediaPhoto, Update
 from telegram.constants import MediaGroupLimit, MessageLimit
-from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import ApplicationBuilder, ContextTypes, ExtBot, MessageHandler, filters
 from telegram.request import HTTPXRequest
 
@@ -35,6 +35,7 @@ for _library in ("telegram", "httpx", "httpcore"):  # their records hold address
     logging.getLogger(_library).propagate = False
 
 T = TypeVar("T")
+_FINAL = BadRequest, Forbidden, ChatMigrated  # errors of what will never be taken
 _POLL = 25  # seconds for which the other side holds a question for news
 _SENDING = 40.0  # seconds for an alert, with its picture, to all chats
 _WAITS = 1.0, 2.0, 4.0, 8.0, 15.0, 30.0  # seconds before the next question after errors
@@ -134,7 +135,7 @@ class Telegram:
             except TelegramError as error:
                 failures.append(error)
         if failures:
-            raise min(failures, key=lambda error: isinstance(error, BadRequest | Forbidden))
+            raise min(failures, key=lambda error: isinstance(error, _FINAL))
 
     async def _tell_chat(self, chat: int, alert: Alert) -> None:
         when = alert.event.time.astimezone()
@@ -151,7 +152,7 @@ class Telegram:
         """The same for the owner, without secrets."""
         if isinstance(error, RetryAfter):
             return ChannelError("Telegram wants to be left alone for a while", retry_after=_seconds(error))
-        is_final = isinstance(error, BadRequest | Forbidden) and not isinstance(error, InvalidToken)
+        is_final = isinstance(error, _FINAL)
         return ChannelError(self._sentence(error), is_final=is_final)
 
     def _sentence(self, error: TelegramError) -> str:
@@ -159,6 +160,8 @@ class Telegram:
             return "Telegram refuses the token; see `token_env` or `token_file`, and @BotFather for the right one"
         if isinstance(error, Conflict):
             return "another program asks for the news of the same bot; stop that one, or make another bot"
+        if isinstance(error, ChatMigrated):
+            return f"a group of Telegram has the number {error.new_chat_id} now; write that into `chats`"
         if isinstance(error, BadRequest | Forbidden):
             reason = in_utf8(error.message.replace(self._token, "…"))
             return f"Telegram does not take it ({reason}); see `chats`, and write to the bot once from each chat"

@@ -10,7 +10,13 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from face_classifier.alerts.channels.home_assistant import EVENT_TYPES, Topics, camera_device, payload, person_device
+from face_classifier.alerts.channels.mqtt.home_assistant import (
+    EVENT_TYPES,
+    Topics,
+    camera_device,
+    payload,
+    person_device,
+)
 
 HOSTILE = ["김/#+", "a/b", "+", "#", "$SYS", "../x", "", " ", "x" * 1000, "Łódź\n", os.fsdecode(b"caf\xe9"), "\0"]
 

@@ -22,7 +22,7 @@ from alerts.mosquitto import Mosquitto, Reader, free_port, silent_server, wait_f
 from conftest import ROOT, need_tool
 
 from face_classifier.alerts.channels.base import Alert, CameraState, ChannelError, PersonState
-from face_classifier.alerts.channels.mqtt import Mqtt
+from face_classifier.alerts.channels.mqtt.channel import Mqtt
 from face_classifier.core.config.alerts import MqttChannel
 from face_classifier.core.errors import UserError
 from face_classifier.events.event import Event
@@ -237,7 +237,7 @@ PROGRAM = """
 import sys, time
 from datetime import datetime, timezone
 from face_classifier.alerts.channels.base import Alert, ChannelError
-from face_classifier.alerts.channels.mqtt import Mqtt
+from face_classifier.alerts.channels.mqtt.channel import Mqtt
 from face_classifier.core.config.alerts import MqttChannel
 from face_classifier.events.event import Event
 mqtt = Mqtt(MqttChannel(type="mqtt", host="127.0.0.1", port=int(sys.argv[1])), {})
@@ -289,6 +289,28 @@ def test_a_program_that_is_killed_tells_nothing_late_and_nothing_twice(broker: M
             wait_for(lambda: f"e{last + 20}" in ids(reader), "events of the next start")
         assert len(ids(reader)) == len(set(ids(reader)))
         assert max(ages(reader)) < 1
+
+
+def test_an_event_that_waited_while_the_machine_slept_is_not_told(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch):
+    with Reader(broker.port) as reader, channel(broker.port) as mqtt:
+        connected(mqtt)
+        broker.hold()
+        waits = alert(1, "unknown")
+        monkeypatch.setattr("face_classifier.alerts.channels.base.asleep", lambda: waits.slept)
+        with (
+            _soon(0.3, lambda: _sleep_an_hour(monkeypatch, waits, broker)),
+            pytest.raises(ChannelError, match="too old"),
+        ):
+            mqtt.send(waits)
+        monkeypatch.undo()
+        mqtt.send(alert(2, "unknown"))
+        wait_for(lambda: faces(reader), "the next event")
+        assert ids(reader) == ["unknown-2"]
+
+
+def _sleep_an_hour(monkeypatch: pytest.MonkeyPatch, waits: Alert, broker: Mosquitto) -> None:
+    monkeypatch.setattr("face_classifier.alerts.channels.base.asleep", lambda: waits.slept + 3600)
+    broker.let_go()
 
 
 @contextmanager

@@ -80,7 +80,11 @@ def bot(server: str, desk: Counter | None = None, chats: Sequence[int] = (OWNER,
         begin = time.monotonic()
         made.close()
         assert time.monotonic() - begin < 0.5
-        wait_for(lambda: not made._thread.is_alive(), "the end of the thread", 2)
+        wait_for(lambda: not _threads(), "the end of the threads", 2)
+
+
+def _threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("telegram")]
 
 
 @contextmanager
@@ -148,6 +152,15 @@ def test_a_chat_that_blocked_the_bot_is_named_as_final_and_the_others_are_told(a
             telegram.send(alert())
     assert error.value.is_final
     assert [sent.chat for sent in api.sent] == [4712]
+
+
+def test_a_group_that_has_another_number_now_is_told_with_it(api: Server):
+    with bot(api.url) as telegram:
+        moved = {"description": "Bad Request: group chat was upgraded", "parameters": {"migrate_to_chat_id": -100123}}
+        api.busy.append((400, moved))
+        with pytest.raises(ChannelError, match=r"has the number -100123 now; write that into `chats`") as error:
+            telegram.send(alert())
+    assert error.value.is_final
 
 
 def test_a_chat_that_was_stopped_gets_no_alert(api: Server):
@@ -261,11 +274,14 @@ def test_names_that_cannot_be_told_apart_are_asked_for(words: str):
 def test_closing_does_not_wait_for_the_question_that_is_held_nor_for_a_desk_that_hangs(api: Server):
     desk = Counter()
     desk.works.clear()
-    with asked(api, desk):
+    with asked(api, desk) as telegram:
         api.write("/status")
         wait_for(lambda: desk.asked, "the command")
-    desk.works.set()
-    wait_for(lambda: not any(thread.name.startswith("telegram") for thread in threading.enumerate()), "its end")
+        begin = time.monotonic()
+        telegram.close()
+        assert time.monotonic() - begin < 0.5
+        assert not telegram._thread.is_alive()
+        desk.works.set()
 
 
 @pytest.mark.parametrize("kind", ["silent", "closed"])
@@ -288,11 +304,12 @@ def test_a_server_that_does_not_answer_is_told_in_a_sentence_and_closing_takes_n
 def test_a_server_that_comes_late_is_found(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("face_classifier.alerts.channels.telegram._WAITS", (0.05,))
     port = free_port()
-    with bot(f"http://127.0.0.1:{port}", Counter()):
+    with bot(f"http://127.0.0.1:{port}", Counter()) as telegram:
         time.sleep(0.2)
         with bot_api(port) as api:
             wait_for(lambda: api.asked, "the first question for news")
             assert api.ask("/status")
+            telegram.close()
 
 
 def test_the_token_comes_from_a_file_too(api: Server, tmp_path: Path):

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 
-from face_classifier.alerts.channels import home_assistant as home
 from face_classifier.alerts.channels.base import LIVE_PATIENCE, Alert, CameraState, ChannelError, PersonState
-from face_classifier.alerts.channels.broker import Address, Broker, Message, NotSentError, TlsSocket
+from face_classifier.alerts.channels.mqtt import home_assistant as home
+from face_classifier.alerts.channels.mqtt.broker import Broker, NotSentError
+from face_classifier.alerts.channels.mqtt.line import Address, Message, TlsSocket
 from face_classifier.core.config.alerts import MqttChannel
 from face_classifier.core.errors import UserError
 
@@ -35,7 +36,7 @@ class Mqtt:
         self._sent: dict[str, bytes] = {}  # what it was given over this connection
         self._devices: set[str] = set()  # that are announced
         self._found: set[str] = set()  # that the broker kept from earlier
-        self._seen: dict[str, _Seen] = {}  # by person, as events tell: tracks are told a little later
+        self._seen: dict[str, _Seen] = {}  # by person; events tell sooner than tracks
         address = Address(
             channel.host, channel.port, _tls(channel), channel.user, channel.password.read(environ) or None
         )
@@ -52,13 +53,15 @@ class Mqtt:
     def send(self, alert: Alert) -> None:
         """See `Channel`; what went wrong is final, since it would come late or might come twice."""
         try:
-            self._broker.publish(lambda: self._messages(alert), alert.event.decided + LIVE_PATIENCE)
+            self._broker.publish(lambda: self._messages(alert), monotonic() + LIVE_PATIENCE - alert.age())
         except NotSentError as error:
             raise ChannelError(str(error), is_final=True) from None
 
     def _messages(self, alert: Alert) -> Iterator[Message]:
         """The picture first, so that it is there when an automation shows it."""
         event, told = alert.event, alert.record()
+        if told["age"] > LIVE_PATIENCE:  # it waited while the machine slept, which no other clock counts
+            raise NotSentError("the event is too old to be told", is_final=True)
         if event.kind not in home.EVENT_TYPES:
             yield Message(self._topics.alert, home.payload(told))
             return
@@ -72,13 +75,17 @@ class Mqtt:
     def _note(self, person: str, seen: _Seen) -> Iterator[Message]:
         """Where and when somebody was seen, and who that is if it was not told yet."""
         with self._lock:
-            self._seen[person] = max(seen, self._seen.get(person, seen), key=_when)
+            self._remember(person, seen)
             self._devices.add(self._topics.device("person", person))
             for topic, payload in self._of_person(person, self._seen[person]).items():
                 self._wished[topic] = payload
                 if self._sent.get(topic) != payload:
                     self._sent[topic] = payload
                     yield Message(topic, payload, True)
+
+    def _remember(self, person: str, seen: _Seen) -> None:
+        """In the lock."""
+        self._seen[person] = max(seen, self._seen.get(person, seen), key=lambda one: one[0])
 
     def tell_state(self, cameras: Sequence[CameraState], people: Sequence[PersonState]) -> None:
         """See `StateChannel`."""
@@ -89,9 +96,9 @@ class Mqtt:
             names = {person.name for person in people}
             self._seen = {name: seen for name, seen in self._seen.items() if name in names}
             for person in people:
-                known = [(person.last_seen, person.where)] if person.last_seen else []
-                known += [self._seen[person.name]] if person.name in self._seen else []
-                wished |= self._of_person(person.name, max(known, key=_when, default=None))
+                if person.last_seen:
+                    self._remember(person.name, (person.last_seen, person.where))
+                wished |= self._of_person(person.name, self._seen.get(person.name))
             self._wished, self._is_told = wished, True
             self._devices = {self._topics.device("camera", camera.name) for camera in cameras}
             self._devices |= {self._topics.device("person", name) for name in names}
@@ -168,10 +175,6 @@ class Mqtt:
                 return list(self._taken_back([device]))
             self._found.add(device)
             return []
-
-
-def _when(seen: _Seen) -> datetime:
-    return seen[0]
 
 
 def _tls(channel: MqttChannel) -> ssl.SSLContext | None:

@@ -1,0 +1,1 @@
+"""MQTT, with which Home Assistant learns of cameras and people."""
