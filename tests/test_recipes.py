@@ -16,6 +16,7 @@ from conftest import Ended
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 PROGRAM = ["sh", "scripts/run"]
 HOME = "/home/me/face-classifier"  # where the README's reader stands
+CLOCK = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ")  # of what happens while the recipe runs
 DECIMAL = re.compile(r"\d+\.\d+")
 NEAR, NEAR_PER_CENT = 0.03, 1.0  # by how much a distance or quality, and a likeness, may differ on another processor
 
@@ -28,6 +29,7 @@ def recipes() -> list[tuple[str, str]]:
 
 def words_and_numbers(text: str) -> tuple[list[str], list[float]]:
     """The words of a text with a mark for each decimal number, and these numbers."""
+    text = CLOCK.sub("@ ", text)
     return DECIMAL.sub("#", text).split(), [float(number) for number in DECIMAL.findall(text)]
 
 
@@ -36,6 +38,7 @@ def test_the_recipes_print_what_the_readme_shows(
     photographs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Ended]
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACE_CLASSIFIER_HEALTH__PORT", "0")  # which no other program can have
     photos = tmp_path / "photos"
     photos.mkdir()
     for name, path in photographs.items():

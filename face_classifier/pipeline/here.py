@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import TypeVar
 
 from face_classifier.core.config.settings import Settings
@@ -52,7 +51,6 @@ class Here:
         self._owner, self._desk, self._patience, self._observer = owner, desk, patience, observer
         self.settings = desk.gallery.settings
         self._sessions: list[Session] = []  # of sources that did not end yet
-        self.thoughts = 0, 0.0  # how often it was thought again regularly, and the seconds in all
 
     @classmethod
     @contextmanager
@@ -153,6 +151,11 @@ class Here:
             return future.result()
 
     @property
+    def thoughts(self) -> tuple[int, float]:
+        """How often it was thought again while it went on, and how many seconds in all."""
+        return self._desk.thoughts.count, self._desk.thoughts.seconds
+
+    @property
     def failure(self) -> BaseException | None:
         """What ended something that is done regularly, such as second thoughts."""
         return self._owner.failure
@@ -167,7 +170,7 @@ class Here:
         regular = []
         if live:
             regular.append(self._owner.every(_CATCH_UP, lambda _: self._desk.hold_on()))
-            regular.append(self._owner.every(self.settings.rethink, lambda _: self._think_again()))
+            regular.append(self._owner.every(self.settings.rethink, lambda _: self._desk.think_again()))
         try:
             yield
         finally:
@@ -177,11 +180,6 @@ class Here:
             self._patience.holding = False
             self._owner.call(lambda _: self._desk.end_all(self._sessions))
             self._sessions.clear()
-
-    def _think_again(self) -> None:
-        began = monotonic()
-        self._desk.think_again()
-        self.thoughts = self.thoughts[0] + 1, self.thoughts[1] + monotonic() - began
 
     @contextmanager
     def looking(self) -> Iterator[None]:
