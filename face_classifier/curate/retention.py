@@ -5,17 +5,20 @@ Forgetting wins over retention, and retention over undoing: what is gone is not 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from face_classifier.core.config.cameras import Keep
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.beside import Beside, old_beside
+from face_classifier.core.disk.retry import DiskError
+from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.curate.questions.log import count_of
@@ -25,6 +28,7 @@ from face_classifier.gallery.past.retention import Unknown
 
 _MOST = 50  # faces, and captures, that are removed at a time: the owner of a gallery has other things to do
 _COMMANDS_MOST = 5000
+_EVERY, _SOON = 300.0, 2.0  # seconds between two looks at what is to be removed; the same if there is more of it
 _BACK, _AHEAD = timedelta(hours=1), timedelta(days=1)  # by which a clock may differ from when it was looked at last ...
 _WAITS = timedelta(days=1)  # ... or else it is to go on steadily for so long before anything is removed
 _COMMAND_AHEAD = timedelta(days=366)  # the same of a command: the user is there
@@ -116,6 +120,50 @@ def retain(gallery: Gallery, settings: Settings, now: datetime, *, most: int = _
     if waits:
         return Removed(waits=why)
     return _Round(gallery, limits, now, most).remove()
+
+
+class Retaining:
+    """Removes what was kept for long enough every few minutes, and tells it; used by the owner of a gallery."""
+
+    def __init__(self, settings: Callable[[], Settings], tell: Callable[[str], None]) -> None:
+        """``settings``: as they are by then; ``tell``: is told in sentences what was removed."""
+        self._settings, self._tell = settings, tell
+        self._due = 0.0  # monotonic
+        self._removed = Removed()  # since it was told
+        self._told: set[str] = set()
+        self._is_over = False  # the disk budget is exceeded, which was told
+
+    def look(self, gallery: Gallery) -> None:
+        """Do the next part if it is time; to be called often."""
+        if monotonic() < self._due:
+            return
+        self._due = monotonic() + _EVERY
+        try:
+            done = retain(gallery, self._settings(), datetime.now(timezone.utc))
+        except (DiskError, FolderGoneError):
+            return  # which is told by whoever writes next
+        for sentence in (done.waits, *done.problems):
+            if sentence and sentence not in self._told:
+                self._told.add(sentence)
+                self._tell(sentence)
+        self._add(done)
+        if done.more:
+            self._due = monotonic() + _SOON
+        elif sentence := self._removed.sentence():
+            self._tell(sentence)
+            self._removed = Removed()
+        if not done.more:
+            if done.over and not self._is_over:
+                self._tell(over_sentence(done.over))
+            self._is_over = done.over > 0
+
+    def _add(self, done: Removed) -> None:
+        for name in ("faces", "captures", "tracks", "freed"):
+            setattr(self._removed, name, getattr(self._removed, name) + getattr(done, name))
+
+
+def over_sentence(over: int) -> str:
+    return f"the disk budget is exceeded by {over / 1e6:.1f} MB all the same: people's faces stay"
 
 
 def _why_wait(gallery: Gallery, now: datetime) -> tuple[str | None, bool]:
@@ -300,7 +348,7 @@ def lines(answer: dict[str, Any], *, dry_run: bool) -> Iterator[str]:
     counts = f"{count_of(answer['faces'])} of nobody, {answer['captures']} captures, {answer['tracks']} tracks"
     yield f"{counts} {'would be' if dry_run else 'were'} removed: {answer['freed'] / 1e6:.1f} MB"
     if answer["over"]:
-        yield f"the disk budget is exceeded by {answer['over'] / 1e6:.1f} MB all the same: people's faces stay"
+        yield over_sentence(answer["over"])
     yield from answer["problems"]
 
 

@@ -41,7 +41,9 @@ class Stock:
     new: list[tuple[str, Path]]  # folder and path of each picture without a row
     gone: list[Row]  # whose picture is in no folder
     missing: list[Row]  # of which that is known, and not yet believed
-    unfinished: list[str]  # what a killed process left: paths of half written files, faces that were being moved
+    unfinished: list[
+        str
+    ]  # what a killed process left: paths of half written files, faces that were to be moved or removed
     problems: list[str]  # sentences about what is left alone
 
 
@@ -81,17 +83,18 @@ class Check:
         compared = compare_all(self._folder)
         scan, rows, settled = compared.scan, compared.rows, compared.settled
         back = {row.id for row, _ in settled.pairs}
+        expiring = {face for (face,) in self._folder.table.execute("SELECT face FROM expiring")}
         return Stock(
             rows,
             [
                 Lying(row, entry.folder, root / entry.place, is_cut(row, entry))
                 for row, entry in sorted(settled.pairs, key=lambda pair: pair[0].id)
-                if not row.leaving
+                if not (row.leaving or row.id in expiring)
             ],
             [(entry.folder, root / entry.place) for entry in settled.new],
-            settled.gone,
+            [row for row in settled.gone if row.id not in expiring],
             [row for row in rows if row.state == MISSING and row.id not in back],
-            [*scan.parts, *(row.face for row in rows if row.intent or row.leaving)],
+            [*scan.parts, *(row.face for row in rows if row.intent or row.leaving or row.id in expiring)],
             [*scan.problems, *map(copy_sentence, settled.copies)],
         )
 

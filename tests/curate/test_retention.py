@@ -381,8 +381,12 @@ def test_killed_anywhere_it_is_finished_by_the_next_look(house: House, tmp_path:
         house.folder, [past_retention, retention], tmp_path / "copies", lambda: house.retain(views=False)
     )
     assert len(copies) > 4
+    unfinished = 0
     for copy in copies:
         killed = House(copy)
+        with Store(copy, writing=False) as store:
+            assert store.check.stock().gone == [], "nobody takes it for what the user deleted"
+            unfinished += bool(store.check.stock().unfinished)
         killed.start()
         with Store(copy, writing=False) as store:
             assert store.check.faults() == []
@@ -394,6 +398,7 @@ def test_killed_anywhere_it_is_finished_by_the_next_look(house: House, tmp_path:
         assert len(killed.pictures("Ann")) == 1
         assert [entry for entry in killed.entries() if entry.door == "file manager"] == []
         assert traces_of(copy, [old], ()) == [], copy
+    assert unfinished > 0
 
 
 def test_a_picture_that_the_user_moves_meanwhile_is_theirs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,3 +506,46 @@ def test_whoever_decides_next_knows_no_more_of_what_went_without_a_look(house: H
         for who, look in ((5, 22), (5, 99), (6, 1), (2, 1), (3, 2)):
             one, other = (who_is.decide(encoding_of(who, look), None) for who_is in (people, made_anew))
             assert (one.person, one.partners) == (other.person, other.partners)
+
+
+class TestRegularly:
+    @pytest.fixture
+    def told(self, house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Settings], list[str]]]:
+        """Has a gallery looked at three times, a moment after one another; returns what was told."""
+        monkeypatch.setattr(retention, "_EVERY", 0.0)
+        monkeypatch.setattr(retention, "_SOON", 0.0)
+        sentences: list[str] = []
+
+        with Store(house.folder, writing=True) as store:
+            gallery = Gallery(Settings(result=str(house.folder)), store, read_photo, Listener())
+
+            def look(settings: Settings) -> list[str]:
+                retaining = retention.Retaining(lambda: settings, sentences.append)
+                for _ in range(3):
+                    retaining.look(gallery)
+                return sentences
+
+            yield look
+
+    def test_what_was_removed_is_told_once_with_its_count(
+        self, house: House, told: Callable[[Settings], list[str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(retention, "_MOST", 1)
+        monkeypatch.setattr(retention.retain, "__kwdefaults__", {"most": 1})
+        sentences = told(keep(unknown="0.5 h"))
+        assert len(sentences) == 1
+        assert sentences[0].startswith("2 faces of nobody removed, as keep says: ")
+
+    def test_a_budget_that_peoples_faces_exceed_is_told_once(self, told: Callable[[Settings], list[str]]) -> None:
+        sentences = told(Settings(keep={"disk": 1}))
+        assert len(sentences) == 2
+        assert sentences[0].startswith("2 faces of nobody removed")
+        assert sentences[1].endswith(" all the same: people's faces stay")
+
+    def test_a_clock_that_jumped_is_told_once(self, house: House, told: Callable[[Settings], list[str]]) -> None:
+        with closing(sqlite3.connect(house.folder / "faces.sqlite")) as table, table:
+            table.execute("INSERT INTO marks VALUES ('retention seen', 0)")
+            table.execute("UPDATE marks SET value = 1000000000 WHERE name = 'retention seen'")
+        sentences = told(keep())
+        assert len(sentences) == 1
+        assert sentences[0].startswith("nothing is removed before ")
