@@ -175,6 +175,8 @@ class _Excess:
     def told(self, most: int, now: datetime) -> Iterator[Sent]:
         assert self._last is not None
         each = ", ".join(f"{count} {_WORDS.get(kind, kind)}" for kind, count in self._kinds.items())
-        text = f"{self._kinds.total()} more alerts were held back, since {most} a minute are told: {each}"
+        count = self._kinds.total()
+        held = "1 more alert was" if count == 1 else f"{count} more alerts were"
+        text = f"{held} held back, since {most} a minute are told: {each}"
         note = Event(f"{self._last.id}:ceiling", "held_back", now, self._last.decided, "", text=text)
         yield from (Sent(channel, Alert(note.id, note)) for channel in self._channels)

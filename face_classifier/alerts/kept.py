@@ -148,6 +148,7 @@ def _make(database: sqlite3.Connection) -> None:
     if database.execute("PRAGMA user_version").fetchone()[0] == 0:
         for name, columns in _TABLES.items():
             database.execute(f"CREATE TABLE {name} ({columns})")
+        database.execute("CREATE INDEX by_time ON alerts (decided)")  # by which old ones go
         database.execute("INSERT INTO salt VALUES (?)", (secrets.token_bytes(16),))
         database.execute(f"PRAGMA user_version = {_VERSION}")
     database.execute("COMMIT")

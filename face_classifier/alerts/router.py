@@ -107,10 +107,15 @@ class Router:
             self._take_up()
             looked = 0.0
             while self._wait():
-                if time.monotonic() - looked >= _LOOK:
-                    looked = time.monotonic()
-                    self._look()
-                self._step()
+                try:
+                    if time.monotonic() - looked >= _LOOK:
+                        looked = time.monotonic()
+                        self._look()
+                    self._step()
+                except Exception as error:  # what comes next is to be told all the same
+                    logger.debug("alerts stumble", exc_info=True)
+                    self._tell(f"some alerts could not be told or noted ({type(error).__name__})")
+                    time.sleep(_LOOK)
             self._keep(self._decider.due(self._now(), last=True))
         finally:
             self._outbox.close()

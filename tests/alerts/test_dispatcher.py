@@ -366,6 +366,36 @@ def test_killed_it_goes_on_where_it_was_with_the_same_ids_and_repeats_nothing(tm
     assert b"Anna" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
+def test_a_cooldown_and_a_loss_that_was_told_outlive_a_restart(tmp_path: Path):
+    config = rules("phone", rule={"cooldown": 3600}, blip=0)
+    before, after = Noted(), Noted()
+    with running(tmp_path, config, phone=before) as it:
+        it.put(event("1"), event("lost", "camera_lost"))
+        wait_until(lambda: len(before.alerts) == 2)
+    assert b"Anna" not in (tmp_path / "alerts.sqlite").read_bytes()
+    with running(tmp_path, config, phone=after) as it:
+        it.put(event("2"), event("3", person="Ben"), event("lost again", "camera_lost"), event("back", "camera_back"))
+        wait_until(lambda: len(after.alerts) == 2)
+    assert ids(after.alerts) == ["3", "back"]
+
+
+def test_an_error_that_nobody_expected_costs_what_was_at_hand_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    phone = Noted()
+    with running(tmp_path, phone=phone) as it:
+        keep = Outbox.keep
+
+        def fail_once(*_: object) -> None:
+            monkeypatch.setattr(Outbox, "keep", keep)
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(Outbox, "keep", fail_once)
+        it.put(event("1"))
+        wait_until(lambda: it.told)
+        it.put(event("2"))
+        wait_until(lambda: phone.alerts)
+    assert it.told == ["some alerts could not be told or noted (RuntimeError)"]
+
+
 def test_what_is_too_old_after_a_restart_is_missed_and_not_sent(tmp_path: Path):
     phone = Noted()
     phone.fails = lambda alert: ChannelError("dead")

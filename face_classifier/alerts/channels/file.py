@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from face_classifier.alerts.channels.base import Alert, ChannelError
@@ -56,7 +57,8 @@ class Lines:
                     while rest:
                         rest = rest[os.write(descriptor, rest) :]
                 except OSError:
-                    os.ftruncate(descriptor, before)
+                    with suppress(OSError):  # a device has no length
+                        os.ftruncate(descriptor, before)
                     raise
         finally:
             os.close(descriptor)

@@ -92,10 +92,17 @@ def test_a_picture_lies_beside_and_is_told_again_in_the_same_place(tmp_path: Pat
     assert len(list(tmp_path.rglob("*.jpg"))) == 1
 
 
-@pytest.mark.parametrize("path", ["/dev/full", "missing/folder/alerts.jsonl", "."])
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str):
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/dev/full", "No space left on device"),
+        ("missing/folder/alerts.jsonl", "No such file or directory"),
+        (".", "Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, reason: str):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ChannelError, match="cannot be written"):
+    with pytest.raises(ChannelError, match=rf"cannot be written \({reason}\)"):
         Lines(Path(path)).send(alert())
 
 

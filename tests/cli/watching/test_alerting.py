@@ -213,7 +213,7 @@ def test_the_ceiling_holds_in_a_replay_and_a_correction_changes_it(
         "Anna at door",
         "Ben at yard",
         "Somebody unknown at yard",
-        "1 more alerts were held back, since 1 a minute are told: 1 of people",
+        "1 more alert was held back, since 1 a minute are told: 1 of people",
     ]
 
 
