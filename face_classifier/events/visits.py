@@ -7,8 +7,8 @@ leaves none open.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -94,7 +94,7 @@ def visits(passages: Iterable[Passage], gap: float = GAP) -> list[Visit]:
     made: list[Visit] = []
     for passage in passages:
         if passage.person is None:
-            made.append(_begun(passage))
+            made.append(_Visit(passage).made())
         else:
             groups[passage.fingerprint or passage.source, passage.person].append(passage)
     for group in groups.values():
@@ -102,63 +102,67 @@ def visits(passages: Iterable[Passage], gap: float = GAP) -> list[Visit]:
     return sorted(made, key=_began)
 
 
-def _joined(group: Sequence[Passage], gap: float) -> list[Visit]:
-    made: list[Visit] = []
-    session = None
+def _joined(group: Sequence[Passage], gap: float) -> Iterator[Visit]:
+    """The visits of one person in one place, of passages in order."""
+    visit: _Visit | None = None
     for passage in group:
-        clock = _SOURCE if passage.fingerprint is not None or passage.session == session else _WALL
+        if visit is None or not visit.takes(passage, gap):
+            if visit is not None:
+                yield visit.made()
+            visit = _Visit(passage)
+    if visit is not None:
+        yield visit.made()
+
+
+class _Visit:
+    """A visit as it goes on."""
+
+    def __init__(self, first: Passage) -> None:
+        self._passages = [first]
+        self._last, self._last_position = first.last, first.last_position
+
+    def takes(self, passage: Passage, gap: float) -> bool:
+        """Whether a passage, which began later, belongs to it; then it does from now on."""
+        clock = _SOURCE if passage.fingerprint is not None or passage.session == self._passages[-1].session else _WALL
         clock = _UNKNOWN if passage.session == 0 and passage.fingerprint is None else clock
-        session = passage.session
-        if made and (apart := _apart(made[-1], passage, clock)) <= gap:
-            made[-1] = _longer(made[-1], passage, apart, clock)
-        else:
-            made.append(_begun(passage))
-    return made
+        apart = self._apart(passage, clock)
+        if apart > gap:
+            return False
+        more = {
+            _SOURCE: passage.last_position - self._last_position,
+            _WALL: max(0.0, apart) + passage.last_position - passage.first_position,
+            _UNKNOWN: (passage.last - self._last).total_seconds(),
+        }[clock]
+        self._last += timedelta(seconds=max(0.0, more))
+        position = passage.last_position
+        self._last_position = max(self._last_position, position) if clock == _SOURCE else position
+        self._passages.append(passage)
+        return True
 
+    def _apart(self, passage: Passage, clock: str) -> float:
+        """Seconds between them; negative where they overlap, or where the clock on the wall went back."""
+        if clock == _SOURCE:
+            return passage.first_position - self._last_position
+        return (passage.first - self._last).total_seconds()
 
-def _apart(visit: Visit, passage: Passage, clock: str) -> float:
-    """Seconds between them; negative where they overlap, or where the clock on the wall went back."""
-    if clock == _SOURCE:
-        return passage.first_position - visit.last_position
-    return (passage.first - visit.last).total_seconds()
-
-
-def _longer(visit: Visit, passage: Passage, apart: float, clock: str) -> Visit:
-    """A visit that goes on; ``apart``: see `_apart`."""
-    more = {
-        _SOURCE: passage.last_position - visit.last_position,
-        _WALL: max(0.0, apart) + passage.last_position - passage.first_position,
-        _UNKNOWN: (passage.last - visit.last).total_seconds(),
-    }[clock]
-    last_position = max(visit.last_position, passage.last_position) if clock == _SOURCE else passage.last_position
-    return replace(
-        visit,
-        last=visit.last + timedelta(seconds=max(0.0, more)),
-        last_position=last_position,
-        tracks=(*visit.tracks, *((passage.track,) if passage.track is not None else ())),
-        frames=visit.frames + passage.frames,
-        face=passage.face if visit.face is None else visit.face,
-        face_name=passage.face_name if visit.face is None else visit.face_name,
-        zones=tuple(dict.fromkeys((*visit.zones, *passage.zones))),
-    )
-
-
-def _begun(passage: Passage) -> Visit:
-    return Visit(
-        passage.track,
-        passage.source,
-        passage.fingerprint,
-        passage.person,
-        passage.first,
-        passage.last,
-        passage.first_position,
-        passage.last_position,
-        () if passage.track is None else (passage.track,),
-        passage.frames,
-        passage.face,
-        passage.face_name,
-        passage.zones,
-    )
+    def made(self) -> Visit:
+        first = self._passages[0]
+        shown = next((passage for passage in self._passages if passage.face is not None), first)
+        return Visit(
+            first.track,
+            first.source,
+            first.fingerprint,
+            first.person,
+            first.first,
+            self._last,
+            first.first_position,
+            self._last_position,
+            tuple(passage.track for passage in self._passages if passage.track is not None),
+            sum(passage.frames for passage in self._passages),
+            shown.face,
+            shown.face_name,
+            tuple(dict.fromkeys(zone for passage in self._passages for zone in passage.zones)),
+        )
 
 
 def _order(passage: Passage) -> tuple[int, float, int]:

@@ -62,12 +62,17 @@ def passages_of(
         looked = store.look(read)
         tell_problems(store, observer)
         person_of = {face.id: face.person for face in looked.faces}
-        faces = [face._replace(person=person_of[face.id]) for face in store.tracks.faces() if face.id in person_of]
-        rows = list(store.tracks.all())
-        known = [*rows, *derived(rows, faces)]
-        if since is not None:
-            known = [row for row in known if row.last >= since - _BEFORE]
-        return list(passages(known, faces, store.tracks.excluded(), as_known_then=as_known_then))
+        rows = list(store.tracks.all() if since is None else store.tracks.since(since - _BEFORE))
+        of_none = [face for face in store.tracks.faces_of_none() if face.id in person_of]
+        faces = [face for face in _faces_of(rows, store) if face.id in person_of]
+        known = [*rows, *(row for row in derived(of_none) if since is None or row.last >= since - _BEFORE)]
+        labelled = [face._replace(person=person_of[face.id]) for face in (*faces, *of_none)]
+        return list(passages(known, labelled, store.tracks.excluded(), as_known_then=as_known_then))
+
+
+def _faces_of(rows: Sequence[TrackRow], store: Store) -> Iterable[FaceOfTrack]:
+    """The faces of tracks, which are in the order of their numbers, as the table has them."""
+    return store.tracks.faces_of(rows[0].number, rows[-1].number) if rows else ()
 
 
 def outages_of(settings: Settings) -> list[Outage]:
@@ -88,9 +93,7 @@ def latest_passages(settings: Settings, since: datetime) -> list[Passage]:
 def recent(store: Store, since: datetime, source: str | None = None) -> list[Passage]:
     """As `latest_passages`, of all sources or of one."""
     rows = store.tracks.since(since, source)
-    if not rows:
-        return []
-    return list(passages(rows, list(store.tracks.faces((rows[0].number, rows[-1].number))), store.tracks.excluded()))
+    return list(passages(rows, _faces_of(rows, store), store.tracks.excluded()))
 
 
 def passages(
@@ -183,16 +186,14 @@ def _passage(row: TrackRow, person: str | None, faces: Sequence[FaceOfTrack]) ->
     )
 
 
-def derived(rows: Iterable[TrackRow], faces: Iterable[FaceOfTrack]) -> list[TrackRow]:
+def derived(faces: Iterable[FaceOfTrack]) -> list[TrackRow]:
     """Rows for faces that belong to no track of the table: of runs before there was one, and of the original engine.
 
     A face without a track has a row of its own, whose number is minus the face's.
     """
-    rows = list(rows)
-    known, best = {row.number for row in rows}, {row.best for row in rows}
     groups: dict[int, list[FaceOfTrack]] = defaultdict(list)
     for face in faces:
-        if face.time is not None and face.id not in best and face.track not in known:
+        if face.time is not None:
             groups[-face.id if face.track is None else face.track].append(face)
     return [_row_of(number, group) for number, group in sorted(groups.items(), key=lambda group: group[1][0].id)]
 

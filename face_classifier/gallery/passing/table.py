@@ -135,16 +135,24 @@ class Tracks:
         for record in checked.read(self._table, "tracks", _COLUMNS, clause, values):
             yield _row_from(record)
 
-    def faces(self, tracks: tuple[int, int] | None = None) -> Iterator[FaceOfTrack]:
-        """The faces that are kept and were seen in a source, by id; ``tracks``: of those between two numbers alone."""
-        clause, values = "", ()
-        if tracks is not None:
-            clause = "AND (track BETWEEN ? AND ? OR id IN (SELECT best FROM tracks WHERE number BETWEEN ? AND ?))"
-            values = (*tracks, *tracks)  # type: ignore[assignment]
+    def faces_of(self, first: int, last: int) -> Iterator[FaceOfTrack]:
+        """The kept faces of the tracks between two numbers, by id."""
+        best = "SELECT best FROM tracks WHERE number BETWEEN ? AND ?"
+        return self._faces(f"track BETWEEN ? AND ? OR id IN ({best})", (first, last, first, last))
+
+    def faces_of_none(self) -> Iterator[FaceOfTrack]:
+        """The kept faces that were seen in a source and belong to no track with a row, by id."""
+        # The inner question is answered by the index alone, without reading rows.
+        of_none = "SELECT id FROM faces WHERE track IS NULL OR track NOT IN (SELECT number FROM tracks)"
+        best = "SELECT best FROM tracks WHERE best IS NOT NULL"
+        return self._faces(f"id IN ({of_none}) AND id NOT IN ({best})", ())
+
+    def _faces(self, clause: str, values: Sequence[int]) -> Iterator[FaceOfTrack]:
         columns = "id, face, folder, track, quality, source, fingerprint, position, time"
+        where = f"WHERE state = 'kept' AND source IS NOT NULL AND ({clause}) ORDER BY id"
         with self._table.telling():
             for id_, face, folder, track, quality, source, fingerprint, position, time in self._table.database.execute(
-                f"SELECT {columns} FROM faces WHERE state = 'kept' AND source IS NOT NULL {clause} ORDER BY id", values
+                f"SELECT {columns} FROM faces {where}", values
             ):
                 yield FaceOfTrack(
                     id_,
