@@ -19,6 +19,7 @@ from face_classifier.alerts.make import make_channel
 from face_classifier.core.config.settings import Changes, Settings, changes
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import UserError
+from face_classifier.curate.retention import Retaining
 from face_classifier.daemon import log
 from face_classifier.daemon.answers import Answers
 from face_classifier.daemon.cameras.cameras import Cameras
@@ -114,6 +115,7 @@ class Daemon:
             daemon = cls(settings, load, here, crew, alerts)
             with here.attending(live=True), here.looking():
                 here.every(_BEAT, daemon._take_beat)
+                here.every(_BEAT, Retaining(lambda: daemon._settings, partial(log.tell, "removed")).look)
                 made.append(daemon)
                 try:
                     daemon._cameras.begin(settings.cameras)

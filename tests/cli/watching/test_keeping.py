@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Ended
+from conftest import ROOT, Ended
 
 Command = Callable[..., Ended]
 
@@ -78,3 +80,28 @@ def test_strangers_are_told_by_day_and_source(short_clip: Path, tmp_path: Path, 
 
 def test_where_nobody_was_counted_that_is_told(result: Path, command: Command) -> None:
     assert command("strangers", "--result", result).out == "nobody was counted so far\n"
+
+
+def test_a_daemon_removes_by_itself_what_was_kept_for_long_enough(
+    result: Path, config: Path, demo_clip: Path, tmp_path: Path, command: Command
+) -> None:
+    assert command("verify", "--result", result).code == 0  # takes over the times of the files
+    old = sorted(faces(result))[:2]
+    config.write_text(
+        f"result: {result}\nthreshold: 0.01\nkeep: {{unknown: 72h}}\nhealth: {{port: 0}}\n"
+        f"cameras: {{door: {{url: {demo_clip}, speed: 5, masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}}}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "face_classifier", "watch", "--config", str(config)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("faces of nobody removed, as keep says") == 1
+    assert "2 faces of nobody removed, as keep says" in done.stderr
+    assert len(faces(result)) == 2, "behind the mask nobody was seen, though the clip has two people"
+    assert faces(result).isdisjoint(old)
