@@ -26,7 +26,7 @@ from face_classifier.daemon.cameras.cameras import Cameras
 from face_classifier.daemon.cameras.loop import LogObserver, Shared
 from face_classifier.daemon.household import Daily, Household, summary_of
 from face_classifier.daemon.notify import READY, STOPPING, WATCHDOG, notify, reloading, watchdog
-from face_classifier.daemon.status import GalleryStatus, Status, Times, memory
+from face_classifier.daemon.status import GOOD, GalleryStatus, Status, Times, memory
 from face_classifier.daemon.wishes import Wish, Wishes
 from face_classifier.events.event import Event
 from face_classifier.gallery.gallery import Gallery
@@ -147,7 +147,7 @@ class Daemon:
             if wish is Wish.RELOAD:
                 self.reload()
             self._cameras.look(datetime.now(timezone.utc))
-            self._household.tell(self._cameras.connected())
+            self._household.tell(self._cameras.status())
             if fault := self._fault():
                 raise fault
             if wanted is not None and monotonic() - fed >= wanted and self.status().live:
@@ -232,7 +232,7 @@ class Daemon:
         self._alerts.put(event)
 
     def _summary(self) -> str:
-        good = list(self._cameras.connected().values())
+        good = [camera.status == GOOD for camera in self._cameras.status()]
         return f"{good.count(True)} of {len(good)} cameras send pictures"
 
 

@@ -14,7 +14,7 @@ from face_classifier.core.config.settings import Changes, Settings
 from face_classifier.daemon import log
 from face_classifier.daemon.cameras.loop import CameraLoop, Shared
 from face_classifier.daemon.cameras.opening import view_of
-from face_classifier.daemon.status import GOOD, LOST, CameraStatus
+from face_classifier.daemon.status import LOST, CameraStatus
 from face_classifier.sources.live.opening import open_live
 
 _CLOSING = 2.0  # seconds for cameras to end
@@ -81,10 +81,6 @@ class Cameras:
     def status(self) -> tuple[CameraStatus, ...]:
         """How each does now."""
         return tuple(loop.status() for loop in self._loops.values())
-
-    def connected(self) -> dict[str, bool]:
-        """Whether each sends pictures."""
-        return {status.name: status.status == GOOD for status in self.status()}
 
     def shoot(self, name: str) -> bytes | None:
         """What a camera saw last, drawn as in captures: JPEG; None: nothing, or not for long."""

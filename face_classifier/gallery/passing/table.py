@@ -166,6 +166,15 @@ class Tracks:
                     datetime.fromisoformat(time) if time else None,
                 )
 
+    def latest_of(self, person: str) -> tuple[datetime, str] | None:
+        """When the latest track of a person before a camera was over, UTC, and which camera that was."""
+        found = self._table.execute(
+            "SELECT last, tracks.source FROM faces JOIN tracks ON number = track WHERE folder = ? AND state = 'kept' "
+            "AND tracks.fingerprint IS NULL ORDER BY number DESC LIMIT 1",
+            (names.stored(person),),
+        ).fetchone()
+        return (datetime.fromisoformat(found[0]), names.restored(found[1])) if found else None
+
     def excluded(self) -> set[int]:
         """The tracks of which the user excluded a face."""
         found = self._table.execute(
