@@ -72,7 +72,7 @@ def _camera(camera: dict[str, Any]) -> Sequence[str]:
         age(camera["since"]),
         "" if last is None else f"{last:.1f} s ago",
         *(str(camera[key]) for key in ("analysed", "dropped", "faces", "lost")),
-        camera["reason"] or ("its picture stands still" if camera["still"] else ""),
+        camera["reason"].removeprefix(f"{camera['name']} ") or ("its picture stands still" if camera["still"] else ""),
     )
 
 

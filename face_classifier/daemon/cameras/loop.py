@@ -199,7 +199,7 @@ class CameraLoop:
         away = monotonic() - before.since
         if status == "lost":
             log.tell("camera_lost", reason, logging.WARNING, camera=self.name)
-            self._shared.tell(_event("camera_lost", self.name, f"{self.name} is lost: {reason}"))
+            self._shared.tell(_event("camera_lost", self.name, f"{self.name} is lost: {self._without_name(reason)}"))
         elif status == "good":  # alerts know whether its loss was told, by an earlier process too
             is_back = before.status == "lost"
             text = f"is back after {away:.0f} s" if is_back else "sends pictures"
@@ -207,6 +207,9 @@ class CameraLoop:
             self._shared.tell(_event("camera_back", self.name, f"{self.name} {text}"))
         else:
             log.tell("camera", reason or status, camera=self.name)
+
+    def _without_name(self, sentence: str) -> str:
+        return sentence.removeprefix(f"{self.name} ")
 
 
 @dataclass(frozen=True)

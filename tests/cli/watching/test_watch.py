@@ -1,4 +1,4 @@
-"""The daemon as users start it: in a process of its own, on cameras of the network and on videos to rehearse with."""
+"""The daemon as users start it, on cameras of the network; the recipes of the README rehearse with a video."""
 
 from __future__ import annotations
 
@@ -400,13 +400,6 @@ def test_a_killed_daemon_tells_nothing_twice_and_one_whose_cameras_hang_stops_in
             assert house.process.wait(20) == 0, house.log()
             assert time.monotonic() - asked < IN_TIME + 0.5
         assert not house.of_log("problem"), house.log()
-
-
-def test_a_rehearsal_ends_with_its_file(demo_clip: Path, tmp_path: Path):
-    with watching(demo_clip, "--result", "result", "--stop", 5, cwd=tmp_path) as process:
-        assert process.wait(60) == 0, (tmp_path / "log").read_text()
-    assert (tmp_path / "result" / "person_01").is_dir()
-    assert "its file has ended" in (tmp_path / "log").read_text()
 
 
 def test_a_gallery_that_another_process_owns_is_left_alone(house: House, demo_clip: Path, tmp_path: Path):
