@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from face_classifier.core.errors import UserError, WrongUseError
+from face_classifier.core.names import without_logins
 
 _MOST_BYTES = 1_000_000
 _MOST_VALUES = 20_000
@@ -35,6 +36,7 @@ _MISREAD = (
         r".*expected the node content, but found (\S+)",
         "line {line}, has a value that begins with {0}; put it into quotes",
     ),
+    (r".*sequence entries are not", "line {line}, has a `- ` after something; begin each part of a list in a new line"),
     (r"while scanning a block scalar", "line {line}, has a value that begins with | or >; put it into quotes"),
     (
         r": mapping values are not allowed",
@@ -71,9 +73,9 @@ class Node:
 
 
 def quoted(value: object) -> str:
-    """A value as an error message quotes it, shortened if it is long or deep."""
-    try:
-        return _SHORT.repr(value)
+    """A value as an error message quotes it, shortened if it is long or deep, without logins of addresses."""
+    try:  # first left out, then shortened: what ends a login may be what is cut away
+        return without_logins(_SHORT.repr(without_logins(value) if isinstance(value, str) else value))
     except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
         return f"a {type(value).__name__} that is too long to be shown"
 
@@ -104,7 +106,13 @@ def read(path: Path, plain: Sequence[str] = (), nested: Sequence[str] = ()) -> d
             raise UserError(
                 f"the configuration file {path} is larger than {_MOST_BYTES // 1_000_000} MB; give a YAML file"
             )
-        return _Reader(path, content.decode("utf-8-sig"), plain, nested).document()
+        text = content.decode("utf-8-sig")
+        return _Reader(path, text, plain, nested).document()
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise WrongUseError(
+            f"{path}, line {line}, has the character U+{error.character:04X}, which no text has; leave it out"
+        ) from None
     except yaml.MarkedYAMLError as error:
         raise WrongUseError(_misread(path, error)) from None  # it quotes the line, which may hold a password
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -28,6 +28,7 @@ _LOGIN = re.compile(
     r"([^\s?#'\"]*)(?:\?[^\s'\";,)]*)?",
     re.IGNORECASE,
 )
+_LOGIN_WITHIN = re.compile(r"://[^\s/?#'\"]*@")  # of an address that stands in another one, by mistake
 # Some cameras want it in the path: /user=admin&password=…&channel=1, or with underscores between.
 _LOGIN_IN_PATH = re.compile(r"(?<![a-z])(?:user(?:name)?|usr|login|pass\w*|pwd|psw|token|auth|key)=.*", re.IGNORECASE)
 _NOT_IN_JSON = re.compile(f"[{_UNSEEN}\ud800-\udfff]")  # others below a space are escaped by ``json``, or are its own
@@ -52,7 +53,8 @@ def without_logins(text: str) -> str:
     It is the one home of this: whatever may hold an address goes through it (or `shown`) before it is logged, told,
     stored or raised.
     """
-    return _LOGIN.sub(lambda found: (found[1] or found[2]) + _LOGIN_IN_PATH.sub("…", found[3]), text)
+    scrubbed = _LOGIN.sub(lambda found: (found[1] or found[2]) + _LOGIN_IN_PATH.sub("…", found[3]), text)
+    return _LOGIN_WITHIN.sub("://", scrubbed)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ STREAMS = ("rtsp", "rtsps", "http", "https")
 Kind = Literal["stream", "device", "file"]
 # As FFmpeg finds one; of two letters at least, since C:\ is a drive. A file with a colon is ./a:b.mp4.
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+|subfile,[^:]*):", re.IGNORECASE)
+_SLIP = re.compile(r"(?:rtsps?|https?)\W*/", re.IGNORECASE)  # a stream without its colon, which is no file
 _DEVICE = re.compile(r"/dev/video\d+", re.ASCII)
 _RULE = (
     "an address rtsp://, rtsps://, http:// or https://, the number of a webcam, a device such as /dev/video0, or a file"
@@ -29,7 +30,12 @@ def kind_of(address: str) -> Kind:
         if scheme[1].lower() not in STREAMS or not _has_host(address):
             raise ValueError(_RULE)
         return "stream"
-    if not names.is_path(address) or address.startswith(("/dev/", "/proc/", "-", "|")) or " ! " in address:
+    if (
+        not names.is_path(address)
+        or _SLIP.match(address)
+        or address.startswith(("/dev/", "/proc/", "-", "|"))
+        or " ! " in address
+    ):
         raise ValueError(_RULE)
     return "file"
 
@@ -37,7 +43,8 @@ def kind_of(address: str) -> Kind:
 def _has_host(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0) and not re.search(r"\s", address)
+        is_one = not re.search(r"\s|://.*://", address.partition("?")[0]) and not parts.netloc.endswith(":")
+        return is_one and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:  # the port is no number
         return False
 

@@ -10,10 +10,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from face_classifier.core import names
 from face_classifier.core.config import alerts, cameras, settings
 from face_classifier.core.config.units import DisagreementError
 from face_classifier.core.configfile import Node, meant, quoted
+from face_classifier.core.names import without_logins
 
 _CHANNELS = {model.model_fields["type"].annotation: model for model in get_args(get_args(alerts.AnyChannel)[0])}
 CHANNELS: dict[str, type[BaseModel]] = {get_args(literal)[0]: model for literal, model in _CHANNELS.items()}
@@ -82,7 +82,7 @@ def told(path: Sequence[str | int], tree: Mapping[str, Node]) -> str:
 def dotted(path: Sequence[str | int]) -> str:
     """Keys with dots between them, places in a list in brackets."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
-    return text if len(text) <= 100 else quoted(text)
+    return without_logins(text) if len(text) <= 100 else quoted(text)
 
 
 def _sentence(details: ErrorDetails, tree: Mapping[str, Node]) -> str:
@@ -129,11 +129,11 @@ def _value(path: Sequence[str | int], value: object) -> str:
         return "a value that is not shown"
     if isinstance(value, dict):
         return "a mapping"
+    if path[-1] in ("url", "main") and isinstance(value, str) and "@" in (shown := without_logins(value)):
+        return quoted("…" + shown[shown.rindex("@") :])  # one that is misspelt; who logs in may stand before
     if isinstance(value, list | tuple) and (len(value) > 6 or any(isinstance(part, dict) for part in value)):
         return "a list"  # within a mapping there may be a secret
-    if value is None:
-        return "empty"
-    return names.without_logins(quoted(names.without_logins(value) if isinstance(value, str) else value))
+    return "empty" if value is None else quoted(value)
 
 
 def _unknown(path: list[str | int], model: type[BaseModel] | None, tree: Mapping[str, Node]) -> str:

@@ -29,6 +29,7 @@ def test_streams_webcams_and_files_are_taken(address: str, kind: str):
         "gopher://cam", "async:rtsp://cam", "lavfi:testsrc", "|ls", "-i", "/dev/sda", "/dev/video",
         "/proc/self/environ",
         "v4l2src ! videoconvert ! appsink", "rtsp://", "http:///x", "rtsp:/cam", "http://cam:port/", "http://cam:99999/",
+        "rtsp//cam/", "http:/cam", "https://camrtsp://b/", "rtsp://cam:/",
         "rtsp://cam/a b", "rtsp://cam/\nx", "", "a\0b", "-1", "\ud800",
     ],
 )  # fmt: skip
@@ -50,6 +51,7 @@ def test_what_may_run_programs_or_read_files_is_refused(address: str):
         ("https://example.org/@anna/video", "https://example.org/@anna/video"),
         ("https://example.org:8080/@anna", "https://example.org:8080/@anna"),
         ("http://[::1]:8080/@anna", "http://[::1]:8080/@anna"),
+        ("https://camrtsp://anna:geheim@b/", "https://camrtsp://b/"),
         ("it is 12:30 at anna@example.org", "it is 12:30 at anna@example.org"),
     ],
 )

@@ -90,6 +90,14 @@ BROKEN = {
         "cameras:\n  door:\n    url: rtmp://anna:geheim@cam/live?key=geheim\n",
         [f"cameras.door.url in FILE, line 3, is 'rtmp://cam/live', but must be {ADDRESS}"],
     ),
+    "an address without its colon": (
+        "cameras:\n  door:\n    url: rtsp//anna:geheim@cam/sub\n",
+        [f"cameras.door.url in FILE, line 3, is '…@cam/sub', but must be {ADDRESS}"],
+    ),
+    "an address for a name": (
+        "cameras:\n  rtsp://anna:geheim@cam/sub: {url: 0}\n",
+        [f"cameras.rtsp://cam/sub in FILE, line 2, is 'rtsp://cam/sub', but must be {NAME}"],
+    ),
     "an address without host": (
         'cameras: {door: {url: "rtsp:///sub"}}\n',
         [f"cameras.door.url in FILE, line 1, is 'rtsp:///sub', but must be {ADDRESS}"],
@@ -298,6 +306,14 @@ BROKEN = {
     "a bracket without an end": (
         "cameras:\n  door: {url: 0\nmode: group\n",
         ["FILE, line 2, begins a bracket that is not well ended; look at its commas and its end"],
+    ),
+    "a dash behind a key": (
+        "cameras: - door\n",
+        ["FILE, line 1, has a `- ` after something; begin each part of a list in a new line"],
+    ),
+    "a sign of another kind": (
+        "result: here\nmode: \a\n",
+        ["FILE, line 2, has the character U+0007, which no text has; leave it out"],
     ),
     "a sign that YAML keeps for itself": (
         "result: @home\n",
