@@ -29,6 +29,8 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: bytes
+    status: int  # that was answered
+    time: float  # seconds since 1970
 
     @property
     def json(self) -> dict[str, Any]:
@@ -60,8 +62,9 @@ def hook(port: int = 0) -> Iterator[Hook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            it.asked.append(Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             status, headers = it.answers.pop(0) if it.answers else (200, {})
+            lower = {name.lower(): value for name, value in self.headers.items()}
+            it.asked.append(Asked(self.path, lower, body, status, time.time()))
             it.over.wait(it.pause)
             self.send_response(status)
             for name, value in headers.items():
