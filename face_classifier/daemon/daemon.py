@@ -123,8 +123,7 @@ class Daemon:
                     yield daemon
                 finally:
                     daemon._cameras.end()
-            if daemon._cameras.have_ended:
-                here.finish()
+            here.finish(think=daemon._cameras.have_ended)  # who waits for the end has no time for second thoughts
             if fault := daemon._fault():
                 raise fault
 
@@ -139,7 +138,8 @@ class Daemon:
         Raises what goes wrong with the gallery.
         """
         notify(READY, f"STATUS={self._summary()}")
-        log.tell("started", f"watches {len(self._cameras)} cameras into {self._settings.result}")
+        cameras = "1 camera" if len(self._cameras) == 1 else f"{len(self._cameras)} cameras"
+        log.tell("started", f"watches {cameras} into {self._settings.result}")
         told, fed, wanted = monotonic(), monotonic(), watchdog()
         while not self._cameras.have_ended:
             wish = wishes.next(_TURN)

@@ -11,7 +11,7 @@ from face_classifier.core.disk.files import jpeg_of_png
 from face_classifier.core.types import Frame
 from face_classifier.events.event import Event
 from face_classifier.events.observation import Observation
-from face_classifier.events.visits import GAP, visits
+from face_classifier.events.visits import GAP, Visit, visits
 from face_classifier.gallery.passing.passages import recent
 from face_classifier.gallery.store import Store
 from face_classifier.identity.naming import is_named
@@ -68,6 +68,7 @@ class Telling:
 
     def __init__(self, rules: Rules, camera: str) -> None:
         self._rules, self._camera = rules, camera
+        self._store: Store | None = None
         self._visits: dict[str, _Visit] = {}  # those that were told and may still go on, by person
         self._unknown_before = 0  # how many were told as unknown, and may still be in view after a restart
 
@@ -80,17 +81,30 @@ class Telling:
         now: aware, UTC, of the first frame.
         at: its position.
         """
+        self._store = store
+        for visit, told, unseen in self._going_on(now):
+            if visit.person is None:
+                self._unknown_before += visit.seconds >= self._rules.unknown_after
+            elif told and visit.number is not None:
+                self._visits[visit.person] = _Visit(visit.number, visit.first, at - unseen)
+
+    def _going_on(self, now: datetime) -> Iterator[tuple[Visit, bool, float]]:
+        """Visits of the table that may go on, whether they were told, and for how many seconds nobody was seen."""
+        assert self._store is not None
         gap = self._rules.gap
-        passages = recent(store, now - timedelta(seconds=gap) - _LONGEST, self._camera)
+        passages = recent(self._store, now - timedelta(seconds=gap) - _LONGEST, self._camera)
         told = {passage.person for passage in passages if passage.said is not None}
         for visit in visits(passages, gap):
             unseen = max(0.0, (now - visit.last).total_seconds())
-            if unseen > gap or visit.number is None:
-                continue
-            if visit.person is None:
-                self._unknown_before += visit.seconds >= self._rules.unknown_after
-            elif visit.person in told:
-                self._visits[visit.person] = _Visit(visit.number, visit.first, at - unseen)
+            if unseen <= gap and visit.number is not None:
+                yield visit, visit.person in told, unseen
+
+    def _under_another_name(self, person: str, now: datetime, at: float) -> _Visit | None:
+        """The visit that goes on of somebody who had another name when it was told, and is called ``person`` now."""
+        for visit, told, unseen in self._going_on(now) if self._store else ():
+            if told and visit.person == person and visit.number is not None:
+                return _Visit(visit.number, visit.first, at - unseen)
+        return None
 
     def seen(self, track: Seen, one: Observation, frame: Frame, at: float) -> Iterator[Event]:
         """What is to be told, now that a track was seen without a doubt, at ``at``."""
@@ -105,8 +119,10 @@ class Telling:
         visit = self._visits.get(one.person)
         if before not in (None, one.person) and not (is_known or one.new_person):
             visit = self._visits.pop(before or "", None)  # a new name of the same person
-            if visit:
-                self._visits[one.person] = visit
+        elif not (is_known or one.new_person or visit):
+            visit = self._under_another_name(one.person, frame.time, at)
+        if visit:
+            self._visits[one.person] = visit
         if visit is None or at - visit.last > self._rules.gap:
             assert track.first is not None
             visit = self._visits[one.person] = _Visit(track.number, track.first, at)

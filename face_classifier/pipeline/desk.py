@@ -257,10 +257,11 @@ class Desk:
         self.gallery.tell_problems()
         return monotonic() - began
 
-    def finish(self) -> Sequence[Sighting]:
-        """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
+    def finish(self, *, think: bool) -> Sequence[Sighting]:
+        """Think again, or not, and bring the views up to date; returns every face as it is labelled at the end."""
         try:
-            self.thoughts.at_once()
+            if think:
+                self.thoughts.at_once()
             self.gallery.write_views()
             self._catch_up()
         finally:

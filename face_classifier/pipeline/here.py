@@ -196,9 +196,9 @@ class Here:
             finally:
                 ending.set()
 
-    def finish(self) -> Sequence[Sighting]:
-        """Think again, and bring the views up to date; returns every face as it is labelled at the end."""
-        return self._owner.call(lambda _: self._desk.finish())
+    def finish(self, *, think: bool = True) -> Sequence[Sighting]:
+        """Think again, or not, and bring the views up to date; returns every face as it is labelled at the end."""
+        return self._owner.call(lambda _: self._desk.finish(think=think))
 
     @property
     def rethought(self) -> Sequence[Change]:

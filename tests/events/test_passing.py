@@ -296,6 +296,19 @@ def test_a_clock_that_was_set_back_meanwhile_tells_nothing_again(world: World) -
         assert after.told == []
 
 
+def test_a_new_name_given_while_nobody_is_in_view_is_not_a_new_visit(world: World) -> None:
+    with Store(world.folder, writing=True) as store:
+        camera = Camera(store)
+        camera.watch(0, 10, one(7, "Ann", face=1))
+        camera.passing.flush()
+        (world.folder / "Ann").rename(world.folder / "Anna")
+        world.look(store)
+        camera.watch(20, 23, one(8, "Anna", followed=2))
+        assert camera.words() == [("person", "Ann")]
+        camera.watch(60, 63, one(9, "Anna", followed=3))
+        assert camera.words() == [("person", "Ann"), ("person", "Anna")]
+
+
 def test_somebody_unknown_is_not_told_again_after_a_restart_but_the_next_one_is(store: Store) -> None:
     before = Camera(store)
     before.watch(0, 10, one(7))

@@ -400,6 +400,8 @@ def test_a_killed_daemon_tells_nothing_twice_and_one_whose_cameras_hang_stops_in
             assert house.process.wait(20) == 0, house.log()
             assert time.monotonic() - asked < IN_TIME + 0.5
         assert not house.of_log("problem"), house.log()
+        assert (house.result / "face_encodings").is_file()  # the views are as the folders are
+        assert list(house.result.glob("montage.*.png"))
 
 
 def test_a_gallery_that_another_process_owns_is_left_alone(house: House, demo_clip: Path, tmp_path: Path):
