@@ -23,7 +23,7 @@ _CONTROL = re.compile(f"[\x00-\x1f{_UNSEEN}]")
 # The login ends at the last @ before the path. Somebody may write a password with a slash as it is: of a stream
 # everything before an @ is taken for one, elsewhere what stands behind a colon and is no port.
 _LOGIN = re.compile(
-    r"(?:(rtsps?://)(?:[^\s'\"]*@)?|([a-z][a-z0-9+.-]*://)"
+    r"(?:(rtsps?://)(?:[^\s'\"]*@)?|([a-z][a-z0-9+.-]{,20}://)"
     r"(?:[^\s/?#'\"]*@|[^\s/?#'\"@:\[]*:(?!\d*[/?#])[^\s'\"]*@)?)"
     r"([^\s?#'\"]*)(?:\?[^\s'\";,)]*)?",
     re.IGNORECASE,
