@@ -24,14 +24,14 @@ from face_classifier.core.progress import Teller
 from face_classifier.curate.questions.log import count_of
 from face_classifier.display.captures import Capture, CaptureFolder
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.past.clock import Doubt
 from face_classifier.gallery.past.retention import Unknown
 
 _MOST = 50  # faces, and captures, that are removed at a time: the owner of a gallery has other things to do
 _COMMANDS_MOST = 5000
 _EVERY, _SOON = 300.0, 2.0  # seconds between two looks at what is to be removed; the same if there is more of it
-_BACK, _AHEAD = timedelta(hours=1), timedelta(days=1)  # by which a clock may differ from when it was looked at last ...
-_WAITS = timedelta(days=1)  # ... or else it is to go on steadily for so long before anything is removed
-_COMMAND_AHEAD = timedelta(days=366)  # the same of a command: the user is there
+_BACK, _AHEAD = timedelta(hours=1), timedelta(days=366)  # by which the clock may differ where the user is there to ask
+_NOTES = 1000  # captures whose notes are read at a time
 _LONGEST = 1e9  # seconds: 30 years are as good as for ever
 UNKNOWN, CAPTURES, TRACKS = "unknown", "captures", "tracks"  # keys of ``keep``
 
@@ -116,9 +116,9 @@ def retain(gallery: Gallery, settings: Settings, now: datetime, *, most: int = _
     limits = Limits.of(settings)
     if not limits:
         return Removed()
-    why, waits = _why_wait(gallery, now)
-    if waits:
-        return Removed(waits=why)
+    retention = gallery.store.retention
+    if doubt := retention.clock.doubt(now, retention.newest()):
+        return Removed(waits=_why_wait(doubt, now) if doubt.is_new else None)
     return _Round(gallery, limits, now, most).remove()
 
 
@@ -166,25 +166,11 @@ def over_sentence(over: int) -> str:
     return f"the disk budget is exceeded by {over / 1e6:.1f} MB all the same: people's faces stay"
 
 
-def _why_wait(gallery: Gallery, now: datetime) -> tuple[str | None, bool]:
-    """Whether the clock has jumped lately, and a sentence about it if that is new.
-
-    A clock that is years ahead would have everything removed at once. That it was set right is not to be told from that
-    it was set wrong, so it has to go on steadily for a day.
-    """
-    retention = gallery.store.retention
-    last = retention.seen_last() or retention.newest() or now
-    until, why = retention.waits_until(), None
-    if not last - _BACK <= now <= last + _AHEAD:
-        until = now + _WAITS
-        why = (
-            f"nothing is removed before {_local(until)}: the clock shows {_local(now)}, and showed {_local(last)} when "
-            "it was looked at last"
-        )
-    elif until and now >= until:
-        until = None
-    retention.note(now, until)
-    return why, until is not None
+def _why_wait(doubt: Doubt, now: datetime) -> str:
+    return (
+        f"nothing is removed before {_local(doubt.until)}: the clock shows {_local(now)}, and showed "
+        f"{_local(doubt.believed)} when it was looked at last"
+    )
 
 
 def _local(time: datetime) -> str:
@@ -207,12 +193,11 @@ class _Round:
         removed = self._removed
         with ExitStack() as stack:
             folder = self._open_captures(stack)
-            captures = folder.captures() if folder else []
             if folder:
-                self._take_captures(self._old(folder, captures))
+                self._take_captures(self._old(folder))
             self._take_faces(self._old_faces())
             if self._limits.disk is not None:
-                self._make_room(self._limits.disk, folder, captures)
+                self._make_room(self._limits.disk, folder)
             self._take_beside()
             removed.faces, removed.captures = len(self._faces), len(self._captures) + len(self._beside)
             removed.freed = self._size() + sum(one.size for one in self._beside.values())
@@ -228,6 +213,7 @@ class _Round:
                 folder.remove(self._captures.values())
             except OSError as error:
                 self._removed.problems.append(f"captures in {self._limits.capture} stay ({error.strerror})")
+                self._removed.captures, self._removed.more = len(self._beside), False
         for path in self._beside:
             with suppress(OSError):
                 path.unlink()
@@ -279,13 +265,16 @@ class _Round:
         new = (capture for capture in captures if capture.name not in self._captures)
         self._captures |= {capture.name: capture for capture in islice(new, self._left(self._captures))}
 
-    def _old(self, folder: CaptureFolder, captures: list[Capture]) -> Iterator[Capture]:
+    def _old(self, folder: CaptureFolder) -> Iterator[Capture]:
+        """Captures that were kept for long enough; of very many, others are asked for their camera each time."""
         times = self._limits.before(CAPTURES, self._now)
         if not times:
             return
-        for capture in captures:
-            if capture.made >= times[0][1].timestamp():
-                return
+        old = folder.captures(before=times[0][1])
+        if len(old) > _NOTES and not self._dry:
+            first = int(self._now.timestamp() // _EVERY) * _NOTES % len(old)
+            old = [*old[first:], *old[:first]][:_NOTES]
+        for capture in old:
             is_ours, camera = folder.origin(capture)
             seconds = self._limits.seconds(CAPTURES, camera)
             if is_ours and seconds is not None and capture.made < self._now.timestamp() - seconds:
@@ -314,8 +303,9 @@ class _Round:
 
     # The disk
 
-    def _make_room(self, disk: int, folder: CaptureFolder | None, captures: list[Capture]) -> None:
+    def _make_room(self, disk: int, folder: CaptureFolder | None) -> None:
         """Take the oldest captures, then the oldest faces of nobody, until what is left is no more than the budget."""
+        captures = folder.captures() if folder else []
         weight = self._retention.weight() + sum(capture.size for capture in captures)
 
         def over() -> int:
@@ -361,11 +351,11 @@ def retain_now(gallery: Gallery, arguments: dict[str, Any], _observer: Teller) -
     now, retention = datetime.now(timezone.utc), gallery.store.retention
     if arguments["dry_run"]:
         return vars(_Round(gallery, limits, now, None, dry=True).remove())
-    last = retention.seen_last() or retention.newest() or now
-    if not (arguments["confirmed"] or last - _BACK <= now <= last + _COMMAND_AHEAD):
+    last = retention.clock.believed() or retention.newest() or now
+    if not (arguments["confirmed"] or last - _BACK <= now <= last + _AHEAD):
         raise UserError(
             f"the clock shows {_local(now)}, and the latest that is known here is of {_local(last)}; set the clock, or "
             "give --yes if it is right"
         )
-    retention.note(now, None)
+    retention.clock.believe(now)
     return vars(_Round(gallery, limits, now, _COMMANDS_MOST).remove())

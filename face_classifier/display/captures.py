@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
@@ -74,12 +75,25 @@ class CaptureFolder:
     def __exit__(self, *_: object) -> None:
         self._root.close()
 
-    def captures(self) -> list[Capture]:
-        """Those that lie in the folder, the oldest first. Where nothing is of our making there is none."""
-        names = [name for name in self._root.names() if _CAPTURE.fullmatch(name)] if self._is_ours else []
-        states = ((name, self._root.state(name)) for name in names)
+    def captures(self, before: datetime | None = None) -> list[Capture]:
+        """Those that lie in the folder, the oldest first. Where nothing is of our making there is none.
+
+        ``before``: only those that were made before a time. By its name none is made before what it shows.
+        """
+        if not self._is_ours:
+            return []
+        if before is None:
+            states = self._root.states()
+        else:
+            day = f"{(before + timedelta(days=2)).astimezone():%Y%m%d}"  # two: a clock may have been put forward since
+            found = ((name, self._root.state(name)) for name in self._root.names() if name < day)
+            states = ((name, state) for name, state in found if state)
         return sorted(
-            Capture(state.st_mtime, name, state.st_size) for name, state in states if state and S_ISREG(state.st_mode)
+            Capture(state.st_mtime, name, state.st_size)
+            for name, state in states
+            if _CAPTURE.fullmatch(name)
+            and S_ISREG(state.st_mode)
+            and (before is None or state.st_mtime < before.timestamp())
         )
 
     def origin(self, capture: Capture) -> tuple[bool, str | None]:

@@ -192,12 +192,23 @@ class TestAClockThatJumps:
         assert house.retain(now=later + HOUR).waits is None, "it is told once"
         assert len(unknown(house.folder)) == 1
         back = house.retain(now=NOW + HOUR)
-        assert back.waits is not None
-        assert house.retain(now=NOW + 24 * HOUR).sentence() is None
+        assert (back.waits, back.faces) == (None, 0)
+        assert [house.retain(now=NOW + hours * HOUR).faces for hours in (24, 47, 70, 72)] == [0, 0, 0, 1]
+
+    def test_again_and_again_is_not_believed(self, house: House) -> None:
+        house.retain()
+        for years in (1, 5, 9):
+            assert house.retain(now=NOW + timedelta(days=365 * years)).waits is not None
         assert len(unknown(house.folder)) == 1
-        for hours in (25, 30, 50, 73, 90):
-            house.retain(now=NOW + hours * HOUR)
-        assert unknown(house.folder) == []
+
+    def test_of_a_machine_that_forgets_the_time_at_each_start_is_right_as_soon_as_it_is_set(self, house: House) -> None:
+        house.retain()
+        for day in range(1, 4):
+            for minute in range(2):
+                assert house.retain(now=datetime(1970, 1, 1, 1, minute, tzinfo=timezone.utc)).faces == 0
+            removed = house.retain(now=NOW + day * 23.9 * HOUR)
+            assert removed.waits is None
+        assert removed.faces == 1
 
     def test_is_believed_after_a_day(self, house: House) -> None:
         house.retain()
@@ -544,8 +555,7 @@ class TestRegularly:
 
     def test_a_clock_that_jumped_is_told_once(self, house: House, told: Callable[[Settings], list[str]]) -> None:
         with closing(sqlite3.connect(house.folder / "faces.sqlite")) as table, table:
-            table.execute("INSERT INTO marks VALUES ('retention seen', 0)")
-            table.execute("UPDATE marks SET value = 1000000000 WHERE name = 'retention seen'")
+            table.execute("INSERT INTO marks VALUES ('clock believed', 1000000000)")
         sentences = told(keep())
         assert len(sentences) == 1
         assert sentences[0].startswith("nothing is removed before ")

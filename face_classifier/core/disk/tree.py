@@ -125,6 +125,16 @@ class Tree:
         with self._folder(place) as folder, self._full_path_in_errors(place):
             return os.listdir(folder)
 
+    def states(self, place: str = "") -> Iterator[tuple[str, os.stat_result]]:
+        """Name and state of everything in a folder, in any order; what goes meanwhile is left out."""
+        with self._folder(place) as folder, self._full_path_in_errors(place), os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    state = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                yield entry.name, state
+
     def read(self, place: str) -> bytes:
         """The content of an ordinary file, no link."""
         with os.fdopen(self.open_to_read(place), "rb") as file:

@@ -17,6 +17,7 @@ from face_classifier.core.disk.database import SIDES
 from face_classifier.core.disk.retry import asking_the_disk
 from face_classifier.core.types import Sighting
 from face_classifier.gallery.folder.opened import ResultFolder
+from face_classifier.gallery.past.clock import Clock
 from face_classifier.gallery.past.forget import wipe_faces
 from face_classifier.gallery.places import UNKNOWNS, is_own_cut
 from face_classifier.gallery.seen.table import led_to, of_track
@@ -31,7 +32,6 @@ _STORED = (
     "CASE WHEN fingerprint IS NULL AND time IS NOT NULL THEN CAST(strftime('%s', time) AS INTEGER) * 1000000000 "
     "ELSE mtime END"
 )
-_SEEN_LAST, _WAITS_UNTIL = "retention seen", "retention waits"  # marks: seconds since 1970
 
 
 class Unknown(NamedTuple):
@@ -44,10 +44,14 @@ class Unknown(NamedTuple):
 
 
 class Retention:
-    """What of an open result folder is kept for a while only; used by its owner."""
+    """What of an open result folder is kept for a while only; used by its owner.
+
+    ``clock``: whether it can be believed.
+    """
 
     def __init__(self, folder: ResultFolder, until_done: Callable[[Callable[[], Any]], Any]) -> None:
         self._folder, self._until_done = folder, until_done
+        self.clock = Clock(folder, until_done)
 
     def unknown(self, before: datetime) -> Iterator[Unknown]:
         """The faces of nobody that were stored before a time, the oldest first, and lie in `unknowns` since then.
@@ -106,29 +110,6 @@ class Retention:
         root = self._folder.root
         states = (root.state(name) for name in root.names() if not name.endswith(SIDES))
         return int(pictures) + sum(state.st_size for state in states if state)
-
-    # Whether the clock can be believed
-
-    def seen_last(self) -> datetime | None:
-        """What the clock showed when retention was asked for last; None: it never was."""
-        return self._time(_SEEN_LAST)
-
-    def waits_until(self) -> datetime | None:
-        """Until when nothing is removed."""
-        return self._time(_WAITS_UNTIL)
-
-    def note(self, seen: datetime, waits_until: datetime | None) -> None:
-        """Remember both."""
-        self._until_done(lambda: self._note(seen, waits_until))
-
-    def _note(self, seen: datetime, waits_until: datetime | None) -> None:
-        with self._folder.table.together():
-            self._folder.notes.set_mark(_SEEN_LAST, int(seen.timestamp()))
-            self._folder.notes.set_mark(_WAITS_UNTIL, int(waits_until.timestamp()) if waits_until else 0)
-
-    def _time(self, mark: str) -> datetime | None:
-        seconds = self._folder.notes.mark(mark)
-        return datetime.fromtimestamp(seconds, timezone.utc) if seconds else None
 
 
 def finish(folder: ResultFolder) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from face_classifier.core import names
 from face_classifier.gallery.folder.opened import ResultFolder
+from face_classifier.gallery.table import checked
 
 
 class Day(NamedTuple):
@@ -45,9 +46,8 @@ class Strangers:
 
     def counts(self) -> dict[Day, int]:
         """How many passed, in the order of days and sources."""
-        found = self._folder.table.execute(
-            "SELECT source, fingerprint, day, number FROM strangers WHERE number > 0 ORDER BY day, source"
-        )
+        columns, clause = "source, fingerprint, day, number", "WHERE number > 0 ORDER BY day, source"
+        found = checked.read(self._folder.table, "strangers", columns, clause)
         return {
             Day(names.restored(source), fingerprint or None, day): number for source, fingerprint, day, number in found
         }

@@ -75,6 +75,12 @@ _CHECKS: dict[str, dict[str, _Check]] = {  # by table and column
     "parted": dict.fromkeys(("entry", "one", "other"), _is_whole) | {"added": lambda value: value in (0, 1)},
     "planned": {"face": _is_whole, "entry": _is_whole, "kind": _is_text} | _PLACE,
     "forgetting": {"face": _is_whole, "person": _or("", is_folder)},
+    "strangers": {
+        "source": lambda value: isinstance(value, str | bytes),
+        "fingerprint": _is_text,
+        "day": _is_text,
+        "number": _is_whole,
+    },
     "expiring": {"face": _is_whole},
     "expired": {"entry": _is_whole, "faces": _is_whole},
     "tracks": {
