@@ -46,11 +46,12 @@ import sys, time, uuid
 from datetime import datetime, timezone
 from pathlib import Path
 from face_classifier.alerts.dispatcher import Dispatcher
-from face_classifier.alerts.make import make_channel
+from face_classifier.alerts.channels.mqtt.channel import Mqtt
 from face_classifier.core.config.alerts import Alerts, MqttChannel
 from face_classifier.events.event import Event
 channel = MqttChannel(type="mqtt", host="127.0.0.1", port=int(sys.argv[1]))
-dispatcher = Dispatcher(Alerts(), {"home": channel}, Path(sys.argv[2]), make_channel, lambda sentence: None)
+make, tell = lambda name, one: Mqtt(one), lambda sentence: None
+dispatcher = Dispatcher(Alerts(), {"home": channel}, Path(sys.argv[2]), make, tell)
 begun, number = time.monotonic(), 0
 while True:
     event = Event(uuid.uuid4().hex, "unknown", datetime.now(timezone.utc), time.monotonic(), "door")

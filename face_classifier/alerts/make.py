@@ -30,7 +30,7 @@ def make_channel(
     ----------
     name, channel : as in the configuration
     environ : where secrets may be
-    desk : what a bot asks; None: it takes no commands
+    desk : what bots ask of the program that stays; None: the channel sends something once, beside such a program
 
     Raises
     ------
@@ -58,7 +58,7 @@ def make_channel(
             with _needing("paho-mqtt", "alerts", name):
                 from face_classifier.alerts.channels.mqtt.channel import Mqtt
 
-                return Mqtt(channel, environ)
+                return Mqtt(channel, environ, resident=desk is not None)
         case TelegramChannel():
             with _needing("python-telegram-bot", "telegram", name):
                 from face_classifier.alerts.channels.telegram import Telegram

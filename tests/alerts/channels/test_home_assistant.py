@@ -81,8 +81,9 @@ def test_pictures_that_may_not_be_shown_have_no_topic_and_take_the_entity_away()
 def test_programs_with_other_prefixes_share_nothing():
     one, other = Topics("face-classifier"), Topics("garden/cctv")
     assert one.device("camera", "door") != other.device("camera", "door")
-    assert one.announced(one.config(one.device("camera", "door"))) == one.device("camera", "door")
-    assert one.announced(other.config(other.device("camera", "door"))) is None
+    for topic in (one.config(one.device("camera", "door")), one.of("camera", "door", "connectivity")):
+        assert one.device_at(topic) == one.device("camera", "door")
+        assert other.device_at(topic) is None
 
 
 def test_two_spellings_of_an_accent_are_one_device_and_a_person_is_no_camera():

@@ -23,6 +23,7 @@ from conftest import ROOT, need_tool
 
 from face_classifier.alerts.channels.base import Alert, CameraState, ChannelError, PersonState
 from face_classifier.alerts.channels.mqtt.channel import Mqtt
+from face_classifier.alerts.make import make_channel
 from face_classifier.core.config.alerts import MqttChannel
 from face_classifier.core.errors import UserError
 from face_classifier.events.event import Event
@@ -178,6 +179,22 @@ def test_whoever_is_renamed_forgotten_or_removed_leaves_nothing_at_the_broker(br
             assert b"person to forget" not in b"".join(reader.kept().values())
 
 
+def test_without_discovery_too_nothing_of_the_forgotten_is_left(broker: Mosquitto):
+    with channel(broker.port, discovery="") as mqtt:
+        connected(mqtt)
+        mqtt.tell_state(*state("door", people={NAME: datetime.now(timezone.utc)}))
+    with channel(broker.port, discovery="") as mqtt:
+        connected(mqtt)
+        mqtt.tell_state(*state("door"))
+        wait_for(lambda: _ends_kept(broker) == {"status", "connectivity", "unknown"}, "the end of the person")
+
+
+def _ends_kept(broker: Mosquitto) -> set[str]:
+    with Reader(broker.port) as reader:
+        time.sleep(0.1)
+        return {message.topic.rpartition("/")[2] for message in reader.came}
+
+
 def test_what_was_removed_while_the_program_was_down_is_taken_back_at_its_start(broker: Mosquitto):
     with channel(broker.port) as mqtt:
         connected(mqtt)
@@ -231,6 +248,18 @@ def test_the_broker_says_that_the_program_has_gone_when_it_ends_and_when_it_is_k
             wait_for(lambda: len(reader.came) == 3, "the next start")
             process.kill()
             wait_for(lambda: [message.payload for message in reader.came][2:] == [b"online", b"offline"], "the will")
+
+
+def test_a_test_message_beside_a_program_that_runs_leaves_its_connection_and_its_states_alone(broker: Mosquitto):
+    with Reader(broker.port) as reader, channel(broker.port) as mqtt:
+        connected(mqtt)
+        wait_for(lambda: reader.on("/status"), "the program's state")
+        beside = make_channel("home", MqttChannel(type="mqtt", host="127.0.0.1", port=broker.port), {})
+        beside.send(alert(1, "test", person=None, named=False, text="Test"))
+        beside.close()
+        wait_for(lambda: reader.on("face-classifier/alert"), "the test message")
+        mqtt.send(alert(2, "unknown"))
+        assert [message.payload for message in reader.on("/status")] == [b"online"]
 
 
 PROGRAM = """

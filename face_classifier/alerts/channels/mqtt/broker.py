@@ -59,7 +59,7 @@ class Broker:
         self,
         address: Address,
         client_id: str,
-        will: Message,
+        will: Message | None,
         topics: Sequence[str],
         greet: Callable[[], Iterable[Message]],
         hear: Callable[[Message], Iterable[Message]],
@@ -69,8 +69,9 @@ class Broker:
         Parameters
         ----------
         address : of the broker
-        client_id : the same at every start, so that the broker tells the will of a forgotten connection before the next
-        will : what the broker sends when the connection is lost; it is sent by `close`, too
+        client_id : the same at every start, so that the broker tells the will of a forgotten connection before the
+            next one; "": another one each time
+        will : what the broker sends when the connection is lost, and `close` sends; None: nothing
         topics : to listen to; may hold wildcards
         greet : makes what is sent at the beginning of each connection
         hear : is given what comes (``retain``: the broker had kept it) and returns what is sent then
@@ -181,7 +182,7 @@ class Broker:
             while self._advance(line):
                 pass
         if line.is_ready:
-            line.send([self._will])
+            line.send([self._will] if self._will else [])
             line.leave(monotonic() + _FAREWELL)
 
     def _advance(self, line: Line) -> bool:

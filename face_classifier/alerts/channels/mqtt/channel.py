@@ -26,8 +26,19 @@ class Mqtt:
 
     wants_all = True
 
-    def __init__(self, channel: MqttChannel, environ: Mapping[str, str] = os.environ) -> None:
-        """Begins to connect. Raises UserError where the password or the certificate cannot be read."""
+    def __init__(self, channel: MqttChannel, environ: Mapping[str, str] = os.environ, *, resident: bool = True) -> None:
+        """Begins to connect.
+
+        Parameters
+        ----------
+        channel : of the configuration
+        environ : of the password
+        resident : False: it sends something once, beside the program whose states the broker keeps
+
+        Raises
+        ------
+        UserError : the password or the certificate cannot be read
+        """
         self._topics = home.Topics(channel.prefix, channel.discovery)
         self._pictures = channel.pictures
         self._lock = threading.Lock()
@@ -40,7 +51,11 @@ class Mqtt:
         address = Address(
             channel.host, channel.port, _tls(channel), channel.user, channel.password.read(environ) or None
         )
-        listens = [*self._topics.births, *([self._topics.config("+")] if channel.discovery else [])]
+        if not resident:
+            self._broker = Broker(address, "", None, [], list, lambda _: [])
+            return
+        announced = [self._topics.config("+")] if channel.discovery else []
+        listens = [*self._topics.births, *announced, *self._topics.states]
         # One client id a prefix: a connection that the broker did not miss yet ends before its will can come late.
         client_id = f"{home.CLIENT}-{self._topics.number('client', '')}"
         will = Message(self._topics.availability, home.OFFLINE.encode(), True)
@@ -164,7 +179,7 @@ class Mqtt:
 
     def _hear(self, message: Message) -> list[Message]:
         """What is answered to what comes: to Home Assistant's start everything, to a device that is gone its end."""
-        device = self._topics.announced(message.topic)
+        device = self._topics.device_at(message.topic)
         with self._lock:
             if message.topic in self._topics.births:
                 is_start = message.payload == home.ONLINE.encode() and not message.retain

@@ -75,15 +75,24 @@ class Topics:
         """Where a device is announced."""
         return f"{self.discovery}/device/{device}/config"
 
-    def announced(self, topic: str) -> str | None:
-        """The device that a topic announces, if it is one of this program's."""
-        pattern = rf"{re.escape(self.discovery)}/device/({self._own}_[a-z0-9_]+)/config"
-        return found[1] if (found := re.fullmatch(pattern, topic)) else None
+    @property
+    def states(self) -> list[str]:
+        """Where the broker keeps how cameras and people are, as wildcards."""
+        return [f"{self.prefix}/{kind}/+/{what}" for kind, whats in _STATES.items() for what in whats]
+
+    def device_at(self, topic: str) -> str | None:
+        """The device that a topic announces or tells of, if it is one of this program's."""
+        announced = rf"{re.escape(self.discovery)}/device/({self._own}_[a-z0-9_]+)/config"
+        if found := re.fullmatch(announced, topic):
+            return found[1]
+        told = rf"{re.escape(self.prefix)}/({'|'.join(_STATES)})/([0-9a-f]{{12}})/[a-z]+"
+        return f"{self._own}_{found[1]}_{found[2]}" if (found := re.fullmatch(told, topic)) else None
 
     def kept(self, device: str) -> list[str]:
         """The topics at which the broker keeps what was told of a device, the announcement first."""
-        kind, number = device.removeprefix(f"{self._own}_").split("_", 1)
-        return [self.config(device), *(f"{self.prefix}/{kind}/{number}/{what}" for what in _STATES.get(kind, ()))]
+        kind, _, number = device.removeprefix(f"{self._own}_").partition("_")
+        announced = [self.config(device)] if self.discovery else []
+        return [*announced, *(f"{self.prefix}/{kind}/{number}/{what}" for what in _STATES.get(kind, ()))]
 
 
 def _digest(*words: str) -> str:

@@ -21,6 +21,7 @@ from face_classifier.core.names import shown
 SILENCE = 5.0  # seconds without an answer after which a connection counts as lost
 _KEEPALIVE = 10  # seconds: a broker that hears nothing tells the will after one and a half of it
 _CONNECT = 3.0  # seconds for the connection itself
+_NOWHERE = "face-classifier/nowhere"  # to which nobody has subscribed
 _REFUSED = 30.0  # seconds before the next attempt with a password that was refused
 
 
@@ -68,17 +69,17 @@ class LostError(Exception):
 class Line:
     """One connection to a broker, from its beginning to its end. One thread uses it."""
 
-    def __init__(self, address: Address, client_id: str, will: Message) -> None:
+    def __init__(self, address: Address, client_id: str, will: Message | None) -> None:
         self._address = address
         self._client = client = paho.Client(CallbackAPIVersion.VERSION2, client_id, reconnect_on_failure=False)
         client.connect_timeout = _CONNECT
-        client.will_set(will.topic, will.payload, qos=0, retain=will.retain)
+        if will:
+            client.will_set(will.topic, will.payload, qos=0, retain=will.retain)
         if address.user is not None or address.password is not None:
             client.username_pw_set(address.user or "", address.password)
         if address.tls:
             client.tls_set_context(address.tls)
         client.on_connect, client.on_message, client.on_unsubscribe = self._connected, self._came, self._answered
-        self._nowhere = f"{will.topic}/nothing"  # to which nobody has subscribed
         self._answer: Any = None  # of the broker to the wish to connect
         self._came_in: deque[Message] = deque()
         self._asked: dict[int, float] = {}  # when (monotonic), by the number of the question
@@ -166,7 +167,7 @@ class Line:
 
     def ask(self) -> int:
         """Ask the broker whether it is there; returns the number of the question."""
-        _, number = self._client.unsubscribe(self._nowhere)
+        _, number = self._client.unsubscribe(_NOWHERE)
         if number is None:
             raise LostError("has ended the connection")
         self._asked[number] = monotonic()
