@@ -29,7 +29,7 @@ from face_classifier.gallery.opening import (
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.snapshot import Snapshot, snapshot_of
 from face_classifier.gallery.store import FoldersChangedError, Kept, LookResult, ReadPhoto, Store, at_once
-from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.person_db import CannotLinks, PersonDB
 from face_classifier.identity.rules import empty_people
 from face_classifier.vision.engine import Engine
 
@@ -60,8 +60,8 @@ class Gallery:
         self.settings, self.store = settings, store
         self._read_photo, self._observer = read_photo, observer
         self.founded: set[str | None] = set()
-        self._cannot_links: set[tuple[int, int]] = set()  # of tracks since this was made
-        self._unsaved: set[tuple[int, int]] = set()  # those of them that the store does not know yet
+        self._links = CannotLinks()  # of tracks that may go on
+        self._unsaved: set[tuple[int, int]] = set()  # pairs of them that the store does not know yet
         self._track_numbers = count(store.first_track())
         self.stale = True  # what the user did to the folders is still to be taken in
         self._outdated: frozenset[str] | None = None  # folders whose views are to be brought up to date; None: all
@@ -69,7 +69,7 @@ class Gallery:
         looked = store.look(read_photo)
         if settings.threshold == "auto":
             self.settings = with_threshold(settings, looked.faces, store.cannot_links(), observer)
-        self.people = _people_of(looked.faces, self.settings, self._cannot_links)
+        self.people = _people_of(looked.faces, self.settings, self._links)
         self._take(looked)
 
     @classmethod
@@ -123,7 +123,7 @@ class Gallery:
         self.stale = True  # as long as this fails
         looked = self.store.look(self._read_photo, confirmed=confirmed, touched=touched)
         if looked.changed is None:
-            self.people = _people_of(looked.faces, self.settings, self._cannot_links)
+            self.people = _people_of(looked.faces, self.settings, self._links)
         else:
             _take_changed(looked.faces, looked.changed, self.people)
         self._take(looked)
@@ -153,10 +153,17 @@ class Gallery:
 
     def cannot_link(self, pairs: Collection[tuple[int, int]]) -> None:
         """Tracks that shared a frame, the lower number first, are two people. `save_cannot_links` makes it durable."""
-        self._cannot_links.update(pairs)
         self._unsaved.update(pairs)
         for one, other in pairs:
-            self.people.cannot_link(one, other)
+            self._links.add(one, other)
+
+    def end_tracks(self, tracks: Iterable[int]) -> None:
+        """These tracks go on no more."""
+        self._links.end(tracks)
+
+    def prune_cannot_links(self) -> Iterator[None]:
+        """Forget what `cannot_link` was told of tracks whose faces are gone, some at a step."""
+        return self.store.prune_cannot_links(self._links)
 
     def save_cannot_links(self) -> None:
         """Write what `cannot_link` was told. Raises DiskError; then it is to be called again."""
@@ -250,12 +257,10 @@ def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset
     return None if one is None or other is None else one | other
 
 
-def _people_of(faces: Faces, settings: Settings, cannot_links: Iterable[tuple[int, int]]) -> PersonDB:
-    """Everybody as the folders have them; ``cannot_links``: pairs of tracks."""
-    people = empty_people(settings)
+def _people_of(faces: Faces, settings: Settings, links: CannotLinks) -> PersonDB:
+    """Everybody as the folders have them."""
+    people = empty_people(settings, links)
     people.add_all(faces.labels())
-    for one, other in cannot_links:
-        people.cannot_link(one, other)
     return people
 
 

@@ -307,6 +307,10 @@ class Store:
         with self._inside.table.together():
             self._inside.notes.add_pairs(pairs)
 
+    def prune_cannot_links(self, going_on: Container[int]) -> Iterator[None]:
+        """Forget the pairs of which a track has no face any more, some at a step; ``going_on``: these may have some."""
+        return self._inside.notes.prune_pairs(going_on)
+
     def cannot_links(self) -> list[tuple[int, int]]:
         """Every pair of tracks that shared a frame."""
         return self._inside.notes.pairs()

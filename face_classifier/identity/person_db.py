@@ -81,21 +81,41 @@ class _Unknown:
             self._row_of[last.key] = row
 
 
+class CannotLinks:
+    """Which tracks shared a frame, so that they are different people; of each track for as long as it may go on."""
+
+    def __init__(self) -> None:
+        self._beside: dict[int, set[int]] = {}
+
+    def add(self, one: int, other: int) -> None:
+        self._beside.setdefault(one, set()).add(other)
+        self._beside.setdefault(other, set()).add(one)
+
+    def beside(self, track: int | None) -> set[int]:
+        """The tracks that shared a frame with one."""
+        return self._beside.get(track, set()) if track is not None else set()
+
+    def __contains__(self, track: object) -> bool:
+        """Whether a track shared a frame with another one, and may go on."""
+        return track in self._beside
+
+    def end(self, tracks: Iterable[int]) -> None:
+        """No face of these tracks is to be decided any more; those of others beside them may be."""
+        for track in tracks:
+            self._beside.pop(track, None)
+
+
 class _Tracks:
     """Which person each track has, as far as its faces agree, and which tracks are different people."""
 
-    def __init__(self) -> None:
-        self._cannot_links: dict[int, set[int]] = {}  # track -> tracks that shared a frame with it
+    def __init__(self, links: CannotLinks) -> None:
+        self.links = links
         self._kept_apart: dict[int, set[str]] = {}  # track -> people whom it is not, as the user said
         self._person_of: dict[int, str] = {}
         self._torn: dict[int, set[str]] = {}  # tracks of which an earlier run tied several people
 
     def person_of(self, track: int | None) -> str | None:
         return None if track is None else self._person_of.get(track)
-
-    def cannot_link(self, one: int, other: int) -> None:
-        self._cannot_links.setdefault(one, set()).add(other)
-        self._cannot_links.setdefault(other, set()).add(one)
 
     def keep_apart(self, track: int, person: str) -> None:
         self._kept_apart.setdefault(track, set()).add(person)
@@ -109,11 +129,7 @@ class _Tracks:
 
     def forbidden(self, track: int | None) -> set[str]:
         """The people who a track is not: those, and those of the tracks that shared a frame with it."""
-        return {name for other in self.beside(track) if (name := self.person_of(other))} | self.kept_apart(track)
-
-    def beside(self, track: int | None) -> set[int]:
-        """The tracks that shared a frame with one."""
-        return self._cannot_links.get(track, set()) if track is not None else set()
+        return {name for other in self.links.beside(track) if (name := self.person_of(other))} | self.kept_apart(track)
 
     def add(self, track: int, person: str) -> None:
         if track in self._torn:
@@ -151,6 +167,7 @@ class PersonDB:
         founding: int = 2,
         tightening: float = 0.0,
         certainty: Certainty | None = None,
+        links: CannotLinks | None = None,
     ) -> None:
         """``spread``: how much of a person's scatter (mean squared distance of its faces to its average) is added to
         the squared distance, so that one whose faces vary a lot does not grow into everybody's.
@@ -160,12 +177,14 @@ class PersonDB:
         ``tightening``: by how much (L2) the threshold falls with ten times as many people, from a hundred on.
 
         ``certainty``: of the encoder; None = no face casts a doubt.
+
+        ``links``: which may be those of several in turn; None = of its own.
         """
         self._threshold, self._tightening = threshold, tightening
         self._founding, self._certainty = founding, certainty
         self._people = Averages(spread)
         self._unknown = _Unknown()
-        self._tracks = _Tracks()
+        self._tracks = _Tracks(links or CannotLinks())
         self._excluded = Exclusions(self._people, threshold)
         self._known = self._pinned = 0
         self._pinned_digest = 0  # the sum of those of the faces that are pinned to unknown
@@ -246,7 +265,7 @@ class PersonDB:
 
     def cannot_link(self, one: int, other: int) -> None:
         """Two tracks shared a frame: they are different people."""
-        self._tracks.cannot_link(one, other)
+        self._tracks.links.add(one, other)
 
     def keep_apart(self, track: int, person: str) -> None:
         """The user said of a face of this track that it is not this person."""
@@ -307,7 +326,7 @@ class PersonDB:
         person = self._nearest_person(probe, track)
         if person and person[1] + self.doubt(self._people.average(person[0]), probe) < threshold:
             return Match(person[0], float(np.linalg.norm(self._people.average(person[0]) - probe)), mates)
-        unknown = self._unknown.nearest(probe, (*self._tracks.beside(track), *([own.key] if own else [])))
+        unknown = self._unknown.nearest(probe, (*self._tracks.links.beside(track), *([own.key] if own else [])))
         if unknown and unknown[1] + self.doubt(unknown[0].total / len(unknown[0].ids), probe) < threshold:
             return Match(distance=unknown[1], partners=(*mates, *unknown[0].ids))
         if own and founds(len(own.ids) + 1, own.worth + worth_of(quality), self._founding):

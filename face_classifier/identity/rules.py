@@ -6,7 +6,7 @@ from face_classifier.core.config.flat import USUAL_ENCODER
 from face_classifier.core.config.settings import Settings
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.matching.crowd import FEW
-from face_classifier.identity.person_db import PersonDB
+from face_classifier.identity.person_db import CannotLinks, PersonDB
 from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
 
 ORIGINAL_THRESHOLD = 0.44  # of the original program
@@ -29,10 +29,10 @@ def spread_of(settings: Settings) -> float:
     return 0.0 if settings.engine == "original" else profile_of(settings).spread
 
 
-def empty_people(settings: Settings) -> PersonDB:
-    """An empty PersonDB with the engine's rule."""
+def empty_people(settings: Settings, links: CannotLinks | None = None) -> PersonDB:
+    """An empty PersonDB with the engine's rule. ``links``: as it takes them."""
     if settings.engine == "original":
-        return PersonDB(threshold_of(settings))
+        return PersonDB(threshold_of(settings), links=links)
     profile = profile_of(settings)
     return PersonDB(
         threshold_of(settings),
@@ -40,6 +40,7 @@ def empty_people(settings: Settings) -> PersonDB:
         founding=int(settings.founding),
         tightening=profile.tightening if settings.threshold_number is None else 0.0,
         certainty=profile.rule.certainty,
+        links=links,
     )
 
 

@@ -202,6 +202,7 @@ class Desk:
                 self._patience.write(passing.flush)
         self._catch_up()
         for session in sessions:
+            session.tracks.end()
             self._sessions.remove(session)
             self._passing.pop(session, None)
             self._failed.pop(session, None)

@@ -16,7 +16,7 @@ from face_classifier.gallery.gallery import Gallery, nobody_is_told
 from face_classifier.gallery.store import name_of
 from face_classifier.pipeline.placing.count import StrangerCount
 from face_classifier.pipeline.placing.discretion import OPEN, Cover, Discretion
-from face_classifier.pipeline.placing.latest import latest
+from face_classifier.pipeline.placing.latest import in_view
 from face_classifier.pipeline.placing.tracks import SourceTracks
 from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
 
@@ -66,7 +66,7 @@ class Session:
         """
         self._discretion, self._cover = discretion, Cover(discretion)
         self._strangers = StrangerCount(gallery.store.strangers)
-        self._tracks = SourceTracks(gallery)
+        self.tracks = SourceTracks(gallery)
         self._gallery, self._tell, self._follows, self._patience = gallery, tell, follows, patience
         # By number of the record's track, which knows a face by place and look alone:
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
@@ -110,13 +110,14 @@ class Session:
         if known_only:
             changed = [sighting for sighting in changed if sighting.person is not None]
             placed = [faces[number] for number in new]
-            self._strangers.count(frame, [(self._tracks.number(face), face.track in self._known) for face in placed])
+            self._strangers.count(frame, [(self.tracks.number(face), face.track in self._known) for face in placed])
             self._add_cannot_links([face for face in sure if not self._is_stranger(face)], keep=True)
         for number, face in enumerate(faces):
             if face.discarded and number not in same and not known_only:
                 self._gallery.store.discard(frame, face.detection)
-        self._tracks.trim()
-        self._known, self._forgotten = latest(self._known), latest(self._forgotten)
+        self.tracks.trim(faces)
+        tracks = [face.track for face in faces]
+        self._known, self._forgotten = in_view(self._known, tracks), in_view(self._forgotten, tracks)
         known = [self._known_now(face) for face in faces]
         seen = [self._seen(face, sighting) for face, sighting in zip(faces, known, strict=True)]
         hidden = self._cover.hidden(seen)
@@ -135,11 +136,11 @@ class Session:
 
     def _join_track(self, face: AnalysedFace, encoding: Encoding | None, number: int | None = None) -> None:
         """As `SourceTracks.join`; who another track is, is still to be seen."""
-        if self._follows and encoding is not None and self._tracks.join(face, encoding, number):
+        if self._follows and encoding is not None and self.tracks.join(face, encoding, number):
             self._known.pop(face.track, None)
 
     def _add_cannot_links(self, faces: Sequence[AnalysedFace], *, keep: bool) -> None:
-        self._tracks.link(faces, keep=keep)
+        self.tracks.link(faces, keep=keep)
         with suppress(*([DiskError] if self._holding else [])):
             self._gallery.save_cannot_links()
             self._strangers.save()
@@ -170,7 +171,7 @@ class Session:
             self._gallery.founded.remove(person)
         return Observation(
             followed=face.track,
-            track=self._tracks.number(face) if sure else None,
+            track=self.tracks.number(face) if sure else None,
             person=person,
             new_person=new,
             face=known.id if known else None,
@@ -210,7 +211,7 @@ class Session:
         if self._discretion.known_only:
             beside = [other for other in faces if other is not analysed and self._is_stranger(other)]
             picture = hide_in_cut(picture, analysed.detection.box, [other.detection.box for other in beside])
-        track = self._tracks.number(analysed)
+        track = self.tracks.number(analysed)
         waiting = _Waiting(replace(frame, image=NO_IMAGE), face, order, track, picture)
         if not (self._holding and self._held):
             try:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from face_classifier.core import names
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
+from face_classifier.gallery.seen.table import forget_seen
 from face_classifier.gallery.table import checked
 from face_classifier.gallery.table.file import Table
 
@@ -142,8 +143,11 @@ class Tracks:
 
     def faces_of_none(self) -> Iterator[FaceOfTrack]:
         """The kept faces that were seen in a source and belong to no track with a row, by id."""
-        # The inner question is answered by the index alone, without reading rows.
-        of_none = "SELECT id FROM faces WHERE track IS NULL OR track NOT IN (SELECT number FROM tracks)"
+        # The inner questions are answered by the index alone, without reading rows or passing by those that are `seen`.
+        of_none = (
+            "SELECT id FROM faces WHERE track IS NULL AND state = 'kept' UNION ALL "
+            "SELECT id FROM faces WHERE track >= 0 AND state = 'kept' AND track NOT IN (SELECT number FROM tracks)"
+        )
         best = "SELECT best FROM tracks WHERE best IS NOT NULL"
         return self._faces(f"id IN ({of_none}) AND id NOT IN ({best})", ())
 
@@ -218,7 +222,9 @@ class Tracks:
         ]
 
     def remove_tracks(self, before: datetime, camera: str | None = None, *, unknown_only: bool = False) -> int:
-        """Remove the rows of tracks that were over before a time; returns how many. The faces stay, outages go, too.
+        """Remove the rows of tracks that were over before a time; returns how many.
+
+        Their faces that have pictures stay; those that were only seen go, and outages, too.
 
         Parameters
         ----------
@@ -238,7 +244,10 @@ class Tracks:
                 "DELETE FROM outages WHERE last < :before AND :camera IN (source, '')",
                 {"before": stored_time(before), "camera": camera or ""},
             )
-            return self._table.execute(f"DELETE FROM tracks WHERE {' AND '.join(clauses)}", values).rowcount
+            where = f"WHERE {' AND '.join(clauses)}"
+            for (number,) in self._table.execute(f"SELECT number FROM tracks {where}", values).fetchall():
+                forget_seen(self._table, number)
+            return self._table.execute(f"DELETE FROM tracks {where}", values).rowcount
 
 
 def forget_tracks(table: Table, faces: Collection[int], people: Collection[str]) -> None:

@@ -79,6 +79,15 @@ def led_to(table: Table, faces: Iterable[int]) -> Iterator[int]:
         yield from [number for (number,) in found.fetchall()]
 
 
+def forget_seen(table: Table, track: int) -> None:
+    """Remove the rows of `seen` faces of a live source that never had a picture, of one track; in a transaction."""
+    table.execute(
+        "DELETE FROM faces WHERE state = 'seen' AND hash = '' AND fingerprint IS NULL "
+        "AND id < (SELECT max(id) FROM faces) AND nearest IN (SELECT id FROM faces WHERE track = ?)",
+        (track,),
+    )
+
+
 def all_seen(table: Table, rows: Rows) -> Iterator[Sighting]:
     """Every `seen` face whose label is that of a kept one, by id."""
     labels: dict[int | None, Row | None] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from face_classifier.core import names
 from face_classifier.gallery.table.file import Table
 
+_AT_A_STEP = 2000  # pairs
 EARLIER_STEP = 1.0  # seconds: the default of -S when it was not yet kept with a source
 
 
@@ -62,6 +63,22 @@ class Notes:
         for pair in pairs:
             values = min(pair), max(pair)
             self.added += self._table.execute("INSERT OR IGNORE INTO apart VALUES (?, ?)", values).rowcount
+
+    def prune_pairs(self, going_on: Container[int]) -> Iterator[None]:
+        """Forget the pairs one of whose tracks has no face any more, some at a step, but for tracks that go on."""
+        last = 0, 0
+        while some := self._table.execute(
+            "SELECT one, other, EXISTS (SELECT 1 FROM faces WHERE track = one) AND "
+            "EXISTS (SELECT 1 FROM faces WHERE track = other) FROM apart WHERE (one, other) > (?, ?) "
+            "ORDER BY one, other LIMIT ?",
+            (*last, _AT_A_STEP),
+        ).fetchall():
+            last = some[-1][:2]
+            with self._table.together():
+                for one, other, has_faces in some:
+                    if not (has_faces or one in going_on or other in going_on):
+                        self._table.execute("DELETE FROM apart WHERE one = ? AND other = ?", (one, other))
+            yield
 
     def pairs(self) -> list[tuple[int, int]]:
         return [(one, other) for one, other in self._table.execute("SELECT one, other FROM apart")]

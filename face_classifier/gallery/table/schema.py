@@ -41,7 +41,7 @@ _FACES = """(
 CREATE INDEX faces_seen ON faces (fingerprint, position);
 CREATE INDEX faces_hash ON faces (hash);
 CREATE INDEX faces_face ON faces (face);
-CREATE INDEX faces_track ON faces (track);
+CREATE INDEX faces_track ON faces (track, state);
 """
 _SCHEMA = f"""
 CREATE TABLE faces {_FACES}

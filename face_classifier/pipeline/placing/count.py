@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from face_classifier.core.types import Frame
 from face_classifier.gallery.past.strangers import Day, Strangers
-from face_classifier.pipeline.placing.latest import latest
+from face_classifier.pipeline.placing.latest import in_view
 
 
 class StrangerCount:
@@ -32,6 +32,7 @@ class StrangerCount:
         if not self._has_begun:
             self._has_begun, self._anew = True, frame.fingerprint
         day = Day(frame.source, frame.fingerprint, frame.time.astimezone().date().isoformat())
+        placed = list(placed)
         for track, is_somebody in placed:
             if is_somebody and track in self._counted:
                 self._unsaved[self._counted.pop(track)] -= 1
@@ -39,7 +40,7 @@ class StrangerCount:
                 self._unsaved[day] += 1
                 if track is not None:
                     self._counted[track] = day
-        self._counted = latest(self._counted)
+        self._counted = in_view(self._counted, [track for track, _ in placed])
 
     def __bool__(self) -> bool:
         """Whether there is something to save."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from time import monotonic
 
+from face_classifier.core.memory import give_back
 from face_classifier.core.types import Sighting
 from face_classifier.curate.corrections import Change
 from face_classifier.gallery.gallery import Gallery
@@ -17,7 +18,8 @@ from face_classifier.pipeline.placing.latest import latest
 
 _SLICE = 0.05  # seconds for which the owner's thread is held up at a time
 _OTHERWISE = 19  # times as long as it was thought is waited at least before it is thought again
-_CHANGES = 10_000
+_PRUNING = 86_400.0  # seconds after which it is forgotten again who was beside whom, of faces that are gone
+_CHANGES = 2000
 _ENDING = 2.0  # seconds for the thread to end
 
 
@@ -28,7 +30,7 @@ class _EndedError(Exception):
 class SecondThoughts:
     """Used by the thread that owns the gallery, which goes on meanwhile.
 
-    ``changes``: by face (id) what they made of it in all, of the latest ten thousand.
+    ``changes``: by face (id) what they made of it in all, of the latest two thousand.
     """
 
     def __init__(self, gallery: Gallery, tell: Callable[[Sequence[Sighting]], None]) -> None:
@@ -38,7 +40,7 @@ class SecondThoughts:
         self._steps: Iterator[bool] | None = None  # what is left to do; each says whether there is more to do at once
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
-        self._not_before = 0.0  # monotonic
+        self._not_before = self._next_pruning = 0.0  # monotonic
         self.count, self.seconds = 0, 0.0  # how often it was thought so far, and how long in all
 
     def at_once(self) -> None:
@@ -87,6 +89,10 @@ class SecondThoughts:
                 yield True
         for _ in self._gallery.draw_views():
             yield True
+        if monotonic() >= self._next_pruning:
+            self._next_pruning = monotonic() + _PRUNING
+            for _ in self._gallery.prune_cannot_links():
+                yield True
 
     def _remember(self, moved: Sequence[Moved]) -> None:
         for face, before, _ in moved:
@@ -106,6 +112,7 @@ class SecondThoughts:
             answer.set_result(self._gallery.store.answer_beside(question, self._check))
         except BaseException as error:
             answer.set_exception(error)
+        give_back()
 
     def _check(self) -> None:
         if self._ending.is_set():

@@ -8,8 +8,10 @@ from itertools import combinations
 from face_classifier.core.types import Encoding
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.identity.tracks import Track
-from face_classifier.pipeline.placing.latest import latest
+from face_classifier.pipeline.placing.latest import in_view, latest
 from face_classifier.pipeline.records import AnalysedFace
+
+_MET = 1000  # tracks of an earlier run that are remembered
 
 
 class SourceTracks:
@@ -60,6 +62,22 @@ class SourceTracks:
             for one, other in new:
                 self._gallery.people.cannot_link(one, other)
 
-    def trim(self) -> None:
-        """Forget the tracks that were not seen for longest."""
-        self._tracks, self._met = latest(self._tracks), latest(self._met)
+    def trim(self, faces: Sequence[AnalysedFace]) -> None:
+        """Forget the tracks that were not seen for longest, but none of the ``faces`` in view."""
+        before = self._tracks
+        self._tracks, self._met = in_view(before, [face.track for face in faces]), latest(self._met, _MET)
+        if self._tracks is not before:
+            self._forget({track.number for track in before.values()} - self._numbers())
+
+    def end(self) -> None:
+        """The source has ended."""
+        self._forget(self._numbers())
+
+    def _numbers(self) -> set[int]:
+        return {track.number for track in self._tracks.values()}
+
+    def _forget(self, gone: set[int]) -> None:
+        """These of the gallery's tracks go on no more, unless they are met again."""
+        self._gallery.end_tracks(gone)
+        for told in self._told.values():
+            told.difference_update([pair for pair in told if gone.intersection(pair)])

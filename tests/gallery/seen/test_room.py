@@ -24,6 +24,7 @@ from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery import keep
 from face_classifier.gallery.folder import carry
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.passing.table import TrackRow
 from face_classifier.gallery.past import journal
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.seen import room
@@ -346,3 +347,18 @@ def test_a_giving_way_that_is_killed_anywhere_deletes_and_loses_no_face(world: W
         killed.run(1, range(MOST + 1), quality=lambda look: 0.9)
         assert [face.person for face in killed.met(1, range(MOST + 1)) if face] == ["person_01"] * (MOST + 1)
     assert seen == {(MOST, 0), (MOST + 1, 0), (MOST, 1)}
+
+
+def test_what_was_only_seen_goes_with_the_row_of_its_track(world: World) -> None:
+    world.run(1, range(12), clip=None)
+    world.run(1, range(20, 32), track=2, clip=None)
+    world.run(1, range(40, 52), track=3)
+    with Store(world.folder, writing=True) as store:
+        for number, fingerprint in ((1, None), (3, "clip")):
+            time = BEGINNING + timedelta(seconds=60)
+            row = TrackRow(number, "camera", fingerprint, 1, BEGINNING, time, 0.0, 60.0, 12, None, None)
+            store.tracks.write([row])
+        assert store.tracks.remove_tracks(BEGINNING + timedelta(hours=1)) == 1
+    seen = "WHERE hash = '' AND nearest IN (SELECT id FROM faces WHERE track = {})"
+    assert [world.rows("count(*)", seen.format(track))[0][0] > 0 for track in (1, 2, 3)] == [False, True, True]
+    assert world.states()["kept"] == 3 * MOST

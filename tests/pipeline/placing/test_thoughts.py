@@ -19,6 +19,7 @@ from gallery.test_journal import BEGINNING, BOX, MADE_BY, World, encoding_of, pi
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.types import Face, Frame
+from face_classifier.curate.forget import forget
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.store import Store
@@ -250,3 +251,17 @@ def test_montages_of_people_who_are_gone_go_too(folder: Path) -> None:
         assert not list(folder.glob(f"montage.{person}-*.png"))
         check = gallery.store.check
         assert {name for name, _ in check.wrong_views(check.stock())} <= {"face_encodings"}
+
+
+def test_who_was_beside_whom_is_forgotten_with_the_faces(folder: Path) -> None:
+    with opened(folder) as (gallery, thoughts, _):
+        for track in (101, 102, 103):
+            see(gallery, 2, track, track)
+        gallery.cannot_link([(101, 102), (101, 103), (104, 105), (106, 107)])
+        gallery.save_cannot_links()
+        gallery.end_tracks([101, 102, 103, 104, 105])
+        face = next(face.face for face in gallery.faces.values() if face.track == 103)
+        with gallery.store.past.entry("command forget"):
+            forget(gallery, {"what": face, "path": str(folder / face)}, Listener())
+        go_through(thoughts)
+        assert sorted(gallery.store.cannot_links()) == [(101, 102), (106, 107)]
