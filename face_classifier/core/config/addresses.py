@@ -43,7 +43,7 @@ def kind_of(address: str) -> Kind:
 def _has_host(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        is_one = not re.search(r"\s|://.*://", address.partition("?")[0]) and not parts.netloc.endswith(":")
+        is_one = not re.search(r"[\s'\"]|://.*://", address.partition("?")[0]) and not parts.netloc.endswith(":")
         return is_one and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:  # the port is no number
         return False

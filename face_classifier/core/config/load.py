@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from face_classifier.core import configfile
 from face_classifier.core.config.cross import disagreements
 from face_classifier.core.config.flat import ENVIRONMENT, Flat, parse
-from face_classifier.core.config.sentences import sentences
+from face_classifier.core.config.sentences import advice_for, sentences
 from face_classifier.core.config.settings import NESTED, OWN, Settings
 from face_classifier.core.configfile import Node, meant, quoted
 from face_classifier.core.errors import UserError, WrongUseError
@@ -100,7 +100,7 @@ class _Reading:
                 self._tree[key] = node
             elif key not in _FLAT:
                 where = node.origin.removeprefix("in ")
-                self._fault(f"{where} has the unknown key {quoted(key)}; {meant(key, [*_FLAT, *OWN])}")
+                self._fault(f"{where} has the unknown key {quoted(key)}; {advice_for(key, [*_FLAT, *OWN])}")
             elif key not in self._flat and node.value is not None:
                 self._take(key, node.value, f"{key} {node.origin}")
 

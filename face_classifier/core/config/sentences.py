@@ -20,6 +20,14 @@ CHANNELS: dict[str, type[BaseModel]] = {get_args(literal)[0]: model for literal,
 Location = tuple[str | int, ...]  # of pydantic's errors
 _UNKNOWN = "extra_forbidden"
 _KEYS_OF_CHANNELS = {key for model in CHANNELS.values() for key in model.model_fields}
+_HOMES: dict[str, type[BaseModel]] = {
+    "keep": cameras.KeepAll,
+    "visits": settings.Visits,
+    "alerts": alerts.Alerts,
+    "health": settings.Health,
+    "a camera": cameras.Camera,
+    "a rule of alerts": alerts.Rule,
+}
 _SECRETS = ("password", "token", "secret")  # keys that are refused where one that names a variable is known
 _SECRET = re.compile("password|token|secret|url_")  # keys whose value is not shown
 _RULES = {
@@ -77,6 +85,12 @@ def told(path: Sequence[str | int], tree: Mapping[str, Node]) -> str:
     if node is None or (not node.line and depth == len(path) and not isinstance(node.value, dict | list)):
         return node.origin if node else dotted(path)
     return f"{dotted(path)} of {node.origin}" if not node.line else f"{dotted(path)} {node.origin}"
+
+
+def advice_for(word: str, known: Sequence[str]) -> str:
+    """The advice for an unknown key: where it belongs, else the nearest of the ``known`` ones, else all of them."""
+    home = next((home for home, model in _HOMES.items() if word in model.model_fields), None)
+    return f"it belongs within {home}" if home else meant(word, known)
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -146,7 +160,7 @@ def _unknown(path: list[str | int], model: type[BaseModel] | None, tree: Mapping
         )
     node, _ = _nearest(path, tree)
     where = node.origin.removeprefix("in ") if node else "the configuration"
-    return f"{where} has the unknown key {quoted(dotted(path))}; {meant(word, known)}"
+    return f"{where} has the unknown key {quoted(dotted(path))}; {advice_for(word, known)}"
 
 
 def _no_type(path: list[str | int], tree: Mapping[str, Node]) -> str:

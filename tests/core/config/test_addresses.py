@@ -29,7 +29,7 @@ def test_streams_webcams_and_files_are_taken(address: str, kind: str):
         "gopher://cam", "async:rtsp://cam", "lavfi:testsrc", "|ls", "-i", "/dev/sda", "/dev/video",
         "/proc/self/environ",
         "v4l2src ! videoconvert ! appsink", "rtsp://", "http:///x", "rtsp:/cam", "http://cam:port/", "http://cam:99999/",
-        "rtsp//cam/", "http:/cam", "https://camrtsp://b/", "rtsp://cam:/",
+        "rtsp//cam/", "http:/cam", "https://camrtsp://b/", "rtsp://cam:/", "rtsp://an'na:x@cam/",
         "rtsp://cam/a b", "rtsp://cam/\nx", "", "a\0b", "-1", "\ud800",
     ],
 )  # fmt: skip

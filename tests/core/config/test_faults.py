@@ -28,6 +28,14 @@ BROKEN = {
         "camera:\n  door: {url: 0}\n",
         ["FILE, line 1, has the unknown key 'camera'; did you mean cameras?"],
     ),
+    "a key that stands too high": (
+        "disk: 2 GB\n",
+        ["FILE, line 1, has the unknown key 'disk'; it belongs within keep"],
+    ),
+    "a key of another mapping": (
+        "cameras: {door: {url: 0, captures: 7 d}}\n",
+        ["FILE, line 1, has the unknown key 'cameras.door.captures'; it belongs within keep"],
+    ),
     "a camera without url": (
         "cameras:\n  door:\n    user: anna\n",
         [
