@@ -6,6 +6,7 @@ scene between them, to a camera of `face-classifier watch`; its visits are compa
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import statistics
@@ -197,14 +198,14 @@ def shown(one: Span) -> str:
     return f"{one.person or 'unknown'} {one.first:.1f} to {one.last:.1f} s"
 
 
-def measure(data: Path) -> None:
+def measure(chosen: argparse.Namespace) -> None:
     """Print a Markdown table, and what is wrong."""
     print("| shown | as | people ≥ 1.5 s | found ± 1 s | recall | visits | right ± 1 s | precision | late by |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     faults: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         for kind in ("single", "crowd"):
-            path, visible = film(data, kind, Path(scratch))
+            path, visible = film(chosen.data, kind, Path(scratch))
             for name, see in (("a file", as_file), ("a camera", as_camera)):
                 told, late = see(path, Path(scratch) / f"{kind} {name}"), 0.0
                 if see is as_camera:
@@ -218,12 +219,3 @@ def measure(data: Path) -> None:
                 )
                 faults += [f"* {kind}, {name}: {fault}" for fault in score.faults]
     print(*faults, sep="\n")
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent.parent))
-    import argparse
-
-    import testdata
-
-    measure(testdata.parse(argparse.ArgumentParser(description=__doc__)).data)

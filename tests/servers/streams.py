@@ -134,6 +134,7 @@ class HttpCamera:
         self.mode = "good"
         self.target = ""
         self.login: str | None = None  # "user:password" that Basic authentication asks for
+        self.body = b""  # of ``/file``; ``/again`` sends it once a second
         self.port = 0
         self.requests = 0
         self._rate, self._picture = rate, picture
@@ -235,7 +236,14 @@ class HttpCamera:
             yield b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(shown)
             yield shown
             return
-        yield from self._stream(mode)
+        if " /file" in request:
+            yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(self.body) + self.body
+        elif " /again" in request:
+            yield b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + self.body
+            while not self._wait(mode, 1.0):
+                yield self.body
+        else:
+            yield from self._stream(mode)
 
     def _stream(self, mode: str) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"

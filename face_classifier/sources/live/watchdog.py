@@ -15,6 +15,7 @@ _LASTING = 10.0  # for which pictures come until the waits begin anew: a camera 
 _PROOF = 2.0  # for which pictures come until a camera that flaps counts as good: else each flap would be told
 _MARGIN = 0.5  # in which the reader may tell by itself what is wrong
 _DEVICE_OPENS = 10.0  # which drivers take at the most
+_STARTS = 30.0  # which a reader takes to start at the most: many at once, on a small computer, are slow
 _KEY_PICTURE = 15.0  # until the first whole picture of a stream that is open and sends: some send a key picture rarely
 _STEP = 1.0  # a longer step between two looks was a pause of this process, not of the camera
 
@@ -30,6 +31,7 @@ class Watchdog:
         self._last = now  # the last sign that counts
         self._quiet = 0.0
         self._first: float | None = None  # when the first picture of this attempt came
+        self._up: float | None = None  # when the reader was ready to ask the camera
         self.is_open = False
 
     def shows(self, *, flaps: bool) -> bool:
@@ -42,12 +44,16 @@ class Watchdog:
 
     def is_silent(self, now: float) -> bool:
         """Whether the camera is lost at ``now``. To be asked several times a second."""
+        if self._up is None:
+            if self._memory.life <= self._began:
+                return now - self._began > _STARTS
+            self._up = self._last = self._looked = now
         if self._first is None and self._memory.last > self._began:
             self._first = self._memory.last
         sign = self._sign()
         self._quiet = 0.0 if sign > self._last else self._quiet + min(now - self._looked, _STEP)
         self._last, self._looked = max(self._last, sign), now
-        if self._first is None and self.is_open and now - self._began > _KEY_PICTURE:
+        if self._first is None and self.is_open and now - self._up > _KEY_PICTURE:
             return True
         return self._quiet > (self._silence if self.is_open else self._opening)
 

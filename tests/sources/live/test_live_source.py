@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from conftest import need_tool
 from servers.streams import HttpCamera, RtspServer, missing_gstreamer, moving
 from sources.clips import EVERY_FRAME, START
 from sources.seams import OpenSource, SourceTests
@@ -97,7 +99,8 @@ def nothing_left() -> Iterator[None]:
     def left() -> list[str]:
         """Descriptors but sockets, of which the servers of the tests have some, too; processes; threads."""
         opened = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if exists(number)]
-        threads = [thread.name for thread in threading.enumerate() if thread.name != "http camera"]
+        others = "http camera", "ThreadPoolExecutor"
+        threads = [thread.name for thread in threading.enumerate() if not thread.name.startswith(others)]
         kinds = sorted(name for name in opened if not name.startswith("socket:"))
         return [*kinds, *map(str, children()), *threads]
 
@@ -115,6 +118,16 @@ def nothing_left() -> Iterator[None]:
 def children(of: int | None = None) -> list[int]:
     found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(of or os.getpid())], capture_output=True, text=True)
     return [int(line.split()[0]) for line in found.stdout.splitlines() if "live.reading.reader" in line]
+
+
+def in_parallel(task: Callable[[str], None], words: Iterable[str]) -> None:
+    """Do a task with each word, all at a time; raises the first error, with its word."""
+    with ThreadPoolExecutor(16) as pool:
+        for word, done in [(word, pool.submit(task, word)) for word in words]:
+            try:
+                done.result()
+            except AssertionError as error:
+                raise AssertionError(f"{word}: {error}") from error
 
 
 class TestStream(SourceTests):
@@ -187,21 +200,26 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_noticed_told_once_and_lived_through(camera: HttpCamera, fault: str, tmp_path: Path) -> None:
-    camera.target = f"file://{tmp_path}"
-    with nothing_left(), Watched(camera.address(login=f"anna:{SECRET}@")) as watched:
-        watched.await_status("good", 10)
-        camera.become(fault, cut=fault not in ("half", "halves"))
-        watched.await_status("lost", SILENCE + 1)
-        until(lambda: FAULTS[fault] in watched.source.state.reason, 4)
-        time.sleep(0.5)
-        frames = watched.source.state.frames
-        camera.become("good")
-        watched.await_status("good", 10)
-        until(lambda: watched.source.state.frames > frames)
-        assert [state.status for state in watched.told] == ["good", "lost", "good"]
-        assert SECRET not in "".join(map(repr, watched.told))
+def test_faults_are_noticed_told_once_and_lived_through(tmp_path: Path) -> None:
+    """All at a time, each with a camera of its own, since most of the time is waited."""
+
+    def live_through(fault: str) -> None:
+        with HttpCamera() as camera, Watched(camera.address(login=f"anna:{SECRET}@")) as watched:
+            camera.target = f"file://{tmp_path}"
+            watched.await_status("good", 20)
+            camera.become(fault, cut=fault not in ("half", "halves"))
+            watched.await_status("lost", SILENCE + 3)
+            until(lambda: FAULTS[fault] in watched.source.state.reason, 8)
+            time.sleep(0.5)
+            frames = watched.source.state.frames
+            camera.become("good")
+            watched.await_status("good", 10)
+            until(lambda: watched.source.state.frames > frames)
+            assert [state.status for state in watched.told] == ["good", "lost", "good"]
+            assert SECRET not in "".join(map(repr, watched.told))
+
+    with nothing_left():
+        in_parallel(live_through, FAULTS)
 
 
 def test_a_camera_that_flaps_is_not_told_at_each_flap(camera: HttpCamera) -> None:
@@ -250,6 +268,29 @@ def test_closing_is_quick_though_the_reader_hangs(camera: HttpCamera) -> None:
     with nothing_left(), Watched(camera.address(), silence=30) as watched:
         watched.await_status("good", 10)
         os.kill(children()[0], signal.SIGSTOP)
+
+
+def encoded(path: Path, seconds: float = 1.0, *options: str) -> Path:
+    """A film of 15 frames a second in H.264."""
+    line = f"-v error -f lavfi -i testsrc2=size=320x240:rate=15:duration={seconds} -c:v libx264 -pix_fmt yuv420p -bf 0"
+    subprocess.run([need_tool("ffmpeg", "ffmpeg"), *line.split(), *options, str(path)], check=True)
+    return path
+
+
+def test_time_stamps_that_jump_back_do_not_count(camera: HttpCamera, tmp_path: Path) -> None:
+    camera.body = encoded(tmp_path / "film.ts").read_bytes()  # the same stamps again and again
+    with Watched(camera.address("/again"), silence=3) as watched:
+        watched.await_status("good", 10)
+        frames = watched.source.state.frames
+        time.sleep(3)
+        assert watched.source.state.frames - frames >= 20
+        assert [state.status for state in watched.told] == ["good"]
+
+
+def test_a_file_on_a_server_is_no_camera(camera: HttpCamera, tmp_path: Path) -> None:
+    camera.body = encoded(tmp_path / "film.mp4", 2.0, "-movflags", "faststart").read_bytes()
+    with pytest.raises(UserError, match="is a file and no live stream; download it"):
+        open_source(camera.address("/file"))
 
 
 PARENT = """
@@ -301,6 +342,12 @@ class TestRtsp:
             server.start()
             watched.await_status("good", 10)
             until(lambda: watched.shapes[-1] == (120, 160, 3))
+
+    def test_a_film_that_a_server_plays_is_a_stream(self, tmp_path: Path) -> None:
+        film = encoded(tmp_path / "film.mp4", 6.0, "-g", "15")
+        sent = f"filesrc location={film} ! qtdemux ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96"
+        with RtspServer({"/film": sent}) as server, open_source(server.address("/film")) as source:
+            assert len(list(itertools.islice(source.frames(EVERY_FRAME, START, threading.Event()), 5))) == 5
 
     def test_the_size_may_change_in_mid_stream(self) -> None:
         switch = {"/cam": [(320, 240), (480, 270)]}

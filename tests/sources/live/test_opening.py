@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from servers.streams import HttpCamera
 from sources.clips import EVERY_FRAME, START, number_of, write_clip
+from sources.live.test_live_source import in_parallel, until
 
 from face_classifier.core.config.cameras import Camera
 from face_classifier.core.errors import UserError
@@ -46,13 +47,6 @@ def taken(source: LiveSource, most: int, sampling: Sampling = EVERY_FRAME) -> li
     return list(itertools.islice(source.frames(sampling, START, threading.Event()), most))
 
 
-def until(done: Callable[[], bool], within: float = 10.0) -> None:
-    began = time.monotonic()
-    while not done():
-        assert time.monotonic() - began < within, "it did not come"
-        time.sleep(0.01)
-
-
 class TestSnapshots:
     def test_come_as_often_as_they_are_asked_for(self, camera: HttpCamera) -> None:
         with open_live("door", Camera(url=camera.address("/snapshot"), snapshot=0.25)) as source:
@@ -61,33 +55,34 @@ class TestSnapshots:
         assert frames[0].image.shape == (240, 320, 3)
         assert {frame.source for frame in frames} == {"door"}
 
-    @pytest.mark.parametrize(
-        ("fault", "reason"),
-        [
-            ("halves", "pictures without an end"),
-            ("401", "does not take the user or the password"),
-            ("404", "no stream of that name"),
-            ("refused", "refuses the connection"),
-            ("silent", "sends no picture"),
-            ("drip", "sends no picture"),
-            ("redirect", "leads to what a camera's address must not"),
-        ],
-    )
-    def test_faults_are_told_once_and_lived_through(
-        self, camera: HttpCamera, fault: str, reason: str, tmp_path: Path
-    ) -> None:
-        told: list[SourceState] = []
-        settings = Camera(url=camera.address("/snapshot"), snapshot=0.1, silence=0.8)
-        with open_live("door", settings, on_change=told.append) as source:
-            until(lambda: source.state.status == "good")
-            camera.target = f"file://{tmp_path}"
-            camera.become(fault)
-            until(lambda: source.state.status == "lost", 3)
-            until(lambda: reason in source.state.reason, 5)
-            camera.become("good")
-            source.retry_now()
-            until(lambda: source.state.status == "good")
-        assert [state.status for state in told] == ["good", "lost", "good"]
+    def test_faults_are_told_once_and_lived_through(self, tmp_path: Path) -> None:
+        """All at a time, each with a camera of its own, since most of the time is waited."""
+        faults = {
+            "halves": "pictures without an end",
+            "401": "does not take the user or the password",
+            "404": "no stream of that name",
+            "refused": "refuses the connection",
+            "silent": "sends no picture",
+            "drip": "sends no picture",
+            "redirect": "leads to what a camera's address must not",
+        }
+
+        def live_through(fault: str) -> None:
+            told: list[SourceState] = []
+            with HttpCamera() as camera:
+                settings = Camera(url=camera.address("/snapshot"), snapshot=0.1, silence=0.8)
+                with open_live("door", settings, on_change=told.append) as source:
+                    until(lambda: source.state.status == "good", 20)
+                    camera.target = f"file://{tmp_path}"
+                    camera.become(fault)
+                    until(lambda: source.state.status == "lost", 6)
+                    until(lambda: faults[fault] in source.state.reason, 8)
+                    camera.become("good")
+                    source.retry_now()
+                    until(lambda: source.state.status == "good")
+            assert [state.status for state in told] == ["good", "lost", "good"]
+
+        in_parallel(live_through, faults)
 
     def test_one_that_fails_between_good_ones_is_no_loss(self, camera: HttpCamera) -> None:
         told: list[str] = []

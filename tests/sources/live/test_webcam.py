@@ -173,13 +173,15 @@ class TestWebcam(SourceTests):
         assert opened == ["/dev/video7"]
 
 
-# Stands for OpenCV in the process that reads; what it does is in the file beside it.
+# Comes before OpenCV in the process that reads, and puts another driver into it; the file beside says what that does.
 DRIVER = """
-import time
+import sys, time
 from pathlib import Path
 import numpy as np
-CAP_PROP_FPS = 5
-class error(Exception): pass
+here = Path(__file__)
+sys.path.remove(str(here.parent))
+del sys.modules["cv2"]
+import cv2
 class VideoCapture:
     def __init__(self, where): self.count = 0
     def isOpened(self): return mode() != "gone"
@@ -191,7 +193,8 @@ class VideoCapture:
         self.count += 1
         return mode() != "gone", np.full((48, 64, 3), self.count % 256, np.uint8)
 def mode():
-    return Path(__file__).with_name("mode").read_text()
+    return here.with_name("mode").read_text()
+cv2.VideoCapture = VideoCapture
 """
 
 

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 
 from face_classifier.sources.live.reading.job import Job, Message
@@ -25,22 +26,30 @@ _PDEATHSIG = 1  # prctl(2)
 
 def carry_out(job: Job, out: Out) -> None:
     """Do a job until it fails. Raises JobError."""
-    if job.kind == "stream":
-        from face_classifier.sources.live.reading.stream import read_stream
+    read = _reader_of(job)
+    out.live()  # from now on what takes long is the camera
+    read(job, out)
 
-        read_stream(job, out)
-    elif job.kind == "snapshot":
+
+def _reader_of(job: Job) -> Callable[[Job, Out], None]:
+    """What reads, with the libraries that it needs. Raises JobError where one is missing."""
+    if job.kind == "stream":
+        try:
+            from face_classifier.sources.live.reading.stream import read_stream
+        except ImportError:
+            raise JobError("no library") from None
+        return read_stream
+    if job.kind == "snapshot":
         from face_classifier.sources.live.reading.snapshot import read_snapshots
 
-        read_snapshots(job, out)
-    elif job.kind == "device":
+        return read_snapshots
+    if job.kind == "device":
         from face_classifier.sources.live.reading.device import read_device
 
-        read_device(job, out)
-    else:
-        from face_classifier.sources.live.reading.rehearsal import rehearse
+        return read_device
+    from face_classifier.sources.live.reading.rehearsal import rehearse
 
-        rehearse(job, out)
+    return rehearse
 
 
 def main() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import av
 import numpy as np
 
 from face_classifier.core.types import Image
@@ -12,9 +13,6 @@ from face_classifier.sources.live.reading.job import Job, Message, Why
 from face_classifier.sources.live.reading.memory import LARGEST
 from face_classifier.sources.live.reading.output import JobError, Out
 from face_classifier.sources.live.reading.pieces import is_whole_jpeg, why_of
-
-if TYPE_CHECKING:
-    import av
 
 # What an address may lead to in turn: by a redirect, a playlist, a session description. Never files, pipes, programs.
 _PROTOCOLS = {
@@ -47,10 +45,6 @@ def read_stream(job: Job, out: Out) -> None:
 
     The times in the stream do not count: a picture's time is when it came.
     """
-    try:
-        import av
-    except ImportError:
-        raise JobError("no library") from None
     av.logging.set_level(None)
     is_open = False
     try:
@@ -64,8 +58,6 @@ def read_stream(job: Job, out: Out) -> None:
 
 
 def _open(job: Job) -> Any:
-    import av
-
     scheme = job.address.partition("://")[0].lower()
     if scheme not in _PROTOCOLS:
         raise JobError("not allowed")
@@ -81,13 +73,11 @@ def _open(job: Job) -> Any:
 
 
 def _read(container: Any, out: Out, silence: float) -> None:
-    import av
-
     if not container.streams.video:
         raise JobError("no stream")
     stream = container.streams.video[0]
-    if container.duration and "pipe" not in container.format.name:
-        raise JobError("not a video", "file")
+    if container.duration and not {"rtsp", "jpeg_pipe"} & set(container.format.name.split(",")):
+        raise JobError("not a video", "file")  # which a server sends as fast as it can
     codec = stream.codec_context
     out.tell(Message(opened=f"{codec.name} {codec.width}x{codec.height}", fps=float(stream.average_rate or 0)))
     is_jpeg, whole = codec.name == "mjpeg", time.monotonic()
