@@ -116,7 +116,6 @@ class Daemon:
             daemon = cls(settings, load, here, crew, alerts)
             with here.attending(live=True), here.looking():
                 here.every(_BEAT, daemon._take_beat)
-                here.every(_BEAT, Retaining(lambda: daemon._settings, partial(log.tell, "removed")).look)
                 made.append(daemon)
                 try:
                     daemon._cameras.begin(settings.cameras)

@@ -73,6 +73,24 @@ def test_keeps_its_faces_and_prints_its_statistics(
     assert answer["captures"] + answer["pixelated"] > 0  # they tell whom they show
 
 
+def test_of_strangers_beside_it_nothing_is_kept_but_a_count(
+    tmp_path: Path,
+    webcam: Callable[..., None],
+    closeups: dict[str, Image],
+    short_clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., Ended],
+) -> None:
+    result, lines = tmp_path / "result", tmp_path / "lines.jsonl"
+    webcam([closeups[OBAMA]], 99)
+    ended = beside_a_camera(result, monkeypatch, [short_clip, "--known-only", "--jsonl", lines])
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert {json.loads(line)["person"] for line in lines.read_text().splitlines()} == {"person_01"}
+    assert {path.parent.name for path in result.glob("*/*.png")} == {"person_01"}
+    (counted,) = json.loads(command("strangers", "--result", result, "--json").out)
+    assert (counted["source"], counted["strangers"]) == (str(short_clip), 2)
+
+
 def test_a_rerun_beside_it_keeps_nothing_twice(
     tmp_path: Path,
     webcam: Callable[..., None],

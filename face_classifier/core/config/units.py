@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from datetime import time
+from itertools import combinations
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -166,7 +168,22 @@ def polygon(given: object) -> object:
         if not (0 <= x <= 1 and 0 <= y <= 1):
             raise ValueError(rule)
         corners.append((x, y))
+    if _crosses_itself(corners):
+        raise ValueError("a polygon whose sides do not cross: name its corners one after the other, all around it")
     return tuple(corners)
+
+
+def _crosses_itself(corners: Sequence[tuple[float, float]]) -> bool:
+    """Whether two sides of a polygon cross, so that a part of it would lie outside: a mask would not cover that."""
+
+    def turn(one: tuple[float, float], other: tuple[float, float], third: tuple[float, float]) -> float:
+        return (other[0] - one[0]) * (third[1] - one[1]) - (other[1] - one[1]) * (third[0] - one[0])
+
+    sides = list(zip(corners, [*corners[1:], corners[0]], strict=True))
+    return any(
+        turn(*one, other[0]) * turn(*one, other[1]) < 0 and turn(*other, one[0]) * turn(*other, one[1]) < 0
+        for one, other in combinations(sides, 2)
+    )
 
 
 Duration = Annotated[float, BeforeValidator(duration)]  # seconds

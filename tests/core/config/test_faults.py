@@ -185,6 +185,13 @@ BROKEN = {
         "cameras:\n  door:\n    url: 0\n    masks: [[[0, 0], [9, 0], [9, 7]]]\n",
         [f"cameras.door.masks[0] in FILE, line 4, is [['0', '0'], ['9', '0'], ['9', '7']], but must be {POLYGON}"],
     ),
+    "a polygon whose sides cross": (
+        "cameras:\n  door:\n    url: 0\n    masks: [[[0, 0], [1, 0], [0, 1], [1, 1]]]\n",
+        [
+            "cameras.door.masks[0] in FILE, line 4, is [['0', '0'], ['1', '0'], ['0', '1'], ['1', '1']], but must be a "
+            "polygon whose sides do not cross: name its corners one after the other, all around it"
+        ],
+    ),
     "a zone that is not there": (
         "cameras:\n  door:\n    url: 0\n    zones: {porch: [[0, 0], [1, 0], [1, 1]]}\n    only: [poarch]\n",
         ["cameras.door.only in FILE, line 5, names the zone 'poarch', which is not there; did you mean porch?"],
