@@ -33,6 +33,8 @@ UPDATE tracks SET
     zones = CASE WHEN {_OWN} THEN :zones ELSE zones END
 WHERE number = :number
 """
+# So that no number is given again once its row has gone: events are known by it.
+_HIGHEST = "INSERT INTO marks VALUES ('track', ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
 _OF_SOMEBODY = (
     "EXISTS (SELECT 1 FROM faces WHERE (track = tracks.number OR id = tracks.best) "
     f"AND state NOT IN ('deleted', 'rejected', 'seen') AND folder <> '{UNKNOWNS}' "
@@ -106,7 +108,10 @@ class Tracks:
         said: numbers of those of which it is said anew who they are; None: all. A name that was not said anew is not
             written again, since it may have been forgotten meanwhile.
         """
+        new = list(new)
         with self._table.together():
+            if new:
+                self._table.execute(_HIGHEST, (max(row.number for row in new),))
             for row in new:
                 known = self._table.execute("SELECT 1 FROM tracks WHERE number = ?", (row.number,)).fetchone()
                 self._table.execute(_CHANGE if known else _ADD, _values_of(row) | {"says": True})

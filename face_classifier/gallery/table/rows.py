@@ -126,9 +126,10 @@ class Rows:
             self._table.execute("UPDATE faces SET encoding = NULL WHERE id = ?", (face_id,))
 
     def last_track(self) -> int:
-        """The highest number that a track has, with faces, only beside another track, or without a face."""
+        """The highest number that a track has, with faces, only beside another track, or had before it was removed."""
         used = self._table.execute(
-            "SELECT (SELECT max(track) FROM faces), (SELECT max(other) FROM apart), (SELECT max(number) FROM tracks)"
+            "SELECT (SELECT max(track) FROM faces), (SELECT max(other) FROM apart), (SELECT max(number) FROM tracks), "
+            "(SELECT value FROM marks WHERE name = 'track')"
         ).fetchone()
         return max(number or 0 for number in used)
 

@@ -77,6 +77,14 @@ def test_the_number_of_a_track_without_a_face_is_not_given_again(tmp_path: Path)
         assert store.first_track() == 42
 
 
+def test_the_number_of_a_track_that_was_removed_is_not_given_again(tmp_path: Path) -> None:
+    with Store(tmp_path / "result", writing=True) as store:
+        store.tracks.write([row(41)])
+        store.tracks.remove_tracks(NOON + timedelta(hours=1))
+    with Store(tmp_path / "result", writing=True) as store:
+        assert store.first_track() == 42
+
+
 def test_old_tracks_are_removed_of_one_camera_or_of_all_but_not_of_files(tracks: Tracks) -> None:
     tracks.write([row(1), row(2, source="yard"), row(3, 50.0, 70.0), row(4, fingerprint="clip")])
     before = NOON + timedelta(minutes=1)
