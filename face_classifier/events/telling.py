@@ -18,6 +18,7 @@ from face_classifier.identity.naming import is_named
 
 UNKNOWN_AFTER = 2.0  # seconds
 _LONGEST = timedelta(days=1)  # of a visit that may go on after a restart
+_MOST = 1000  # tracks among which it is sought: a clock that was set back far would make all of them recent
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Telling:
         """Visits of the table that may go on, whether they were told, and for how many seconds nobody was seen."""
         assert self._store is not None
         gap = self._rules.gap
-        passages = recent(self._store, now - timedelta(seconds=gap) - _LONGEST, self._camera)
+        passages = recent(self._store, now - timedelta(seconds=gap) - _LONGEST, self._camera, _MOST)
         told = {passage.person for passage in passages if passage.said is not None}
         for visit in visits(passages, gap):
             unseen = max(0.0, (now - visit.last).total_seconds())

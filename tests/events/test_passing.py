@@ -17,6 +17,7 @@ from gallery.test_journal import BOX, World, encoding_of, picture_of
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.types import Face, Frame, Match, Provenance
 from face_classifier.events import passing as passing_module
+from face_classifier.events import telling
 from face_classifier.events.event import Event
 from face_classifier.events.observation import Observation
 from face_classifier.events.passing import Passing
@@ -307,6 +308,22 @@ def test_a_new_name_given_while_nobody_is_in_view_is_not_a_new_visit(world: Worl
         assert camera.words() == [("person", "Ann")]
         camera.watch(60, 63, one(9, "Anna", followed=3))
         assert camera.words() == [("person", "Ann"), ("person", "Anna")]
+
+
+def test_a_clock_that_begins_with_the_epoch_reads_the_latest_tracks_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Camera(store)
+    for number in range(1, 1201):
+        before.see(number / 10, one(number, followed=number))
+    before.passing.flush()
+    read: list[list[int]] = []
+    visits = telling.visits
+    monkeypatch.setattr(
+        telling, "visits", lambda found, gap: read.append([one.track for one in found]) or visits(found, gap)
+    )
+    Camera(store, datetime(1970, 1, 1, tzinfo=timezone.utc)).see(0, one(3000))
+    assert read == [list(range(201, 1201))]
 
 
 def test_somebody_unknown_is_not_told_again_after_a_restart_but_the_next_one_is(store: Store) -> None:

@@ -90,9 +90,9 @@ def latest_passages(settings: Settings, since: datetime) -> list[Passage]:
         return recent(store, since)
 
 
-def recent(store: Store, since: datetime, source: str | None = None) -> list[Passage]:
-    """As `latest_passages`, of all sources or of one."""
-    rows = store.tracks.since(since, source)
+def recent(store: Store, since: datetime, source: str | None = None, most: int | None = None) -> list[Passage]:
+    """As `latest_passages`, of all sources or of one; ``most``: of the latest tracks alone, so many."""
+    rows = store.tracks.since(since, source, most)
     return list(passages(rows, _faces_of(rows, store), store.tracks.excluded()))
 
 

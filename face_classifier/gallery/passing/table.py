@@ -132,10 +132,21 @@ class Tracks:
         """Every row, in the order in which the tracks began."""
         return self._read("ORDER BY number")
 
-    def since(self, time: datetime, source: str | None = None) -> list[TrackRow]:
-        """The rows that were not over before a time, of all sources or of one; in the order in which they began."""
+    def since(self, time: datetime, source: str | None = None, most: int | None = None) -> list[TrackRow]:
+        """The rows that were not over before a time, in the order in which they began.
+
+        Parameters
+        ----------
+        time: aware.
+        source: whose; None: of all.
+        most: only the latest ones, so many; None: all.
+        """
         clause, values = ("AND source = ?", [names.stored(source)]) if source is not None else ("", [])
-        return list(self._read(f"WHERE last >= ? {clause} ORDER BY number", [stored_time(time), *values]))
+        limit = -1 if most is None else most
+        rows = list(
+            self._read(f"WHERE last >= ? {clause} ORDER BY number DESC LIMIT ?", [stored_time(time), *values, limit])
+        )
+        return rows[::-1]
 
     def _read(self, clause: str, values: Sequence[Any] = ()) -> Iterator[TrackRow]:
         for record in checked.read(self._table, "tracks", _COLUMNS, clause, values):
