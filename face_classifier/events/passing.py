@@ -113,7 +113,7 @@ class Passing:
             if track is not None and self._telling is not None:
                 events += self._telling.seen(track.told, one, frame, at)
         self._let_go(_OVER)
-        events += self._over(_OVER)
+        events += self._over(_OVER, frame)
         self._announce(events)
 
     def _slept_by_now(self) -> float:
@@ -192,13 +192,13 @@ class Passing:
                 if (track := followed.track) is not None and followed.frames:
                     track.last, track.frames, track.is_changed = track.seen, track.frames + followed.frames, True
 
-    def _over(self, seconds: float) -> list[Event]:
+    def _over(self, seconds: float, frame: Frame | None) -> list[Event]:
         """What is told of tracks that were not seen for so long. They are remembered as long as a visit may go on."""
         events: list[Event] = []
         for track in list(self._tracks.values()):
             unseen = self._at - track.seen
             if self._telling and unseen > seconds:
-                events += self._telling.over(track.told)
+                events += self._telling.over(track.told, frame)
             if track.is_written and not track.is_changed and unseen > max(self._rules.gap, _OVER):
                 del self._tracks[track.number]
                 self._other = {one: other for one, other in self._other.items() if other != track.number}
@@ -252,4 +252,4 @@ class Passing:
     def end(self) -> None:
         """The source has ended, and with it what is seen. `flush` is to be called then."""
         self._let_go(-1.0)
-        self._announce(self._over(-1.0))
+        self._announce(self._over(-1.0, None))

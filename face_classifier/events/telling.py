@@ -46,7 +46,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Latest:
-    """What an event tells of the frame in which a track was seen last, and of its best view."""
+    """What an event tells of the frame that decides it, and of the best view of the track."""
 
     time: datetime  # aware, UTC
     arrived: float  # monotonic seconds
@@ -136,8 +136,10 @@ class Telling:
         if track.person is not None and (visit := self._visits.get(track.person)):
             visit.last = at
 
-    def over(self, track: Seen) -> Iterator[Event]:
-        """What is to be told, now that a track is over."""
+    def over(self, track: Seen, frame: Frame | None) -> Iterator[Event]:
+        """What is to be told, now that a track is over; ``frame``: that shows it, None: the source has ended."""
+        if track.latest is not None and frame is not None and not track.told_unknown:
+            track.latest = replace(track.latest, time=frame.time, arrived=_arrived(frame))
         if track.person is None:
             yield from self._unknown(track)
         if track.latest is not None:
@@ -178,8 +180,12 @@ class Telling:
 
 def _latest(before: _Latest | None, one: Observation, frame: Frame) -> _Latest:
     """The view of this frame, with the best picture so far."""
-    arrived = monotonic() if frame.arrived is None else frame.arrived
     quality, picture = one.quality or 0.0, one.picture
     if before is not None and (picture is None or (before.picture is not None and quality < before.quality)):
         quality, picture = before.quality, before.picture
-    return _Latest(frame.time, arrived, one.face, one.face_name, one.distance, quality, picture)
+    return _Latest(frame.time, _arrived(frame), one.face, one.face_name, one.distance, quality, picture)
+
+
+def _arrived(frame: Frame) -> float:
+    """Monotonic seconds."""
+    return monotonic() if frame.arrived is None else frame.arrived

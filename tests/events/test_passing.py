@@ -222,6 +222,7 @@ def test_who_goes_unknown_is_told_then_and_who_becomes_somebody_is_not(camera: C
     assert camera.words() == [("person", "Ann")]
     camera.see(2.5)
     assert camera.words() == [("person", "Ann"), ("unknown", None)]
+    assert camera.told[1].decided == 2.5  # the frame that shows that they are gone
 
 
 def test_who_is_in_view_at_the_end_is_told(camera: Camera) -> None:
