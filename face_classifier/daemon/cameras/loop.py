@@ -162,7 +162,7 @@ class CameraLoop:
                 failures += 1
             else:
                 if not self._pausing.is_set():  # its frames have come to their end
-                    self._change("waiting", "its file has ended")
+                    self._change("waiting", "has come to its end")
                     self.ended = True
                     return
 

@@ -378,10 +378,13 @@ def test_no_password_is_in_the_log_the_page_or_the_result(house: House):
     assert not any(SECRET.encode() in path.read_bytes() for path in house.result.rglob("*") if path.is_file())
 
 
-def test_a_killed_daemon_tells_nothing_twice_and_one_whose_cameras_hang_stops_in_time(pictures: Path, tmp_path: Path):
-    with Camera(pictures) as door, Camera(pictures) as garden:
+def test_a_killed_daemon_tells_nothing_twice_and_one_in_which_all_hangs_stops_in_time(pictures: Path, tmp_path: Path):
+    with Camera(pictures) as door, Camera(pictures) as garden, socket.create_server(("127.0.0.1", 0)) as hole:
         house = House(tmp_path, door, garden)
         wanted = house.configuration(visits={"gap": 60, "unknown_after": 1})
+        address = f"http://127.0.0.1:{hole.getsockname()[1]}/"  # accepts, and never answers
+        wanted["channels"]["hole"] = {"type": "webhook", "url": address, "private": True}
+        wanted["alerts"]["rules"][0]["channels"].append("hole")
         people = lambda: [alert for alert in house.alerts() if alert["person"]]  # noqa: E731
         door.show("obama")
         with house.watched(wanted):
