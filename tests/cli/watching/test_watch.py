@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -331,6 +332,20 @@ def test_what_only_a_restart_brings_into_force_is_told(house: House):
     assert told["restart"] == ["visits"]
     assert json.loads(house.ask("/readyz")[1])["restart"] == ["visits"]
     assert house.reload(house.configuration())["restart"] == []
+
+
+def test_a_camera_waits_for_its_hours_and_is_not_lost(house: House):
+    lost = len(house.of_log("camera_lost"))
+    later = datetime.now() + timedelta(hours=2)
+    wanted = house.configuration()
+    wanted["cameras"]["garden"]["hours"] = [f"{later:%H:%M}-{later + timedelta(hours=1):%H:%M}"]
+    house.reload(wanted)
+    wait_until(lambda: house.camera("garden")["status"] == "waiting", house.folder)
+    assert house.camera("garden")["reason"] == "waits for its hours"
+    assert house.ask("/healthz")[0] == 200
+    house.reload(house.configuration())
+    wait_until(lambda: house.camera("garden")["status"] == "good", house.folder)
+    assert len(house.of_log("camera_lost")) == lost
 
 
 def test_signals_that_come_while_it_reloads_are_all_taken(house: House):
