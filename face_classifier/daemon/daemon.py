@@ -63,6 +63,7 @@ class Daemon:
         """Use `opened`."""
         self._settings, self._load, self._here, self._alerts = settings, load, here, alerts
         self._cameras = Cameras(here.settings, Shared(here, crew, self._tell))
+        self._retaining = Retaining(lambda: self._settings, partial(log.tell, "retention"))
         self._household, self._daily = Household(alerts), Daily(datetime.now(timezone.utc))
         self._started = monotonic()
         self._restart: tuple[str, ...] = ()
@@ -214,6 +215,7 @@ class Daemon:
             free = shutil.disk_usage(self._settings.result).free
         self._beat = _Beat(monotonic(), people.persons, people.known_faces, people.unknown_faces, free)
         now = datetime.now(timezone.utc)
+        self._retaining.look(gallery)
         try:
             self._household.look(gallery)
             if self._daily.is_due(self._settings.alerts.daily, now):

@@ -42,17 +42,42 @@ def _watch(cameras: tuple[str, ...], config: str | None, as_json: bool, **flags:
     load = partial(_settings, cameras, config, flags)
     chosen, wishes = load(), Wishes()
     form = "json" if as_json else chosen.log
-    with log.logged(form), wishes.of_signals(_give_up):
-        try:
-            with Daemon.opened(chosen, load, wishes) as daemon, _page(daemon, chosen):
-                daemon.attend(wishes)
-        except UserError as error:
-            if form != "json":
-                raise
-            log.tell("failed", str(error), logging.ERROR)
-            raise SystemExit(error.exit_code) from error
-        if daemon.hangs:
-            _leave()
+    logged, signals = log.logged(form), wishes.of_signals(_give_up)
+    with logged, signals, _ending() as ending, Daemon.opened(chosen, load, wishes) as daemon:
+        ending.daemon = daemon
+        with _page(daemon, chosen):
+            daemon.attend(wishes)
+
+
+class _Ending:
+    """What is known of the daemon when it ends."""
+
+    daemon: Daemon | None = None
+
+
+@contextmanager
+def _ending() -> Iterator[_Ending]:
+    """Within, what goes wrong is a line of the log and ends the process, also where threads hang.
+
+    Python would wait for those at its end. All that is to be kept is kept by then.
+    """
+    from face_classifier.daemon import log
+
+    ending, code = _Ending(), 0
+    try:
+        yield ending
+    except UserError as error:
+        log.tell("failed", str(error), logging.ERROR)
+        code = error.exit_code
+    except Exception:
+        log.logger.critical("an unexpected error ends the program", exc_info=True)
+        code = 1
+    if ending.daemon and ending.daemon.hangs:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    if code:
+        raise SystemExit(code)
 
 
 def _settings(cameras: Sequence[str], config: str | None, flags: Mapping[str, Any]) -> Settings:
@@ -124,13 +149,6 @@ def _give_up() -> None:
         sorted(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
     )
     log.tell("hangs", f"something did not end in time, and is left ({hanging})", logging.WARNING)
-
-
-def _leave() -> None:
-    """End the process at once: Python would wait for what hangs. All that is to be kept is kept by now."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(0)
 
 
 COMMANDS: list[click.Command] = [_watch]
