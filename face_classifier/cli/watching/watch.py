@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import gc
 import logging
 import os
 import sys
@@ -39,6 +41,7 @@ def _watch(cameras: tuple[str, ...], config: str | None, as_json: bool, **flags:
     from face_classifier.daemon.daemon import Daemon
     from face_classifier.daemon.wishes import Wishes
 
+    atexit.register(gc.freeze)  # Python would look through all that libraries of channels made, which takes 1.5 seconds
     load = partial(_settings, cameras, config, flags)
     chosen, wishes = load(), Wishes()
     form = "json" if as_json else chosen.log
