@@ -1,0 +1,43 @@
+"""The page of a daemon is served where that can be, and the daemon does without it otherwise."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from typing import Any
+
+import pytest
+
+from face_classifier.cli.watching.watch import _page
+from face_classifier.core.config.load import load
+
+
+class Nobody:
+    """A daemon that is not asked how it does."""
+
+    def status(self) -> Any:
+        raise AssertionError
+
+
+def told(port: int, caplog: pytest.LogCaptureFixture) -> list[str]:
+    settings, daemon = load({}, None, {"FACE_CLASSIFIER_HEALTH__PORT": str(port)}), Nobody()
+    with caplog.at_level(logging.INFO, "face_classifier"), _page(daemon, settings):  # type: ignore[arg-type]
+        return [record.getMessage() for record in caplog.records]
+
+
+def test_without_its_packages_a_sentence_tells_how_to_get_the_page(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setitem(sys.modules, "face_classifier.web.health", None)
+    assert told(8470, caplog) == ["there is no page of health; install face_classifier[web], or set health: {port: 0}"]
+
+
+def test_a_port_that_is_taken_costs_the_page_alone(caplog: pytest.LogCaptureFixture):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        (sentence,) = told(port := listener.getsockname()[1], caplog)
+    assert f"the page cannot be served at 127.0.0.1:{port}" in sentence
+
+
+def test_without_a_port_there_is_no_page(caplog: pytest.LogCaptureFixture):
+    assert told(0, caplog) == []
