@@ -1,4 +1,4 @@
-"""What a broker is told that fails: `sh scripts/python benchmarks/watching/broker.py`; a round takes 35 seconds.
+"""What a broker is told that fails: `sh scripts/python benchmarks/watch.py --part broker`; a round takes 35 s.
 
 A program puts ten events a second into a real `Dispatcher`, whose channel is a real Mosquitto on loopback. A round:
 the broker is killed and comes back four seconds later; it is held for as long (its connections stay open); a reader
@@ -190,9 +190,3 @@ def measure(chosen: argparse.Namespace) -> None:
     print(f"| {chosen.times} |", " | ".join(shown), "|")
     if figures["late"] or figures["repeated"] or figures["lost"]:
         raise SystemExit(1)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=10, help="rounds (default %(default)s)")
-    measure(parser.parse_args())
