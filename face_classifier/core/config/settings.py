@@ -30,7 +30,7 @@ class Health(Part):
 
 @dataclass(
     frozen=True,
-    config=ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True),
+    config=ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, defer_build=True),
 )
 class Settings(Flat):
     """What the user wants. Flat fields have flags; the others stand in a file or the environment."""

@@ -37,7 +37,13 @@ class DisagreementError(ValueError):
 class Part(BaseModel):
     """A mapping of the configuration: unknown keys are refused, and null is the default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,  # no command waits for what it does not use
+    )
 
     @model_validator(mode="before")
     @classmethod
