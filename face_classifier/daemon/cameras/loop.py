@@ -87,6 +87,7 @@ class CameraLoop:
         self._state = _State("starting", monotonic())
         self._lost, self._dropped = 0, 0
         self._source: LiveSource | None = None
+        self._opened = monotonic()  # when that was
         self._thread = threading.Thread(target=self._watch, name=f"camera {name}", daemon=True)
 
     def start(self) -> None:
@@ -104,7 +105,8 @@ class CameraLoop:
 
     def look(self, now: datetime) -> None:
         """Begin anew where that is due: at the end of its hours, or what has been lost for long. Never waits."""
-        is_long_lost = self._state.status == "lost" and monotonic() - self._state.since > _ANEW
+        since = max(self._state.since, self._opened)
+        is_long_lost = self._state.status == "lost" and monotonic() - since > _ANEW
         if self._source and (is_long_lost or not self._view.is_open(now)):
             self._pausing.set()
 
@@ -168,7 +170,7 @@ class CameraLoop:
 
     def _watch_once(self) -> None:
         with self._opens(self._hear) as source:
-            self._source = source
+            self._source, self._opened = source, monotonic()
             try:
                 classify(source, self._crew)
             finally:
