@@ -136,7 +136,7 @@ class HttpCamera:
         self.login: str | None = None  # "user:password" that Basic authentication asks for
         self.body = b""  # of ``/file``; ``/again`` sends it once a second
         self.port = 0
-        self.requests = 0
+        self.requests = self.served = 0  # in all; streams that were begun
         self._rate, self._picture = rate, picture
         self._ending = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -246,6 +246,7 @@ class HttpCamera:
             yield from self._stream(mode)
 
     def _stream(self, mode: str) -> Iterator[bytes]:
+        self.served += 1
         yield b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
         number = 0
         while not self._wait(mode, 1 / self._rate):

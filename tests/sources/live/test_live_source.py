@@ -325,10 +325,10 @@ class TestRtsp:
         assert any((one.image != frames[0].image).any() for one in frames)
 
     def test_a_server_that_stalls_is_noticed_and_comes_back(self) -> None:
-        with RtspServer({"/cam": moving()}) as server, Watched(server.address("/cam")) as watched:
+        with RtspServer({"/cam": moving()}) as server, Watched(server.address("/cam"), 2.0) as watched:
             watched.await_status("good", 10)
             server.signal(signal.SIGSTOP)
-            watched.await_status("lost", SILENCE + 3)
+            watched.await_status("lost", 3.7)  # and not after twice the silence, for the picture that was held back
             server.signal(signal.SIGCONT)
             watched.await_status("good", 10)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import av
@@ -38,6 +39,8 @@ _WHY: dict[str, Why] = {
     "DecoderNotFoundError": "not a video",
     "StreamNotFoundError": "no stream",
 }
+
+_CLOSE = 0.1  # seconds before the end of a silence that belong to it
 
 
 def read_stream(job: Job, out: Out) -> None:
@@ -81,7 +84,7 @@ def _read(container: Any, out: Out, silence: float) -> None:
     codec = stream.codec_context
     out.tell(Message(opened=f"{codec.name} {codec.width}x{codec.height}", fps=float(stream.average_rate or 0)))
     is_jpeg, whole = codec.name == "mjpeg", time.monotonic()
-    for packet in container.demux(stream):
+    for packet in _packets(container, stream, silence):
         if is_jpeg and packet.size and not is_whole_jpeg(bytes(packet)):
             if time.monotonic() - whole > silence:
                 raise JobError("damaged")
@@ -94,6 +97,19 @@ def _read(container: Any, out: Out, silence: float) -> None:
             continue
         for frame in frames:
             _take(frame, out)
+
+
+def _packets(container: Any, stream: Any, silence: float) -> Iterator[Any]:
+    """The packets of a stream. When its time is up ffmpeg gives the one that it held back: that is no new one."""
+    packets = iter(container.demux(stream))
+    while True:
+        asked = time.monotonic()
+        packet = next(packets, None)
+        if time.monotonic() - asked > silence - _CLOSE:
+            raise JobError("silent")
+        if packet is None:
+            return
+        yield packet
 
 
 def _take(frame: av.VideoFrame, out: Out) -> None:
