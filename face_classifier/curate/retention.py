@@ -117,7 +117,7 @@ def retain(gallery: Gallery, settings: Settings, now: datetime, *, most: int = _
     if not limits:
         return Removed()
     retention = gallery.store.retention
-    if doubt := retention.clock.doubt(now, retention.newest()):
+    if doubt := retention.clock.doubt(now, retention.newest):
         return Removed(waits=_why_wait(doubt, now) if doubt.is_new else None)
     return _Round(gallery, limits, now, most).remove()
 

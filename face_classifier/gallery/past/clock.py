@@ -38,12 +38,12 @@ class Clock:
         """What it showed last that was believed; None: it was never asked for."""
         return self._time(_BELIEVED)
 
-    def doubt(self, now: datetime, latest: datetime | None) -> Doubt | None:
+    def doubt(self, now: datetime, latest: Callable[[], datetime | None]) -> Doubt | None:
         """Whether there is a doubt about ``now``; to be asked often. Raises DiskError.
 
-        ``latest``: when something happened last, for the first question; None: nothing ever did.
+        ``latest``: tells, for the first question, when something happened last; None: nothing ever did.
         """
-        believed = self.believed() or latest or now
+        believed = self.believed() or latest() or now
         doubted, until = self._time(_DOUBTED), self._time(_UNTIL)
         if _goes_on(believed, now):
             self.believe(now)

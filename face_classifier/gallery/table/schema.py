@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from face_classifier.gallery.places import EXCLUDED
+from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table import rescaled
 from face_classifier.gallery.table.row import Row
 
@@ -152,6 +152,8 @@ LEAVING = "state = 'seen' AND folder <> ''"  # gave way, and their pictures are 
 _INDEXES = {  # that came later
     "faces_lying": "faces (folder, state, file, size, mtime)",
     "faces_file": "faces (file)",
+    # Which are to go is asked every few minutes, and told by this alone:
+    "faces_unknown": f"faces (folder, state, fingerprint, time, mtime, source, size, file) WHERE folder = '{UNKNOWNS}'",
     "faces_odd": f"faces (state) WHERE {ODD}",
     "faces_elsewhere": "faces (placed) WHERE placed <> folder",
     "faces_space": "faces (space) WHERE encoding IS NOT NULL",
