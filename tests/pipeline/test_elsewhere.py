@@ -108,6 +108,9 @@ def test_a_rerun_beside_it_keeps_nothing_twice(
     exported = command("export", "--result", result).out.splitlines()
     faces = [face["face"] for face in map(json.loads, exported) if face["source"] == str(short_clip)]
     assert sorted(f"{face}.png" for face in faces) == sorted(before)
+    visits = json.loads(command("events", "--result", result, "--camera", short_clip, "--json").out)
+    assert [(visit["first_position"], visit["frames"]) for visit in visits] == [(0.0, 2)]
+    assert json.loads(command("events", "--result", result, "--camera", "camera 0", "--json").out)
 
 
 RUN = """
