@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -130,7 +131,13 @@ class HttpCamera:
     (without end); 401, 404; refused (nobody listens); redirect (to ``target``).
     """
 
-    def __init__(self, rate: float = 15.0, picture: Callable[[int], np.ndarray] = noisy) -> None:
+    def __init__(
+        self,
+        rate: float = 15.0,
+        picture: Callable[[int], np.ndarray] = noisy,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._tls = tls
         self.mode = "good"
         self.target = ""
         self.login: str | None = None  # "user:password" that Basic authentication asks for
@@ -144,7 +151,7 @@ class HttpCamera:
         self._socket: socket.socket | None = None
 
     def address(self, path: str = "/stream", login: str = "") -> str:
-        return f"http://{login}127.0.0.1:{self.port}{path}"
+        return f"{'https' if self._tls else 'http'}://{login}127.0.0.1:{self.port}{path}"
 
     def become(self, mode: str, *, cut: bool = True) -> None:
         """Behave otherwise from now on; ``cut``: whoever is connected loses the connection."""
@@ -187,6 +194,8 @@ class HttpCamera:
         with suppress(OSError):
             while True:
                 connection, _ = listening.accept()
+                if self._tls:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
                 self._threads = [thread for thread in self._threads if thread.is_alive()]
                 thread = threading.Thread(target=self._serve, args=(connection,), name="http camera")
                 self._threads.append(thread)

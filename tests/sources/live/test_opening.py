@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trustme
 from servers.streams import HttpCamera
 from sources.clips import EVERY_FRAME, START, number_of, write_clip
 from sources.live.test_live_source import in_parallel, until
@@ -101,6 +103,16 @@ class TestSnapshots:
         settings = Camera(url=camera.address("/snapshot"), snapshot=0.1, user="anna", password_env="DOOR")
         with open_live("door", settings, environ={"DOOR": SECRET}) as source:
             assert taken(source, 1)
+
+
+def test_a_camera_may_have_a_certificate_that_it_made_itself() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with HttpCamera(tls=context) as camera:
+        streamed, fetched = Camera(url=camera.address()), Camera(url=camera.address("/snapshot"), snapshot=0.1)
+        for settings in (streamed, fetched):
+            with open_live("door", settings) as source:
+                assert taken(source, 2)
 
 
 class TestPasswords:
