@@ -19,6 +19,7 @@ from face_classifier.daemon.status import CameraStatus
 from face_classifier.events.event import Event
 from face_classifier.gallery.gallery import Gallery as LivingGallery
 from face_classifier.gallery.passing.table import TrackRow
+from face_classifier.gallery.past.strangers import Day
 from face_classifier.gallery.store import Store
 
 
@@ -58,9 +59,11 @@ def test_channels_are_told_where_people_with_a_name_were_last_and_how_many_unkno
         kept.note(Event("7-unknown", "unknown", now, 0.0, "garden"))
         kept.tell(cameras)
         assert told.states[-1][0][1] == CameraState("garden", False, 2)
+        store.strangers.add({Day("gate", None, now.astimezone().date().isoformat()): 3})
         summary = summary_of(living, settings, now)
     assert (summary.kind, summary.id) == ("summary", f"summary-{now.astimezone().date()}")
     assert "Ann: once" in summary.text
+    assert "unknown: 3 at gate" in summary.text  # of whom nothing else is kept
     assert faces
 
 
