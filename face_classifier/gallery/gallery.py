@@ -64,8 +64,8 @@ class Gallery:
         self._unsaved: set[tuple[int, int]] = set()  # pairs of them that the store does not know yet
         self._track_numbers = count(store.first_track())
         self.stale = True  # what the user did to the folders is still to be taken in
-        self._outdated: frozenset[str] | None = None  # folders whose views are to be brought up to date; None: all
-        self._undrawn: frozenset[str] | None = None  # those of them whose montages are
+        self._undrawn: frozenset[str] | None = None  # folders whose montages are to be brought up to date; None: all
+        self._is_pickled = False  # as far as montages are up to date, the pickle is, too
         looked = store.look(read_photo)
         if settings.threshold == "auto":
             self.settings = with_threshold(settings, looked.faces, store.cannot_links(), observer)
@@ -133,7 +133,6 @@ class Gallery:
         """Take the rest of what a look found, once people are as they are by then."""
         self.looked, self.faces = looked, looked.faces.as_they_are()
         _take_words(looked, self.faces, self.people)
-        self._outdated = _both(self._outdated, looked.changed)
         self._undrawn = _both(self._undrawn, looked.changed)
         self.stale = False
 
@@ -226,18 +225,21 @@ class Gallery:
     # Views
 
     def draw_views(self) -> Iterator[None]:
-        """Bring the montages up to date, one at a step; `write_views` does so at once, and writes the pickle, too."""
+        """Bring the montages up to date, one at a step; the pickle is left to `write_views`."""
         folders, self._undrawn = self._undrawn, frozenset()
+        self._is_pickled &= folders == frozenset()
         try:
-            yield from self.store.draw_montages(folders)
+            yield from self.store.draw_montages(folders, self.looked.faces.hidden)
         except BaseException:
             self._undrawn = _both(folders, self._undrawn)
             raise
 
-    def write_views(self) -> None:
-        """Bring montages and pickle up to date with the faces, as far as they changed since this was last done."""
-        self.store.write_views(self.faces.values(), changed=self._outdated)
-        self._outdated = self._undrawn = frozenset()
+    def write_views(self, *, montages: bool = True) -> None:
+        """Bring the pickle, and ``montages``, up to date with the faces, as far as they changed since this was done."""
+        if not self._is_pickled or self._undrawn != frozenset():
+            self.store.write_own_views(self._undrawn if montages else frozenset(), self.looked.faces.hidden)
+        if montages:
+            self._undrawn, self._is_pickled = frozenset(), True
 
 
 def _on_folders_as_they_are(gallery: Gallery, action: Callable[[], _T]) -> _T:

@@ -363,12 +363,19 @@ class Store:
         """
         self._views.write(faces, changed)
 
-    def draw_montages(self, folders: Collection[str] | None) -> Iterator[None]:
+    def draw_montages(self, folders: Collection[str] | None, hidden: Collection[int]) -> Iterator[None]:
         """Bring the montages of folders (None: of all) up to date with the table, one at a step; not the pickle.
 
-        Raises DiskError; those that are drawn by then are not drawn again.
+        ``hidden``: ids of faces whose pictures could not be seen. Raises DiskError; what is drawn by then stays.
         """
-        return self._views.draw(folders)
+        return self._views.draw(folders, hidden)
+
+    @_until_done
+    def write_own_views(self, folders: Collection[str] | None, hidden: Collection[int]) -> None:
+        """Bring the montages of folders (None: of all), and the pickle, up to date; as `draw_montages`."""
+        for _ in self._views.draw(folders, hidden):
+            pass
+        self._views.write_pickle(hidden)
 
     # Thinking
 

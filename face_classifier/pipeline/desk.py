@@ -244,8 +244,10 @@ class Desk:
         self.thoughts.begin()
 
     def stop_thinking(self) -> None:
-        """Leave the rest to `finish`."""
+        """Leave the rest to `finish`, or to the next run; but the pickle is whole."""
         self.thoughts.end()
+        with suppress(FolderGoneError, DiskError):  # which is told as soon as something is written
+            self.gallery.write_views(montages=False)
 
     def look(self, touched: Collection[str] | None) -> float:
         """Take in what the user did to the folders; returns how many seconds that took.

@@ -57,35 +57,47 @@ class Views:
             self._write_montages(sheets, changed)
             self._write_pickle(encodings)
 
-    def draw(self, folders: Collection[str] | None) -> Iterator[None]:
+    def draw(self, folders: Collection[str] | None, hidden: Collection[int]) -> Iterator[None]:
         """As `Store.draw_montages`."""
-        names = folders or ()
+        names, there = folders or (), dict[str, set[str]]()
         if folders is None:
-            made = map(montages.person_of, self._folder.notes.view_digests())
-            names = {*self._folder.listing.folders, *(name for name in made if name is not None)}
-        for name in sorted(name for name in names if not is_excluded(name)):
+            for file in {*self._montages(), *self._folder.notes.view_digests()}:
+                there.setdefault(montages.person_of(file) or "", set()).add(file)
+            names = {*self._folder.listing.folders, *there}
+        for name in sorted(name for name in names if name and not is_excluded(name)):
             self._folder.root.check()
-            yield from self._draw_folder(name)
+            yield from self._draw_folder(name, hidden, there.get(name, set()))
 
-    def _draw_folder(self, name: str) -> Iterator[None]:
+    def _draw_folder(self, name: str, hidden: Collection[int], there: set[str]) -> Iterator[None]:
+        """``there``: further montages of it that may be there."""
         root, notes = self._folder.root, self._folder.notes
-        sheets = montages.montage_sheets(name, sorted(self._portraits(name), key=lambda portrait: portrait.path))
+        portraits = sorted(self._portraits(name, hidden), key=lambda portrait: portrait.path)
+        sheets = montages.montage_sheets(name, portraits)
         made = {file: digest for file, digest in notes.view_digests(name).items() if montages.is_of(file, name)}
-        for file, (digest, portraits) in sheets.items():
+        for file, (digest, shown) in sheets.items():
             if made.get(file) == digest and root.has(file):
                 continue
-            if self._write_file(file, montages.draw_montage(portraits)):
+            if self._write_file(file, montages.draw_montage(shown)):
                 notes.set_view(file, digest)
             yield
-        for file in made.keys() - sheets.keys():
+        for file in {*made, *there} - sheets.keys():
             with asking_the_disk():
                 if root.has_file(file):
                     root.remove(file)
             notes.set_view(file, None)
         yield
 
-    def _portraits(self, folder: str) -> Iterator[Portrait]:
-        for file, content, is_cut, box in self._folder.whereabouts.pictures_in(folder):
+    def write_pickle(self, hidden: Collection[int]) -> None:
+        """As `Store.write_pickle`."""
+        self._folder.root.check()
+        by_file: dict[str, list[Encoding]] = defaultdict(list)
+        for file, encoding in self._folder.whereabouts.encodings(self._folder.listing.folders, hidden):
+            by_file[file].append(encoding)
+        with asking_the_disk():
+            self._write_pickle(_unambiguous(by_file))
+
+    def _portraits(self, folder: str, hidden: Collection[int]) -> Iterator[Portrait]:
+        for file, content, is_cut, box in self._folder.whereabouts.pictures_in(folder, hidden):
             is_own = is_cut or is_own_cut(file)
             yield Portrait(self._folder.path / folder / file, content, None if is_own else box, folder != UNKNOWNS)
 
@@ -191,5 +203,9 @@ def _views_of(
     sheets: dict[str, tuple[str, list[Portrait]]] = {}
     for name, portraits in by_folder.items():
         sheets |= montages.montage_sheets(name, sorted(portraits, key=lambda portrait: portrait.path))
-    # The pickle knows file names alone: what they do not tell apart is left out.
-    return sheets, {name: alike[0] for name, alike in by_file.items() if len(alike) == 1}
+    return sheets, _unambiguous(by_file)
+
+
+def _unambiguous(by_file: Mapping[str, list[Encoding]]) -> dict[str, Encoding]:
+    """The pickle knows file names alone: what they do not tell apart is left out."""
+    return {name: alike[0] for name, alike in by_file.items() if len(alike) == 1}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from face_classifier.core import names
-from face_classifier.core.types import Box, Label, Sighting
+from face_classifier.core.types import Box, Encoding, Label, Sighting
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row, whose
@@ -156,14 +156,25 @@ class Whereabouts:
                     fingerprint=when[2],
                 )
 
-    def pictures_in(self, folder: str) -> list[tuple[str, str, bool, Box | None]]:
+    def encodings(self, folders: Collection[str], hidden: Collection[int]) -> Iterator[tuple[str, Encoding]]:
+        """File name and encoding of each, likewise."""
+        clause, values = _in_folder()
+        with self._table.telling():
+            found = self._table.database.execute(f"SELECT id, folder, file, encoding FROM faces {clause}", values)
+            for number, folder, file, encoding in found:
+                if folder in folders and number not in hidden:
+                    yield file, np.frombuffer(encoding, FLOATS).astype(float, copy=False)
+
+    def pictures_in(self, folder: str, hidden: Collection[int]) -> list[tuple[str, str, bool, Box | None]]:
         """File, content hash, whether it came from a source, and box of each picture of a kept face in a folder."""
         clause, values = _in_folder(folder)
-        statement = f'SELECT file, hash, source IS NOT NULL, "top", "right", bottom, "left" FROM faces {clause}'
+        statement = f'SELECT id, file, hash, source IS NOT NULL, "top", "right", bottom, "left" FROM faces {clause}'
         with self._table.telling():
             found = self._table.database.execute(statement, values)
             return [
-                (file, content, bool(cut), None if box[0] is None else Box(*box)) for file, content, cut, *box in found
+                (file, content, bool(cut), None if box[0] is None else Box(*box))
+                for number, file, content, cut, *box in found
+                if number not in hidden
             ]
 
     def with_id(self, face: int) -> Row | None:

@@ -47,6 +47,11 @@ class SecondThoughts:
         """Think of everything, and carry it out."""
         self._remember(self._thoughts.think_again(self._tell))
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something for `go_on` to do, or to wait for."""
+        return self._steps is not None
+
     def begin(self) -> None:
         """Begin to think of what is new, and to bring the montages up to date, unless that goes on already."""
         if self._steps is None and monotonic() >= self._not_before:

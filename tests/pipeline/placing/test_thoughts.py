@@ -265,3 +265,25 @@ def test_who_was_beside_whom_is_forgotten_with_the_faces(folder: Path) -> None:
             forget(gallery, {"what": face, "path": str(folder / face)}, Listener())
         go_through(thoughts)
         assert sorted(gallery.store.cannot_links()) == [(101, 102), (106, 107)]
+
+
+def test_a_live_run_that_only_stops_leaves_a_whole_pickle(folder: Path) -> None:
+    with opened(folder) as (gallery, thoughts, _):
+        go_through(thoughts)
+        gallery.write_views()
+        before = (folder / "face_encodings").read_bytes()
+        see(gallery, 3, 91)
+        gallery.look()
+        gallery.write_views(montages=False)
+        assert (folder / "face_encodings").read_bytes() != before
+        check = gallery.store.check
+        assert "face_encodings" not in dict(check.wrong_views(check.stock()))
+        gallery.write_views()
+        assert dict(check.wrong_views(check.stock())) == {}
+
+
+def test_a_montage_that_nobody_knows_of_is_removed(folder: Path) -> None:
+    with opened(folder) as (gallery, _, _told):
+        (folder / "montage.Zoe-00.png").write_bytes(b"left by a process that was killed")
+        gallery.write_views()
+        assert not (folder / "montage.Zoe-00.png").exists()
