@@ -293,6 +293,22 @@ def test_a_file_on_a_server_is_no_camera(camera: HttpCamera, tmp_path: Path) -> 
         open_source(camera.address("/file"))
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\nfile://{film}\n",
+        "ffconcat version 1.0\nfile '{film}'\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    ],
+)
+def test_what_an_address_sends_leads_to_no_file(camera: HttpCamera, tmp_path: Path, script: str) -> None:
+    film = encoded(tmp_path / "film.ts")
+    camera.body = script.format(film=film).encode()
+    with pytest.raises(UserError, match=r"nothing that can be read|must not|cannot be reached|ended"):
+        open_source(camera.address("/file"))
+
+
 PARENT = """
 import sys, time
 from face_classifier.sources.discover import open_source
