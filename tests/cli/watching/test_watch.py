@@ -114,7 +114,7 @@ def watching(*arguments: object, cwd: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def wait_until(condition: Callable[[], Any], folder: Path, seconds: float = 30) -> Any:
+def wait_until(condition: Callable[[], Any], folder: Path, seconds: float = 60) -> Any:
     """Wait for what is true in the end."""
     end = time.monotonic() + seconds
     while not (found := condition()):
