@@ -10,14 +10,15 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from conftest import Listener, killed_at_every_line
+from conftest import Ended, Listener, killed_at_every_line
 from gallery.test_journal import BOX, MADE_BY, picture_of, read_photo
 
 from face_classifier.core.config.load import load
 from face_classifier.core.disk.files import png_bytes
-from face_classifier.core.types import Face, Frame, Sighting, cut
+from face_classifier.core.types import Face, Frame, Image, Sighting, cut
 from face_classifier.curate.checks.folder import ENCODINGS, UNFINISHED
 from face_classifier.curate.checks.verify import verify
 from face_classifier.curate.commands import HANDLERS
@@ -362,3 +363,23 @@ def test_what_was_only_seen_goes_with_the_row_of_its_track(world: World) -> None
     seen = "WHERE hash = '' AND nearest IN (SELECT id FROM faces WHERE track = {})"
     assert [world.rows("count(*)", seen.format(track))[0][0] > 0 for track in (1, 2, 3)] == [False, True, True]
     assert world.states()["kept"] == 3 * MOST
+
+
+def test_a_clip_shows_the_same_people_with_fewer_pictures_and_nothing_new_when_run_again(
+    command: Callable[..., Ended], closeups: dict[str, Image], tmp_path: Path
+) -> None:
+    clip, all_of_it, few = tmp_path / "clip.mp4", tmp_path / "all", tmp_path / "few"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), 4, (240, 240))
+    for name in ("obama.jpg", "biden.jpg"):
+        for brighter in range(4):
+            writer.write(cv2.convertScaleAbs(closeups[name], beta=4.0 * brighter))
+    writer.release()
+    flags = "--refresh", 0, "-S", 0
+    assert command(clip, "--result", all_of_it, *flags).code == 0
+    for _ in range(2):
+        assert command(clip, "--result", few, *flags, "--pictures-per-track", 2).code == 0
+        people = [{path.parent.name for path in folder.glob("*/*.png")} for folder in (all_of_it, few)]
+        assert people[0] == people[1]
+        assert World(all_of_it).states() == {"kept": 8}
+        assert World(few).states() == {"kept": 4, "seen": 4}
+    assert command("verify", "--result", few).code == 0
