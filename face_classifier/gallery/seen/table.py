@@ -12,7 +12,7 @@ from dataclasses import replace
 from face_classifier.core.types import Box, Frame, Sighting
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import KEPT, SEEN, Row, sighting_of, take_origin
-from face_classifier.gallery.table.rows import Rows, each, select
+from face_classifier.gallery.table.rows import Rows, select
 from face_classifier.gallery.table.schema import LEAVING
 
 
@@ -86,14 +86,3 @@ def forget_seen(table: Table, track: int) -> None:
         "AND id < (SELECT max(id) FROM faces) AND nearest IN (SELECT id FROM faces WHERE track = ?)",
         (track,),
     )
-
-
-def all_seen(table: Table, rows: Rows) -> Iterator[Sighting]:
-    """Every `seen` face whose label is that of a kept one, by id."""
-    labels: dict[int | None, Row | None] = {}
-    for row in each(table, f"WHERE state = '{SEEN}' ORDER BY id"):
-        if row.nearest not in labels:
-            labels[row.nearest] = label_of(rows, row)
-        label = labels[row.nearest]
-        if label is not None and label.state == KEPT:
-            yield as_seen(row, label)
