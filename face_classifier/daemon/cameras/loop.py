@@ -170,7 +170,7 @@ class CameraLoop:
 
     def _watch_once(self) -> None:
         with self._opens(self._hear) as source:
-            self._source, self._opened = source, monotonic()
+            self._opened, self._source = monotonic(), source
             try:
                 classify(source, self._crew)
             finally:
