@@ -71,7 +71,12 @@ class Child:
         except BaseException:
             os.close(descriptor)
             raise
-        self.memory = Memory(descriptor)
+        try:
+            self.memory = Memory(descriptor)
+        except BaseException:
+            with self._process:
+                self._process.kill()
+            raise
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout

@@ -46,6 +46,9 @@ class _Outcome:
     usable: bool = True  # its process waits for the next job
 
 
+_NO_PROCESS = _Outcome("no process")
+
+
 class Pictures:
     """The newest pictures of a camera, over all processes that read it one after the other."""
 
@@ -188,12 +191,13 @@ class Feed:
         child: Child | None = None
         try:
             while not self._closing.is_set():
+                self._hurry.clear()
                 child = child or self._new_child()
                 began = time.monotonic()
-                outcome = self._attempt(child)
+                outcome = self._attempt(child) if child else _NO_PROCESS
                 if self._closing.is_set():
                     return
-                if not outcome.usable:
+                if child and not outcome.usable:
                     child.end()
                     child = None
                 self._lose(outcome)
@@ -209,15 +213,19 @@ class Feed:
                 child.end()
             self._release()
 
-    def _new_child(self) -> Child:
-        child = Child()
+    def _new_child(self) -> Child | None:
+        """None: the system has no room for one just now, such as no memory, process or descriptor."""
+        try:
+            child = Child()
+        except OSError as error:
+            logger.debug("%s cannot be read by a process (%s)", self._name, error)
+            return None
         logger.debug("%s is read by process %d", self._name, child.number)
         self.pictures.use(child.memory)
         return child
 
     def _attempt(self, child: Child) -> _Outcome:
         watchdog = Watchdog(self._job, child.memory, time.monotonic())
-        self._hurry.clear()
         try:
             child.begin(self._job)
             while not self._closing.is_set():
@@ -268,11 +276,14 @@ class Feed:
             logger.debug("who is told of %s fails", self._name, exc_info=True)
         self.pictures.notify()
 
-    def _pause(self, until: float, child: Child) -> None:
+    def _pause(self, until: float, child: Child | None) -> None:
         """Wait, unless there is a hurry."""
         while not self._closing.is_set() and not self._hurry.is_set() and time.monotonic() < until:
             try:
-                child.messages(until - time.monotonic(), self._woken)
+                if child:
+                    child.messages(until - time.monotonic(), self._woken)
+                else:
+                    self._closing.wait(_TICK)
             except ChildGone:  # which the next attempt tells
                 self._closing.wait(_TICK)
             self._rest()

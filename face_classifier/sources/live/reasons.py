@@ -20,6 +20,8 @@ _SENTENCES: dict[Why, str] = {
     "send smaller ones",
     "no library": "{name} needs the package av; install the extra streams: pip install face_classifier[streams]",
     "damaged": "{name} sends pictures without an end{at}; check the network and the camera",
+    "no process": "{name} cannot be read, since this computer has no room for another process; end other programs, or "
+    "allow more (ulimit -n, -u)",
     "crashed": "the process that reads {name} ended by itself{at}; it is started again",
     "finished": "{name} is at its end",
     "unknown": "{name} cannot be read ({detail}){at}; check the camera",

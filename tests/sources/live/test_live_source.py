@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
@@ -24,7 +25,8 @@ from sources.seams import OpenSource, SourceTests
 from face_classifier.core.errors import UserError
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import find_sources, is_camera, open_source
-from face_classifier.sources.live import watchdog
+from face_classifier.sources.live import feed, watchdog
+from face_classifier.sources.live.child import Child
 from face_classifier.sources.live.reading.job import Job
 from face_classifier.sources.live.source import Camera, LiveSource, SourceState
 
@@ -262,6 +264,25 @@ def test_a_killed_reader_is_told_and_replaced(camera: HttpCamera) -> None:
         watched.await_status("lost", 1)
         assert "ended by itself" in watched.source.state.reason
         watched.await_status("good", 10)
+
+
+def test_a_lack_of_room_for_a_reader_is_told_and_lived_through(
+    camera: HttpCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = [True]
+
+    def child() -> Child:
+        if lacking[0]:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return Child()
+
+    monkeypatch.setattr(feed, "Child", child)
+    with nothing_left(), Watched(camera.address()) as watched:
+        watched.await_status("lost", 2)
+        assert "has no room for another process" in watched.source.state.reason
+        lacking[0] = False
+        watched.await_status("good", 10)
+        assert [state.status for state in watched.told] == ["lost", "good"]
 
 
 def test_closing_is_quick_though_the_reader_hangs(camera: HttpCamera) -> None:

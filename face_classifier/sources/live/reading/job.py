@@ -28,6 +28,7 @@ Why = Literal[
     "damaged",
     "no library",
     "no device",
+    "no process",
     "crashed",
     "finished",
     "unknown",
