@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 from typing import IO
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -94,6 +94,8 @@ def _fetch(opener: urllib.request.OpenerDirector, address: str, seconds: float) 
         raise JobError(why_of(reason) if isinstance(reason, OSError) else "unreachable") from None
     except OSError as error:
         raise JobError(why_of(error), type(error).__name__) from None
+    except HTTPException as error:
+        raise JobError("failing", type(error).__name__) from None
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
