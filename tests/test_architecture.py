@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,6 +180,11 @@ def body_lines(node: ast.FunctionDef) -> int:
 def test_nothing_is_larger_than_a_reader_takes_in_at_once():
     faults = [f"{name} has {why}" for name, why in too_large() if name not in EXCEPTIONS]
     assert not faults, "; ".join(faults)
+
+
+def test_no_two_files_of_tests_have_one_name():
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))  # pytest collects them by it
+    assert not [name for name, count in names.items() if count > 1]
 
 
 def test_exceptions_are_few_and_needed():
