@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 IN_TIME = 4.5  # seconds from the wish to stop until the process ends, at the latest
+_LAST_WORDS = 0.3  # seconds of them in which it may tell why it is ended: whoever reads its log may hang, too
 
 
 class Wish(Enum):
@@ -80,7 +81,9 @@ class Wishes:
             return
         self.stopping.set()  # here, since in a handler it could wait for a lock that the interrupted thread holds
         try:
-            self._ended.get(timeout=IN_TIME)
+            self._ended.get(timeout=IN_TIME - _LAST_WORDS)
         except Empty:
-            give_up()
+            words = threading.Thread(target=give_up, name="last words", daemon=True)
+            words.start()
+            words.join(_LAST_WORDS)
             os._exit(1)

@@ -66,3 +66,15 @@ def test_a_process_that_hangs_ends_in_time_or_at_once_if_it_is_asked_twice(twice
     took = time.monotonic() - asked
     assert (process.returncode, out) == ((-signal.SIGTERM, "") if twice else (1, "hangs\n"))
     assert took < (2 if twice else IN_TIME + 0.5)
+
+
+def test_a_process_ends_in_time_though_nobody_reads_what_it_tells_at_last():
+    mute = HANG.replace('print("hangs", flush=True)', 'print("x" * 1_000_000, flush=True)')
+    with subprocess.Popen([sys.executable, "-c", mute], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(IN_TIME + 0.5) == 1
+        finally:
+            process.kill()
