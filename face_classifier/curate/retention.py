@@ -142,6 +142,10 @@ class Retaining:
             done = retain(gallery, self._settings(), datetime.now(timezone.utc))
         except (DiskError, FolderGoneError):
             return  # which is told by whoever writes next
+        except OSError as error:  # such as of a disk with captures that stumbles
+            done = Removed(
+                problems=[f"what keep says waits ({error.strerror or type(error).__name__}); check the disks"]
+            )
         for sentence in (done.waits, *done.problems):
             if sentence and sentence not in self._told:
                 self._told.add(sentence)
@@ -258,8 +262,20 @@ class _Round:
         try:
             return stack.enter_context(CaptureFolder(Path(path)))
         except (OSError, UserError) as error:
-            self._removed.problems.append(f"the captures in {path} cannot be looked through ({error}); look yourself")
+            self._note_captures(error)
             return None
+
+    def _lying(self, folder: CaptureFolder, before: datetime | None = None) -> list[Capture]:
+        """As `CaptureFolder.captures`; of a disk that stumbles none: what else is to go must not wait for it."""
+        try:
+            return folder.captures(before)
+        except OSError as error:
+            self._note_captures(error)
+            return []
+
+    def _note_captures(self, error: Exception) -> None:
+        path = self._limits.capture
+        self._removed.problems.append(f"the captures in {path} cannot be looked through ({error}); look yourself")
 
     def _take_captures(self, captures: Iterator[Capture]) -> None:
         new = (capture for capture in captures if capture.name not in self._captures)
@@ -270,7 +286,7 @@ class _Round:
         times = self._limits.before(CAPTURES, self._now)
         if not times:
             return
-        old = folder.captures(before=times[0][1])
+        old = self._lying(folder, times[0][1])
         if len(old) > _NOTES and not self._dry:
             first = int(self._now.timestamp() // _EVERY) * _NOTES % len(old)
             old = [*old[first:], *old[:first]][:_NOTES]
@@ -305,7 +321,7 @@ class _Round:
 
     def _make_room(self, disk: int, folder: CaptureFolder | None) -> None:
         """Take the oldest captures, then the oldest faces of nobody, until what is left is no more than the budget."""
-        captures = folder.captures() if folder else []
+        captures = self._lying(folder) if folder else []
         weight = self._retention.weight() + sum(capture.size for capture in captures)
 
         def over() -> int:

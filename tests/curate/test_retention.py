@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import os
 import random
 import sqlite3
@@ -24,7 +26,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import Face, Frame, Match, Seen
 from face_classifier.curate import retention
 from face_classifier.curate.retention import Removed
-from face_classifier.display.captures import Captures
+from face_classifier.display.captures import CaptureFolder, Captures
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.passing.table import TrackRow
 from face_classifier.gallery.past import retention as past_retention
@@ -552,6 +554,19 @@ class TestRegularly:
         assert len(sentences) == 2
         assert sentences[0].startswith("2 faces of nobody removed")
         assert sentences[1].endswith(" all the same: people's faces stay")
+
+    def test_captures_on_a_disk_that_stumbles_are_told_once_and_faces_go_all_the_same(
+        self, tmp_path: Path, told: Callable[[Settings], list[str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stumble(*_: object, **__: object) -> list[str]:
+            raise OSError(errno.EIO, "Input/output error")
+
+        captures = tmp_path / "captures"
+        Captures(captures, [].append).close()
+        monkeypatch.setattr(CaptureFolder, "captures", stumble)
+        sentences = told(dataclasses.replace(keep(captures="1h"), capture=str(captures)))
+        assert sentences[0].startswith(f"the captures in {captures} cannot be looked through (")
+        assert [sentence.partition(",")[0] for sentence in sentences[1:]] == ["1 face of nobody removed"]
 
     def test_a_clock_that_jumped_is_told_once(self, house: House, told: Callable[[Settings], list[str]]) -> None:
         with closing(sqlite3.connect(house.folder / "faces.sqlite")) as table, table:
