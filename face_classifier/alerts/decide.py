@@ -16,6 +16,7 @@ from face_classifier.alerts.channels.base import Alert
 from face_classifier.alerts.rules import OF_PEOPLE, Match, Rules
 from face_classifier.core.config.alerts import Alerts, Rule
 from face_classifier.core.names import alike
+from face_classifier.core.words import counted
 from face_classifier.events.event import Event
 
 _MINUTE = timedelta(minutes=1)
@@ -175,8 +176,7 @@ class _Excess:
     def told(self, most: int, now: datetime) -> Iterator[Sent]:
         assert self._last is not None
         each = ", ".join(f"{count} {_WORDS.get(kind, kind)}" for kind, count in self._kinds.items())
-        count = self._kinds.total()
-        held = "1 more alert was" if count == 1 else f"{count} more alerts were"
+        held = counted(self._kinds.total(), "more alert was", "more alerts were")
         text = f"{held} held back, since {most} a minute are told: {each}"
         note = Event(f"{self._last.id}:ceiling", "held_back", now, self._last.decided, "", text=text)
         yield from (Sent(channel, Alert(note.id, note)) for channel in self._channels)

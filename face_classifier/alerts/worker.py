@@ -22,6 +22,7 @@ from face_classifier.alerts.channels.base import (
     StateChannel,
 )
 from face_classifier.alerts.outbox import Missed, Outcome
+from face_classifier.core.words import counted
 from face_classifier.events.event import Event
 
 logger = logging.getLogger(__name__)
@@ -291,7 +292,7 @@ def _note(channel: str, missed: Missed) -> Alert:
     """The alert that tells a channel what it has missed; its id is the same until it is told."""
     first, last = (f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" for moment in (missed.first, missed.last))
     between = f"at {first}" if missed.count == 1 else f"between {first} and {last}"
-    count = "1 alert was" if missed.count == 1 else f"{missed.count} alerts were"
+    count = counted(missed.count, "alert was", "alerts were")
     text = f"{count} not delivered to {channel}, {between}"
     event = Event(
         f"missed:{channel}:{missed.first.isoformat()}",

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from face_classifier.cli.options import say
 from face_classifier.core import names
 from face_classifier.core.types import Frame, Sighting
+from face_classifier.core.words import counted, counts_of
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, Calibration
 from face_classifier.identity.statistics import PersonSummary, by_person, statistics, summaries
 from face_classifier.pipeline.desk import Counts
@@ -140,7 +141,7 @@ def counts_line(sightings: Sequence[Sighting]) -> str:
     """How many people and faces there are, in the original program's words."""
     known = sum(sighting.person is not None and sighting.encoding is not None for sighting in sightings)
     people = {sighting.person for sighting in sightings if sighting.encoding is not None} - {None}
-    return f"{len(people)} persons, {known} known faces, {len(sightings) - known} unknown faces"
+    return counts_of(len(people), known, len(sightings) - known)
 
 
 def statistics_lines(sightings: Sequence[Sighting]) -> Iterator[str]:
@@ -152,7 +153,7 @@ def statistics_lines(sightings: Sequence[Sighting]) -> Iterator[str]:
         distances = " ".join(f"{distance:5.3f}" for distance in person.to_averages)
         yield (
             f"{name}{padding} [ {distances} ] "
-            f"{person.nearest:.3f}, {person.mean:.3f}, {person.furthest:.3f}, {person.faces} faces"
+            f"{person.nearest:.3f}, {person.mean:.3f}, {person.furthest:.3f}, {counted(person.faces, 'face')}"
         )
 
 
@@ -281,7 +282,9 @@ def calibration_lines(calibration: Calibration, rate: float, threshold: float) -
     threshold : L2, the one that runs use at present
     """
     pairs = len(calibration.different)
-    yield f"{calibration.people} people, {len(calibration.same)} faces, {pairs} pairs of a face and another person"
+    people = counted(calibration.people, "person", "people")
+    between = counted(pairs, "pair of a face and another person", "pairs of a face and another person")
+    yield f"{people}, {counted(len(calibration.same), 'face')}, {between}"
     target, matched = calibration.threshold(rate), calibration.false_match_rate(threshold)
     named, balanced = calibration.false_match_rate_per_probe(threshold), calibration.balanced()
     yield f"for a false match rate of {rate:g}: {target.value:.3f} (90 % from {target.low:.3f} to {target.high:.3f})"

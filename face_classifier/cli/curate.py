@@ -11,6 +11,7 @@ import click
 from face_classifier.cli.options import json_option, load_settings, result_option, say, stop_on_signals
 from face_classifier.core.config import flat
 from face_classifier.core.errors import WrongUseError
+from face_classifier.core.words import counted
 
 
 @click.command("explain")
@@ -40,7 +41,8 @@ def _audit(result: str | None, apply: bool, as_json: bool) -> None:
     chosen = load_settings({"result": result})
     findings, moved = audit.audit_gallery(chosen, observer := console.Screen(), apply=apply)
     observer.finish()
-    lines = [*audit.lines(findings), *([f"{moved} faces were moved to unknowns."] if apply else [])]
+    done = [f"{counted(moved, 'face was', 'faces were')} moved to unknowns."] if apply else []
+    lines = [*audit.lines(findings), *done]
     console.print_answer(as_json, {**audit.record(findings), "moved": moved}, lines)
 
 
@@ -148,15 +150,14 @@ def _accept(of_group: str | None, one: str, other: str | None, split: bool, resu
     """
     from face_classifier.cli import console
     from face_classifier.curate import corrections
-    from face_classifier.curate.questions.log import count_of
 
     chosen, observer = load_settings({"result": result or of_group}), console.Screen()
     if other := _second(other, split=split):
         done = corrections.accept(chosen, observer, one, other)
-        sentence = f"{done['was']} is {done['person']} now; {count_of(done['faces'])} moved"
+        sentence = f"{done['was']} is {done['person']} now; {counted(done['faces'], 'face')} moved"
     else:
         done = corrections.split(chosen, observer, one)
-        sentence = f"{count_of(done['faces'])} of {one} moved to {done['new']}"
+        sentence = f"{counted(done['faces'], 'face')} of {one} moved to {done['new']}"
     observer.finish()
     console.print_answer(as_json, done, [sentence])
 
@@ -186,7 +187,6 @@ def _keep_apart(
     """
     from face_classifier.cli import console
     from face_classifier.curate import corrections
-    from face_classifier.curate.questions.log import count_of
 
     chosen, observer = load_settings({"result": result or of_group}), console.Screen()
     answer: dict[str, Any]
@@ -195,7 +195,7 @@ def _keep_apart(
         answer, sentence = {"apart": [one, other]}, f"{one} and {other} stay two people"
     else:
         faces = corrections.keep_whole(chosen, observer, one)
-        answer, sentence = {"whole": one, "faces": faces}, f"{one} stays one person, with {count_of(faces)}"
+        answer, sentence = {"whole": one, "faces": faces}, f"{one} stays one person, with {counted(faces, 'face')}"
     observer.finish()
     console.print_answer(as_json, answer, [sentence])
 
@@ -278,10 +278,11 @@ def _reencode(result: str | None, encoder: str | None, as_json: bool) -> None:
     if as_json:
         console.print_json({"result": chosen.result, "encoder": encoder, **dataclasses.asdict(outcome)})
         return
-    say(f"{chosen.result} belongs to the encoder {encoder} now; {outcome.encoded} pictures were encoded.")
+    done = counted(outcome.encoded, "picture was", "pictures were")
+    say(f"{chosen.result} belongs to the encoder {encoder} now; {done} encoded.")
     if outcome.agreement:
         same, faces = outcome.agreement.same, outcome.agreement.faces
-        say(f"Of {faces} faces, both encoders find {same} nearest to the same person.")
+        say(f"Of {counted(faces, 'face')}, both encoders find {same} nearest to the same person.")
 
 
 COMMANDS: list[click.Command] = [

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Observer
+from face_classifier.core.words import counted
 from face_classifier.curate.ask import carry_out
 from face_classifier.curate.decide import moves_of
-from face_classifier.curate.questions.log import count_of
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.naming import natural
 
@@ -92,7 +92,7 @@ def exclude(settings: Settings, observer: Observer, names: Iterable[str]) -> tup
 def lines(changes: Sequence[Change], *, dry_run: bool) -> Iterator[str]:
     """What second thoughts changed, or would change, in words: a line for each person, and how many faces in all."""
     yield from per_person(changes, names=True)
-    yield f"{count_of(len(changes))} {'would move' if dry_run else 'moved'}"
+    yield f"{counted(len(changes), 'face')} {'would move' if dry_run else 'moved'}"
 
 
 def per_person(changes: Iterable[Change], *, names: bool) -> Iterator[str]:
@@ -105,4 +105,4 @@ def per_person(changes: Iterable[Change], *, names: bool) -> Iterator[str]:
         whence = " and ".join(name if len(origins) == 1 else f"{name} ({n})" for name, n in origins.most_common())
         how = "taken out of" if then is None and not new else "joined from"
         faces = f": {', '.join(change.face for change in group)}" if names else ""
-        yield f"{'a new person' if new else then or 'unknown'}: {count_of(len(group))} {how} {whence}{faces}"
+        yield f"{'a new person' if new else then or 'unknown'}: {counted(len(group), 'face')} {how} {whence}{faces}"

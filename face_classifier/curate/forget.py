@@ -14,7 +14,7 @@ from face_classifier.core.disk.beside import remove_beside
 from face_classifier.core.disk.logs import rewrite
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.curate.questions.log import count_of
+from face_classifier.core.words import counted
 from face_classifier.display.captures import forget_in_captures
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.past.back import CAPTURES, LOG
@@ -58,8 +58,8 @@ def _in_captures(path: Path, chosen: Chosen, answer: dict[str, Any]) -> None:
     answer["pixelated"] += outcome.pixelated
     if outcome.unknown:
         answer["left"].append(
-            f"{outcome.unknown} captures in {path} do not tell whom they show, as those of earlier versions; look "
-            "through them yourself"
+            f"{counted(outcome.unknown, 'capture')} in {path} without a mark of whom it shows, as those of earlier "
+            "versions; look through them yourself"
         )
 
 
@@ -101,7 +101,7 @@ def _is_alert_of(record: dict[str, Any], chosen: Chosen) -> bool:
 def lines(answer: dict[str, Any]) -> Iterator[str]:
     """What `forget` answered, in words, with how many ``photos`` were forgotten in indexes."""
     yield (
-        f"{count_of(answer['faces'])} forgotten; captures: {answer['captures']} removed, {answer['pixelated']} "
+        f"{counted(answer['faces'], 'face')} forgotten; captures: {answer['captures']} removed, {answer['pixelated']} "
         f"pixelated; lines of logs: {answer['lines']}; photos in indexes: {answer['photos']}"
     )
     yield from answer["left"]

@@ -21,7 +21,7 @@ from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.curate.questions.log import count_of
+from face_classifier.core.words import counted
 from face_classifier.display.captures import Capture, CaptureFolder
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.past.clock import Doubt
@@ -87,7 +87,7 @@ class Removed:
 
     def sentence(self) -> str | None:
         """For a log; None: there is nothing to tell."""
-        parts = [f"{count_of(self.faces)} of nobody"] if self.faces else []
+        parts = [f"{counted(self.faces, 'face')} of nobody"] if self.faces else []
         parts += [
             f"{number} {word}" for number, word in ((self.captures, "captures"), (self.tracks, "tracks")) if number
         ]
@@ -351,7 +351,8 @@ def arguments_of(settings: Settings, *, confirmed: bool, dry_run: bool) -> dict[
 
 def lines(answer: dict[str, Any], *, dry_run: bool) -> Iterator[str]:
     """What `retain_now` answered in all, in words."""
-    counts = f"{count_of(answer['faces'])} of nobody, {answer['captures']} captures, {answer['tracks']} tracks"
+    counts = f"{counted(answer['faces'], 'face')} of nobody, {counted(answer['captures'], 'capture')}, "
+    counts += counted(answer["tracks"], "track")
     yield f"{counts} {'would be' if dry_run else 'were'} removed: {answer['freed'] / 1e6:.1f} MB"
     if answer["over"]:
         yield over_sentence(answer["over"])

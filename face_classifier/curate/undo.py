@@ -7,7 +7,8 @@ from typing import Any
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
-from face_classifier.curate.questions.log import count_of, label_of
+from face_classifier.core.words import counted
+from face_classifier.curate.questions.log import label_of
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.past.back import Return
 from face_classifier.gallery.past.journal import FILE_MANAGER, Entry
@@ -91,8 +92,9 @@ def lines(answer: dict[str, Any]) -> Iterator[str]:
     """What `undo` answered, in words."""
     taken = answer["taken_back"]
     what = f"entry {taken[0]}" if len(taken) == 1 else f"{len(taken)} entries"
-    yield f"{what} taken back, which is entry {answer['entry']}: {count_of(answer['faces'])} moved"
+    yield f"{what} taken back, which is entry {answer['entry']}: {counted(answer['faces'], 'face')} moved"
     if expired := answer["expired"]:
-        yield f"{count_of(expired)} of nobody were kept no longer than `keep` says, and cannot be brought back"
+        gone = counted(expired, "face of nobody was", "faces of nobody were")
+        yield f"{gone} kept no longer than `keep` says, and cannot be brought back"
     for one in answer["left"]:
         yield f"{one['face']} ({one['person']}): {one['why']}"

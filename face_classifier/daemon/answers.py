@@ -12,6 +12,7 @@ from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import InUseError, UserError
 from face_classifier.core.names import shown
+from face_classifier.core.words import counted, counts_of
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.daemon.described import age, lines
 from face_classifier.daemon.status import Status
@@ -63,7 +64,7 @@ class Answers:
         notes = _Notes()
         arguments = {"person": old, "name": new}
         answer = self._ask(lambda gallery: HANDLERS["rename"](gallery, arguments, notes))
-        faces = f"{answer['faces']} face{'s' * (answer['faces'] != 1)}"
+        faces = counted(answer["faces"], "face")
         done = f"{answer['person']} is called {answer['name']} now ({faces})"
         return shown(". ".join([done, *notes.sentences]))
 
@@ -127,7 +128,7 @@ def _status(status: Status) -> list[str]:
         for channel in status.channels
     ]
     gallery = status.gallery
-    people = f"{gallery.people} persons, {gallery.known} known faces, {gallery.unknown} unknown faces"
+    people = counts_of(gallery.people, gallery.known, gallery.unknown)
     stuck = [f"stuck: {', '.join(status.stuck)}; restart it"] if status.stuck else []
     return [*cameras, *channels, people, f"watches for {age(status.uptime)}", *stuck]
 

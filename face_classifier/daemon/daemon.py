@@ -19,6 +19,7 @@ from face_classifier.alerts.make import make_channel
 from face_classifier.core.config.settings import Changes, Settings, changes
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import UserError
+from face_classifier.core.words import counted
 from face_classifier.curate.retention import Retaining
 from face_classifier.daemon import log
 from face_classifier.daemon.answers import Answers
@@ -137,8 +138,7 @@ class Daemon:
         Raises what goes wrong with the gallery.
         """
         notify(READY, f"STATUS={self._summary()}")
-        cameras = "1 camera" if len(self._cameras) == 1 else f"{len(self._cameras)} cameras"
-        log.tell("started", f"watches {cameras} into {self._settings.result}")
+        log.tell("started", f"watches {counted(len(self._cameras), 'camera')} into {self._settings.result}")
         told, fed, wanted = monotonic(), monotonic(), watchdog()
         while not self._cameras.have_ended:
             wish = wishes.next(_TURN)
@@ -234,7 +234,7 @@ class Daemon:
 
     def _summary(self) -> str:
         good = [camera.status == GOOD for camera in self._cameras.status()]
-        return f"{good.count(True)} of {len(good)} cameras send pictures"
+        return f"{good.count(True)} of {counted(len(good), 'camera')} send pictures"
 
 
 def _of(made: list[Daemon]) -> Daemon:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from face_classifier.core.config.alerts import AnyChannel, Rule
 from face_classifier.core.config.cameras import Camera, Keep
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.words import counted
 
 
 def lines(settings: Settings) -> Iterator[str]:
@@ -52,7 +53,7 @@ def _of_channel(channel: AnyChannel) -> str:
         case "webhook":
             return f"webhook {channel.shown}"
         case "telegram":
-            return f"telegram, {len(channel.chats)} chat{'s' * (len(channel.chats) > 1)}"
+            return f"telegram, {counted(len(channel.chats), 'chat')}"
     return channel.type
 
 

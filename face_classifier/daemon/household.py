@@ -13,7 +13,7 @@ from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.core.config.settings import Settings
 from face_classifier.daemon.status import LOST, CameraStatus
 from face_classifier.events.event import Event
-from face_classifier.events.summary import counted, summary
+from face_classifier.events.summary import strangers_on, summary
 from face_classifier.events.visits import visits
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.passing.passages import Passage, recent
@@ -108,7 +108,7 @@ def summary_of(gallery: Gallery, settings: Settings, now: datetime) -> Event:
     day = now.astimezone().date()
     midnight = datetime.combine(day, time.min).astimezone()
     found: Sequence[Passage] = recent(gallery.store, midnight)
-    told = summary(visits(found, settings.visits.gap), day, counted(gallery.store, day))
+    told = summary(visits(found, settings.visits.gap), day, strangers_on(gallery.store, day))
     return Event(
         f"summary-{day}", "summary", now.astimezone(timezone.utc), monotonic(), "", text="\n".join(told.lines())
     )

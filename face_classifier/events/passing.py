@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
-from face_classifier.core.clock import asleep
 from face_classifier.core.disk.retry import DiskError
+from face_classifier.core.machine import asleep
 from face_classifier.core.types import Box, Frame
 from face_classifier.events.event import Event
 from face_classifier.events.observation import Observation

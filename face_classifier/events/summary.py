@@ -9,6 +9,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
+from face_classifier.core.words import counted
 from face_classifier.events.times import bounds
 from face_classifier.events.visits import Visit
 from face_classifier.gallery.store import Store
@@ -53,8 +54,9 @@ class Summary:
     def lines(self) -> Iterator[str]:
         """In words, a line a person."""
         count = sum(self.strangers.values())
+        people = counted(len(self.people), "person") if self.people else "no persons"
         unknown = "nobody unknown" if not count else f"{count} unknown"
-        yield f"{self.day:%A %Y-%m-%d}: {len(self.people) or 'no'} persons, {unknown}"
+        yield f"{self.day:%A %Y-%m-%d}: {people}, {unknown}"
         for one in self.people:
             first, last = (f"{time.astimezone():%H:%M}" for time in (one.first, one.last))
             when = first if first == last else f"{first} to {last}"
@@ -64,7 +66,7 @@ class Summary:
             yield f"unknown: {number} at {camera}"
 
 
-def counted(store: Store, day: date) -> Counter[str]:
+def strangers_on(store: Store, day: date) -> Counter[str]:
     """By camera or file how many strangers passed on a local day of whom nothing else is kept."""
     numbers: Counter[str] = Counter()
     for of, number in store.strangers.counts().items():
@@ -76,7 +78,7 @@ def counted(store: Store, day: date) -> Counter[str]:
 def summary(visits: Iterable[Visit], day: date, strangers: Mapping[str, int] = MappingProxyType({})) -> Summary:
     """The summary of a local day; of a visit that goes over midnight only the part on that day counts.
 
-    ``strangers``: as `counted`, beside those who have visits.
+    ``strangers``: as `strangers_on`, beside those who have visits.
     """
     begin, end = bounds(day)
     found = [visit for visit in visits if visit.last >= begin and visit.first < end]

@@ -21,6 +21,7 @@ from face_classifier.core.network.dial import shown_address
 from face_classifier.core.progress import Observer
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import PICTURE_SUFFIXES
+from face_classifier.core.words import counted
 from face_classifier.photos.download import fetch
 from face_classifier.photos.find import find_pictures, find_videos
 
@@ -92,9 +93,7 @@ def items_of(
     for sentence in problems:
         observer.problem(sentence)
     if videos:
-        left_out = (
-            "1 video is left out; sort it" if len(videos) == 1 else f"{len(videos)} videos are left out; sort those"
-        )
+        left_out = counted(len(videos), "video is left out; sort it", "videos are left out; sort those")
         observer.problem(f"{left_out} with `face-classifier SOURCE`")
     return _once(items), bool(problems)
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from face_classifier.core.disk.markers import is_litter, kind_of
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
+from face_classifier.core.words import counted
 from face_classifier.sources.base import missing
 from face_classifier.sources.formats.kinds import head_of, is_moving, is_seekable, is_still, shows_picture
 from face_classifier.sources.formats.streams import shows_video
@@ -46,13 +47,13 @@ class Listing:
     def passed_over(self) -> Iterator[str]:
         """Sentences about what was passed over."""
         if self.unknown:
-            files = "1 file" if len(self.unknown) == 1 else f"{len(self.unknown)} files"
+            files = counted(len(self.unknown), "file")
             yield f"{files} in {self.argument} of no known format: passed over, {_by_kind(self.unknown)}"
         if self.ours:
             yield f"{self._ours()} in {self.argument}: passed over, such as {self.ours[0]}"
 
     def _ours(self) -> str:
-        return f"{len(self.ours)} {'folder' if len(self.ours) == 1 else 'folders'} that the program wrote"
+        return f"{counted(len(self.ours), 'folder')} that the program wrote"
 
 
 def find_sources(argument: str, skip: Collection[Path]) -> Listing:

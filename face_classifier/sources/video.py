@@ -14,6 +14,7 @@ import cv2
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame
+from face_classifier.core.words import counted
 from face_classifier.sources.base import SAME_TIME, File, Grid, Sampling, check_size, frame_duration
 from face_classifier.sources.capture import Capture, not_a_video
 from face_classifier.sources.formats.containers import creation_time, is_cut_off, lacks_index
@@ -212,9 +213,9 @@ class VideoFile(File):
         finally:
             capture.close()
             if lost := capture.lost + (lack.missing() if may_jump(self._head) else 0):
-                frames = "1 frame" if lost == 1 else f"{lost} frames"
                 self._notes.append(
-                    f"{frames} of {self.name} could not be decoded; copy it anew if there is a whole one"
+                    f"{counted(lost, 'frame')} of {self.name} could not be decoded; copy it anew if there is a "
+                    "whole one"
                 )
 
     def _open(self, number: int = 0) -> Capture:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from face_classifier.core.messages import sighting_from
 from face_classifier.core.types import Sighting
+from face_classifier.core.words import counted
 from face_classifier.curate.enrolment import HINTS, staying
 from face_classifier.curate.questions.explain import Near
 
@@ -97,7 +98,7 @@ class Enrolment:
 
 
 def _frames(count: int) -> str:
-    return f"{count} {'picture shows' if count == 1 else 'pictures show'}"
+    return counted(count, "picture shows", "pictures show")
 
 
 def rows(enrolment: Enrolment) -> list[list[str]]:
@@ -119,8 +120,7 @@ def lines(enrolment: Enrolment) -> Iterator[str]:
         if not photo:
             yield f"{source}: {frames} declined, {reason}; {HINTS[reason]}"
     if enrolment.alike:
-        yield f"{enrolment.alike} more good views were not needed"
+        yield f"{counted(enrolment.alike, 'more good view was', 'more good views were')} not needed"
     for folder, faces in enrolment.taken_from.items():
         yield f"{faces} of the views lay in {folder} before"
-    views = "view" if len(enrolment.kept) == 1 else "views"
-    yield f"{enrolment.name}: {len(enrolment.kept)} {views}, {enrolment.new} of them new"
+    yield f"{enrolment.name}: {counted(len(enrolment.kept), 'view')}, {enrolment.new} of them new"

@@ -64,7 +64,7 @@ def test_up_to_twenty_people_are_told_at_the_end_as_the_original_did(people, cap
     unknown = replace(people(1)[0], id=99, person=None)
     console.print_statistics([*people(20), unknown], "result")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "20 persons, 40 known faces, 1 unknown faces"
+    assert lines[0] == "20 persons, 40 known faces, 1 unknown face"
     assert len(lines) == 21
     assert lines[20].startswith("person_20  [ ")
 
@@ -73,7 +73,7 @@ def test_of_more_people_their_number_is_told_and_where_to_see_them(people, capsy
     unknown = replace(people(1)[0], id=99, person=None)
     console.print_statistics([*people(21), unknown], "faces")
     assert capsys.readouterr().out.splitlines() == [
-        "21 persons, 42 known faces, 1 unknown faces",
+        "21 persons, 42 known faces, 1 unknown face",
         "`face-classifier people --result faces` lists them",
     ]
 

@@ -188,14 +188,14 @@ def printed(*line: object, **environment: str) -> bytes:
 @pytest.mark.parametrize("encoding", ["ascii", "cp949"])
 def test_no_encoding_of_a_terminal_costs_a_traceback_or_a_face(encoding: str, named: Path) -> None:
     people, export, *_, end = printed("-c", EACH, named, PYTHONIOENCODING=encoding).split(b"--\n")
-    assert b"1 persons, 1 known faces" in people
+    assert b"1 person, 1 known face" in people
     assert json.loads(export.decode(encoding))["person"] == NAME
     assert end == b""
 
 
 def test_nor_does_a_locale_for_which_names_are_ascii(named: Path) -> None:
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    assert b"1 persons, 1 known faces" in printed("-m", "face_classifier", "people", "--result", named, **locale)
+    assert b"1 person, 1 known face" in printed("-m", "face_classifier", "people", "--result", named, **locale)
     exported = printed("-m", "face_classifier", "export", "--result", named, **locale)
     assert json.loads(exported.decode("ascii"))["person"] == NAME
 

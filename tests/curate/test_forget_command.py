@@ -135,4 +135,4 @@ def test_captures_that_do_not_tell_whom_they_show_are_counted(watched: Path, tmp
     cv2.imwrite(str(seen[0]), cv2.imread(str(seen[0])))
     answer = json.loads(command("forget", "Barack", "--result", watched, "--json").out)
     (told,) = answer["left"]
-    assert told.startswith(f"1 captures in {tmp_path / 'seen'} do not tell whom they show")
+    assert told.startswith(f"1 capture in {tmp_path / 'seen'} without a mark of whom it shows")

@@ -95,7 +95,7 @@ def test_a_rejected_face_is_kept_aside_and_counts_nowhere(
     assert not picture.exists()
     assert picture.stem not in named.labels()
     assert picture.name not in views.read_pickle((named.folder / "face_encodings").read_bytes())
-    assert command("people", "--result", named.folder).out.startswith("1 persons, 1 known faces, 1 unknown faces")
+    assert command("people", "--result", named.folder).out.startswith("1 person, 1 known face, 1 unknown face")
     assert picture.stem not in command("export", "--result", named.folder).out
     sheet = cv2.imread(str(named.folder / "montage.Barack-00.png"))
     assert sheet[:, :128].any()
@@ -220,7 +220,7 @@ def test_a_run_does_not_take_it_in_at_its_end(
     for online_only in ((), ("--online-only",)):
         reject(named, first_of(named, "Barack"))
         ended = command(tmp_path / "photo.png", "--result", named.folder, *online_only)
-        assert ended.out.startswith("1 persons, 1 known faces, 2 unknown faces\n")
+        assert ended.out.startswith("1 person, 1 known face, 2 unknown faces\n")
         (back,) = (named.folder / EXCLUDED / "Barack").iterdir()
         named.move(back, "Barack")
         named.look()
@@ -234,7 +234,7 @@ def test_explain_and_replay_know_of_it(
     assert "rule: it is unknown" in command("explain", face, "--result", named.folder).out
     named.move(first_of(named, "Barack"), "Barry")  # by the user's word, which a replay leaves
     ended = command("replay", "--threshold", 0.5, "--result", named.folder)
-    assert ended.out == "threshold 0.5: 0 of 3 faces would change; 1 people now, 1 then\n"
+    assert ended.out == "threshold 0.5: 0 of 3 faces would change; 1 person now, 1 then\n"
 
 
 def test_moved_back_it_counts_as_the_users_word(named: Gallery, reject: Callable[..., Ended], darker: Frame) -> None:

@@ -118,7 +118,7 @@ def test_status_and_settings_are_lines_without_secrets(house: House):
     assert lines[0] == "대문: good for 2 h"
     assert lines[1] == "garden: lost for 2 h, rtsp://cam refuses the connection"
     assert "channel hook: failing, 4 sent, 2 missed, no answer" in lines
-    assert "2 persons, 5 known faces, 1 unknown faces" in lines
+    assert "2 persons, 5 known faces, 1 unknown face" in lines
     assert f"result: {house.folder}" in house.answers.settings().splitlines()
 
 

@@ -85,7 +85,7 @@ def test_names_moves_and_removals_survive_the_real_command(short_clip: Path, res
     again = real_command(short_clip, "--result", result, "--jsonl", tmp_path / "faces.jsonl")
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
-    assert again.stdout.startswith("1 persons, 3 known faces, 0 unknown faces\nBarack Obama ")
+    assert again.stdout.startswith("1 person, 3 known faces, 0 unknown faces\nBarack Obama ")
     assert pictures(result) == before
     assert contents(result) == contents_before
     told = lines(tmp_path / "faces.jsonl")
@@ -144,7 +144,7 @@ def test_pictures_as_sources_are_not_added_twice(
         cv2.imwrite(str(album / name), closeups[Path(name).name])
     for _ in range(2):
         ended = command(album, "--result", album / "result")
-        assert ended.out.startswith("1 persons, 2 known faces, 1 unknown faces\n")
+        assert ended.out.startswith("1 person, 2 known faces, 1 unknown face\n")
     shutil.move(album / "obama.jpg", album / "renamed.jpg")
     assert command(album, "--result", album / "result").out == ended.out
     assert len(pictures(album / "result")) == 3

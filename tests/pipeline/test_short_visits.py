@@ -48,18 +48,18 @@ def test_a_short_visit_makes_a_person(
 ) -> None:
     result = tmp_path / "result"
     ended = command(visit(seconds), "-S", every, "--result", result, "--encoder", encoder)
-    assert f"1 persons, {kept} known faces, 0 unknown faces" in ended.out
+    assert f"1 person, {kept} known faces, 0 unknown faces" in ended.out
 
 
 def test_a_single_frame_does_not(tmp_path: Path, visit: Callable[[float], Path], command: Callable[..., Ended]) -> None:
     ended = command(visit(0.15), "-S", 0.2, "--result", tmp_path / "result")
-    assert "0 persons, 0 known faces, 1 unknown faces" in ended.out
+    assert "0 persons, 0 known faces, 1 unknown face" in ended.out
 
 
 def test_a_longer_one_is_kept_once_a_second_after_its_first_faces(
     tmp_path: Path, visit: Callable[[float], Path], command: Callable[..., Ended]
 ) -> None:
     ended = command(visit(3.9), "-S", 0.2, "--result", tmp_path / "result")
-    assert "1 persons, 6 known faces, 0 unknown faces" in ended.out  # at 0, .2, .4, 1.4, 2.4, 3.4 s
+    assert "1 person, 6 known faces, 0 unknown faces" in ended.out  # at 0, .2, .4, 1.4, 2.4, 3.4 s
     again = command(tmp_path / "visit.mp4", "-S", 0.2, "--result", tmp_path / "result")
     assert again.out == ended.out

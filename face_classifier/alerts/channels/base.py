@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from face_classifier.core.clock import asleep
+from face_classifier.core.machine import asleep
 from face_classifier.events.event import Event
 
 PATIENCE = 600.0  # seconds after the deciding frame in which an alert is tried again

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import composed, in_utf8
+from face_classifier.core.words import counted
 
 COMMANDS = {
     "help": "what you can ask",
@@ -122,7 +123,7 @@ def _list(desk: Desk) -> Answer:
 
 
 def _person(person: Person) -> str:
-    return f"{in_utf8(person.name)}: {person.faces} face{'s' * (person.faces != 1)}"
+    return f"{in_utf8(person.name)}: {counted(person.faces, 'face')}"
 
 
 def two_names(words: str, people: Sequence[str]) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import click
 from face_classifier.cli.options import json_option, load_settings, result_option
 from face_classifier.core import names
 from face_classifier.core.errors import WrongUseError
+from face_classifier.core.words import counted
 
 if TYPE_CHECKING:
     from face_classifier.core.config.settings import Settings
@@ -187,7 +188,7 @@ def _timeline(result: str | None, config: str | None, day: str, output: str | No
     if as_json:
         console.print_json({"day": of.isoformat(), "picture": file, "visits": [record(visit) for visit in found]})
     else:
-        console.print_lines([f"{file} shows {len(found)} visits of {of.isoformat()}"])
+        console.print_lines([f"{file} shows {counted(len(found), 'visit')} of {of.isoformat()}"])
 
 
 @click.command("summary")
@@ -198,13 +199,13 @@ def _timeline(result: str | None, config: str | None, day: str, output: str | No
 def _summary(result: str | None, config: str | None, day: str, as_json: bool) -> None:
     """Tell who came on a day, when first and last, and how many nobody knows."""
     from face_classifier.cli import console
-    from face_classifier.events.summary import counted, summary
+    from face_classifier.events.summary import strangers_on, summary
     from face_classifier.gallery.opening import open_existing
 
     settings = load_settings({"result": result}, config)
     of, found = _of_day(settings, day)
     with open_existing(settings, writing=False) as store:
-        told = summary(found, of, counted(store, of))
+        told = summary(found, of, strangers_on(store, of))
     console.print_answer(as_json, told.record(), told.lines())
 
 

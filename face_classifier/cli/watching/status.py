@@ -11,6 +11,7 @@ import click
 
 from face_classifier.cli.options import json_option, load_settings, result_option
 from face_classifier.core.errors import UserError
+from face_classifier.core.words import counts_of
 
 _CAMERAS = ("camera", "status", "since", "last frame", "frames", "dropped", "faces", "lost", "")
 _CHANNELS = ("channel", "type", "status", "sent", "missed", "queued", "")
@@ -50,7 +51,7 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
 
     gallery = told["gallery"]
     yield f"process {told['pid']} watches for {age(told['uptime'])} into {gallery['folder']}"
-    yield f"{gallery['people']} persons, {gallery['known']} known faces, {gallery['unknown']} unknown faces"
+    yield counts_of(gallery["people"], gallery["known"], gallery["unknown"])
     yield f"{told['memory'] / 1e6:.0f} MB of memory{_free(gallery['free'])}"
     if told["stuck"]:
         yield f"stuck: {', '.join(told['stuck'])}; restart it"

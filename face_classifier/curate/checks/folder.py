@@ -16,6 +16,7 @@ from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.progress import Observer
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box, Image
+from face_classifier.core.words import counted
 from face_classifier.curate.checks.findings import Inspection
 from face_classifier.curate.checks.repair import profile_of
 from face_classifier.gallery.check import Lying, Stock
@@ -256,4 +257,5 @@ def _check_log(path: Path, stock: Stock, inspection: FolderInspection) -> None:
             inspection.find(LOGS, f"{path}:{number}", f"there is no face {face}")
     gone = sum(face not in folder_of for face in persons)
     moved = sum(face in folder_of and folder_of[face] != (person or UNKNOWNS) for face, person in persons.items())
-    inspection.notes.append(f"{path}: of {len(persons)} faces {moved} have another person by now, {gone} are gone")
+    now = f"{counted(moved, 'has', 'have')} another person by now, {counted(gone, 'is', 'are')} gone"
+    inspection.notes.append(f"{path}: of {counted(len(persons), 'face')} {now}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Observer
+from face_classifier.core.words import counted
 from face_classifier.curate.ask import carry_out
 from face_classifier.curate.checks.findings import Finding, Verified
 from face_classifier.curate.checks.folder import FolderInspection, inspect
@@ -46,7 +47,8 @@ def verify(
         if (inspection.findings, inspection.missing) == (before.findings, before.missing):
             break
     if first.missing > inspection.missing:
-        inspection.notes.append(f"{first.missing - inspection.missing} faces that were missing are deleted now")
+        deleted = counted(first.missing - inspection.missing, "face that was missing is", "faces that were missing are")
+        inspection.notes.append(f"{deleted} deleted now")
     left = {_key(finding) for finding in inspection.findings}
     return Verified(
         inspection.checked | first.checked,

@@ -14,6 +14,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Image, Sighting
+from face_classifier.core.words import counted
 from face_classifier.curate.ask import carry_out
 from face_classifier.curate.questions.splits import Split, splits
 from face_classifier.gallery.snapshot import take_snapshot
@@ -351,8 +352,9 @@ def lines(findings: Audit) -> Iterator[str]:
             f"{len(duplicates.others) + 1} pictures that show nearly the same; the others are {others}"
         )
     for split in findings.splits:
-        sizes = " and ".join(f"{len(group)} faces from {group[0].face}" for group in split.groups)
+        sizes = " and ".join(f"{counted(len(group), 'face')} from {group[0].face}" for group in split.groups)
         kept = "" if split.movable else "; left, since you put faces of both there"
         yield f"may be two: {split.person}, {sizes}, are {split.distance:.3f} apart; {split.why}{kept}"
     count = sum(len(duplicates.others) for duplicates in findings.duplicates)
-    yield (f"{len(findings.outliers)} outliers, {count} near-duplicates, {len(findings.splits)} people that may be two")
+    outliers, near = counted(len(findings.outliers), "outlier"), counted(count, "near-duplicate")
+    yield f"{outliers}, {near}, {counted(len(findings.splits), 'person', 'people')} that may be two"

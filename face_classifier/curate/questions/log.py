@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.words import counted
 from face_classifier.gallery.opening import open_existing
 from face_classifier.gallery.past.journal import FORGOTTEN, Entry, Place
 from face_classifier.gallery.places import UNKNOWNS, is_excluded, person_of
@@ -63,13 +64,13 @@ def rows(entries: Iterable[Entry]) -> Iterator[tuple[str, str, str, str, str]]:
 def _what(entry: Entry) -> str:
     """What an entry did, by where most of its faces went."""
     ways = Counter((label_of(*change.before.label), label_of(*change.after.label)) for change in entry.labelled)
-    told = [f"{count_of(count)}: {before} -> {after}" for (before, after), count in ways.most_common(_GROUPS)]
+    told = [f"{counted(count, 'face')}: {before} -> {after}" for (before, after), count in ways.most_common(_GROUPS)]
     if rest := sum(ways.values()) - sum(count for _, count in ways.most_common(_GROUPS)):
-        told.append(f"{count_of(rest)} elsewhere")
+        told.append(f"{counted(rest, 'face')} elsewhere")
     if not told and entry.pairs:
         told = ["two people kept apart" if any(pair.added for pair in entry.pairs) else "two people not kept apart"]
     if entry.expired:
-        told.append(f"{count_of(entry.expired)} removed since, as `keep` says")
+        told.append(f"{counted(entry.expired, 'face')} removed since, as `keep` says")
     return "; ".join([*([entry.what] if entry.what else []), *told])
 
 
@@ -82,8 +83,3 @@ def label_of(folder: str, state: str) -> str:
     if state == DELETED:
         return "deleted"
     return "unknown" if folder == UNKNOWNS else folder
-
-
-def count_of(count: int) -> str:
-    """So many faces, in words."""
-    return f"{count} {'face' if count == 1 else 'faces'}"

@@ -10,6 +10,7 @@ from typing import Any
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Sighting
+from face_classifier.core.words import counted
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.naming import natural, number_in, numbered
@@ -178,8 +179,8 @@ def lines(replayed: Replayed, threshold: float) -> Iterator[str]:
     """What a replay found, in words: one line for all, then one for each group of faces."""
     moved = sum(len(change.faces) for change in replayed.changes)
     yield (
-        f"threshold {threshold:g}: {moved} of {replayed.faces} faces would change; "
-        f"{replayed.people_now} people now, {replayed.people_then} then"
+        f"threshold {threshold:g}: {moved} of {counted(replayed.faces, 'face')} would change; "
+        f"{counted(replayed.people_now, 'person', 'people')} now, {replayed.people_then} then"
     )
     for change in replayed.changes:
         yield f"{change.now or _UNKNOWN} -> {change.then or _UNKNOWN}, {len(change.faces)}: {', '.join(change.faces)}"

@@ -10,6 +10,7 @@ import numpy as np
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Image, Sighting
+from face_classifier.core.words import counted
 from face_classifier.curate.questions.splits import Split, splits
 from face_classifier.display import contact_sheet
 from face_classifier.display.text import SHADE
@@ -142,7 +143,7 @@ def lines(questions: Questions) -> Iterator[str]:
         asked, (first, second) = reason.suggestion, reason.faces
         side = "below" if asked.margin >= 0 else "above"
         yield (
-            f"{asked.one} ({first} faces) and {asked.other} ({second} faces) may be one: "
+            f"{asked.one} ({counted(first, 'face')}) and {asked.other} ({counted(second, 'face')}) may be one: "
             f"distance {asked.distance:.3f}, {abs(asked.margin):.3f} {side} the limit"
         )
         for pair in reason.pairs:
@@ -150,7 +151,7 @@ def lines(questions: Questions) -> Iterator[str]:
     for split in questions.twos:
         stay, go = split.groups
         yield (
-            f"{split.person} may be two, {len(stay)} and {len(go)} faces: {split.why}; "
+            f"{split.person} may be two, {len(stay)} and {counted(len(go), 'face')}: {split.why}; "
             f"their averages are {split.distance:.3f} apart"
         )
         for what, group in (("stay", stay), ("would go", go)):

@@ -14,6 +14,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.names import shown
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Sighting
+from face_classifier.core.words import counted
 from face_classifier.curate.questions.evaluate import Evaluation, evaluate
 from face_classifier.gallery.snapshot import faces_of
 
@@ -48,10 +49,12 @@ class GalleryEvaluation:
     def lines(self) -> Iterator[str]:
         """The same in words."""
         told = self.evaluation
-        yield f"{told.faces} faces of {told.true_people} people: {told.people} people made, {told.unknown} unknown"
+        faces, true = counted(told.faces, "face"), counted(told.true_people, "person", "people")
+        yield f"{faces} of {true}: {counted(told.people, 'person', 'people')} made, {told.unknown} unknown"
         yield f"BCubed precision {told.precision:.3f}, recall {told.recall:.3f}, F {told.f:.3f}"
         yield f"edits until all is clean: {told.edits}"
-        yield f"left out: {self.left_out} faces; {self.missed} lines without a face, {self.unclear} unclear lines"
+        missed = counted(self.missed, "line without a face", "lines without a face")
+        yield f"left out: {counted(self.left_out, 'face')}; {missed}, {counted(self.unclear, 'unclear line')}"
 
 
 def evaluate_gallery(settings: Settings, file: Path, observer: Teller) -> GalleryEvaluation:

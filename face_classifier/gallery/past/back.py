@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from face_classifier.core.words import counted
 from face_classifier.gallery.folder.carry import folder_for, move_files, tidy
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.past import forget
@@ -110,7 +111,7 @@ class Past:
                 self._folder.journal.number()
             return left
 
-        self.explain(f"forgets {len(chosen.rows)} {'face' if len(chosen.rows) == 1 else 'faces'}")
+        self.explain(f"forgets {counted(len(chosen.rows), 'face')}")
         return [*self._until_done(finish), *forget.damaged_files(self._folder)]
 
     def compact(self) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from face_classifier.core import names
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.types import Image
+from face_classifier.core.words import counted
 from face_classifier.display import contact_sheet
 from face_classifier.display.text import SHADE, Color
 from face_classifier.identity.naming import is_named
@@ -95,7 +96,7 @@ def _sheet(name: str, faces: Sequence[AlbumFace]) -> Image:
         for face in faces[:_MOST_ON_SHEET]
     ]
     drawn = contact_sheet.grid(tiles, _COLUMNS)
-    count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+    count = counted(len(faces), "face")
     if len(faces) > _MOST_ON_SHEET:
         count = f"{_MOST_ON_SHEET} of {count}"
     return contact_sheet.stacked([contact_sheet.heading(f"{name} · {count}", drawn.shape[1]), drawn])
@@ -156,7 +157,7 @@ def _page(album: Album, links: Mapping[str, Mapping[FaceKey, str]], beside: Mapp
     people = [
         html_page.PersonSection(
             album.folders[number],
-            f"{count} photo" if (count := len(album.photos_of(number))) == 1 else f"{count} photos",
+            counted(len(album.photos_of(number)), "photo"),
             [picture(album.faces[joined.face], album.folders[number]) for joined in album.groups[number].faces],
         )
         for number in album.valid

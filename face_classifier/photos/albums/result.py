@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from face_classifier.core.types import Image
+from face_classifier.core.words import counted
 from face_classifier.photos.albums.folder import CROPS
 from face_classifier.photos.albums.groups import Group
 from face_classifier.photos.albums.manifest import FaceKey
@@ -135,7 +136,7 @@ class Album:
             (singles, "person seen once", "people seen once"),
             (unread, "photo that could not be read", "photos that could not be read"),
         )
-        return ", ".join(f"{count} {single if count == 1 else plural}" for count, single, plural in counts)
+        return ", ".join(counted(count, single, plural) for count, single, plural in counts)
 
     def _both(self) -> Iterator[tuple[Item, dict[str, Any]]]:
         return zip(self.items, self.images(), strict=True)

@@ -28,6 +28,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.names import shown
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Box
+from face_classifier.core.words import counted
 
 Size = tuple[int, int]  # width, height in pixels
 
@@ -84,8 +85,7 @@ def write_sidecars(photos: Iterable[tuple[Path, Size, Sequence[Region]]], tell: 
             else:
                 tell(str(error))
     for (folder, reason), count in unwritten.items():
-        sidecars = "1 sidecar" if count == 1 else f"{count} sidecars"
-        tell(f"{sidecars} cannot be written into {folder} ({reason}); check that you may write there")
+        tell(f"{counted(count, 'sidecar')} cannot be written into {folder} ({reason}); check that you may write there")
     return not unwritten
 
 

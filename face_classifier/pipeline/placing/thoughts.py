@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from time import monotonic
 
-from face_classifier.core.memory import give_back
+from face_classifier.core.machine import give_back
 from face_classifier.core.types import Sighting
 from face_classifier.curate.corrections import Change
 from face_classifier.gallery.gallery import Gallery

@@ -436,7 +436,7 @@ def test_a_log_is_checked_against_the_faces(named: Gallery, verify: Verify, comm
     named.move(pictures_of(named)[0], "Joe")
     pictures_of(named)[0].unlink()
     verify(named)
-    assert verify(named, "--jsonl", log)[1]["notes"] == [f"{log}: of 3 faces 1 have another person by now, 1 are gone"]
+    assert verify(named, "--jsonl", log)[1]["notes"] == [f"{log}: of 3 faces 1 has another person by now, 1 is gone"]
     log.write_text(log.read_text() + '{"face": "another", "person": null}\n{"face": \n')
     before = state(named.folder)
     code, told = verify(named, "--jsonl", log, "--jsonl", tmp_path / "none.jsonl")

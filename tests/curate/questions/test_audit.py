@@ -177,14 +177,14 @@ def test_nothing_is_moved_without_apply(poisoned, command):
     ended = command("audit", "--result", gallery.folder)
     assert ended.code == 0
     assert f"outlier: {stranger} of person_01" in ended.out
-    assert "1 outliers, 3 near-duplicates, 0 people that may be two" in ended.out
+    assert "1 outlier, 3 near-duplicates, 0 people that may be two" in ended.out
     assert gallery.pictures() == before
 
 
 def test_apply_moves_the_outliers_to_the_unknown_faces(poisoned, command):
     gallery, stranger = poisoned
     ended = command("audit", "--result", gallery.folder, "--apply")
-    assert "1 faces were moved to unknowns." in ended.out
+    assert "1 face was moved to unknowns." in ended.out
     assert gallery.picture("unknowns").stem == stranger
     assert len(gallery.pictures()) == 7
     assert "0 outliers" in command("audit", "--result", gallery.folder, "--apply").out

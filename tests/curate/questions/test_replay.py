@@ -33,7 +33,7 @@ def replayed(*faces: Sighting, threshold: float = 0.46, rule=None, founding: int
 def test_the_same_settings_change_nothing(gallery, command):
     gallery.see(*CLIP)
     ended = command("replay", "--result", gallery.folder)
-    assert ended == (0, "threshold 0.46: 0 of 4 faces would change; 1 people now, 1 then\n", "")
+    assert ended == (0, "threshold 0.46: 0 of 4 faces would change; 1 person now, 1 then\n", "")
 
 
 def test_a_stricter_threshold_tells_who_would_be_unknown(gallery, command):
@@ -41,7 +41,7 @@ def test_a_stricter_threshold_tells_who_would_be_unknown(gallery, command):
     names = sorted(path.stem for path in (gallery.folder / "person_01").iterdir())
     ended = command("replay", "--result", gallery.folder, "--threshold", "0.1")
     assert ended.out.splitlines() == [
-        "threshold 0.1: 3 of 4 faces would change; 1 people now, 0 then",
+        "threshold 0.1: 3 of 4 faces would change; 1 person now, 0 then",
         f"person_01 -> unknown, 3: {', '.join(names)}",
     ]
 
@@ -129,6 +129,6 @@ def test_a_face_without_an_encoding_is_refused():
 def test_the_words_name_the_faces_of_each_group(sighting):
     told = list(lines(replayed(sighting(1, "obama.jpg", "person_01")), 0.3))
     assert told == [
-        "threshold 0.3: 1 of 1 faces would change; 1 people now, 0 then",
+        "threshold 0.3: 1 of 1 face would change; 1 person now, 0 then",
         "person_01 -> unknown, 1: obama.jpg1",
     ]

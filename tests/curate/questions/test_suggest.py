@@ -69,7 +69,7 @@ def test_suggest_lists_who_may_be_one_with_what_speaks_for_it(command: Command, 
     code, out, err = command("suggest", "--result", two_named)
     assert (code, err) == (0, "")
     head, pair = out.splitlines()
-    assert head.startswith("Barack (2 faces) and Barry (1 faces) may be one: distance 0.")
+    assert head.startswith("Barack (2 faces) and Barry (1 face) may be one: distance 0.")
     assert head.endswith("below the limit")
     assert pair.strip().startswith(("obama and obama2: 0.", "obama_partial_face and obama2: 0."))
 

@@ -97,7 +97,7 @@ def test_a_corrected_export_is_the_truth(gallery: Gallery, command: Callable[...
     ended = command("evaluate", "--truth", truth, "--result", gallery.folder)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines() == [
-        "3 faces of 2 people: 1 people made, 1 unknown",
+        "3 faces of 2 people: 1 person made, 1 unknown",
         "BCubed precision 1.000, recall 1.000, F 1.000",
         "edits until all is clean: 0",
         "left out: 0 faces; 0 lines without a face, 0 unclear lines",

@@ -1,9 +1,17 @@
-"""Memory that a process no longer needs, and keeps for later."""
+"""What the machine does beside the program: it sleeps, and keeps memory that was freed."""
 
 from __future__ import annotations
 
 import ctypes
+import time
 from contextlib import suppress
+
+_ASLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # a clock that goes on while the machine sleeps
+
+
+def asleep() -> float:
+    """Seconds that the machine has slept since it was started, which `time.monotonic` does not count."""
+    return time.clock_gettime(_ASLEEP) - time.monotonic()
 
 
 def give_back() -> None:
