@@ -6,8 +6,7 @@ import csv
 import io
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -26,15 +25,7 @@ Command = Callable[..., Ended]
 UTC = timezone.utc
 MORNING = datetime(2026, 11, 27, 7, 0, tzinfo=UTC)  # eight o'clock in Berlin
 WINTER = datetime(2026, 10, 25, 0, 59, 50, tzinfo=UTC)  # the last ten seconds of summer time there
-
-
-@pytest.fixture(autouse=True)
-def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("berlin")
 
 
 def row(number: int, first: datetime, seconds: float, source: str = "door", **others: object) -> TrackRow:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
@@ -12,18 +10,8 @@ from face_classifier.core.errors import WrongUseError
 from face_classifier.events.times import bounds, day, moment, time_of_day
 
 UTC = timezone.utc
-
-
-@pytest.fixture(autouse=True)
-def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
 NOW = datetime(2026, 11, 27, 11, 30, tzinfo=UTC)  # half past twelve in Berlin
+pytestmark = pytest.mark.usefixtures("berlin")
 
 
 @pytest.mark.parametrize(

@@ -330,15 +330,6 @@ def test_proxies_are_not_used(site: str, monkeypatch: pytest.MonkeyPatch):
     assert fetch_here(f"{site}/photo") == CONTENT
 
 
-@pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """One that this machine trusts during the test."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    return authority
-
-
 def test_https_is_verified_for_the_name(
     serve: Callable[..., Server], authority: trustme.CA, resolve: Callable[..., list[str]]
 ):

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -101,7 +102,12 @@ def test_auto_takes_the_balanced_threshold_of_the_gallery(sorted_people: Path, c
 
 def test_a_run_takes_the_threshold_of_its_gallery(sorted_people: Path, portraits, command, tmp_path, monkeypatch):
     asked: list[float | str | None] = []
-    monkeypatch.setattr(gallery, "empty_people", lambda chosen: asked.append(chosen.threshold) or empty_people(chosen))
+
+    def people(chosen: Settings, *rest: Any) -> Any:
+        asked.append(chosen.threshold)
+        return empty_people(chosen, *rest)
+
+    monkeypatch.setattr(gallery, "empty_people", people)
     cv2.imwrite(str(tmp_path / "new.png"), portraits["obama.jpg"])
     folder = tmp_path / "result"
     shutil.copytree(sorted_people, folder)
