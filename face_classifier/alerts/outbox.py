@@ -159,6 +159,11 @@ class Outbox:
 
         self._file.do(work, None)
 
+    def reached(self) -> list[str]:
+        """The channels that have taken alerts of the last 30 days, of whomever: names are blanked by then."""
+        query = "SELECT DISTINCT channel FROM alerts WHERE outcome = 'delivered' ORDER BY channel"
+        return self._file.do(lambda database: [channel for (channel,) in database.execute(query)], [])
+
     def forget(self, what: str) -> int:
         """Give up all that is to be told of a person, or of the face of a name, and whatever is too old to be told.
 
@@ -186,14 +191,22 @@ class Outbox:
 def forget_in(folder: Path, what: str) -> list[str]:
     """Have a result folder forget what was to be told of a person or a face, whoever watches into it meanwhile.
 
-    Returns sentences about what could not be done.
+    Returns sentences about what could not be done, and to which channels alerts went.
     """
     faults: list[str] = []
+    reached: list[str] = []
     if any(os.path.lexists(folder / name) for name in (FILE, DAMAGED)):
         outbox = Outbox(folder, faults.append)
         outbox.forget(what)
+        reached = outbox.reached()
         outbox.close()
-    return [f"{folder / FILE} may still name them: look through it yourself, or remove it" for _ in faults[:1]]
+    left = [f"{folder / FILE} may still name them: look through it yourself, or remove it" for _ in faults[:1]]
+    if reached:
+        left.append(
+            f"alerts of the last {_REMEMBERED.days} days, of whomever, went to {', '.join(reached)}; what such a "
+            "channel sent elsewhere stays there: remove it there"
+        )
+    return left
 
 
 def _write_memory(database: sqlite3.Connection, memory: Memory) -> None:

@@ -35,12 +35,13 @@ def _of_camera(camera: Camera, settings: Settings, keep: Keep) -> Iterator[str]:
             yield f"{count} {key if count > 1 else key[:-1]}"
     if camera.min_face:
         yield f"faces from {camera.min_face} px"
-    if settings.known_only if camera.known_only is None else camera.known_only:
+    is_known_only = settings.known_only if camera.known_only is None else camera.known_only
+    if is_known_only:
         yield "nothing of strangers is kept"
     if (camera.pixelate or settings.pixelate) != "nobody":
         yield "strangers are pixelated"
     for key, what in (("unknown", "faces of nobody"), ("captures", "captures"), ("tracks", "tracks")):
-        if (seconds := getattr(keep, key)) is not None:
+        if (seconds := getattr(keep, key)) is not None and not (is_known_only and key == "unknown"):
             yield f"{what} are kept {_duration(seconds)}"
 
 

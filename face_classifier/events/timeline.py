@@ -24,6 +24,7 @@ _INK: Color = (225, 225, 225)
 _FAINT: Color = (60, 60, 60)
 _NUMBERED: Color = (220, 190, 110)  # of people whom nobody has named
 _AWAY: Color = (70, 70, 160)
+_HOUR = timedelta(hours=1)
 _MOST_ROWS = 500  # of people; who comes behind is counted
 
 
@@ -34,8 +35,14 @@ class _Row:
     visits: Sequence[Visit]
 
 
-def draw(visits: Iterable[Visit], day: date, outages: Iterable[Outage] = ()) -> Image:
+def draw(visits: Iterable[Visit], day: date, outages: Iterable[Outage] = (), *, whole: bool = False) -> Image:
     """The visits of a local day.
+
+    Parameters
+    ----------
+    visits, outages : of any time; those of other days are left out
+    day : of the clock on the wall
+    whole : draw all its hours; otherwise the whole hours from the first to the last thing in it
 
     The picture has a line a person under each camera, with a bar for each visit, at least 3 pixels long: green for
     people with a name of the user's, blue for others, and the last line, in orange, for those whom nobody knows. Where
@@ -53,7 +60,9 @@ def draw(visits: Iterable[Visit], day: date, outages: Iterable[Outage] = ()) -> 
     left_out = sum(max(0, len(lines) - _MOST_ROWS) for lines in rows.values())
     lines = 2 + sum(1 + min(len(rows[camera]), _MOST_ROWS) for camera in cameras) + (not cameras) + bool(left_out)
     image = np.full((2 * _EDGE + lines * _LINE, _WIDTH, 3), SHADE, np.uint8)
-    scale = _Scale(begin, end)
+    times = [time for visit in found for time in (visit.first, visit.last)]
+    times += [time for outage in away for time in (outage.first, outage.last or max(now, outage.first))]
+    scale = _Scale(begin, end) if whole or not times else _Scale(*_hours_around(times, begin, end))
     _write(image, f"{day:%A %Y-%m-%d}", 0)
     scale.draw_hours(image)
     line = 2
@@ -73,6 +82,14 @@ def draw(visits: Iterable[Visit], day: date, outages: Iterable[Outage] = ()) -> 
     if left_out:
         _write(image, f"and {left_out} more", line)
     return image
+
+
+def _hours_around(times: Sequence[datetime], begin: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The whole hours of a day, at least one, that hold all these times as far as they are of it."""
+    last_hour = (end - begin) // _HOUR - 1
+    first = min(max(0, (min(times) - begin) // _HOUR), last_hour)
+    after = min(max(first, -(-(max(times) - begin) // _HOUR) - 1), last_hour) + 1
+    return begin + first * _HOUR, begin + after * _HOUR
 
 
 def _rows(visits: Sequence[Visit]) -> list[_Row]:
@@ -98,19 +115,24 @@ class _Scale:
         share = (time - self._begin) / (self._end - self._begin)
         return _LEFT + round(min(1.0, max(0.0, share)) * (_WIDTH - _LEFT - _RIGHT))
 
-    def _hours(self) -> Iterator[datetime]:
-        hour = self._begin
-        while hour <= self._end:
-            yield hour.astimezone()
-            hour += timedelta(hours=1)
+    def _steps(self) -> Iterator[datetime]:
+        """What is labelled: hours, or in a short time some minutes of them."""
+        span, step = self._end - self._begin, self._begin
+        while step <= self._end:
+            yield step.astimezone()
+            step += _HOUR / 6 if span <= 2 * _HOUR else _HOUR / 2 if span <= 6 * _HOUR else _HOUR
 
     def draw_hours(self, image: Image) -> None:
         top = _EDGE + _LINE
-        for hour in self._hours():
-            across = self._across(hour)
+        for time in self._steps():
+            across = self._across(time)
             image[top + _LINE - 6 : image.shape[0] - _EDGE, across] = _FAINT
-            label = text("24" if hour >= self._end else f"{hour:%H}", _LETTERS - 2, _INK)
+            label = text(self._label(time), _LETTERS - 2, _INK)
             paste(image, label, across - label.shape[1] // 2, top)
+
+    def _label(self, time: datetime) -> str:
+        label = f"{time:%H:%M}" if self._end - self._begin <= 6 * _HOUR else f"{time:%H}"
+        return label.replace("00", "24", 1) if time >= self._end and time.hour == 0 else label
 
     def draw_bar(self, image: Image, line: int, first: datetime, last: datetime, color: Color) -> None:
         left, right = self._across(first), self._across(last)

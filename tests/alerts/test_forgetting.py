@@ -15,7 +15,7 @@ from conftest import Ended, Gallery
 from face_classifier.alerts.channels.base import Alert
 from face_classifier.alerts.channels.file import Lines
 from face_classifier.alerts.decide import Memory, Sent
-from face_classifier.alerts.outbox import Outbox
+from face_classifier.alerts.outbox import Outbox, Outcome
 from face_classifier.core.config.load import load
 from face_classifier.gallery.past.back import LOG
 from face_classifier.gallery.store import Store
@@ -117,3 +117,16 @@ def test_files_of_alerts_are_known_to_the_gallery(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     (tmp_path / "house.yaml").write_text("channels: {log: {type: file, path: alerts.jsonl}, here: {type: print}}")
     assert uses_of(load({}, "house.yaml")) == [(LOG, str(tmp_path / "alerts.jsonl"))]
+
+
+def test_where_alerts_went_is_told_by_the_names_of_channels(house: Path, command: Command) -> None:
+    outbox = Outbox(house, pytest.fail)
+    alert = Alert("anna", event("anna"), "all", b"jpeg of")
+    outbox.keep([Sent(channel, alert) for channel in ("home", "hook", "phone")], Memory())
+    outbox.finish([Outcome("hook", "anna", "delivered"), Outcome("home", "anna", "delivered")], {})
+    outbox.finish([Outcome("phone", "anna", "given up")], {})
+    outbox.close()
+    assert json.loads(command("forget", "Anna", "--result", house, "--json").out)["left"] == [
+        "alerts of the last 30 days, of whomever, went to home, hook; what such a channel sent elsewhere stays there: "
+        "remove it there"
+    ]

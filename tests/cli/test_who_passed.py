@@ -206,7 +206,7 @@ def test_a_day_is_summed_up(house: Path, command: Command) -> None:
 
 def test_a_camera_that_sent_nothing_is_hatched(house: Path, command: Command, tmp_path: Path) -> None:
     def drawn() -> int:
-        command("timeline", "--result", house, "--day", "2026-11-27", "-o", tmp_path / "day.png")
+        command("timeline", "--result", house, "--day", "2026-11-27", "--whole-day", "-o", tmp_path / "day.png")
         image = cv2.imread(str(tmp_path / "day.png"))
         return int(((image[:, :, 2] > 2 * image[:, :, 1].astype(int)) & (image[:, :, 2] > 100)).sum())
 
@@ -219,7 +219,7 @@ def test_a_camera_that_sent_nothing_is_hatched(house: Path, command: Command, tm
 
 def test_a_day_is_drawn_with_a_bar_a_visit(house: Path, command: Command, tmp_path: Path) -> None:
     file = tmp_path / "day.png"
-    ended = command("timeline", "--result", house, "--day", "2026-11-27", "-o", file)
+    ended = command("timeline", "--result", house, "--day", "2026-11-27", "--whole-day", "-o", file)
     assert ended.out == f"{file} shows 4 visits of 2026-11-27\n"
     image = cv2.imread(str(file))
     across = 260 + round((1600 - 260 - 24) * (8 * 3600 + 90) / 86_400)  # of what began 90 s after eight
@@ -227,3 +227,21 @@ def test_a_day_is_drawn_with_a_bar_a_visit(house: Path, command: Command, tmp_pa
     assert (image[:, 300:] == UNKNOWN).all(axis=2).any()
     assert (image[:, 260:] == KNOWN).all(axis=2).sum() == 3 * 18
     assert command("timeline", "--result", house, "-o", tmp_path / "day.gif").code != 0
+
+
+def test_a_day_with_little_in_it_is_drawn_from_the_first_to_the_last_hour(
+    house: Path, command: Command, tmp_path: Path
+) -> None:
+    command("timeline", "--result", house, "--day", "2026-11-27", "-o", file := tmp_path / "day.png")
+    image = cv2.imread(str(file))
+    width = 1600 - 260 - 24
+    across = 260 + round(width * 90 / 3600)  # of what began 90 s after eight, in a picture of the hour from eight on
+    assert (image[:, across] == KNOWN).all(axis=1).sum() == 18
+    bars = (image[:, 260:] == KNOWN).all(axis=2) | (image[:, 260:] == UNKNOWN).all(axis=2)
+    assert bars.any(axis=0)[: width // 24].any()
+    with Store(house, writing=True) as store:
+        store.tracks.note_camera("yard", MORNING + timedelta(hours=3), lost=True)
+        store.tracks.note_camera("yard", MORNING + timedelta(hours=3, minutes=1), lost=False)
+    command("timeline", "--result", house, "--day", "2026-11-27", "-o", file)
+    across = 260 + round(width * 90 / (4 * 3600))  # an outage belongs to what is shown
+    assert (cv2.imread(str(file))[:, across] == KNOWN).all(axis=1).sum() == 18

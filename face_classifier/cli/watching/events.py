@@ -171,8 +171,11 @@ _day_option = click.option("--day", metavar="DAY", default="today", help="2026-1
 @_config_option
 @_day_option
 @click.option("-o", "--output", metavar="FILE", help="The picture, such as day.png. [default: timeline-DAY.png]")
+@click.option("--whole-day", is_flag=True, help="Draw all hours, not only those with something in them.")
 @json_option
-def _timeline(result: str | None, config: str | None, day: str, output: str | None, as_json: bool) -> None:
+def _timeline(
+    result: str | None, config: str | None, day: str, output: str | None, whole_day: bool, as_json: bool
+) -> None:
     """Draw a day as a picture: by camera, and on each by person, when they were there."""
     from face_classifier.cli import console
     from face_classifier.display import contact_sheet
@@ -184,7 +187,7 @@ def _timeline(result: str | None, config: str | None, day: str, output: str | No
     of, found = _of_day(settings, day)
     file = output or f"timeline-{of.isoformat()}.png"
     contact_sheet.check_files({"--output": file})
-    contact_sheet.write(file, timeline.draw(found, of, outages_of(settings)), "--output")
+    contact_sheet.write(file, timeline.draw(found, of, outages_of(settings), whole=whole_day), "--output")
     if as_json:
         console.print_json({"day": of.isoformat(), "picture": file, "visits": [record(visit) for visit in found]})
     else:

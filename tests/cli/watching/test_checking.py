@@ -54,6 +54,14 @@ def test_what_would_be_watched_is_told_in_a_line_each_without_secrets(
     ]
 
 
+def test_of_a_camera_that_keeps_no_strangers_it_is_not_told_how_long_they_are_kept(
+    house: Path, capsys: pytest.CaptureFixture[str]
+):
+    house.write_text("cameras: {desk: {url: 0, known_only: true}}\nkeep: {unknown: 72h, tracks: 2 d}\n")
+    assert main(["check-config", str(house)]) == 0
+    assert "camera desk: 0, nothing of strangers is kept, tracks are kept 2 d\n" in capsys.readouterr().out
+
+
 def test_every_fault_is_told_and_a_secret_that_cannot_be_read_is_one(house: Path, capsys: pytest.CaptureFixture[str]):
     house.write_text(HOUSE.replace("desk: {url: 0}", "desk: {url: clip.mp4, password_file: none}"))
     with pytest.raises(SystemExit, match="2"):
