@@ -235,7 +235,7 @@ def test_a_run_tells_whose_faces_second_thoughts_moved(
     options = "--encoder", "dlib", "-t", "0.34", "--result", tmp_path / "result"
     ended = command(*photos, *options)
     assert ended.code == 0
-    assert ended.out.startswith("second thoughts, unknown: 1 face taken out of person_01\n1 persons, 4 known faces,")
+    assert ended.out.startswith("second thoughts, unknown: 1 face taken out of person_01\n1 person, 4 known faces,")
     assert "second thoughts" in command("log", "--result", tmp_path / "result").out
     assert "second thoughts" not in command(*photos, *options).out  # which moved nothing this time
 
