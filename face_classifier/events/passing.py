@@ -217,7 +217,12 @@ class Passing:
     @property
     def is_due(self) -> bool:
         """Whether it is time for `flush`."""
-        return monotonic() - self._written >= _LATE and any(track.is_changed for track in self._tracks.values())
+        return monotonic() - self._written >= _LATE and self.holds
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is something that `flush` is to write."""
+        return any(track.is_changed for track in self._tracks.values())
 
     def flush(self) -> None:
         """Write what was seen since the last time. Raises DiskError; then it is to be called again."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -85,12 +85,12 @@ class Desk:
     ) -> None:
         """``tell``: is told who comes before a live source, and must not block; None: nobody is to know."""
         self.gallery = gallery
-        visits = gallery.settings.visits
+        visits, self._tell_event = gallery.settings.visits, tell
         self._rules = Rules(visits.gap, visits.unknown_after, gallery.store.people())
-        self._tell_event = tell
         self._passing: dict[Session, Passing] = {}
         self._log, self._observer, self._patience = log, observer, patience
         self._sessions: list[Session] = []  # with faces that may still be held
+        self._ended: list[Session] = []  # of them those whose sources have ended
         self._failed: dict[Session, BaseException] = {}
         self.analysed = 0  # frames
         self.thoughts = SecondThoughts(gallery, self._tell)
@@ -137,8 +137,7 @@ class Desk:
 
     def begin_record(self, head: Head) -> Recorded:
         """Make ready for a record. Raises UserError where it counts positions otherwise than this gallery."""
-        store, fingerprint = self.gallery.store, head.origin.fingerprint
-        start = head.start
+        store, fingerprint, start = self.gallery.store, head.origin.fingerprint, head.start
         if fingerprint:
             start = store.first_start(fingerprint, start, head.sampling.every)
             if store.is_bridged(fingerprint) != head.sampling.bridged:
@@ -156,8 +155,8 @@ class Desk:
         self, session: Session, tell: Callable[[Event], None] | None, zones_of: ZonesOf = in_no_zone
     ) -> None:
         """Have the tracks of a source written, too."""
-        store, new_track = self.gallery.store, self.gallery.new_track
-        self._passing[session] = Passing(store, new_track, self._rules, tell=tell, zones_of=zones_of)
+        gallery, rules = self.gallery, self._rules
+        self._passing[session] = Passing(gallery.store, gallery.new_track, rules, tell=tell, zones_of=zones_of)
 
     def place(self, session: Session, analysed: AnalysedFrame) -> list[Seen]:
         """Place the faces of a frame. After an error the session takes no more: what is next must not overtake it."""
@@ -195,17 +194,13 @@ class Desk:
         self.gallery.write_views()
 
     def end_all(self, sessions: Collection[Session]) -> None:
-        """Write what is still to be written of these sources, which have ended. Raises DiskError."""
+        """Write what is to be written of sources that have ended, `holding` once it can be. Raises DiskError."""
         for session in sessions:
             if passing := self._passing.get(session):
                 passing.end()
                 self._patience.write(passing.flush)
+        self._ended += [session for session in sessions if session not in self._ended]
         self._catch_up()
-        for session in sessions:
-            session.tracks.end()
-            self._sessions.remove(session)
-            self._passing.pop(session, None)
-            self._failed.pop(session, None)
 
     def _catch_up(self) -> None:
         """Write what is still to be written, if it may be tried now."""
@@ -217,20 +212,25 @@ class Desk:
                 self._patience.write(passing.flush)
         if self._log:
             self._patience.write(self._log.flush)
+        self._leave_ended()
+
+    def _leave_ended(self) -> None:
+        """Know no more of sources that have ended and of which all is written."""
+        for session in [one for one in self._ended if not _holds(one, self._passing.get(one))]:
+            session.tracks.end()
+            self._ended.remove(session)
+            self._sessions.remove(session)
+            self._passing.pop(session, None)
+            self._failed.pop(session, None)
 
     def hold_on(self) -> None:
         """Write what a live source, which goes on meanwhile, has to be written."""
-        if self._patience.holding:
-            with self._or_all_fail():
-                self._catch_up()
-                self._patience.write(self.thoughts.go_on)
-
-    @contextmanager
-    def _or_all_fail(self) -> Iterator[None]:
-        """Within, an error fails every source with its next frame: nobody else hears of it before the run ends."""
+        if not self._patience.holding:
+            return
         try:
-            yield
-        except BaseException as error:
+            self._catch_up()
+            self._patience.write(self.thoughts.go_on)
+        except BaseException as error:  # fails every source with its next frame: nobody else hears of it before the end
             self._failed |= dict.fromkeys(self._sessions, error)
             raise
 
@@ -272,3 +272,8 @@ class Desk:
                 session.give_up()
             self.gallery.tell_problems()
         return list(self.gallery.faces.values())
+
+
+def _holds(session: Session, passing: Passing | None) -> bool:
+    """Whether something of a source is still to be written."""
+    return session.holds or (passing is not None and passing.holds)

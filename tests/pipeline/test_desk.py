@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.disk.retry import DiskError, Patience
 from face_classifier.core.types import Detection, Face, Frame, Provenance
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.passing.table import Tracks
 from face_classifier.gallery.store import Store
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
@@ -50,6 +52,36 @@ def test_what_is_held_of_another_process_is_kept_though_a_source_of_its_own_ende
         assert not gallery.faces
         desk.hold_on()
         assert [face.source for face in gallery.faces.values()] == ["camera 0"]
+
+
+def test_what_a_full_disk_refuses_of_a_camera_that_ends_is_kept_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer = Watcher()
+    patience = Patience(1, threading.Event(), observer.problem)
+    with Store(tmp_path / "result", writing=True) as store:
+        gallery = Gallery(Settings(result=str(store.folder)), store, read_photo, observer)
+        desk = Desk(gallery, None, observer, patience)
+        patience.holding = True
+
+        def refuse(*_: object, **__: object) -> None:
+            raise DiskError(store.folder, "No space left on device", "make room on that disk")
+
+        with monkeypatch.context() as disk:
+            disk.setattr(Store, "keep", refuse)
+            disk.setattr(Tracks, "write", refuse)
+            camera = desk.begin(None, BEGINNING, Sampling(), given=False, follows=True).session
+            desk.place(camera, seen())
+            desk.end_all([camera])  # such as at the end of its hours, while others go on
+        assert not gallery.faces
+        until = time.monotonic() + 10
+        while desk._sessions and time.monotonic() < until:
+            desk.hold_on()
+            time.sleep(0.05)
+        assert [face.source for face in gallery.faces.values()] == ["camera 0"]
+        assert [track.source for track in store.tracks.all()] == ["camera 0"]
+        assert not desk._passing
+        assert not patience._refused
 
 
 def test_second_thoughts_that_fail_end_the_cameras_rather_than_stop_in_silence(
