@@ -19,6 +19,7 @@ from face_classifier.alerts.make import make_channel
 from face_classifier.core.config.settings import Changes, Settings, changes
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import UserError
+from face_classifier.core.supervise import supervised
 from face_classifier.core.words import counted
 from face_classifier.curate.retention import Retaining
 from face_classifier.daemon import log
@@ -163,8 +164,9 @@ class Daemon:
         """Take the configuration as it is now; one that is invalid changes nothing. Cameras that stay go on."""
         notify(reloading(), "STATUS=reads its configuration")
         try:
-            self._take(self._load())
-        except UserError as error:
+            with supervised("the configuration"):
+                self._take(self._load())
+        except (UserError, OSError) as error:
             log.tell("reload", f"the configuration stays as it was: {error}", logging.WARNING)
         finally:
             notify(READY, f"STATUS={self._summary()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -28,10 +29,18 @@ Kind = Literal["person", "new_person", "unknown", "camera_lost", "camera_back", 
 
 
 def _web_address(given: str) -> str:
-    parts = urlsplit(given)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_web_address(given):
         raise ValueError("an address http:// or https://")
     return given
+
+
+def _is_web_address(given: str) -> bool:
+    try:
+        parts = urlsplit(given)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the host or the port can be none
+        return False
+    return is_whole and not re.search(r"\s", given)
 
 
 def _one_of_both(part: Part, secret: str, *, needed: bool) -> None:

@@ -259,6 +259,14 @@ BROKEN = {
         "channels: {hook: {type: webhook, url: ftp://example.org}}\n",
         ["channels.hook.url in FILE, line 1, is 'ftp://example.org', but must be an address http:// or https://"],
     ),
+    "a webhook at a port that is none": (
+        "channels: {hook: {type: webhook, url: 'http://cam:99999/'}}\n",
+        ["channels.hook.url in FILE, line 1, is 'http://cam:99999/', but must be an address http:// or https://"],
+    ),
+    "a webhook at a host that is none": (
+        "channels: {hook: {type: webhook, url: 'http://[::1'}}\n",
+        ["channels.hook.url in FILE, line 1, is 'http://[::1', but must be an address http:// or https://"],
+    ),
     "nobody to chat with": (
         "channels: {bot: {type: telegram, token_env: T, chats: []}}\n",
         ["channels.bot.chats in FILE, line 1, is [], but must be a list of at least one"],
