@@ -90,7 +90,7 @@ class Daemon:
         observer = LogObserver()
         with ExitStack() as last, ExitStack() as stack:  # `last` ends after the gallery, which is to be whole first
             patience = Patience(settings.patience, wishes.stopping, observer.problem)
-            captures, _, lines = open_sinks(settings, patience, wishes.stopping, observer, stack, 1)
+            captures, _, lines = open_sinks(settings, wishes.stopping, observer, stack, 1)
             stage = Stage([captures] if captures else [], None, patience, wishes.stopping)
             engine = cache(partial(engine_of, settings, observer))
             made: list[Daemon] = []  # as soon as there is one

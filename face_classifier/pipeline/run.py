@@ -68,7 +68,7 @@ def run(
         patience = Patience(settings.patience, stopping, observer.problem)
         groups = _grouped(paths)
         tiles = max(map(len, groups))
-        captures, window, log = open_sinks(settings, patience, stopping, observer, stack, tiles)
+        captures, window, log = open_sinks(settings, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
         engine = cache(partial(engine_of, settings, observer))  # by its encoder, which the result folder decides on
         places = stack.enter_context(_places(settings, engine, log, observer, patience))
@@ -110,7 +110,6 @@ def engine_of(settings: Settings, observer: Teller, encoder: str) -> Engine:
 
 def open_sinks(
     settings: Settings,
-    patience: Patience,
     stopping: threading.Event,
     observer: Teller,
     stack: ExitStack,

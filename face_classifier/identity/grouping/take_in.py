@@ -20,7 +20,7 @@ def take_in(grouping: Grouping, rule: Rule) -> Grouping:
     into, left = np.arange(count), np.arange(count)
     people = np.flatnonzero((clusters.sums.weight >= rule.founding) | clusters.named)
     visits = _visits(clusters, left, people, cannot_links, rule)
-    while len((taken := _nearest(visits, count)).guest):
+    while len((taken := _nearest(visits)).guest):
         now = clusters.join_pairs(taken.host, taken.guest)
         into, cannot_links = now[into], distinct(now[cannot_links], count)
         left, people = left[now[left] == left], people[now[people] == people]
@@ -58,7 +58,7 @@ def _visits(clusters: Clusters, guests: Ints, hosts: Ints, cannot_links: Ints, r
     return none.and_also(*found)
 
 
-def _nearest(visits: Visits, count: int) -> Visits:
+def _nearest(visits: Visits) -> Visits:
     """Each guest to the nearest person, the nearest first, as far as neither has had a part in it.
 
     Two guests of one person may have to stay apart, and each moves the mean.
