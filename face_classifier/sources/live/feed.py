@@ -165,10 +165,14 @@ class Feed:
         self._hurry.set()
         self._wake()
 
-    def close(self) -> None:
-        """End the process and the thread; returns within 2 seconds whatever hangs. A second time is nothing."""
+    def stop(self) -> None:
+        """Have the process and the thread end soon; `close` waits for that."""
         self._closing.set()
         self._wake()
+
+    def close(self) -> None:
+        """End the process and the thread; returns within 2 seconds whatever hangs. A second time is nothing."""
+        self.stop()
         if self._thread.ident is None:
             self._release()
         elif self._thread is not threading.current_thread():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from face_classifier.sources.base import Grid, Sampling, frame_duration
 from face_classifier.sources.live.feed import Feed, FeedState, Status
 from face_classifier.sources.live.reading.job import Job
 from face_classifier.sources.live.reading.memory import Shot
+
+logger = logging.getLogger(__name__)
 
 _LOOK_UP = 0.1  # seconds between two looks at ``stopping`` while a camera is silent
 _SAME_MOMENT = 0.15  # seconds between the pictures of two streams that are one
@@ -62,7 +65,7 @@ class LiveSource:
         self._opened = time.monotonic()
         self._frames = self._taken = 0
         self._feed = Feed(camera.name, camera.job, camera.shown, self._tell, camera.frozen)
-        self._main = camera.main and Feed(f"{camera.name} main", camera.main, camera.shown, lambda _: None, 0.0)
+        self._main = camera.main and Feed(f"{camera.name} main", camera.main, "", _tell_main, 0.0)
 
     @property
     def state(self) -> SourceState:
@@ -144,9 +147,11 @@ class LiveSource:
 
     def close(self) -> None:
         """Ends all that reads; returns within 2 seconds whatever hangs."""
-        self._feed.close()
-        if self._main:
-            self._main.close()
+        feeds = [self._feed, *([self._main] if self._main else [])]
+        for feed in feeds:
+            feed.stop()
+        for feed in feeds:
+            feed.close()
 
     def __enter__(self) -> LiveSource:
         return self.begin()
@@ -179,6 +184,12 @@ class LiveSource:
         return SourceState(
             state.status, state.since, state.reason, self._frames, self.dropped, self._feed.last, state.still
         )
+
+
+def _tell_main(state: FeedState) -> None:
+    """A larger picture that is lost costs no frame, but better views: it is told in the log alone."""
+    if state.status == "lost":
+        logger.warning("%s; faces are cut out of the other stream meanwhile", state.reason)
 
 
 def changes_told(name: str, tell: Callable[[str], None]) -> Callable[[SourceState], None]:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -202,12 +203,19 @@ class TestTwoStreams:
             apart = abs(int(frame.main[0, 0, 0]) - int(frame.image[0, 0, 0]))
             assert min(apart, 256 - apart) <= 20
 
-    def test_one_without_its_main_stream_goes_on(self, camera: HttpCamera) -> None:
+    def test_one_without_its_main_stream_goes_on_which_the_log_tells_once(
+        self, camera: HttpCamera, caplog: pytest.LogCaptureFixture
+    ) -> None:
         with HttpCamera() as main:
             main.become("refused")
-            with open_live("door", Camera(url=camera.address(), main=main.address())) as source:
+            login = f"ann:{quote(SECRET, safe='')}@"
+            with open_live("door", Camera(url=camera.address(), main=main.address(login=login))) as source:
                 frames = taken(source, 3, Sampling(every=0.1))
+                until(lambda: bool(caplog.records))
         assert [frame.main for frame in frames] == [None] * 3
+        (line,) = [record.getMessage() for record in caplog.records]
+        assert line.startswith("door main refuses the connection; ")
+        assert "ann" not in line
 
 
 def test_a_picture_that_stands_still_is_a_suspicion_that_is_told_once_and_leaves_the_camera_good(
