@@ -67,10 +67,11 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._told, self._took, self._counts = 0, 0.0, [0] * len(_LIMITS)
         self._is_closed = False
+        self._lost: set[str] = set()  # cameras whose loss was put, and not that they are back
         self._configured: dict[str, AnyChannel] = {}
         self._workers: dict[str, Worker] = {}  # replaced, never changed
         made = self._made(channels)
-        self._router = Router(config, folder, lambda: self._workers, tell)
+        self._router = Router(config, folder, lambda: self._workers, tell, self._put_live)
         self._swap(made, channels)
         self._router.begin()
 
@@ -82,13 +83,29 @@ class Dispatcher:
         try:
             if self._is_closed:
                 return
-            live = Alert(event.id, replace(event, picture=None), None, event.picture)
-            for worker in self._workers.values():
-                if worker.wants_all:
-                    worker.put(live)
+            if self._is_news(event):
+                self._put_live(event)
             self._router.put(event)
         except Exception:
             logger.debug("an event is not told", exc_info=True)
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether channels that want all get an event: of a camera that is back, if its loss was put."""
+        if event.kind == "camera_back":
+            with self._lock:
+                was_lost = event.camera in self._lost
+                self._lost.discard(event.camera)
+            return was_lost
+        if event.kind == "camera_lost":
+            with self._lock:
+                self._lost.add(event.camera)
+        return True
+
+    def _put_live(self, event: Event) -> None:
+        live = Alert(event.id, replace(event, picture=None), None, event.picture)
+        for worker in self._workers.values():
+            if worker.wants_all:
+                worker.put(live)
 
     def tell_state(self, cameras: Sequence[CameraState], people: Sequence[PersonState]) -> None:
         """Hand the state of all cameras and named people to the channels that tell it; it never blocks."""

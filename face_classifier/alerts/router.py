@@ -26,7 +26,14 @@ _Workers = Callable[[], Mapping[str, Worker]]
 class Router:
     """Owns the outbox and the decider. All methods may be called from any thread and do not block."""
 
-    def __init__(self, config: Alerts, folder: Path, workers: _Workers, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: Alerts,
+        folder: Path,
+        workers: _Workers,
+        tell: Callable[[str], None],
+        returned: Callable[[Event], None],
+    ) -> None:
         """Nothing is begun yet.
 
         Parameters
@@ -35,8 +42,10 @@ class Router:
         folder : of the result, in which the outbox lies
         workers : gives those of all channels, by name
         tell : is given sentences for the owner
+        returned : is given the first ``camera_back`` of each camera whose loss an earlier process told
         """
         self._config, self._folder, self._workers, self._tell = config, folder, workers, tell
+        self._returned = returned
         self._begun = datetime.now(timezone.utc), time.monotonic()
         self._wake = threading.Condition()
         self._events: deque[Event] = deque()
@@ -104,6 +113,7 @@ class Router:
         try:
             self._decider = Decider(self._config, self._outbox.memory(), self._is_snoozed)
             self._written = _copy(self._decider.memory)
+            self._lost_before = set(self._decider.memory.lost)
             self._take_up()
             looked = 0.0
             while self._wait():
@@ -151,6 +161,10 @@ class Router:
 
     def _decided(self, event: Event) -> list[Sent]:
         try:
+            if event.kind in ("camera_lost", "camera_back") and event.camera in self._lost_before:
+                self._lost_before.discard(event.camera)
+                if event.kind == "camera_back":
+                    self._returned(event)
             return self._decider.decide(event, self._now())
         except Exception as error:  # the next event is to be told all the same
             logger.debug("an event is not told", exc_info=True)

@@ -123,6 +123,26 @@ def test_an_event_reaches_the_channels_of_its_rules_alone(tmp_path: Path):
     assert log.is_closed
 
 
+def test_a_channel_that_wants_all_is_told_of_no_return_without_a_loss(tmp_path: Path):
+    home = Noted(wants_all=True)
+    with running(tmp_path, rules("home"), home=home) as it:
+        it.put(event("start", "camera_back"), event("lost", "camera_lost"), event("back", "camera_back"))
+        it.put(event("again", "camera_back"), event("last"))
+        wait_until(lambda: "last" in ids(home.alerts))
+    assert ids(home.alerts) == ["lost", "back", "last"]
+
+
+def test_a_channel_that_wants_all_is_told_of_a_return_whose_loss_an_earlier_process_told(tmp_path: Path):
+    config = rules("home", blip=0)
+    with running(tmp_path, config, home=Noted(wants_all=True)) as it:
+        it.put(event("lost", "camera_lost"))
+    home = Noted(wants_all=True)
+    with running(tmp_path, config, home=home) as it:
+        it.put(event("back", "camera_back"), event("again", "camera_back"))
+        wait_until(lambda: home.alerts)
+    assert ids(home.alerts) == ["back"]
+
+
 def test_a_channel_that_wants_all_gets_all_at_once_whatever_rules_say(tmp_path: Path):
     home = Noted(wants_all=True)
     with running(tmp_path, rules("home", rule={"on": ["summary"]}), home=home) as it:
