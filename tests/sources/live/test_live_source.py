@@ -17,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from alerts.servers import black_hole
 from conftest import need_tool
 from servers.streams import HttpCamera, RtspServer, missing_gstreamer, moving
 from sources.clips import EVERY_FRAME, START
@@ -222,6 +223,14 @@ def test_faults_are_noticed_told_once_and_lived_through(tmp_path: Path) -> None:
 
     with nothing_left():
         in_parallel(live_through, FAULTS)
+
+
+def test_a_server_of_streams_that_takes_connections_and_answers_nothing_sends_no_picture() -> None:
+    with black_hole() as address, Watched(address.replace("http:", "rtsp:"), silence=0.8) as watched:
+        watched.await_status("lost", 20)
+        for _ in range(20):  # several trials
+            assert "sends no picture at" in watched.source.state.reason
+            time.sleep(0.1)
 
 
 def test_a_camera_that_flaps_is_not_told_at_each_flap(camera: HttpCamera) -> None:

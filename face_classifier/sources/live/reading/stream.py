@@ -40,6 +40,8 @@ _WHY: dict[str, Why] = {
     "StreamNotFoundError": "no stream",
 }
 
+# What ffmpeg may also tell of a server that does not answer in time.
+_MAY_BE_LATE = frozenset({"not a video", "no stream", "ended", "unknown"})
 _CLOSE = 0.1  # seconds before the end of a silence that belong to it
 
 
@@ -49,14 +51,18 @@ def read_stream(job: Job, out: Out) -> None:
     The times in the stream do not count: a picture's time is when it came.
     """
     av.logging.set_level(None)
-    is_open = False
+    is_open, began = False, time.monotonic()
     try:
         with _open(job) as container:
             is_open = True
             _read(container, out, job.silence)
     except (av.FFmpegError, OSError) as error:
         why = _why(error)
-        raise JobError("ended" if is_open and why == "unreachable" else why, type(error).__name__) from None
+        if is_open and why == "unreachable":
+            why = "ended"
+        elif not is_open and why in _MAY_BE_LATE and time.monotonic() - began > job.silence - _CLOSE:
+            why = "silent"
+        raise JobError(why, type(error).__name__) from None
     raise JobError("ended")
 
 
