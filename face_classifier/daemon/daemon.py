@@ -134,7 +134,7 @@ class Daemon:
         return self._cameras.hang
 
     def attend(self, wishes: Wishes) -> None:
-        """Go on until it is asked to stop, or until all cameras were files and have ended.
+        """Go on until it is asked to stop, or until no camera shows anything more.
 
         Raises what goes wrong with the gallery.
         """
@@ -158,7 +158,7 @@ class Daemon:
                 notify(f"STATUS={self._summary()}")
                 told = monotonic()
         notify(STOPPING)
-        log.tell("stopping", "all files have ended" if self._cameras.have_ended else "stops as asked")
+        log.tell("stopping", self._cameras.why_ended if self._cameras.have_ended else "stops as asked")
 
     def reload(self) -> None:
         """Take the configuration as it is now; one that is invalid changes nothing. Cameras that stay go on."""

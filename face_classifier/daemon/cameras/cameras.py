@@ -12,12 +12,13 @@ from time import monotonic
 from face_classifier.core.config.cameras import Camera
 from face_classifier.core.config.settings import Changes, Settings
 from face_classifier.daemon import log
-from face_classifier.daemon.cameras.loop import CameraLoop, Shared
+from face_classifier.daemon.cameras.loop import FILE_OVER, TIME_OVER, CameraLoop, Shared
 from face_classifier.daemon.cameras.opening import view_of
 from face_classifier.daemon.status import LOST, CameraStatus
 from face_classifier.sources.live.opening import open_live
 
 _CLOSING = 2.0  # seconds for cameras to end
+_ENDS = {FILE_OVER: "all files have ended", TIME_OVER: TIME_OVER}
 
 
 class Cameras:
@@ -70,8 +71,14 @@ class Cameras:
 
     @property
     def have_ended(self) -> bool:
-        """Whether all were files, and have come to their end."""
+        """Whether none shows anything more: all were files, or the time of --stop is over."""
         return bool(self._loops) and all(loop.ended for loop in self._loops.values())
+
+    @property
+    def why_ended(self) -> str:
+        """Why they `have_ended`."""
+        ends = {loop.ended for loop in self._loops.values()}
+        return "; ".join(text for end, text in _ENDS.items() if end in ends)
 
     @property
     def fault(self) -> BaseException | None:

@@ -35,6 +35,7 @@ from face_classifier.sources.discover import Source
 from face_classifier.sources.live.source import LiveSource, SourceState
 
 _T = TypeVar("_T")
+FILE_OVER, TIME_OVER = "its file has ended", "the time of --stop is over"
 _ANEW = 600.0  # seconds for which a camera is lost until it is opened anew
 _WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds until a camera whose analysis failed is begun anew
 _FRESH = 10.0  # seconds for which the last picture of a camera is what it sees
@@ -69,7 +70,7 @@ class CameraLoop:
         """
         self.name = name
         self.fault: BaseException | None = None  # of the gallery, for which no camera can be blamed
-        self.ended = False  # its file came to its end
+        self.ended = ""  # why it shows nothing more: its file is over, or the time of --stop; empty: it goes on
         self._opens, self._view, self._shared = opens, view, shared
         self._stopping, self._pausing = threading.Event(), threading.Event()
         self._counting = _Counting(shared.here)
@@ -88,6 +89,7 @@ class CameraLoop:
         self._lost, self._dropped = 0, 0
         self._source: LiveSource | None = None
         self._opened = monotonic()  # when that was
+        self._end = ""  # why its frames came to their end last
         self._thread = threading.Thread(target=self._watch, name=f"camera {name}", daemon=True)
 
     def start(self) -> None:
@@ -164,8 +166,8 @@ class CameraLoop:
                 failures += 1
             else:
                 if not self._pausing.is_set():  # its frames have come to their end
-                    self._change("waiting", "has come to its end")
-                    self.ended = True
+                    self._change("waiting", self._end)
+                    self.ended = self._end
                     return
 
     def _watch_once(self) -> None:
@@ -173,6 +175,7 @@ class CameraLoop:
             self._opened, self._source = monotonic(), source
             try:
                 classify(source, self._crew)
+                self._end = FILE_OVER if source.state.status == "waiting" else TIME_OVER
             finally:
                 self._source, self._dropped = None, self._dropped + source.dropped
                 self._counting.end()

@@ -393,6 +393,16 @@ def test_no_password_is_in_the_log_the_page_or_the_result(house: House):
     assert not any(SECRET.encode() in path.read_bytes() for path in house.result.rglob("*") if path.is_file())
 
 
+def test_that_the_time_of_stop_is_over_is_told_and_no_file(pictures: Path, tmp_path: Path):
+    with Camera(pictures) as door:
+        address = f"http://127.0.0.1:{door.port}/stream"
+        with watching(address, "--stop", "1", "--json", "--result", "result", cwd=tmp_path) as process:
+            assert process.wait(60) == 0
+    told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["text"] for line in told if line["event"] == "stopping"] == ["the time of --stop is over"]
+    assert [line["text"] for line in told if line["event"] == "camera"][-1] == "the time of --stop is over"
+
+
 def test_a_killed_daemon_tells_nothing_twice_and_one_in_which_all_hangs_stops_in_time(pictures: Path, tmp_path: Path):
     with Camera(pictures) as door, Camera(pictures) as garden, socket.create_server(("127.0.0.1", 0)) as hole:
         house = House(tmp_path, door, garden)
