@@ -12,7 +12,7 @@ import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -71,6 +71,22 @@ class Node:
     origin: str
     line: int = 0  # from 1; 0 = it is a variable's
 
+    def plain(self) -> Any:
+        """What it holds, without places."""
+        if isinstance(self.value, dict):
+            return {key: part.plain() for key, part in self.value.items()}
+        if isinstance(self.value, list):
+            return [part.plain() for part in self.value]
+        return self.value
+
+
+class Fault(NamedTuple):
+    """What is wrong, and where, so that faults can be told in the order of lines."""
+
+    line: int  # from 1; 0 = it stands in no file
+    sentence: str
+    kind: type[UserError] = WrongUseError
+
 
 def quoted(value: object) -> str:
     """A value as an error message quotes it, shortened if it is long or deep, without logins of addresses."""
@@ -86,7 +102,7 @@ def meant(word: str, known: Sequence[str], prefix: str = "") -> str:
     return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}"
 
 
-def read(path: Path, plain: Sequence[str] = (), nested: Sequence[str] = ()) -> dict[str, Node]:
+def read(path: Path, plain: Sequence[str], nested: Sequence[str], faults: list[Fault]) -> dict[str, Node]:
     """The values of a file by key.
 
     Parameters
@@ -94,6 +110,7 @@ def read(path: Path, plain: Sequence[str] = (), nested: Sequence[str] = ()) -> d
     path : of the file
     plain : the known keys whose values are plain ones
     nested : the keys whose values may be lists and mappings
+    faults : gets what is wrong with single values, which are left out
 
     Raises
     ------
@@ -107,7 +124,7 @@ def read(path: Path, plain: Sequence[str] = (), nested: Sequence[str] = ()) -> d
                 f"the configuration file {path} is larger than {_MOST_BYTES // 1_000_000} MB; give a YAML file"
             )
         text = content.decode("utf-8-sig")
-        return _Reader(path, text, plain, nested).document()
+        return _Reader(path, text, plain, nested, faults).document()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise WrongUseError(
@@ -133,8 +150,8 @@ def _misread(path: Path, error: yaml.MarkedYAMLError) -> str:
 class _Reader:
     """The events of one file as nodes."""
 
-    def __init__(self, path: Path, text: str, known: Sequence[str], nested: Sequence[str]) -> None:
-        self._path, self._known, self._nested = path, known, nested
+    def __init__(self, path: Path, text: str, known: Sequence[str], nested: Sequence[str], faults: list[Fault]) -> None:
+        self._path, self._known, self._nested, self._faults = path, known, nested, faults
         self._loader: Any = yaml.SafeLoader(text)
         self._count = 0
 
@@ -178,15 +195,16 @@ class _Reader:
                     f"{quoted(_dotted(prefix, key))} stands twice in {self._path}, on {where}; leave one out"
                 )
             lines[key] = line
-            is_plain = not depth and key not in self._nested
-            if (
-                is_plain
-                and not loader.check_event(yaml.ScalarEvent)
+            if depth or key in self._nested:
+                values[key] = self._node(_dotted(prefix, key), depth + 1, line)
+            elif (
+                key not in self._known
+                and loader.check_event(yaml.SequenceStartEvent, yaml.MappingStartEvent)
                 and difflib.get_close_matches(key, self._nested, 1)
             ):
-                where = f"{self._path}, line {line},"
-                raise WrongUseError(f"{where} has the unknown key {quoted(key)}; {meant(key, self._nested)}")
-            values[key] = self._plain(key) if is_plain else self._node(_dotted(prefix, key), depth + 1, line)
+                values[key] = self._node(key, depth + 1, line)  # who reads this tells that there is no such key
+            elif plain := self._plain(key):
+                values[key] = plain
         loader.get_event()
         return values
 
@@ -220,8 +238,8 @@ class _Reader:
         self._loader.get_event()
         return Node(values, origin, line)
 
-    def _plain(self, key: str) -> Node:
-        """The next value, which must be a plain one, as YAML understands it."""
+    def _plain(self, key: str) -> Node | None:
+        """The next value, which must be a plain one, as YAML understands it; None: it is none that can be."""
         loader = self._loader
         event = loader.get_event()
         line = event.start_mark.line + 1
@@ -235,12 +253,12 @@ class _Reader:
         node = yaml.ScalarNode(tag, event.value)
         try:
             return Node(loader.construct_object(node), origin, line)
-        except (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        except (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError):
             # What looks like a date or a number, but is none: PyYAML raises whatever comes of it.
             kind = tag.rpartition(":")[2]
-            raise WrongUseError(
-                f"{where} is {quoted(event.value)}, which is no {kind} that can be; put it into quotes"
-            ) from error
+            sentence = f"{where} is {quoted(event.value)}, which is no {kind} that can be; put it into quotes"
+            self._faults.append(Fault(line, sentence))
+            return None
 
 
 def _dotted(prefix: str, key: str) -> str:

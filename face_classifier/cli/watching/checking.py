@@ -16,18 +16,20 @@ from face_classifier.cli.options import json_option, say
 def _check_config(file: str, as_json: bool) -> None:
     """Tell what a configuration would watch, or everything that is wrong with it, before it does.
 
-    Variables of the environment count, as for `watch`; so do secrets, which must be readable. The exit code is 2 if
-    there is a fault.
+    Variables of the environment count, as for `watch`. A variable of a secret that is not set is told as advice, since
+    it may be set only where cameras are watched; a file of one must be readable. The exit code is 2 if there is a
+    fault.
     """
     from face_classifier.cli import console
-    from face_classifier.core.config.cross import advice, unreadable
+    from face_classifier.core.config.cross import advice, unreadable, unset
     from face_classifier.core.config.load import examine
     from face_classifier.daemon.described import lines as described
 
-    settings, errors, tree = examine({}, file)
-    faults = [*map(str, errors), *(unreadable(settings, tree, os.environ) if settings else ())]
+    settings, found, parts, tree = examine({}, file)
+    found = sorted([*found, *unreadable(parts, tree)], key=lambda fault: fault.line)
+    faults = [fault.sentence for fault in found]
     lines = list(described(settings)) if settings and not faults else []
-    advised = list(advice(settings, tree)) if settings and not faults else []
+    advised = [] if faults else [*unset(parts, tree, os.environ), *advice(parts, tree)]
     if as_json:
         console.print_json({"sound": not faults, "faults": faults, "watched": lines, "advice": advised})
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import os
 import re
@@ -13,11 +14,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from face_classifier.core import configfile
-from face_classifier.core.config.cross import disagreements
+from face_classifier.core.config.cross import Parts, disagreements
 from face_classifier.core.config.flat import ENVIRONMENT, Flat, parse
 from face_classifier.core.config.sentences import advice_for, sentences
 from face_classifier.core.config.settings import NESTED, OWN, Settings
-from face_classifier.core.configfile import Node, meant, quoted
+from face_classifier.core.configfile import Fault, Node, meant, quoted
 from face_classifier.core.errors import UserError, WrongUseError
 
 _OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
@@ -42,7 +43,8 @@ def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[s
     """
     examined = examine(flags, config, environ)
     if examined.settings is None:
-        raise examined.faults[0]
+        first = examined.faults[0]
+        raise first.kind(first.sentence)
     return examined.settings
 
 
@@ -50,7 +52,8 @@ class Examined(NamedTuple):
     """What came of a configuration."""
 
     settings: Settings | None  # None if there are faults
-    faults: list[UserError]
+    faults: list[Fault]  # in the order of lines, those of flags and variables first
+    parts: Parts  # what could be read, whatever is wrong elsewhere
     tree: Mapping[str, Node]  # the nested values with their places
 
 
@@ -68,8 +71,9 @@ class _Reading:
     """What was read so far, and the faults that were found."""
 
     def __init__(self) -> None:
-        self.faults: list[UserError] = []
+        self.faults: list[Fault] = []
         self._flat: dict[str, Any] = {}
+        self._meant: set[str] = set()  # keys that others are nearly
         self._tree: dict[str, Node] = {}
 
     def flags_and_variables(self, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
@@ -91,18 +95,20 @@ class _Reading:
 
     def file(self, config: str) -> None:
         try:
-            values = configfile.read(Path(config), [*_FLAT, "log"], NESTED)
+            values = configfile.read(Path(config), [*_FLAT, "log"], NESTED, self.faults)
         except UserError as error:
-            self.faults.append(error)
+            self.faults.append(Fault(0, str(error), type(error)))
             return
         for key, node in values.items():
             if key in OWN:
                 self._tree[key] = node
             elif key not in _FLAT:
                 where = node.origin.removeprefix("in ")
-                self._fault(f"{where} has the unknown key {quoted(key)}; {advice_for(key, [*_FLAT, *OWN])}")
+                sentence = f"{where} has the unknown key {quoted(key)}; {advice_for(key, [*_FLAT, *OWN])}"
+                self._fault(sentence, node.line)
+                self._meant.update(difflib.get_close_matches(key, OWN, 1))
             elif key not in self._flat and node.value is not None:
-                self._take(key, node.value, f"{key} {node.origin}")
+                self._take(key, node.value, f"{key} {node.origin}", node.line)
 
     def nested_variables(self, environ: Mapping[str, str]) -> None:
         """Put what the environment says into the places of the file's values."""
@@ -112,29 +118,29 @@ class _Reading:
                 self._put(path, name, environ[name])
 
     def outcome(self) -> Examined:
-        settings = self._settings()
-        for sentence in disagreements(settings, self._tree) if settings else ():
-            self._fault(sentence)
-        return Examined(None if self.faults else settings, self.faults, self._tree)
+        settings, parts = self._settings(), Parts.of(self._tree)
+        self.faults += disagreements(parts, self._tree, self._meant)
+        self.faults.sort(key=lambda fault: fault.line)
+        return Examined(None if self.faults else settings, self.faults, parts, self._tree)
 
     def _settings(self) -> Settings | None:
-        nested = {key: plain for key, node in self._tree.items() if (plain := _plain(node)) is not None}
+        nested = {key: plain for key, node in self._tree.items() if (plain := node.plain()) is not None}
         try:
             return Settings(**self._flat, **nested)
         except ValidationError as error:
-            self.faults += [WrongUseError(sentence) for sentence in sentences(error, self._tree)]
+            self.faults += sentences(error, self._tree)
         except UserError as error:
-            self.faults.append(error)
+            self.faults.append(Fault(0, str(error), type(error)))
         return None
 
-    def _take(self, name: str, value: Any, origin: str) -> None:
+    def _take(self, name: str, value: Any, origin: str, line: int = 0) -> None:
         try:
             self._flat[name] = parse(_FLAT[name], value, origin)
         except WrongUseError as error:
-            self.faults.append(error)
+            self._fault(str(error), line)
 
-    def _fault(self, sentence: str) -> None:
-        self.faults.append(WrongUseError(sentence))
+    def _fault(self, sentence: str, line: int = 0) -> None:
+        self.faults.append(Fault(line, sentence))
 
     def _put(self, path: list[str], variable: str, text: str) -> None:
         *parents, last = path
@@ -184,12 +190,3 @@ def _as_node(value: Any, variable: str) -> Node:
     if isinstance(value, list):
         return Node([_as_node(part, variable) for part in value], variable)
     return Node(str(value).lower() if isinstance(value, bool) else value, variable)
-
-
-def _plain(node: Node) -> Any:
-    """What nodes hold, without their places."""
-    if isinstance(node.value, dict):
-        return {key: _plain(part) for key, part in node.value.items()}
-    if isinstance(node.value, list):
-        return [_plain(part) for part in node.value]
-    return node.value

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from face_classifier.core.config import alerts, cameras, settings
 from face_classifier.core.config.units import DisagreementError
-from face_classifier.core.configfile import Node, meant, quoted
+from face_classifier.core.configfile import Fault, Node, meant, quoted
 from face_classifier.core.names import without_logins
 
 _CHANNELS = {model.model_fields["type"].annotation: model for model in get_args(get_args(alerts.AnyChannel)[0])}
@@ -56,19 +56,22 @@ _BOUNDS = {
 }
 
 
-def sentences(error: ValidationError, tree: Mapping[str, Node]) -> list[str]:
+def sentences(error: ValidationError, tree: Mapping[str, Node]) -> list[Fault]:
     """Each fault as a sentence, line by line; ``tree`` tells where each value stands.
 
     A misspelt key is not told again as one that is missing.
     """
-    faults = sorted(error.errors(include_url=False), key=lambda fault: _line(_path(fault["loc"]), tree))
+    faults = sorted(error.errors(include_url=False), key=lambda fault: line_of(_path(fault["loc"]), tree))
     unknown = [fault["loc"] for fault in faults if fault["type"] == _UNKNOWN]
     return [
-        _sentence(fault, tree) for fault in faults if fault["type"] != "missing" or not _misspelt(fault["loc"], unknown)
+        Fault(line_of(_path(fault["loc"]), tree), _sentence(fault, tree))
+        for fault in faults
+        if fault["type"] != "missing" or not _misspelt(fault["loc"], unknown)
     ]
 
 
-def _line(path: Sequence[str | int], tree: Mapping[str, Node]) -> int:
+def line_of(path: Sequence[str | int], tree: Mapping[str, Node]) -> int:
+    """The line of a value, or of the nearest one that holds it; 0 = it is a variable's."""
     node, _ = _nearest(path, tree)
     return node.line if node else 0
 

@@ -50,6 +50,8 @@ def test_what_would_be_watched_is_told_in_a_line_each_without_secrets(
         "rule strangers: unknown to log, in porch, once in 2 min",
         "advice: cameras.door.url in FILE, line 4, holds a password in the open; name the variable that holds it "
         "(password_env) or a file (password_file)",
+        "advice: channels.hook.url in FILE, line 13, holds in its query ('token') what looks like a secret in the "
+        "open; set the whole address by the environment, or let only its owner read the file",
         "advice: channels.hook in FILE, line 13, is in no rule, so nothing goes there",
     ]
 
@@ -70,12 +72,63 @@ def test_every_fault_is_told_and_a_secret_that_cannot_be_read_is_one(house: Path
     assert told.err.replace(str(house), "FILE").splitlines() == [
         "face-classifier: cameras.desk.password_file in FILE, line 9: the password of a camera is to be in the file "
         "none, which cannot be read (No such file or directory); make it readable, or name another",
-        "face-classifier: channels.bot.token_env in FILE, line 14: the token of the bot is to be in the variable "
-        "BOT_TOKEN, which is not set; set it",
         "face-classifier: cameras.desk.url in FILE, line 9, is 'clip.mp4', which is no file here; name a video or an "
         "address",
     ]
     assert not told.out
+
+
+def test_all_stages_are_told_in_one_call_in_the_order_of_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "cameras:\n"
+        "  door: {url: 0, silence: x, only: [porhc], zones: {porch: [[0, 0], [1, 0], [1, 1]]}}\n"
+        "  yard: {url: rtsp://cam/, password_file: nowhere}\n"
+        "healht: {port: 1}\n"
+        "channels: {log: {type: print}}\n"
+        "alerts:\n"
+        "  rules:\n"
+        "    - {name: a, on: [person], channels: [nope], cooldown: soon}\n"
+        "    - {name: a, on: [persn], channels: [log], cameras: [frnt]}\n"
+    )
+    with pytest.raises(SystemExit, match="2"):
+        main(["check-config", str(config)])
+    told = capsys.readouterr().err.splitlines()
+    words = ("silence", "'porhc'", "nowhere", "'healht'", "cooldown", "'nope'", "persn", "is 'a' as", "'frnt'")
+    assert len(told) == len(words)
+    assert [word for word, sentence in zip(words, told, strict=True) if word not in sentence] == []
+
+
+def test_a_variable_that_is_not_set_is_still_to_do_and_what_would_be_watched_is_told(
+    house: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["check-config", str(house)]) == 0
+    told = capsys.readouterr().out
+    assert "channel bot: telegram, 1 chat\n" in told
+    assert "token_env in " in told
+    assert "is to be in the variable BOT_TOKEN, which is not set; set it\n" in told
+
+
+@pytest.mark.parametrize(
+    ("url", "fails"),
+    [
+        ("http://127.0.0.1:8000/", True),
+        ("http://192.168.1.4/hook", True),
+        ("http://[::1]/", True),
+        ("http://localhost/", True),
+        ("https://93.184.216.34/", False),
+        ("https://example.org/", False),
+    ],
+)
+def test_a_webhook_that_surely_fails_is_advised_against(
+    url: str, fails: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    config = tmp_path / "c.yaml"
+    text = f"cameras: {{desk: {{url: 0}}}}\nchannels: {{hook: {{type: webhook, url: '{url}'}}}}\n"
+    for private in ("", "private: true, "):
+        config.write_text(text.replace("type:", f"{private}type:"))
+        assert main(["check-config", str(config)]) == 0
+        assert ("private: true" in capsys.readouterr().out) == (fails and not private)
 
 
 def test_the_faults_are_data_too(house: Path, capsys: pytest.CaptureFixture[str]):

@@ -359,12 +359,12 @@ def test_a_broken_configuration_is_told_in_sentences(tmp_path: Path, name: str):
     content, told = BROKEN[name]
     config = tmp_path / "c.yaml"
     config.write_text(content)
-    _, faults, _ = examine({}, str(config), {})
-    assert [str(fault).replace(str(config), "FILE") for fault in faults] == told
+    _, faults, _, _ = examine({}, str(config), {})
+    assert [fault.sentence.replace(str(config), "FILE") for fault in faults] == told
     with pytest.raises(UserError) as error:
         load({}, str(config), {})
-    assert str(error.value) == str(faults[0])
-    assert "geheim" not in "".join(map(str, faults))
+    assert str(error.value) == faults[0].sentence
+    assert "geheim" not in "".join(fault.sentence for fault in faults)
 
 
 @pytest.mark.parametrize(
@@ -402,8 +402,8 @@ def test_a_broken_configuration_is_told_in_sentences(tmp_path: Path, name: str):
     ],
 )  # fmt: skip
 def test_a_wrong_variable_is_told_by_its_name(environ: dict[str, str], told: str):
-    _, faults, _ = examine({}, None, {"FACE_CLASSIFIER_" + name: text for name, text in environ.items()})
-    assert [str(fault) for fault in faults] == [told]
+    _, faults, _, _ = examine({}, None, {"FACE_CLASSIFIER_" + name: text for name, text in environ.items()})
+    assert [fault.sentence for fault in faults] == [told]
 
 
 @pytest.mark.parametrize(

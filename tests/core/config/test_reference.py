@@ -78,14 +78,14 @@ def test_every_part_of_the_settings_is_told():
     ids=lambda path: path.name,
 )
 def test_an_example_is_sound(path: Path):
-    settings, faults, tree = examine({}, str(path), {})
+    settings, faults, parts, tree = examine({}, str(path), {})
     assert not faults
     assert settings
-    assert not [*disagreements(settings, tree), *advice(settings, tree)]
+    assert not [*disagreements(parts, tree), *advice(parts, tree)]
 
 
 def test_the_example_of_a_house_keeps_strangers_for_72_hours():
-    settings, _, _ = examine({}, str(ROOT / "configs" / "cctv.yaml"), {})
+    settings, _, _, _ = examine({}, str(ROOT / "configs" / "cctv.yaml"), {})
     assert settings
     assert len(settings.cameras) == 2
     assert {settings.keep_of(name).unknown for name in settings.cameras} == {72 * 3600}
