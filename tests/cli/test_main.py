@@ -309,7 +309,7 @@ def test_an_interrupted_run_saves_and_prints_statistics(tmp_path: Path, demo_cli
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert " persons, " in out.splitlines()[0]
+    assert " known face" in out.splitlines()[0]
     assert (tmp_path / "result" / "face_encodings").exists()
     kept = {json.loads(line)["face"] for line in lines.read_text().splitlines()}
     assert {path.stem for path in (tmp_path / "result").glob("*/*.png")} == kept

@@ -220,4 +220,4 @@ def test_q_ends_all_cameras_of_the_window(tmp_path: Path, closeups: dict[str, Im
         process.kill()
     assert (process.returncode, err) == (0, "")
     assert {source for (source,) in rows(tmp_path / "result", "source")} == {"camera 0", "camera 1"}
-    assert "unknown faces" in out
+    assert " unknown face" in out
