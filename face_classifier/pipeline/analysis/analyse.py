@@ -15,6 +15,7 @@ from face_classifier.gallery.store import face_picture
 from face_classifier.pipeline.analysis.larger import Encoded, encode_from_main
 from face_classifier.pipeline.analysis.motion import Searches
 from face_classifier.pipeline.analysis.tracker import Followed, Follower
+from face_classifier.pipeline.analysis.uncounted import Uncounted
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.analysis.workers import Ahead
 from face_classifier.pipeline.placing.discretion import discretion_of
@@ -158,7 +159,9 @@ class Analysis:
         self.failures = Frames(source.name)
         self._engine = engine
         # Where faces are, and so where they are to be covered, is known of analysed frames alone.
-        between = settings.display and not discretion_of(settings, source.name)
+        discretion = discretion_of(settings, source.name)
+        between = settings.display and not discretion
+        self._uncounted = Uncounted() if discretion else None
         self._view = view
         self._follows = follows(settings)
         self._searches = Searches(still=settings.search_still or not self._follows)
@@ -167,7 +170,7 @@ class Analysis:
             lambda closing: self._seen(source.frames(sampling, start, closing, between=between)),
             stopping,
             search=self._search,
-            plan=self._analyst.plan,
+            plan=self._plan,
             encode=self._encode,
             workers=int(settings.workers),
             depth=0 if source.live else AHEAD,
@@ -184,11 +187,17 @@ class Analysis:
 
         def search() -> list[Detection]:
             with self.failures.step():
-                found = self._engine.search(frame.image, how if self._follows else Search.USUAL)
-                return [detection for detection in found if self._view.admits(detection, frame)]
+                return self._engine.search(frame.image, how if self._follows else Search.USUAL)
             return []
 
         return search
+
+    def _plan(self, frame: Frame, detections: Sequence[Detection]) -> Plan:
+        counted = [detection for detection in detections if self._view.admits(detection, frame)]
+        if self._uncounted:
+            others = [detection.box for detection in detections if detection not in counted]
+            frame = self._uncounted.cover(frame, [detection.box for detection in counted], others)
+        return self._analyst.plan(frame, counted)
 
     def _encode(self, plan: Plan) -> AnalysedFrame:
         with self.failures.step(begins=False):

@@ -58,11 +58,12 @@ class Counting:
         return self._engine.search(image, how)
 
 
-def analysed(porch: Path, engine: object, view: View, start: datetime | None = None) -> list[AnalysedFrame]:
+def analysed(
+    porch: Path, engine: object, view: View, start: datetime | None = None, settings: Settings | None = None
+) -> list[AnalysedFrame]:
     with open_source(str(porch)) as source:
-        analysis = Analysis(
-            source, Sampling(every=0.2), start or source.start, engine, Settings(), threading.Event(), view=view
-        )
+        start, settings = start or source.start, settings or Settings()
+        analysis = Analysis(source, Sampling(every=0.2), start, engine, settings, threading.Event(), view=view)
         with analysis as frames:
             return list(frames)
 
@@ -92,6 +93,20 @@ def test_behind_a_mask_nothing_is_found_or_kept_and_nothing_is_left_of_the_pictu
         assert not picture[:, :behind].any()
         hidden += behind
     assert hidden > 0
+
+
+@pytest.mark.parametrize("settings", [Settings(pixelate="strangers"), Settings(known_only=True)])
+@pytest.mark.parametrize("view", [View({"right": RIGHT}, ignore=["right"]), View(min_face=77)])
+def test_where_strangers_are_shown_to_nobody_a_face_that_does_not_count_is_not_either(
+    porch: Path, engine: Engine, view: View, settings: Settings
+) -> None:
+    plain, discreet = analysed(porch, engine, view), analysed(porch, engine, view, settings=settings)
+    assert {len(frame.faces) for frame in plain} == {1}
+    assert {len(frame.faces) for frame in discreet} == {1}
+    for frame in plain:
+        assert len(engine.search(frame.frame.image, Search.USUAL)) == 2
+    for frame in discreet:
+        assert len(engine.search(frame.frame.image, Search.USUAL)) == 1, "nobody is found there any more"
 
 
 def test_what_moves_behind_a_mask_has_nothing_searched(porch: Path, engine: Engine) -> None:
