@@ -140,3 +140,13 @@ def test_the_faults_are_data_too(house: Path, capsys: pytest.CaptureFixture[str]
     assert [fault.replace(str(house), "FILE") for fault in told["faults"]] == [
         "FILE, line 1, has the unknown key 'cameras.door.ulr'; did you mean url?"
     ]
+
+
+def test_the_example_of_a_house_tells_what_it_would_watch_and_what_is_still_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.delenv("DOOR_PASSWORD", raising=False)
+    assert main(["check-config", str(Path(__file__).parents[3] / "configs" / "cctv.yaml")]) == 0
+    told = capsys.readouterr().out
+    assert "camera door: rtsp://192.168.0.20/sub" in told
+    assert "is to be in the variable DOOR_PASSWORD, which is not set; set it\n" in told
