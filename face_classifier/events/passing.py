@@ -48,6 +48,22 @@ class _Track:
     is_written: bool = False
     is_changed: bool = True
 
+    def row(self, source: str, fingerprint: str | None, session: int) -> TrackRow:
+        return TrackRow(
+            self.number,
+            source,
+            fingerprint,
+            session,
+            self.time,
+            self.time + timedelta(seconds=self.seen - self.first),
+            self.first,
+            self.seen,
+            self.frames,
+            self.best,
+            self.said,
+            tuple(self.zones),
+        )
+
 
 @dataclass
 class _Followed:
@@ -115,6 +131,22 @@ class Passing:
         self._let_go(_OVER)
         events += self._over(_OVER, frame)
         self._announce(events)
+
+    def let_forgotten_go(self) -> set[int]:
+        """Have the tracks end whose rows were removed; who is in view still, is seen anew. To be called before a frame.
+
+        Returns the gallery's numbers of them, which are to be given to no face any more.
+        """
+        gone = self._store.tracks.gone([track.number for track in self._tracks.values() if track.is_written])
+        for number in gone:
+            del self._tracks[number]
+        for followed in self._followed.values():
+            if followed.track is not None and followed.track.number in gone:
+                followed.track, followed.since, followed.frames = None, None, 0
+        renamed = {gallerys for gallerys, number in self._other.items() if number in gone}
+        for gallerys in renamed:
+            del self._other[gallerys]
+        return gone | renamed
 
     def _slept_by_now(self) -> float:
         """Seconds for which the machine has slept in this session; less than one at a time is none."""
@@ -228,31 +260,16 @@ class Passing:
         """Write what was seen since the last time. Raises DiskError; then it is to be called again."""
         changed = [track for track in self._tracks.values() if track.is_changed]
         if changed:
+            assert self._session is not None
             self._written = monotonic()
+            origin = self._source, self._fingerprint, self._session
             self._store.tracks.write(
-                [self._row(track) for track in changed if not track.is_written],
-                [self._row(track) for track in changed if track.is_written],
+                [track.row(*origin) for track in changed if not track.is_written],
+                [track.row(*origin) for track in changed if track.is_written],
                 {track.number for track in changed if track.says_anew},
             )
             for track in changed:
                 track.is_written, track.is_changed, track.says_anew = True, False, False
-
-    def _row(self, track: _Track) -> TrackRow:
-        assert self._session is not None
-        return TrackRow(
-            track.number,
-            self._source,
-            self._fingerprint,
-            self._session,
-            track.time,
-            track.time + timedelta(seconds=track.seen - track.first),
-            track.first,
-            track.seen,
-            track.frames,
-            track.best,
-            track.said,
-            tuple(track.zones),
-        )
 
     def end(self) -> None:
         """The source has ended, and with it what is seen. `flush` is to be called then."""

@@ -16,7 +16,8 @@ from face_classifier.gallery.passing.passages import Passage
 
 GAP = 30.0  # seconds out of view after which somebody comes anew
 # By which clock two passages lie apart: by that of the source in a file or in one run; by that on the wall between two
-# runs, of which it is known that one came after the other; by that on the wall where even that is not known.
+# runs, of which it is known that one came after the other; by that on the wall, whichever was earlier, where even that
+# is not known.
 _SOURCE, _WALL, _UNKNOWN = "source", "wall", "unknown"
 
 
@@ -30,8 +31,8 @@ class Visit:
     person: str | None  # None = unknown
     first: datetime  # aware, UTC
     last: datetime  # aware, UTC, never before `first`
-    first_position: float  # seconds, the source's clock in the run in which it began
-    last_position: float  # seconds, in the run in which it ended
+    first_position: float | None  # seconds, the source's clock; None: it is not known to be of one run
+    last_position: float | None  # seconds, as that
     tracks: tuple[int, ...]
     frames: int  # that were analysed, and in which they were found
     face: int | None  # row of the best face of the first track that has one
@@ -88,7 +89,8 @@ def visits(passages: Iterable[Passage], gap: float = GAP) -> list[Visit]:
     Those of one person on one camera that are no further apart than ``gap`` seconds are one visit; one of nobody is a
     visit by itself. The order is that in which the program saw them, whatever the clock on the wall did: within a run
     of a source, and within a file, time is what the source's own clock counts. Between two runs there is only the clock
-    on the wall, and where that went back, no time has passed.
+    on the wall, and where that went back, no time has passed. Where the runs are not known, there is nothing but that
+    clock.
     """
     groups: dict[tuple[str, str | None], list[Passage]] = defaultdict(list)
     made: list[Visit] = []
@@ -120,11 +122,13 @@ class _Visit:
     def __init__(self, first: Passage) -> None:
         self._passages = [first]
         self._last, self._last_position = first.last, first.last_position
+        self._is_of_one_run = True
 
     def takes(self, passage: Passage, gap: float) -> bool:
         """Whether a passage, which began later, belongs to it; then it does from now on."""
         clock = _SOURCE if passage.fingerprint is not None or passage.session == self._passages[-1].session else _WALL
-        clock = _UNKNOWN if passage.session == 0 and passage.fingerprint is None else clock
+        if passage.fingerprint is None and 0 in (passage.session, self._passages[-1].session):
+            clock = _UNKNOWN
         apart = self._apart(passage, clock)
         if apart > gap:
             return False
@@ -136,6 +140,7 @@ class _Visit:
         self._last += timedelta(seconds=max(0.0, more))
         position = passage.last_position
         self._last_position = max(self._last_position, position) if clock == _SOURCE else position
+        self._is_of_one_run &= clock == _SOURCE
         self._passages.append(passage)
         return True
 
@@ -143,7 +148,10 @@ class _Visit:
         """Seconds between them; negative where they overlap, or where the clock on the wall went back."""
         if clock == _SOURCE:
             return passage.first_position - self._last_position
-        return (passage.first - self._last).total_seconds()
+        after = (passage.first - self._last).total_seconds()
+        if clock == _WALL:
+            return after
+        return max(after, (self._passages[0].first - passage.last).total_seconds())
 
     def made(self) -> Visit:
         first = self._passages[0]
@@ -155,8 +163,8 @@ class _Visit:
             first.person,
             first.first,
             self._last,
-            first.first_position,
-            self._last_position,
+            first.first_position if self._is_of_one_run else None,
+            self._last_position if self._is_of_one_run else None,
             tuple(passage.track for passage in self._passages if passage.track is not None),
             sum(passage.frames for passage in self._passages),
             shown.face,
@@ -192,8 +200,7 @@ def record(visit: Visit) -> dict[str, Any]:
         visit.first.isoformat(),
         visit.last.isoformat(),
         round(visit.seconds, 3),
-        round(visit.first_position, 3),
-        round(visit.last_position, 3),
+        *(None if at is None else round(at, 3) for at in (visit.first_position, visit.last_position)),
         visit.frames,
         list(visit.tracks),
         visit.face_name,

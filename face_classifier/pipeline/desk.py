@@ -176,11 +176,10 @@ class Desk:
         if session in self._failed:
             raise self._failed[session]
         try:
-            placed = session.place(analysed)
-            if passing := self._passing.get(session):
-                passing.observe(analysed.frame, placed.observed)
-                if passing.is_due:
-                    self._patience.write(passing.flush)
+            passing = self._passing.get(session)
+            placed = _place(session, passing, analysed)
+            if passing and passing.is_due:
+                self._patience.write(passing.flush)
             return placed
         except BaseException as error:
             self._failed[session] = error
@@ -277,3 +276,14 @@ class Desk:
 def _holds(session: Session, passing: Passing | None) -> bool:
     """Whether something of a source is still to be written."""
     return session.holds or (passing is not None and passing.holds)
+
+
+def _place(session: Session, passing: Passing | None, analysed: AnalysedFrame) -> Placed:
+    """Place the faces of a frame, and take in who passes; who was forgotten since the last one has new tracks."""
+    if passing is None:
+        return session.place(analysed)
+    with suppress(DiskError):  # which is told where something is written
+        session.tracks.renew(passing.let_forgotten_go())
+    placed = session.place(analysed)
+    passing.observe(analysed.frame, placed.observed)
+    return placed

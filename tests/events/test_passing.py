@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Watcher
 from gallery.test_journal import BOX, World, encoding_of, picture_of
 
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.types import Face, Frame, Match, Provenance
 from face_classifier.events import passing as passing_module
@@ -22,6 +24,8 @@ from face_classifier.events.event import Event
 from face_classifier.events.observation import Observation
 from face_classifier.events.passing import Passing
 from face_classifier.events.telling import Rules
+from face_classifier.events.visits import visits
+from face_classifier.gallery.passing.passages import passages_of
 from face_classifier.gallery.passing.table import TrackRow
 from face_classifier.gallery.store import Store
 
@@ -174,6 +178,19 @@ def test_a_name_is_written_when_it_is_said_and_not_again(camera: Camera, store: 
     assert [row.said for row in camera.rows()] == ["Bea"]
 
 
+def test_who_is_forgotten_while_in_view_is_seen_anew(camera: Camera, store: Store) -> None:
+    camera.watch(0, 5, one(7, "Ann"), one(8, "Bob", followed=2))
+    camera.see(5.5, one(None), one(8, "Bob", followed=2))
+    camera.passing.flush()
+    assert camera.passing.let_forgotten_go() == set()
+    with store.tracks._table.together():
+        store.tracks._table.execute("DELETE FROM tracks WHERE number = 7")
+    assert camera.passing.let_forgotten_go() == {7}
+    camera.watch(6, 8, one(9), one(8, "Bob", followed=2))
+    assert camera.spans() == [(8, 0, 8, 17), (9, 6, 8, 5)]
+    assert [row.said for row in camera.rows()] == ["Bob", None]
+
+
 # Events
 
 
@@ -259,17 +276,44 @@ def test_a_visit_goes_on_while_there_is_a_doubt(camera: Camera) -> None:
 Restart = Callable[[float], Camera]
 
 
+def keep(store: Store, opened: datetime, position: float, track: int) -> None:
+    """A picture of Ann, before its track has a row; the first one is of somebody unknown."""
+    face = Face(BOX, encoding_of(1, track), Provenance("made-up", "none", "none", "fp64"))
+    time = opened + timedelta(seconds=position)
+    frame = Frame(picture_of(1, track), "door", None, None, position, 0.02, time)
+    match = Match("Ann", 0.1) if "Ann" in store.people() else Match()
+    store.keep(frame, face, match, 0, track, picture=png_bytes(picture_of(1, track)))
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """Ann, with one face, of track 7."""
     world = World(tmp_path / "house")
-    face = Face(BOX, encoding_of(1, 1), Provenance("made-up", "none", "none", "fp64"))
-    frame = Frame(picture_of(1, 1), "door", None, None, 1.0, 0.02, NOON)
     with Store(world.folder, writing=True) as store:
-        store.keep(frame, face, Match(), 0, 7, picture=PNG)
+        keep(store, NOON, 1, 7)
     world.move(world.pictures("unknowns")[0], "Ann")
     world.start()
     return world
+
+
+def test_visits_are_right_while_the_row_of_the_latest_track_is_still_to_be_written(world: World) -> None:
+    def visits_now() -> list[tuple[int | None, float, float]]:
+        passed = passages_of(Settings(result=str(world.folder)), Watcher())
+        return [
+            (visit.number, (visit.first - NOON).total_seconds(), visit.seconds)
+            for visit in visits(passed)
+            if visit.person == "Ann"
+        ]
+
+    with Store(world.folder, writing=True) as store:
+        for opened, number in ((NOON, 7), (NOON + timedelta(hours=1), 8)):
+            keep(store, opened, 1, number)
+            camera = Camera(store, opened)
+            camera.watch(0, 10, one(number, "Ann"))
+            camera.passing.flush()
+        assert visits_now() == [(7, 0, 10), (8, 3600, 10)]
+        keep(store, opened, 100, 9)
+        assert visits_now() == [(7, 0, 10), (8, 3600, 10), (9, 3700, 0)]
 
 
 @pytest.mark.parametrize(("away", "told"), [(20, 0), (40, 1)])

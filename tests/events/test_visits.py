@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from face_classifier.events.visits import Visit, visits
+from face_classifier.events.visits import Visit, record, visits
 from face_classifier.gallery.passing.passages import Passage, derived, passages
 from face_classifier.gallery.passing.table import FaceOfTrack, TrackRow
 
@@ -79,6 +79,22 @@ def test_a_visit_goes_on_over_a_restart_by_the_clock_on_the_wall() -> None:
 def test_no_time_passes_over_a_restart_that_set_the_clock_back() -> None:
     again = passage(2, 1, 4, session=2, opened=NOON - timedelta(hours=1))
     assert spans(visits([passage(1, 0, 5), again], 30)) == [("Ann", 0, 8)]
+
+
+def test_a_visit_over_a_restart_has_no_positions_for_those_of_two_runs_have_nothing_in_common() -> None:
+    again = passage(2, 1, 4, session=2, opened=NOON + timedelta(seconds=20))
+    (over,) = visits([passage(1, 0, 5), again], 30)
+    (whole,) = visits([passage(1, 0, 5), passage(2, 6, 8)], 30)
+    told = [(fields["first_position"], fields["last_position"]) for fields in map(record, (over, whole))]
+    assert told == [(None, None), (0, 8)]
+
+
+@pytest.mark.parametrize("away", [-1000, 1000])
+def test_who_was_seen_in_an_unknown_run_is_another_visit_where_the_clock_on_the_wall_says_so(away: float) -> None:
+    unknown = passage(9, away, away + 5, session=0)
+    assert sorted(spans(visits([passage(1, 0, 5), unknown], 30))) == sorted([("Ann", 0, 5), ("Ann", away, 5)])
+    near = passage(9, 20, 25, session=0)
+    assert [visit.seconds for visit in visits([passage(1, 0, 5), near], 30)] == [5]
 
 
 def test_in_a_file_the_position_counts_whichever_run_saw_it() -> None:
@@ -157,3 +173,36 @@ def test_faces_of_before_there_were_tracks_tell_what_they_can(whose: Whose) -> N
     assert whose(rows, faces) == [("Ann", 1, 4), (None, 9, 9)]
     again = [face(5, "Ann", None, 40), face(6, "Ann", None, 41), face(7, "Ann", None, 90)]
     assert spans(visits(passages(derived(again), again), 30)) == [("Ann", 40, 1), ("Ann", 90, 0)]
+
+
+def unwritten(number: int, track: int, position: float, opened: datetime = NOON) -> FaceOfTrack:
+    """Ann's face, of a track that has no row yet."""
+    return face(number, "Ann", track, position)._replace(time=opened + timedelta(seconds=position))
+
+
+def test_a_track_without_a_row_so_far_is_of_the_run_that_goes_on() -> None:
+    later = NOON + timedelta(hours=1)
+    times = {"first": later, "last": later + timedelta(seconds=5)}
+    rows = [row(1), replace(row(2, session=2), **times), row(5, source="yard")]
+    faces = [face(1, "Ann", 1), face(2, "Ann", 2), unwritten(3, 4, 90, later), unwritten(4, 4, 91, later)]
+    latest = {"door": rows[1], "yard": rows[2]}
+    found = visits(passages([*rows, *derived(faces[2:], latest)], faces), 30)
+    assert [(visit.number, *span) for visit, span in zip(found, spans(found), strict=True) if visit.person] == [
+        (1, "Ann", 0, 5),
+        (2, "Ann", 3600, 5),
+        (4, "Ann", 3690, 1),
+    ]
+    assert (found[2].first_position, found[2].last_position) == (90, 91)
+
+
+@pytest.mark.parametrize(("away", "count"), [(20, 1), (3600, 2)])
+def test_the_first_track_of_a_run_may_have_no_row_so_far(away: float, count: int) -> None:
+    faces = [
+        face(1, "Ann", 1),
+        unwritten(2, 2, 1, NOON + timedelta(seconds=away)),
+        unwritten(3, 2, 2, NOON + timedelta(seconds=away)),
+    ]
+    rows = [row(1)]
+    found = visits(passages([*rows, *derived(faces[1:], {"door": rows[0]})], faces), 30)
+    assert len(found) == count
+    assert (found[-1].last - NOON).total_seconds() == away + 2

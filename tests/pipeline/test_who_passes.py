@@ -14,6 +14,7 @@ import face_classifier as fc
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.types import Image
+from face_classifier.curate.commands import HANDLERS
 from face_classifier.events.event import Event
 from face_classifier.events.visits import visits
 from face_classifier.gallery.passing.passages import passages_of
@@ -112,3 +113,38 @@ def test_a_camera_tells_who_comes(
     (row,) = tracks_in(tmp_path / "result")
     assert (row.number, row.said, row.best is not None) == (event.track, "person_01", True)
     assert row.frames >= 4
+
+
+def test_who_is_forgotten_before_the_camera_has_a_new_track_from_then_on(
+    webcam: Callable[..., None],
+    closeups: dict[str, Image],
+    engine: Engine,
+    tmp_path: Path,
+) -> None:
+    webcam([closeups["obama.jpg"]], 60)
+    told: list[Event] = []
+    stopping, observer = threading.Event(), Watcher()
+    settings = Settings(result=str(tmp_path / "result"), seconds=0.1)
+    patience = Patience(5, stopping, observer.problem)
+    with Here.opened(settings, lambda _: engine, None, observer, patience, tell=told.append) as here:
+
+        def after(frames: int) -> None:
+            if frames == 6:
+                HANDLERS["forget"](here._desk.gallery, {"what": "person_01", "path": "person_01"}, observer)
+            if frames == 14:
+                stopping.set()
+
+        observer.after = after
+        crew = Crew(here.settings, engine, here, Stage([], None, patience, stopping), observer, stopping)
+        with here.attending(live=True), open_source("0") as source:
+            classify(source, crew)
+    before, after_it = told
+    (row,) = tracks_in(tmp_path / "result")
+    assert before.track is not None
+    assert row.number > before.track
+    assert row.first_position == observer.positions[6]
+    assert row.frames == 8
+    assert (row.said, row.number) == (after_it.person, after_it.track)
+    assert row.said != before.person
+    (visit,) = visits(passages_of(here.settings, observer))
+    assert (visit.number, visit.tracks) == (row.number, (row.number,))

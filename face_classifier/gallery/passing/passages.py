@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from face_classifier.gallery.opening import as_gallery, open_existing, photo_rea
 from face_classifier.gallery.passing.table import FaceOfTrack, Outage, TrackRow
 from face_classifier.gallery.store import Store
 
+_NAP = timedelta(seconds=1)  # the two clocks of a source are not read in the same moment
 _BEFORE = timedelta(days=1)  # what began so long before a time is read, too: a visit may have begun with it
 
 
@@ -59,15 +60,18 @@ def passages_of(
         def read(path: Path, own_cut: bool) -> tuple[Face, bool]:
             return photo_reader(as_gallery(settings, store), observer.problem)(path, own_cut)
 
-        looked = store.look(read)
+        with store.tracks.as_of_now():
+            rows = list(store.tracks.all() if since is None else store.tracks.since(since - _BEFORE))
+            read_faces, read_of_none = list(_faces_of(rows, store)), list(store.tracks.faces_of_none())
+            latest, excluded = store.tracks.latest(), store.tracks.excluded()
+        looked = store.look(read)  # knows every face that was read before
         tell_problems(store, observer)
         person_of = {face.id: face.person for face in looked.faces}
-        rows = list(store.tracks.all() if since is None else store.tracks.since(since - _BEFORE))
-        of_none = [face for face in store.tracks.faces_of_none() if face.id in person_of]
-        faces = [face for face in _faces_of(rows, store) if face.id in person_of]
-        known = [*rows, *(row for row in derived(of_none) if since is None or row.last >= since - _BEFORE)]
+        of_none = [face for face in read_of_none if face.id in person_of]
+        faces = [face for face in read_faces if face.id in person_of]
+        known = [*rows, *(row for row in derived(of_none, latest) if since is None or row.last >= since - _BEFORE)]
         labelled = [face._replace(person=person_of[face.id]) for face in (*faces, *of_none)]
-        return list(passages(known, labelled, store.tracks.excluded(), as_known_then=as_known_then))
+        return list(passages(known, labelled, excluded, as_known_then=as_known_then))
 
 
 def _faces_of(rows: Sequence[TrackRow], store: Store) -> Iterable[FaceOfTrack]:
@@ -86,7 +90,7 @@ def latest_passages(settings: Settings, since: datetime) -> list[Passage]:
 
     Raises UserError where the folder cannot be used.
     """
-    with open_existing(settings, writing=False) as store:
+    with open_existing(settings, writing=False) as store, store.tracks.as_of_now():
         return recent(store, since)
 
 
@@ -186,26 +190,45 @@ def _passage(row: TrackRow, person: str | None, faces: Sequence[FaceOfTrack]) ->
     )
 
 
-def derived(faces: Iterable[FaceOfTrack]) -> list[TrackRow]:
+def derived(faces: Iterable[FaceOfTrack], latest: Mapping[str, TrackRow] | None = None) -> list[TrackRow]:
     """Rows for faces that belong to no track of the table: of runs before there was one, and of the original engine.
 
-    A face without a track has a row of its own, whose number is minus the face's.
+    A face without a track has a row of its own, whose number is minus the face's. A track of a camera that began after
+    all that have rows is about to get its own, so its run is the latest one of that camera, or one that began since.
+
+    Parameters
+    ----------
+    faces: that belong to none.
+    latest: of each camera the row of the track that began last.
     """
+    latest = latest or {}
     groups: dict[int, list[FaceOfTrack]] = defaultdict(list)
     for face in faces:
         if face.time is not None:
             groups[-face.id if face.track is None else face.track].append(face)
-    return [_row_of(number, group) for number, group in sorted(groups.items(), key=lambda group: group[1][0].id)]
+    return [
+        _row_of(number, group, latest.get(group[0].source or ""))
+        for number, group in sorted(groups.items(), key=lambda group: group[1][0].id)
+    ]
 
 
-def _row_of(number: int, faces: Sequence[FaceOfTrack]) -> TrackRow:
+def _session_of(number: int, face: FaceOfTrack, latest: TrackRow | None) -> int:
+    """The run in which a track of a face was seen; 0 = it is not known."""
+    if latest is None or face.time is None or face.fingerprint is not None or number <= latest.number:
+        return 0
+    opened = face.time - timedelta(seconds=face.position or 0.0)
+    is_same = abs(opened - (latest.first - timedelta(seconds=latest.first_position))) <= _NAP
+    return latest.session if is_same else latest.session + 1
+
+
+def _row_of(number: int, faces: Sequence[FaceOfTrack], latest: TrackRow | None) -> TrackRow:
     times = [face.time for face in faces if face.time is not None]
     positions = [face.position or 0.0 for face in faces]
     return TrackRow(
         number=number,
         source=faces[0].source or "",
         fingerprint=faces[0].fingerprint,
-        session=0,
+        session=_session_of(number, faces[0], latest),
         first=min(times),
         last=max(times),
         first_position=min(positions),

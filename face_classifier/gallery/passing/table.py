@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
@@ -119,6 +120,12 @@ class Tracks:
                 says = said is None or row.number in said
                 self._table.execute(_CHANGE, _values_of(row) | {"says": says})
 
+    def gone(self, numbers: Collection[int]) -> set[int]:
+        """Those of tracks, by number, that have no row."""
+        marks = ", ".join("?" * len(numbers))
+        found = self._table.execute(f"SELECT number FROM tracks WHERE number IN ({marks})", list(numbers))
+        return set(numbers) - {number for (number,) in found}
+
     def number_of_face(self, face: int) -> int | None:
         """The track that has a row and that a face (id) belongs to, whatever became of the face; None: none has."""
         found = self._table.execute(
@@ -131,6 +138,15 @@ class Tracks:
     def all(self) -> Iterator[TrackRow]:
         """Every row, in the order in which the tracks began."""
         return self._read("ORDER BY number")
+
+    def latest(self) -> dict[str, TrackRow]:
+        """Of each camera the row of the track that began last."""
+        of_camera = "SELECT max(number) FROM tracks WHERE fingerprint IS NULL GROUP BY source"
+        return {row.source: row for row in self._read(f"WHERE number IN ({of_camera})")}
+
+    def as_of_now(self) -> AbstractContextManager[None]:
+        """As `Table.as_of_now`: faces are kept up to a second before their track has a row."""
+        return self._table.as_of_now()
 
     def since(self, time: datetime, source: str | None = None, most: int | None = None) -> list[TrackRow]:
         """The rows that were not over before a time, in the order in which they began.

@@ -143,6 +143,16 @@ class Table:
                 self._end()
             raise
 
+    @contextmanager
+    def as_of_now(self) -> Iterator[None]:
+        """Whatever is read within is as it was at one moment, whoever else writes meanwhile; to be read only."""
+        self._end()
+        self.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._end()
+
     def _end(self) -> None:
         if self.database.in_transaction:  # a full disk may have ended it
             self.execute("ROLLBACK")

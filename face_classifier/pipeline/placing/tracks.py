@@ -50,6 +50,16 @@ class SourceTracks:
             self._met[number] = track
         return begins
 
+    def renew(self, gone: set[int]) -> None:
+        """Give other numbers to these of the gallery's tracks, which were forgotten with their faces."""
+        if not gone:
+            return
+        for followed, track in self._tracks.items():
+            if track.number in gone:
+                self._tracks[followed] = Track(self._gallery.new_track())
+        self._met = {number: track for number, track in self._met.items() if track.number not in gone}
+        self._forget(gone)
+
     def link(self, faces: Sequence[AnalysedFace], *, keep: bool) -> None:
         """Two faces in one frame are two people. ``keep``: the gallery is to remember it, see `Gallery.cannot_link`."""
         told = self._told[keep]
