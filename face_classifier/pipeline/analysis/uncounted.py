@@ -10,6 +10,8 @@ from face_classifier.display.overlay import make_unknowable
 
 _LATELY = 1.0  # seconds of the source for which a place stays covered in which no face is found: some are missed
 
+_SAME = 0.3  # intersection over union from which a face that is found is taken for the one that was there
+
 
 class Uncounted:
     """Covers them in the frames of one source, one after the other."""
@@ -27,8 +29,11 @@ class Uncounted:
         others : where those are that do not; all in pixels of the frame's image
         """
         now = frame.position
-        kept = [(then, box) for then, box in self._lately if 0 <= now - then <= _LATELY]
-        self._lately = [*(one for one in kept if one[1] not in others), *((now, box) for box in others)]
+        self._lately = [
+            (then, box)
+            for then, box in self._lately
+            if 0 <= now - then <= _LATELY and not any(box.overlap(face) >= _SAME for face in (*counted, *others))
+        ] + [(now, box) for box in others]
         hidden = [box for _, box in self._lately]
         if not hidden:
             return frame
