@@ -139,8 +139,8 @@ def advice(parts: Parts, tree: Mapping[str, Node]) -> Iterator[str]:
             yield from _of_webhook(("channels", name, "url"), channel, tree)
         if channel.type not in _TOLD_ANYWAY and name not in named:
             yield f"{told(('channels', name), tree)} is in no rule, so nothing goes there"
-    daily = tree["alerts"].plain().get("daily") if "alerts" in tree else None
-    if daily is None and any("summary" in rule.on for rule in parts.rules.values()):
+    alerts = tree["alerts"].plain() or {} if "alerts" in tree else {}
+    if alerts.get("daily") is None and any("summary" in rule.on for rule in parts.rules.values()):
         yield "a rule waits for the summary of the day, but alerts.daily names no time, so there is none"
 
 

@@ -171,7 +171,7 @@ def _no_type(path: list[str | int], tree: Mapping[str, Node]) -> str:
     node, depth = _nearest([*path, "type"], tree)
     if node is None or depth <= len(path):
         return f"{told(path, tree)} has no type; give one of {known}"
-    return f"{told([*path, 'type'], tree)} is {_value(['type'], node.value)}, but must be one of {known}"
+    return f"{told([*path, 'type'], tree)} is {_value(['type'], node.plain())}, but must be one of {known}"
 
 
 def _path(location: Location) -> list[str | int]:

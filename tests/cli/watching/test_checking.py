@@ -131,6 +131,19 @@ def test_a_webhook_that_surely_fails_is_advised_against(
         assert ("private: true" in capsys.readouterr().out) == (fails and not private)
 
 
+@pytest.mark.parametrize("text", ["alerts:", "alerts: {rules: }", "cameras:", "channels:", ""])
+def test_a_key_with_nothing_behind_it_is_no_fault(text: str, tmp_path: Path):
+    (tmp_path / "c.yaml").write_text(text)
+    assert main(["check-config", str(tmp_path / "c.yaml")]) == 0
+
+
+def test_a_type_that_is_a_list_is_told_as_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "c.yaml").write_text("channels: {b: {type: [x]}}")
+    with pytest.raises(SystemExit, match="2"):
+        main(["check-config", str(tmp_path / "c.yaml")])
+    assert "is ['x'], but must be one of print" in capsys.readouterr().err
+
+
 def test_the_faults_are_data_too(house: Path, capsys: pytest.CaptureFixture[str]):
     house.write_text("cameras: {door: {ulr: 0}}")
     with pytest.raises(SystemExit, match="2"):
