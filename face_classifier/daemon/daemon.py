@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache, partial
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 
 from face_classifier.alerts.dispatcher import Dispatcher
@@ -42,6 +43,8 @@ STATUS = "status"  # the command of the owner's socket
 
 _TURN = 0.5  # seconds between two looks at how everything does
 _BEAT = 1.0  # seconds between two signs of life of the owner
+_DRAWS = 1.5  # seconds for which montages are drawn at the end
+_DRAWN = 2.5  # seconds after the wish to stop until that is over; see `wishes.IN_TIME`
 _TELL_MANAGER = 30.0  # seconds between two tellings of how many cameras are good
 
 
@@ -68,6 +71,7 @@ class Daemon:
         self._retaining = Retaining(lambda: self._settings, partial(log.tell, "retention"))
         self._household, self._daily = Household(alerts), Daily(datetime.now(timezone.utc))
         self._started = monotonic()
+        self._asked = self._started  # to stop
         self._restart: tuple[str, ...] = ()
         self._beat: _Beat | None = None
 
@@ -112,7 +116,8 @@ class Daemon:
                 lambda name, channel: make_channel(name, channel, desk=answers),
                 observer.problem,
             )
-            last.callback(alerts.close)
+            closing = cache(partial(_begun, alerts.close, "end of alerts"))  # which a slow owner does not hold up
+            last.callback(lambda: closing().join())
             own = engine(profile_of(here.settings).encoder)
             crew = Crew(here.settings, own, here, stage, observer, wishes.stopping)
             daemon = cls(settings, load, here, crew, alerts)
@@ -124,7 +129,11 @@ class Daemon:
                     yield daemon
                 finally:
                     daemon._cameras.end()
-            here.finish(think=daemon._cameras.have_ended)  # who waits for the end has no time for second thoughts
+            closing()
+            if daemon._cameras.have_ended:
+                here.finish()
+            else:  # who waits for the end has no time for second thoughts
+                here.finish(think=False, within=daemon._time_to_draw())
             if fault := daemon._fault():
                 raise fault
 
@@ -157,6 +166,7 @@ class Daemon:
             if monotonic() - told >= _TELL_MANAGER:
                 notify(f"STATUS={self._summary()}")
                 told = monotonic()
+        self._asked = monotonic()
         notify(STOPPING)
         log.tell("stopping", self._cameras.why_ended if self._cameras.have_ended else "stops as asked")
 
@@ -234,9 +244,19 @@ class Daemon:
         self._household.note(event)
         self._alerts.put(event)
 
+    def _time_to_draw(self) -> float:
+        """Seconds for montages that are left when it was asked to stop."""
+        return min(_DRAWS, max(0.0, self._asked + _DRAWN - monotonic()))
+
     def _summary(self) -> str:
         good = [camera.status == GOOD for camera in self._cameras.status()]
         return f"{good.count(True)} of {counted(len(good), 'camera')} send pictures"
+
+
+def _begun(action: Callable[[], None], name: str) -> Thread:
+    thread = Thread(target=action, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _of(made: list[Daemon]) -> Daemon:

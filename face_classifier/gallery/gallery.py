@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -234,11 +235,11 @@ class Gallery:
             self._undrawn = _both(folders, self._undrawn)
             raise
 
-    def write_views(self, *, montages: bool = True) -> None:
-        """Bring the pickle, and ``montages``, up to date with the faces, as far as they changed since this was done."""
-        if not self._is_pickled or self._undrawn != frozenset():
-            self.store.write_own_views(self._undrawn if montages else frozenset(), self.looked.faces.hidden)
-        if montages:
+    def write_views(self, *, within: float = inf) -> None:
+        """Bring the pickle, and montages ``within`` so many seconds, up to date; the rest is for the next time."""
+        if self._is_pickled and self._undrawn == frozenset():
+            return
+        if self.store.write_own_views(self._undrawn, self.looked.faces.hidden, within):
             self._undrawn, self._is_pickled = frozenset(), True
 
 

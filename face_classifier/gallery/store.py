@@ -148,7 +148,7 @@ class Store:
         """Every face as it is labelled now, and what the user did since the look before.
 
         Pictures without a row get one; rows whose picture is gone become `deleted`, or `missing` if many went at once.
-        A store that is only read changes nothing on disk.
+        A store that is only read changes nothing on disk. Montages of people of whom no face is left go at once.
 
         Parameters
         ----------
@@ -157,7 +157,10 @@ class Store:
         touched: the only folders (``Ann``, ``.rejected/Ann``) that changed on disk since the look before, where that is
             known; None: each is compared with the table by the names, sizes and times of its files.
         """
-        return self._looker.look(read_photo, confirmed=confirmed, touched=touched)
+        looked = self._looker.look(read_photo, confirmed=confirmed, touched=touched)
+        if self._inside.writing:
+            self._views.remove_gone(looked.changed, looked.faces.hidden)
+        return looked
 
     # Keeping: what the program adds
 
@@ -371,11 +374,9 @@ class Store:
         return self._views.draw(folders, hidden)
 
     @_until_done
-    def write_own_views(self, folders: Collection[str] | None, hidden: Collection[int]) -> None:
-        """Bring the montages of folders (None: of all), and the pickle, up to date; as `draw_montages`."""
-        for _ in self._views.draw(folders, hidden):
-            pass
-        self._views.write_pickle(hidden)
+    def write_own_views(self, folders: Collection[str] | None, hidden: Collection[int], within: float) -> bool:
+        """The same, and the pickle first; no montage is begun after ``within`` seconds. Returns whether all is done."""
+        return self._views.write_own(folders, hidden, within)
 
     # Thinking
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from time import monotonic
 from typing import Protocol
 
@@ -246,7 +247,7 @@ class Desk:
         """Leave the rest to `finish`, or to the next run; but the pickle is whole."""
         self.thoughts.end()
         with suppress(FolderGoneError, DiskError):  # which is told as soon as something is written
-            self.gallery.write_views(montages=False)
+            self.gallery.write_views(within=0)
 
     def look(self, touched: Collection[str] | None) -> float:
         """Take in what the user did to the folders; returns how many seconds that took.
@@ -259,12 +260,12 @@ class Desk:
         self.gallery.tell_problems()
         return monotonic() - began
 
-    def finish(self, *, think: bool) -> Sequence[Sighting]:
-        """Think again, or not, and bring the views up to date; returns every face as it is labelled at the end."""
+    def finish(self, *, think: bool, within: float = inf) -> Sequence[Sighting]:
+        """Think again, or not, and `Gallery.write_views`; returns every face as it is labelled at the end."""
         try:
             if think:
                 self.thoughts.at_once()
-            self.gallery.write_views()
+            self.gallery.write_views(within=within)
             self._catch_up()
         finally:
             for session in self._sessions:

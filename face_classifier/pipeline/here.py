@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -196,9 +197,9 @@ class Here:
             finally:
                 ending.set()
 
-    def finish(self, *, think: bool = True) -> Sequence[Sighting]:
-        """Think again, or not, and bring the views up to date; returns every face as it is labelled at the end."""
-        return self._owner.call(lambda _: self._desk.finish(think=think))
+    def finish(self, *, think: bool = True, within: float = inf) -> Sequence[Sighting]:
+        """As `Desk.finish`."""
+        return self._owner.call(lambda _: self._desk.finish(think=think, within=within))
 
     @property
     def rethought(self) -> Sequence[Change]:

@@ -148,10 +148,16 @@ def _give_up() -> None:
     """Tell that something hangs; after this the process ends."""
     from face_classifier.daemon import log
 
-    hanging = ", ".join(
-        sorted(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
-    )
-    log.tell("hangs", f"something did not end in time, and is left ({hanging})", logging.WARNING)
+    names = sorted(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
+    log.tell("hangs", _what_hangs(names), logging.WARNING)
+
+
+def _what_hangs(names: Sequence[str]) -> str:
+    """What did not end in time, in words; of threads with these names."""
+    if "owner" in names:  # for which most others wait
+        return "the gallery was not closed in time; what is left to do is done at the next start"
+    known = [name for name in names if name.startswith(("camera ", "alerts "))]
+    return f"something did not end in time, and is left ({', '.join(known or names)})"
 
 
 COMMANDS: list[click.Command] = [_watch]

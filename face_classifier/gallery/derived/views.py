@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from time import monotonic
 
 import numpy as np
 
 from face_classifier.core.disk.markers import PICKLE
-from face_classifier.core.disk.retry import asking_the_disk
+from face_classifier.core.disk.retry import DiskError, asking_the_disk
 from face_classifier.core.types import Encoding, Sighting
 from face_classifier.display import montages
 from face_classifier.display.montages import Portrait
@@ -59,14 +61,42 @@ class Views:
 
     def draw(self, folders: Collection[str] | None, hidden: Collection[int]) -> Iterator[None]:
         """As `Store.draw_montages`."""
+        for name, there in self._named(folders):
+            self._folder.root.check()
+            yield from self._draw_folder(name, hidden, there)
+
+    def remove_gone(self, folders: Collection[str] | None, hidden: Collection[int]) -> None:
+        """Remove the montages of those of these folders in which no face lies; None: of all that are not there.
+
+        Where the disk refuses it, they go when montages are drawn.
+        """
+        listed = self._folder.listing.folders if folders is None else ()
+        with suppress(DiskError):
+            for name, there in self._named(folders):
+                if name not in listed and next(self._portraits(name, hidden), None) is None:
+                    for _ in self._draw_folder(name, hidden, there):
+                        pass
+
+    def write_own(self, folders: Collection[str] | None, hidden: Collection[int], within: float) -> bool:
+        """As `Store.write_own_views`."""
+        end = monotonic() + within
+        self.remove_gone(folders, hidden)
+        self.write_pickle(hidden)
+        drawing = self.draw(folders, hidden)
+        while monotonic() < end:
+            if next(drawing, self) is self:
+                return True
+        return False
+
+    def _named(self, folders: Collection[str] | None) -> Iterator[tuple[str, set[str]]]:
+        """Folders (None: all) by name, each with montages that may be there although it is not known of them."""
         names, there = folders or (), dict[str, set[str]]()
         if folders is None:
             for file in {*self._montages(), *self._folder.notes.view_digests()}:
                 there.setdefault(montages.person_of(file) or "", set()).add(file)
             names = {*self._folder.listing.folders, *there}
         for name in sorted(name for name in names if name and not is_excluded(name)):
-            self._folder.root.check()
-            yield from self._draw_folder(name, hidden, there.get(name, set()))
+            yield name, there.get(name, set())
 
     def _draw_folder(self, name: str, hidden: Collection[int], there: set[str]) -> Iterator[None]:
         """``there``: further montages of it that may be there."""
@@ -88,7 +118,7 @@ class Views:
         yield
 
     def write_pickle(self, hidden: Collection[int]) -> None:
-        """As `Store.write_pickle`."""
+        """Bring the pickle up to date with the table."""
         self._folder.root.check()
         by_file: dict[str, list[Encoding]] = defaultdict(list)
         for file, encoding in self._folder.whereabouts.encodings(self._folder.listing.folders, hidden):

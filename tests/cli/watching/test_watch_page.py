@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from face_classifier.cli.watching.watch import _page
+from face_classifier.cli.watching.watch import _page, _what_hangs
 from face_classifier.core.config.load import load
 
 
@@ -41,3 +41,15 @@ def test_a_port_that_is_taken_costs_the_page_alone(caplog: pytest.LogCaptureFixt
 
 def test_without_a_port_there_is_no_page(caplog: pytest.LogCaptureFixture):
     assert told(0, caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("threads", "told"),
+    [
+        (["alerts", "alerts home", "owner", "server", "stopping"], "the gallery was not closed in time"),
+        (["alerts home", "camera door", "stopping"], "is left (alerts home, camera door)"),
+        (["a library"], "is left (a library)"),
+    ],
+)
+def test_what_hangs_at_the_end_is_told_in_words(threads: list[str], told: str):
+    assert told in _what_hangs(threads)

@@ -20,6 +20,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.types import Face, Frame
 from face_classifier.curate.forget import forget
+from face_classifier.gallery.derived import views
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.store import Store
@@ -274,7 +275,7 @@ def test_a_live_run_that_only_stops_leaves_a_whole_pickle(folder: Path) -> None:
         before = (folder / "face_encodings").read_bytes()
         see(gallery, 3, 91)
         gallery.look()
-        gallery.write_views(montages=False)
+        gallery.write_views(within=0)
         assert (folder / "face_encodings").read_bytes() != before
         check = gallery.store.check
         assert "face_encodings" not in dict(check.wrong_views(check.stock()))
@@ -287,3 +288,46 @@ def test_a_montage_that_nobody_knows_of_is_removed(folder: Path) -> None:
         (folder / "montage.Zoe-00.png").write_bytes(b"left by a process that was killed")
         gallery.write_views()
         assert not (folder / "montage.Zoe-00.png").exists()
+
+
+def test_montages_of_a_person_who_is_renamed_go_with_the_look_that_finds_it(folder: Path) -> None:
+    with opened(folder) as (gallery, _, _told):
+        gallery.write_views()
+        person = next(face.person for face in gallery.faces.values() if face.person)
+        (folder / person).rename(folder / "Zoe")
+        gallery.look(touched={person, "Zoe"})
+        assert not list(folder.glob(f"montage.{person}-*.png"))
+
+
+def test_montages_of_a_person_who_was_renamed_meanwhile_go_when_the_folder_is_opened(folder: Path) -> None:
+    with opened(folder) as (gallery, _, _told):
+        gallery.write_views()
+        person = next(face.person for face in gallery.faces.values() if face.person)
+    (folder / person).rename(folder / "Zoe")
+    with opened(folder):
+        assert not list(folder.glob(f"montage.{person}-*.png"))
+
+
+def test_whoever_is_in_a_hurry_leaves_montages_for_the_next_time_but_the_pickle_is_whole(folder: Path) -> None:
+    with opened(folder) as (gallery, _, _told):
+        gallery.write_views(within=0)
+        check = gallery.store.check
+        wrong = dict(check.wrong_views(check.stock()))
+        assert len(wrong) > 1
+        assert "face_encodings" not in wrong
+        drawn: list[float] = []
+        draw = views.montages.draw_montage
+
+        def slowly(portraits: Any) -> bytes:
+            drawn.append(monotonic())
+            sleep(0.1)
+            return draw(portraits)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(views.montages, "draw_montage", slowly)
+            gallery.write_views(within=0.15)
+        assert len(drawn) == 2
+        assert len(dict(check.wrong_views(check.stock()))) == len(wrong) - 2
+    with opened(folder) as (gallery, _, _told):
+        gallery.write_views()
+        assert dict(gallery.store.check.wrong_views(gallery.store.check.stock())) == {}
