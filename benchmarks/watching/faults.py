@@ -236,7 +236,9 @@ def _await(done: Callable[[], bool], within: float) -> float | None:
 
 
 def _used() -> dict[str, int]:
-    children = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True).stdout
+    children = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True
+    ).stdout
     own = Path("/proc/self/fd")
     descriptors = [os.readlink(own / number) for number in os.listdir(own) if os.path.lexists(own / number)]
     return {

@@ -119,7 +119,9 @@ def nothing_left() -> Iterator[None]:
 
 
 def children(of: int | None = None) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(of or os.getpid())], capture_output=True, text=True)
+    found = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(of or os.getpid())], capture_output=True, text=True
+    )
     return [int(line.split()[0]) for line in found.stdout.splitlines() if "live.reading.reader" in line]
 
 
