@@ -260,7 +260,7 @@ class Desk:
         self.gallery.tell_problems()
         return monotonic() - began
 
-    def finish(self, *, think: bool, within: float = inf) -> Sequence[Sighting]:
+    def finish(self, *, think: bool = True, within: float = inf) -> Sequence[Sighting]:
         """Think again, or not, and `Gallery.write_views`; returns every face as it is labelled at the end."""
         try:
             if think:

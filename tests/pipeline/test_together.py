@@ -53,7 +53,7 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def rows(result: Path, columns: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(result / "faces.sqlite")) as table:
-        return table.execute(f"SELECT {columns} FROM faces ORDER BY id").fetchall()
+        return table.execute(f"SELECT {columns} FROM faces WHERE state = 'kept' ORDER BY id").fetchall()
 
 
 class TestTwoCameras:

@@ -84,6 +84,8 @@ class View:
         ``box``: in pixels of the frame's image. It is the centre of the face that counts, since the people who draw a
         zone see faces there, and whether a body is in the picture is not known.
         """
+        if not self._zones:  # frames of records have no image
+            return ()
         height, width = frame.image.shape[:2]
         centre = (box.left + box.right) / 2 / width, (box.top + box.bottom) / 2 / height
         return tuple(name for name, zone in self._zones.items() if cv2.pointPolygonTest(zone, centre, False) >= 0)

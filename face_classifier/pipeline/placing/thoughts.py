@@ -85,6 +85,8 @@ class SecondThoughts:
             answer = self._answer_to(question)
             while not answer.done():
                 yield False
+            if self._thread:
+                self._thread.join()  # it has nothing left to do
             took = monotonic() - began
             self.count, self.seconds = self.count + 1, self.seconds + took
             self._not_before = monotonic() + _OTHERWISE * took
@@ -114,10 +116,13 @@ class SecondThoughts:
 
     def _think(self, question: Question, answer: Future[Answer]) -> None:
         try:
-            answer.set_result(self._gallery.store.answer_beside(question, self._check))
+            found = self._gallery.store.answer_beside(question, self._check)
         except BaseException as error:
+            give_back()
             answer.set_exception(error)
-        give_back()
+        else:
+            give_back()
+            answer.set_result(found)
 
     def _check(self) -> None:
         if self._ending.is_set():
