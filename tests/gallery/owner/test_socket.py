@@ -632,13 +632,13 @@ def idle_connections(path: Path, number: int) -> Iterator[list[socket.socket]]:
 def test_idle_connections_give_way_to_commands_but_for_those_that_have_begun_something(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servers, "_IDLE", 0.2)
+    monkeypatch.setattr(servers, "_IDLE", 2.0)  # longer than it takes to make them
     with serving(path) as (_, folder), asking(path) as guest:
         guest.ask("begin", {"who": "a camera"}, Listener())
         with idle_connections(path, servers._MOST - 1) as idle:
             with pytest.raises(InUseError, match="does not answer"):
                 ask(path, "echo", a=1)
-            time.sleep(0.3)
+            time.sleep(2.1)
             with asking(path) as first, asking(path) as second:
                 assert [client.ask("echo", {"a": 2}, Listener()) for client in (first, second)] == [{"a": 2}] * 2
             ended = [connection for connection in idle if select.select([connection], [], [], 0.1)[0]]
