@@ -47,7 +47,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.alerts.channels.mqtt.channel import Mqtt
-from face_classifier.core.config.alerts import Alerts, MqttChannel
+from face_classifier.core.config.parts.alerts import Alerts, MqttChannel
 from face_classifier.events.event import Event
 channel = MqttChannel(type="mqtt", host="127.0.0.1", port=int(sys.argv[1]))
 make, tell = lambda name, one: Mqtt(one), lambda sentence: None

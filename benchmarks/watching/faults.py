@@ -25,7 +25,7 @@ from pathlib import Path
 from servers.streams import HttpCamera, RtspServer, missing_gstreamer, moving
 from sources.live.test_webcam import DRIVER
 
-from face_classifier.core.config.cameras import Camera
+from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.live.opening import open_live
 from face_classifier.sources.live.source import LiveSource, SourceState

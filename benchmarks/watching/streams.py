@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from servers.streams import RtspServer, missing_gstreamer
 
-from face_classifier.core.config.cameras import Camera
+from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.core.config.settings import Settings
 from face_classifier.pipeline.analysis.analyse import Analysis
 from face_classifier.pipeline.inputs import sampling_of

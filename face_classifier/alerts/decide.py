@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from face_classifier.alerts.channels.base import Alert
 from face_classifier.alerts.rules import OF_PEOPLE, Match, Rules
-from face_classifier.core.config.alerts import Alerts, Rule
+from face_classifier.core.config.parts.alerts import Alerts, Rule
 from face_classifier.core.names import alike
 from face_classifier.core.words import counted
 from face_classifier.events.event import Event

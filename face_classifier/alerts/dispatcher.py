@@ -15,7 +15,7 @@ from face_classifier.alerts.channels.base import Alert, CameraState, Channel, Pe
 from face_classifier.alerts.outbox import ALL, Missed, Outcome
 from face_classifier.alerts.router import Router
 from face_classifier.alerts.worker import ChannelState, Worker
-from face_classifier.core.config.alerts import Alerts, AnyChannel
+from face_classifier.core.config.parts.alerts import Alerts, AnyChannel
 from face_classifier.events.event import Event
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from face_classifier.alerts.channels.base import Channel
 from face_classifier.alerts.channels.bot import Desk
-from face_classifier.core.config.alerts import (
+from face_classifier.core.config.parts.alerts import (
     AnyChannel,
     AppriseChannel,
     FileChannel,

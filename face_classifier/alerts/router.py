@@ -13,7 +13,7 @@ from pathlib import Path
 from face_classifier.alerts.decide import Decider, Memory, Sent
 from face_classifier.alerts.outbox import ALL, Missed, Outbox, Outcome
 from face_classifier.alerts.worker import Worker
-from face_classifier.core.config.alerts import Alerts
+from face_classifier.core.config.parts.alerts import Alerts
 from face_classifier.events.event import Event
 
 logger = logging.getLogger(__name__)

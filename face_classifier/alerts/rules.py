@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from face_classifier.core.config.alerts import Rule
+from face_classifier.core.config.parts.alerts import Rule
 from face_classifier.core.names import alike
 from face_classifier.core.schedule import Schedule
 from face_classifier.events.event import Event

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from face_classifier.core.config.cameras import Keep
+from face_classifier.core.config.parts.cameras import Keep
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.beside import Beside, old_beside
 from face_classifier.core.disk.retry import DiskError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from face_classifier.core.config.alerts import AnyChannel, Rule
-from face_classifier.core.config.cameras import Camera, Keep
+from face_classifier.core.config.parts.alerts import AnyChannel, Rule
+from face_classifier.core.config.parts.cameras import Camera, Keep
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.words import counted
 

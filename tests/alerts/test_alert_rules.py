@@ -9,7 +9,7 @@ import pytest
 from alerts.servers import event
 
 from face_classifier.alerts.rules import Rules
-from face_classifier.core.config.alerts import Rule
+from face_classifier.core.config.parts.alerts import Rule
 
 NOON = datetime(2026, 11, 27, 12).astimezone()  # a Friday, by the local clock
 

@@ -9,7 +9,7 @@ import pytest
 from alerts.servers import event
 
 from face_classifier.alerts.decide import Decider, Memory, Sent
-from face_classifier.core.config.alerts import Alerts
+from face_classifier.core.config.parts.alerts import Alerts
 
 START = datetime(2026, 11, 27, 12, tzinfo=timezone.utc)
 ALL = ["person", "new_person", "unknown", "camera_lost", "camera_back", "summary"]

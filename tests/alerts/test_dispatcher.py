@@ -26,7 +26,7 @@ from face_classifier.alerts.channels.base import Alert, CameraState, ChannelErro
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.alerts.make import make_channel
 from face_classifier.alerts.outbox import Outbox
-from face_classifier.core.config.alerts import Alerts, AnyChannel, FileChannel, PrintChannel, WebhookChannel
+from face_classifier.core.config.parts.alerts import Alerts, AnyChannel, FileChannel, PrintChannel, WebhookChannel
 from face_classifier.core.errors import UserError
 
 ALL = ["person", "new_person", "unknown", "camera_lost", "camera_back", "summary"]
@@ -355,7 +355,7 @@ sys.path.insert(0, sys.argv[4])
 from alerts.servers import event
 from face_classifier.alerts.make import make_channel
 from face_classifier.alerts.dispatcher import Dispatcher
-from face_classifier.core.config.alerts import Alerts, WebhookChannel
+from face_classifier.core.config.parts.alerts import Alerts, WebhookChannel
 
 rule = {"name": "all", "on": ["person"], "channels": ["hook"], "picture": True}
 channels = {"hook": WebhookChannel(type="webhook", url=sys.argv[1], private=True)}

@@ -13,7 +13,7 @@ from alerts.servers import hook, wait_until
 
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.alerts.make import make_channel
-from face_classifier.core.config.alerts import Alerts, WebhookChannel
+from face_classifier.core.config.parts.alerts import Alerts, WebhookChannel
 
 TESTS = Path(__file__).parent.parent
 SOON = 0.5  # seconds within which an event is durable, and a delivery noted
@@ -25,7 +25,7 @@ sys.path.insert(0, sys.argv[3])
 from alerts.servers import event
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.alerts.make import make_channel
-from face_classifier.core.config.alerts import Alerts, WebhookChannel
+from face_classifier.core.config.parts.alerts import Alerts, WebhookChannel
 
 rules = Alerts.model_validate({"rules": [{"name": "all", "on": ["person"], "channels": ["hook"]}], "per_minute": 10**6})
 hook = WebhookChannel(type="webhook", url=sys.argv[1], private=True)

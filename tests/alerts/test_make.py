@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from face_classifier.alerts.channels.base import Channel
 from face_classifier.alerts.make import make_channel
-from face_classifier.core.config.alerts import AnyChannel
+from face_classifier.core.config.parts.alerts import AnyChannel
 from face_classifier.core.errors import UserError
 
 SECRETS = {"TOKEN": "1:token", "PHONE": "json://127.0.0.1:9/", "KEY": "whsec_AAAA"}
@@ -48,7 +48,7 @@ WITHOUT = """
 import json, sys
 from pydantic import TypeAdapter
 from face_classifier.alerts.make import make_channel
-from face_classifier.core.config.alerts import AnyChannel
+from face_classifier.core.config.parts.alerts import AnyChannel
 from face_classifier.core.errors import UserError
 
 sys.modules |= dict.fromkeys(("apprise", "paho", "telegram"))

@@ -19,8 +19,8 @@ from face_classifier.alerts.channels.bot import answer
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.alerts.make import make_channel
 from face_classifier.alerts.worker import ChannelState
-from face_classifier.core.config.alerts import Alerts, TelegramChannel
 from face_classifier.core.config.load import load
+from face_classifier.core.config.parts.alerts import Alerts, TelegramChannel
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import InUseError, UserError
 from face_classifier.curate.commands import HANDLERS

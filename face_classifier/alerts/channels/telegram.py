@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from face_classifier.alerts.channels.base import Alert, ChannelError
 from face_classifier.alerts.channels.bot import COMMANDS, Answer, Desk, answer
-from face_classifier.core.config.alerts import TelegramChannel
+from face_classifier.core.config.parts.alerts import TelegramChannel
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import in_utf8
 

@@ -98,8 +98,8 @@ def _settings(cameras: Sequence[str], config: str | None, flags: Mapping[str, An
 def _with_cameras(chosen: Settings, addresses: Sequence[str]) -> Settings:
     """With these cameras; where nobody is told of anything, a line is printed for whatever happens."""
     from face_classifier.core.config.addresses import kind_of, without_login
-    from face_classifier.core.config.alerts import Alerts, PrintChannel, Rule
-    from face_classifier.core.config.cameras import Camera
+    from face_classifier.core.config.parts.alerts import Alerts, PrintChannel, Rule
+    from face_classifier.core.config.parts.cameras import Camera
 
     named = {}
     for number, address in enumerate(addresses, 1):

@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import ValidationError
 
 from face_classifier.core.config.addresses import has_password, place_of
-from face_classifier.core.config.alerts import AnyChannel, Rule, WebhookChannel
-from face_classifier.core.config.cameras import Camera
+from face_classifier.core.config.parts.alerts import AnyChannel, Rule, WebhookChannel
+from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.core.config.secrets import Secret
 from face_classifier.core.config.sentences import CHANNELS, Location, line_of, told
 from face_classifier.core.config.units import Part

@@ -10,7 +10,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from face_classifier.core.config import alerts, cameras, settings
+from face_classifier.core.config import settings
+from face_classifier.core.config.parts import alerts, cameras
 from face_classifier.core.config.units import DisagreementError
 from face_classifier.core.configfile import Fault, Node, meant, quoted
 from face_classifier.core.names import without_logins

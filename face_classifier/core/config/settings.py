@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from face_classifier.core.config.alerts import Alerts, AnyChannel
-from face_classifier.core.config.cameras import Camera, Keep, KeepAll
 from face_classifier.core.config.flat import Flat
+from face_classifier.core.config.parts.alerts import Alerts, AnyChannel
+from face_classifier.core.config.parts.cameras import Camera, Keep, KeepAll
 from face_classifier.core.config.units import Duration, Name, Part, Port
 
 

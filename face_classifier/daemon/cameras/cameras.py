@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from time import monotonic
 
-from face_classifier.core.config.cameras import Camera
+from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.core.config.settings import Changes, Settings
 from face_classifier.daemon import log
 from face_classifier.daemon.cameras.loop import FILE_OVER, TIME_OVER, CameraLoop, Shared

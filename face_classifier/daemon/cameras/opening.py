@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from face_classifier.core.config.cameras import Camera
+from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.pipeline.analysis.view import View
 
 

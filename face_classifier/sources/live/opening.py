@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from face_classifier.core.config.addresses import kind_of
-from face_classifier.core.config.cameras import Camera as CameraSettings
+from face_classifier.core.config.parts.cameras import Camera as CameraSettings
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import without_logins
 from face_classifier.sources.live.reading.job import Job

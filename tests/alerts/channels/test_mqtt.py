@@ -24,7 +24,7 @@ from conftest import ROOT, need_tool
 from face_classifier.alerts.channels.base import Alert, CameraState, ChannelError, PersonState
 from face_classifier.alerts.channels.mqtt.channel import Mqtt
 from face_classifier.alerts.make import make_channel
-from face_classifier.core.config.alerts import MqttChannel
+from face_classifier.core.config.parts.alerts import MqttChannel
 from face_classifier.core.errors import UserError
 from face_classifier.events.event import Event
 
@@ -267,7 +267,7 @@ import sys, time
 from datetime import datetime, timezone
 from face_classifier.alerts.channels.base import Alert, ChannelError
 from face_classifier.alerts.channels.mqtt.channel import Mqtt
-from face_classifier.core.config.alerts import MqttChannel
+from face_classifier.core.config.parts.alerts import MqttChannel
 from face_classifier.events.event import Event
 mqtt = Mqtt(MqttChannel(type="mqtt", host="127.0.0.1", port=int(sys.argv[1])), {})
 number = int(sys.argv[2])

@@ -21,7 +21,7 @@ from alerts.telegram_server import OTHER, OWNER, TOKEN, Server, bot_api
 from face_classifier.alerts.channels.base import Alert, ChannelError
 from face_classifier.alerts.channels.bot import Person, Picture, two_names
 from face_classifier.alerts.channels.telegram import Telegram
-from face_classifier.core.config.alerts import TelegramChannel
+from face_classifier.core.config.parts.alerts import TelegramChannel
 from face_classifier.core.errors import UserError
 from face_classifier.events.event import Event
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from face_classifier.core.config.alerts import Alerts, FileChannel, PrintChannel, Rule
-from face_classifier.core.config.cameras import Camera, KeepAll
+from face_classifier.core.config.parts.alerts import Alerts, FileChannel, PrintChannel, Rule
+from face_classifier.core.config.parts.cameras import Camera, KeepAll
 from face_classifier.core.config.settings import Changes, Health, Settings, changes
 
 DOOR, GATE = Camera(url="rtsp://cam/1"), Camera(url="rtsp://cam/2")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from face_classifier.core.config.alerts import AppriseChannel
-from face_classifier.core.config.cameras import Camera
 from face_classifier.core.config.load import load
+from face_classifier.core.config.parts.alerts import AppriseChannel
+from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.core.config.secrets import Secret
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError

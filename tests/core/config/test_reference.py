@@ -12,10 +12,10 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from face_classifier.core.config.alerts import Alerts, AnyChannel, Rule
-from face_classifier.core.config.cameras import Camera, Keep, KeepAll
 from face_classifier.core.config.cross import advice, disagreements
 from face_classifier.core.config.load import examine
+from face_classifier.core.config.parts.alerts import Alerts, AnyChannel, Rule
+from face_classifier.core.config.parts.cameras import Camera, Keep, KeepAll
 from face_classifier.core.config.settings import Health, Settings, Visits, changes
 
 ROOT = Path(__file__).parents[3]

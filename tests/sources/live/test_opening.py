@@ -17,7 +17,7 @@ from servers.streams import HttpCamera
 from sources.clips import EVERY_FRAME, START, number_of, write_clip
 from sources.live.test_live_source import in_parallel, until
 
-from face_classifier.core.config.cameras import Camera
+from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame
 from face_classifier.sources.base import Sampling

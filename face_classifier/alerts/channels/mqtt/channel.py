@@ -13,7 +13,7 @@ from face_classifier.alerts.channels.base import LIVE_PATIENCE, Alert, CameraSta
 from face_classifier.alerts.channels.mqtt import home_assistant as home
 from face_classifier.alerts.channels.mqtt.broker import Broker, NotSentError
 from face_classifier.alerts.channels.mqtt.line import Address, Message, TlsSocket
-from face_classifier.core.config.alerts import MqttChannel
+from face_classifier.core.config.parts.alerts import MqttChannel
 from face_classifier.core.errors import UserError
 
 _SOON = 2.0  # seconds that a state waits for a connection: the next one begins with it anyway

@@ -1,0 +1,1 @@
+"""The nested parts of the settings."""
