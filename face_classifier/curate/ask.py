@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.locks import LOCK, Holder, holder_of
@@ -16,6 +16,14 @@ from face_classifier.core.progress import Observer
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.client import Client, LeftOutError
+
+
+class CarriedOut(NamedTuple):
+    """A command that was carried out."""
+
+    answer: Any  # plain data, as its handler in `curate.commands.HANDLERS` answers
+    notes: list[str]  # sentences about what could not be done beside it
+
 
 STARTING = 3.0  # seconds in which a process that has just begun may still tell where it takes commands
 _PAUSE = 0.05  # seconds between two looks whether it does

@@ -13,6 +13,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import InUseError, UserError
 from face_classifier.core.names import shown
 from face_classifier.core.words import counted, counts_of
+from face_classifier.curate.ask import CarriedOut
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.daemon.described import age, lines
 from face_classifier.daemon.status import Status
@@ -57,16 +58,14 @@ class Answers:
 
     def people(self, pictures: int) -> Sequence[Person]:
         """Everybody, the named ones first, the first ``pictures`` of them with a picture. Raises UserError."""
-        return self._ask(lambda gallery: _people(gallery.store, pictures))
+        return _asked(self._here, lambda gallery: _people(gallery.store, pictures))
 
     def rename(self, old: str, new: str) -> str:
         """Give a person another name; `undo` takes it back. Returns a sentence. Raises UserError."""
-        notes = _Notes()
-        arguments = {"person": old, "name": new}
-        answer = self._ask(lambda gallery: HANDLERS["rename"](gallery, arguments, notes))
+        answer, notes = carry_out(self._here, "rename", {"person": old, "name": new})
         faces = counted(answer["faces"], "face")
         done = f"{answer['person']} is called {answer['name']} now ({faces})"
-        return shown(". ".join([done, *notes.sentences]))
+        return shown(". ".join([done, *notes]))
 
     def status(self) -> str:
         """How cameras, channels and the gallery do, in some lines."""
@@ -96,11 +95,19 @@ class Answers:
     def is_snoozed(self, chat: int) -> bool:
         return _of(chat) in self._alerts().status().snoozed
 
-    def _ask(self, action: Callable[[Gallery], _T]) -> _T:
-        try:
-            return self._here.ask(action, _PATIENCE)
-        except (TimeoutError, futures.TimeoutError):
-            raise InUseError("the gallery is too busy now; ask again in a minute") from None
+
+def carry_out(here: Asks, name: str, arguments: dict[str, Any]) -> CarriedOut:
+    """Have a command carried out on the gallery of a daemon, from any thread. Raises UserError, InUseError."""
+    notes = _Notes()
+    answer = _asked(here, lambda gallery: HANDLERS[name](gallery, arguments, notes))
+    return CarriedOut(answer, notes.sentences)
+
+
+def _asked(here: Asks, action: Callable[[Gallery], _T]) -> _T:
+    try:
+        return here.ask(action, _PATIENCE)
+    except (TimeoutError, futures.TimeoutError):
+        raise InUseError("the gallery is too busy now; ask again in a minute") from None
 
 
 def _of(chat: int) -> str:

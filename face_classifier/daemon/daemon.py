@@ -66,7 +66,7 @@ class Daemon:
         self, settings: Settings, load: Callable[[], Settings], here: Here, crew: Crew, alerts: Dispatcher
     ) -> None:
         """Use `opened`."""
-        self._settings, self._load, self._here, self._alerts = settings, load, here, alerts
+        self._settings, self._load, self.here, self._alerts = settings, load, here, alerts
         self._cameras = Cameras(here.settings, Shared(here, crew, self._tell))
         self._retaining = Retaining(lambda: self._settings, partial(log.tell, "retention"))
         self._household, self._daily = Household(alerts), Daily(datetime.now(timezone.utc))
@@ -102,7 +102,7 @@ class Daemon:
             here = stack.enter_context(
                 Here.opened(settings, engine, lines, observer, patience, aside, partial(_tell_each, made))
             )
-            answers = Answers(
+            desk = Answers(
                 here,
                 lambda: _of(made)._settings,
                 lambda: _of(made).status(),
@@ -113,7 +113,7 @@ class Daemon:
                 settings.alerts,
                 settings.channels,
                 Path(settings.result),
-                lambda name, channel: make_channel(name, channel, desk=answers),
+                lambda name, channel: make_channel(name, channel, desk=desk),
                 observer.problem,
             )
             closing = cache(partial(_begun, alerts.close, "end of alerts"))  # which a slow owner does not hold up
@@ -136,6 +136,11 @@ class Daemon:
                 here.finish(think=False, within=daemon._time_to_draw())
             if fault := daemon._fault():
                 raise fault
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now; from any thread."""
+        return self._settings
 
     @property
     def hangs(self) -> bool:
@@ -186,7 +191,7 @@ class Daemon:
         old = self._settings
         found = changes(old, new)
         if found.alerts:
-            self._here.note_uses_of(dataclasses.replace(old, channels=new.channels))
+            self.here.note_uses_of(dataclasses.replace(old, channels=new.channels))
             self._alerts.reload(new.alerts, new.channels)
         self._settings = dataclasses.replace(
             old, **{key: getattr(new, key) for key in ("cameras", "keep", "channels", "alerts")}
@@ -208,7 +213,7 @@ class Daemon:
                 known=beat.known if beat else 0,
                 unknown=beat.unknown if beat else 0,
                 free=beat.free if beat else None,
-                thoughts=Times(*self._here.thoughts),
+                thoughts=Times(*self.here.thoughts),
             ),
             cameras=self._cameras.status(),
             channels=alerts.channels,
@@ -219,7 +224,7 @@ class Daemon:
 
     def _fault(self) -> BaseException | None:
         """What goes wrong with the gallery, for which no camera can be blamed."""
-        return self._cameras.fault or self._here.failure
+        return self._cameras.fault or self.here.failure
 
     def _take_beat(self, gallery: Gallery) -> None:
         people, free = gallery.people, None
@@ -240,7 +245,7 @@ class Daemon:
         if event.track is not None:
             log.passed(event)
         if event.kind in ("camera_lost", "camera_back"):
-            self._here.note_camera(event.camera, event.time, lost=event.kind == "camera_lost")
+            self.here.note_camera(event.camera, event.time, lost=event.kind == "camera_lost")
         self._household.note(event)
         self._alerts.put(event)
 

@@ -12,9 +12,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import SummaryMetricFamily
 from prometheus_client.registry import Collector
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -25,20 +22,14 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _UNAVAILABLE = 503
 
 
-def app(status: Callable[[], Status], host: str = "127.0.0.1") -> Starlette:
-    """The page.
+def routes(status: Callable[[], Status]) -> list[Route]:
+    """What machines ask.
 
     * ``/healthz``: 200 while the owner of the gallery answers and every loop turns, else 503: a restart helps.
     * ``/readyz``: all that `status` tells, as JSON; 503 if it is not alive, or every camera is lost.
     * ``/metrics``: for Prometheus, or as OpenMetrics; no names of people.
 
-    A request whose ``Host`` is neither an address of this machine nor its name is refused with 400: a page on the
-    internet whose name was made to lead here (DNS rebinding) reads nothing.
-
-    Parameters
-    ----------
-    status: how the daemon does now; it must be quick, since pages wait for one another.
-    host: where it is served.
+    ``status``: how the daemon does now; it must be quick, since pages wait for one another.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(status))
@@ -55,15 +46,15 @@ def app(status: Callable[[], Status], host: str = "127.0.0.1") -> Starlette:
         encode, kind = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={**_HEADERS, "Content-Type": kind})
 
-    pages = (healthz, readyz, metrics)
-    return Starlette(
-        routes=[Route(f"/{page.__name__}", page) for page in pages],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts(host), www_redirect=False)],
-    )
+    return [Route(f"/{page.__name__}", page) for page in (healthz, readyz, metrics)]
 
 
 def hosts(host: str) -> list[str]:
-    """By which names a page may be asked for that is served at ``host``."""
+    """By which names a page may be asked for that is served at ``host``.
+
+    A request under another name is refused: a page on the internet whose name was made to lead here (DNS rebinding)
+    reads nothing.
+    """
     own = {"localhost", "127.0.0.1", "[::1]", host, socket.gethostname()}
     if ":" in host:
         own.add(f"[{host}]")

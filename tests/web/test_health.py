@@ -12,10 +12,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from face_classifier.alerts.worker import ChannelState
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
+from face_classifier.curate.ask import CarriedOut
 from face_classifier.daemon.status import STUCK, CameraStatus, GalleryStatus, Status, Times
-from face_classifier.web.health import app, hosts
+from face_classifier.web.app import make_app
+from face_classifier.web.health import hosts
 from face_classifier.web.served import served
+from face_classifier.web.site import Site
 
 DOOR = CameraStatus("door", "good", 60.0, "", False, 0.1, 500, 3, 40, 2, 1, 0.05)
 LOST = replace(DOOR, name="garden", status="lost", reason="it refuses the connection", last_frame=None)
@@ -32,6 +36,10 @@ WELL = Status(
     memory=200_000_000,
     restart=(),
 )
+
+
+def refuse(_command: str, _arguments: dict[str, object]) -> CarriedOut:
+    raise AssertionError("health changes nothing")
 
 
 class Page:
@@ -55,7 +63,7 @@ class Page:
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Page]:
     page = Page()
-    with served(app(lambda: page.status), "127.0.0.1", 0) as page.port:
+    with served(make_app(Site(Settings, refuse, lambda: page.status)), "127.0.0.1", 0) as page.port:
         yield page
 
 
@@ -151,12 +159,15 @@ def test_a_page_that_is_served_everywhere_is_asked_for_by_the_addresses_of_the_m
 
 def test_a_port_that_is_in_use_is_told_in_a_sentence(page: Page):
     told = rf"the page cannot be served at 127.0.0.1:{page.port} \(.*in use\)"
-    with pytest.raises(UserError, match=told), served(app(lambda: WELL), "127.0.0.1", page.port):
+    with (
+        pytest.raises(UserError, match=told),
+        served(make_app(Site(Settings, refuse, lambda: WELL)), "127.0.0.1", page.port),
+    ):
         pass
 
 
 def test_a_page_that_is_asked_for_meanwhile_ends_soon():
-    with served(app(lambda: WELL), "127.0.0.1", 0) as port:
+    with served(make_app(Site(Settings, refuse, lambda: WELL)), "127.0.0.1", 0) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.connect()  # and says nothing
     connection.close()

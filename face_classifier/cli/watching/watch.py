@@ -131,10 +131,13 @@ def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
     with ExitStack() as stack:
         if port:
             try:
-                from face_classifier.web.health import app
+                from face_classifier.daemon.answers import carry_out
+                from face_classifier.web.app import make_app
                 from face_classifier.web.served import served
+                from face_classifier.web.site import Site
 
-                stack.enter_context(served(app(daemon.status, host), host, port))
+                site = Site(lambda: daemon.settings, partial(carry_out, daemon.here), daemon.status)
+                stack.enter_context(served(make_app(site, host), host, port))
             except ImportError:
                 log.tell("page", "there is no page of health; install face_classifier[web], or set health: {port: 0}")
             except UserError as error:

@@ -16,6 +16,8 @@ from face_classifier.core.config.load import load
 class Nobody:
     """A daemon that is not asked how it does."""
 
+    settings = here = None
+
     def status(self) -> Any:
         raise AssertionError
 
@@ -29,7 +31,7 @@ def told(port: int, caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_without_its_packages_a_sentence_tells_how_to_get_the_page(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setitem(sys.modules, "face_classifier.web.health", None)
+    monkeypatch.setitem(sys.modules, "face_classifier.web.app", None)
     assert told(8470, caplog) == ["there is no page of health; install face_classifier[web], or set health: {port: 0}"]
 
 

@@ -1,0 +1,1 @@
+"""What moves on open pages: events, and pictures of cameras."""

@@ -1,0 +1,28 @@
+"""What the page knows of the program around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from face_classifier.core.config.settings import Settings
+from face_classifier.curate.ask import CarriedOut
+from face_classifier.daemon.status import Status
+
+
+@dataclass(frozen=True)
+class Site:
+    """A result folder, and the cameras that watch into it, if any.
+
+    Attributes
+    ----------
+    settings : as they are now.
+    carry_out : has the owner of the result folder carry out a command, by its name and arguments; from any thread.
+        Raises UserError, InUseError.
+    status : how cameras and channels do; None: there are none, it is a folder alone.
+    """
+
+    settings: Callable[[], Settings]
+    carry_out: Callable[[str, dict[str, Any]], CarriedOut]
+    status: Callable[[], Status] | None = None
