@@ -38,7 +38,7 @@ def test_the_recipes_print_what_the_readme_shows(
     photographs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Ended]
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FACE_CLASSIFIER_HEALTH__PORT", "0")  # which no other program can have
+    monkeypatch.setenv("FACE_CLASSIFIER_WEB__LISTEN", "off")  # which no other program can have
     photos = tmp_path / "photos"
     photos.mkdir()
     for name, path in photographs.items():

@@ -85,7 +85,7 @@ class Daemon:
             "visits": {"gap": GAP, "unknown_after": 1},
             "channels": {"log": {"type": "file", "path": str(folder / "alerts.jsonl")}},
             "alerts": {"per_minute": 1000, "blip": 0, "rules": [{"name": "all", "on": kinds, "channels": ["log"]}]},
-            "health": {"port": self.port},
+            "web": {"listen": f"127.0.0.1:{self.port}"},
         }
         (folder / "watch.yaml").write_text(json.dumps(config), "utf-8")
         line = [sys.executable, "-m", "face_classifier", "watch", "--config", str(folder / "watch.yaml")]

@@ -115,7 +115,7 @@ def measure(seconds: float, *, has_failing: bool) -> Round:
         rule = {"name": "all", "on": kinds, "channels": list(channels), "picture": True}
         config = {
             "result": str(folder / "result"),
-            "health": {"port": 0},
+            "web": {"listen": "off"},
             "visits": {"gap": 1, "unknown_after": 1},
             "cameras": {"clip": {"url": str(demo.clip()), "repeat": True, "seconds": INTERVAL}},
             "channels": channels,

@@ -137,7 +137,7 @@ def as_stream(path: Path, folder: Path) -> list[Span]:
 
 def config_of(path: Path, folder: Path, address: str) -> Path:
     config = folder.parent / f"{folder.name}.yaml"
-    settings = {"result": str(folder), "cameras": {path.stem: {"url": address}}, "health": {"port": 0}}
+    settings = {"result": str(folder), "cameras": {path.stem: {"url": address}}, "web": {"listen": "off"}}
     config.write_text(json.dumps(settings), "utf-8")
     return config
 

@@ -102,7 +102,9 @@ def meant(word: str, known: Sequence[str], prefix: str = "") -> str:
     return f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}"
 
 
-def read(path: Path, plain: Sequence[str], nested: Sequence[str], faults: list[Fault]) -> dict[str, Node]:
+def read(
+    path: Path, plain: Sequence[str], nested: Sequence[str], faults: list[Fault], former: Sequence[str] = ()
+) -> dict[str, Node]:
     """The values of a file by key.
 
     Parameters
@@ -111,6 +113,7 @@ def read(path: Path, plain: Sequence[str], nested: Sequence[str], faults: list[F
     plain : the known keys whose values are plain ones
     nested : the keys whose values may be lists and mappings
     faults : gets what is wrong with single values, which are left out
+    former : keys that there were once, of any value: who reads this tells what they are now
 
     Raises
     ------
@@ -124,7 +127,7 @@ def read(path: Path, plain: Sequence[str], nested: Sequence[str], faults: list[F
                 f"the configuration file {path} is larger than {_MOST_BYTES // 1_000_000} MB; give a YAML file"
             )
         text = content.decode("utf-8-sig")
-        return _Reader(path, text, plain, nested, faults).document()
+        return _Reader(path, text, plain, nested, former, faults).document()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise WrongUseError(
@@ -150,8 +153,16 @@ def _misread(path: Path, error: yaml.MarkedYAMLError) -> str:
 class _Reader:
     """The events of one file as nodes."""
 
-    def __init__(self, path: Path, text: str, known: Sequence[str], nested: Sequence[str], faults: list[Fault]) -> None:
-        self._path, self._known, self._nested, self._faults = path, known, nested, faults
+    def __init__(
+        self,
+        path: Path,
+        text: str,
+        known: Sequence[str],
+        nested: Sequence[str],
+        former: Sequence[str],
+        faults: list[Fault],
+    ) -> None:
+        self._path, self._known, self._nested, self._former, self._faults = path, known, nested, former, faults
         self._loader: Any = yaml.SafeLoader(text)
         self._count = 0
 
@@ -195,7 +206,7 @@ class _Reader:
                     f"{quoted(_dotted(prefix, key))} stands twice in {self._path}, on {where}; leave one out"
                 )
             lines[key] = line
-            if depth or key in self._nested:
+            if depth or key in self._nested or key in self._former:
                 values[key] = self._node(_dotted(prefix, key), depth + 1, line)
             elif (
                 key not in self._known

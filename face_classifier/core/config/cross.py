@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from face_classifier.core.config.addresses import has_password, place_of
 from face_classifier.core.config.parts.alerts import AnyChannel, Rule, WebhookChannel
 from face_classifier.core.config.parts.cameras import Camera
+from face_classifier.core.config.parts.page import Web
+from face_classifier.core.config.reach import faults
 from face_classifier.core.config.secrets import Secret
 from face_classifier.core.config.sentences import CHANNELS, Location, line_of, told
 from face_classifier.core.config.units import Part
@@ -41,6 +43,7 @@ class Parts(NamedTuple):
     cameras: Mapping[str, Camera]
     channels: Mapping[str, AnyChannel]
     rules: Mapping[int, Rule]  # by their places in the list
+    web: Web | None
     names: Mapping[str, Collection[str]]  # of all ``cameras`` and ``channels``, those with faults too
 
     @classmethod
@@ -57,6 +60,7 @@ class Parts(NamedTuple):
                 for place, value in enumerate(rules if isinstance(rules, list) else ())
                 if (rule := _read(Rule, value))
             },
+            _read(Web, given.get("web", {})),
             {"camera": cameras, "channel": channels},
         )
 
@@ -95,7 +99,7 @@ def disagreements(parts: Parts, tree: Mapping[str, Node], misspelt: Collection[s
 
 
 def unreadable(parts: Parts, tree: Mapping[str, Node]) -> Iterator[Fault]:
-    """Each file of a secret, and each camera's file, that cannot be read here and now."""
+    """Each file of a secret, and each camera's file, that cannot be read here and now, and a page that may not be."""
     for path, secret in _secrets(parts):
         try:
             if secret.file:
@@ -107,6 +111,9 @@ def unreadable(parts: Parts, tree: Mapping[str, Node]) -> Iterator[Fault]:
             path = ("cameras", name, "url")
             sentence = f"{told(path, tree)} is {quoted(camera.url)}, which is no file here; name a video or an address"
             yield Fault(line_of(path, tree), sentence)
+    for key, sentence in faults(parts.web) if parts.web else ():
+        path = ("web", key)
+        yield Fault(line_of(path, tree), f"{told(path, tree)} {sentence}")
 
 
 def unset(parts: Parts, tree: Mapping[str, Node], environ: Mapping[str, str]) -> Iterator[str]:

@@ -24,6 +24,7 @@ from face_classifier.core.errors import UserError, WrongUseError
 _OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
 _LOGS_OF_MAIN = ("debug", "")  # the same variable, but another wish than how lines look
 _SECRETS = ("PASSWORD", "TOKEN", "SECRET")  # a variable that ends so holds one, and is read when it is needed
+_FORMER = {"health": "the page is called web now: write web: {listen: 127.0.0.1:8470}, or web: {listen: off} for none"}
 _FLAT = {field.name: field for field in dataclasses.fields(Flat)}
 
 
@@ -80,7 +81,10 @@ class _Reading:
         known = [*(name.upper() for name in (*_FLAT, *OWN)), *_OTHER_VARIABLES]
         for name in environ:
             word = name.removeprefix(ENVIRONMENT)
-            if word not in (name, *known) and word.partition("__")[0].lower() not in OWN:
+            former = word.partition("__")[0].lower()
+            if word != name and former in _FORMER:
+                self._fault(f"there is the former variable {quoted(name)}; {_FORMER[former]}")
+            elif word not in (name, *known) and word.partition("__")[0].lower() not in OWN:
                 advice = meant(word.partition("__")[0], known, ENVIRONMENT)
                 self._fault(f"there is the unknown variable {quoted(name)}; {advice}")
         for name, field in _FLAT.items():
@@ -95,13 +99,15 @@ class _Reading:
 
     def file(self, config: str) -> None:
         try:
-            values = configfile.read(Path(config), [*_FLAT, "log"], NESTED, self.faults)
+            values = configfile.read(Path(config), [*_FLAT, "log"], NESTED, self.faults, list(_FORMER))
         except UserError as error:
             self.faults.append(Fault(0, str(error), type(error)))
             return
         for key, node in values.items():
             if key in OWN:
                 self._tree[key] = node
+            elif key in _FORMER:
+                self._fault(f"{key} {node.origin} is a former key; {_FORMER[key]}", node.line)
             elif key not in _FLAT:
                 where = node.origin.removeprefix("in ")
                 sentence = f"{where} has the unknown key {quoted(key)}; {advice_for(key, [*_FLAT, *OWN])}"
@@ -155,7 +161,8 @@ class _Reading:
                 return
             place, where = node.value, f"{where}{key}."
         kind = place.get("type")
-        if last.upper() in _SECRETS or (last == "url" and kind and kind.value == "apprise"):
+        is_secret = last.upper() in _SECRETS and path != ["web", "password"]  # which is a hash
+        if is_secret or (last == "url" and kind and kind.value == "apprise"):
             place.pop(f"{last}_file", None)
             place[f"{last}_env"] = Node(variable, variable)
             return

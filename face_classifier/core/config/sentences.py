@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from face_classifier.core.config import settings
-from face_classifier.core.config.parts import alerts, cameras
+from face_classifier.core.config.parts import alerts, cameras, page
 from face_classifier.core.config.units import DisagreementError
 from face_classifier.core.configfile import Fault, Node, meant, quoted
 from face_classifier.core.names import without_logins
@@ -25,7 +25,7 @@ _HOMES: dict[str, type[BaseModel]] = {
     "keep": cameras.KeepAll,
     "visits": settings.Visits,
     "alerts": alerts.Alerts,
-    "health": settings.Health,
+    "web": page.Web,
     "a camera": cameras.Camera,
     "a rule of alerts": alerts.Rule,
 }
@@ -211,8 +211,8 @@ def _model(location: Location) -> type[BaseModel] | None:
             return cameras.KeepAll
         case ["visits"]:
             return settings.Visits
-        case ["health"]:
-            return settings.Health
+        case ["web"]:
+            return page.Web
         case ["alerts"]:
             return alerts.Alerts
         case ["alerts", "rules", _]:

@@ -11,7 +11,8 @@ from pydantic.dataclasses import dataclass
 from face_classifier.core.config.flat import Flat
 from face_classifier.core.config.parts.alerts import Alerts, AnyChannel
 from face_classifier.core.config.parts.cameras import Camera, Keep, KeepAll
-from face_classifier.core.config.units import Duration, Name, Part, Port
+from face_classifier.core.config.parts.page import Web
+from face_classifier.core.config.units import Duration, Name, Part
 
 
 class Visits(Part):
@@ -19,13 +20,6 @@ class Visits(Part):
 
     gap: Duration = Field(default=30.0, description="duration unseen until a visit has ended")
     unknown_after: Duration = Field(default=2.0, description="duration of nobody until an unknown one is told")
-
-
-class Health(Part):
-    """The page of the daemon."""
-
-    host: str = Field(default="127.0.0.1", min_length=1, description="address on which the page listens")
-    port: Port = Field(default=8470, description="port of the page; 0 = no page")
 
 
 @dataclass(
@@ -41,7 +35,7 @@ class Settings(Flat):
     visits: Visits = Visits()
     channels: dict[Name, AnyChannel] = dataclasses.field(default_factory=dict)
     alerts: Alerts = Alerts()
-    health: Health = Health()
+    web: Web = Web()
 
     def keep_of(self, camera: str) -> Keep:
         """How long what a camera saw is kept: as the camera says, else as all do. Cameras without an entry: as all."""

@@ -88,7 +88,7 @@ def test_a_daemon_removes_by_itself_what_was_kept_for_long_enough(
     assert command("verify", "--result", result).code == 0  # takes over the times of the files
     old = sorted(faces(result))[:2]
     config.write_text(
-        f"result: {result}\nthreshold: 0.01\nkeep: {{unknown: 72h}}\nhealth: {{port: 0}}\n"
+        f"result: {result}\nthreshold: 0.01\nkeep: {{unknown: 72h}}\nweb: {{listen: off}}\n"
         f"cameras: {{door: {{url: {demo_clip}, speed: 5, masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}}}}\n"
     )
     done = subprocess.run(

@@ -161,7 +161,7 @@ class House:
                     }
                 ],
             },
-            "health": {"port": self.port},
+            "web": {"listen": f"127.0.0.1:{self.port}"},
         } | changed
 
     def configure(self, configuration: dict[str, Any]) -> Path:
@@ -454,7 +454,7 @@ def test_wrong_use_is_told_in_a_sentence(words: list[str], told: str, command: C
 
 def test_a_variable_of_a_password_that_is_not_set_is_told_at_the_start(tmp_path: Path):
     door = {"url": "rtsp://127.0.0.1:9/", "user": "admin", "password_env": "PASSWORD_OF_NO_DOOR"}
-    (tmp_path / "house.yaml").write_text(json.dumps({"cameras": {"door": door}, "health": {"port": 0}}))
+    (tmp_path / "house.yaml").write_text(json.dumps({"cameras": {"door": door}, "web": {"listen": "off"}}))
     sentence = "the password of a camera is to be in the variable PASSWORD_OF_NO_DOOR, which is not set; set it"
     with watching("--config", "house.yaml", cwd=tmp_path):
         assert wait_until(lambda: sentence in (tmp_path / "log").read_text(), tmp_path)

@@ -73,7 +73,7 @@ def test_what_was_seen_a_second_before_is_known_and_nobody_is_told_twice(door: H
         "cameras": {"door": {"url": door.address()}},
         "channels": {"log": {"type": "file", "path": str(alerts)}},
         "alerts": {"rules": [rule]},
-        "health": {"port": 0},
+        "web": {"listen": "off"},
     }
     config.write_text(json.dumps(settings), "utf-8")
     with watching(config) as process:

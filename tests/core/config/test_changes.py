@@ -6,7 +6,8 @@ import pytest
 
 from face_classifier.core.config.parts.alerts import Alerts, FileChannel, PrintChannel, Rule
 from face_classifier.core.config.parts.cameras import Camera, KeepAll
-from face_classifier.core.config.settings import Changes, Health, Settings, changes
+from face_classifier.core.config.parts.page import Web
+from face_classifier.core.config.settings import Changes, Settings, changes
 
 DOOR, GATE = Camera(url="rtsp://cam/1"), Camera(url="rtsp://cam/2")
 BEFORE = Settings(cameras={"door": DOOR, "gate": GATE}, channels={"a": PrintChannel(type="print")})
@@ -43,5 +44,5 @@ def test_how_long_things_are_kept_is_taken_over_at_once():
 
 
 def test_other_keys_wait_for_a_restart_and_are_listed():
-    after = replace(BEFORE, result="there", engine="original", mode="group", seconds=2, health=Health(port=0))
-    assert changes(BEFORE, after) == replace(NOTHING, restart=("seconds", "engine", "mode", "result", "health"))
+    after = replace(BEFORE, result="there", engine="original", mode="group", seconds=2, web=Web(listen="off"))
+    assert changes(BEFORE, after) == replace(NOTHING, restart=("seconds", "engine", "mode", "result", "web"))

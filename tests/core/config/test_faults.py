@@ -61,7 +61,7 @@ BROKEN = {
         "door:\n  url: rtsp://cam/\n",
         [
             "'door' in FILE, line 2, is a mapping, but must be one value; what holds others is called cameras, keep, "
-            "visits, channels, alerts, health"
+            "visits, channels, alerts, web"
         ],
     ),
     "an empty camera": (
@@ -217,8 +217,40 @@ BROKEN = {
         ["cameras.door.seconds in FILE, line 1, is '-1', but must be a number of at least 0"],
     ),
     "a port": (
-        "health: {port: 70000}\n",
-        ["health.port in FILE, line 1, is '70000', but must be a number of at most 65535"],
+        "web: {listen: 127.0.0.1:70000}\n",
+        [
+            "web.listen in FILE, line 1, is '127.0.0.1:70000', but must be an address and a port, such as "
+            '"127.0.0.1:8470" or "[::1]:8470", or off'
+        ],
+    ),
+    "a password in the open": (
+        "web: {password: geheim}\n",
+        [
+            "web.password in FILE, line 1, is a value that is not shown, but must be the hash of a password, which "
+            "face-classifier password makes of one"
+        ],
+    ),
+    "a certificate without its key": (
+        "web: {cert: page.pem}\n",
+        ["web in FILE, line 1, names cert without key; name both, or none"],
+    ),
+    "a proxy that is no address": (
+        "web: {proxy: [nginx]}\n",
+        [
+            "web.proxy in FILE, line 1, is ['nginx'], but must be addresses or networks, such as "
+            '["127.0.0.1", "10.0.0.0/24"]'
+        ],
+    ),
+    "a name with a port": (
+        "web: {hosts: ['cctv:80']}\n",
+        ["web.hosts in FILE, line 1, is ['cctv:80'], but must be names without a port, such as [\"cctv.example\"]"],
+    ),
+    "a former key": (
+        "health: {host: 127.0.0.1, port: 8470}\n",
+        [
+            "health in FILE, line 1, is a former key; the page is called web now: write web: {listen: 127.0.0.1:8470}, "
+            "or web: {listen: off} for none"
+        ],
     ),
     "yes or no": (
         "cameras: {door: {url: 0, known_only: perhaps}}\n",
@@ -381,8 +413,14 @@ def test_a_broken_configuration_is_told_in_sentences(tmp_path: Path, name: str):
         ({"CAMERA__DOOR__URL": "0"}, "there is the unknown variable 'FACE_CLASSIFIER_CAMERA__DOOR__URL'; did you mean "
          "FACE_CLASSIFIER_CAMERAS?"),
         (
-            {"HEALTH__PORT": "many"},
-            "FACE_CLASSIFIER_HEALTH__PORT is 'many', but must be a whole number",
+            {"WEB__LISTEN": "many"},
+            "FACE_CLASSIFIER_WEB__LISTEN is 'many', but must be an address and a port, such as \"127.0.0.1:8470\" or "
+            '"[::1]:8470", or off',
+        ),
+        (
+            {"HEALTH__PORT": "0"},
+            "there is the former variable 'FACE_CLASSIFIER_HEALTH__PORT'; the page is called web now: write web: "
+            "{listen: 127.0.0.1:8470}, or web: {listen: off} for none",
         ),
         (
             {"ALERTS__RULES": '[{"name": "a", "on": ["person"]}]'},

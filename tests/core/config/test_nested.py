@@ -79,7 +79,7 @@ def test_the_environment_wins_over_the_file_for_single_keys(write: Write):
         "FACE_CLASSIFIER_CAMERAS__GARDEN__URL": "1",
         "FACE_CLASSIFIER_CAMERAS__GARDEN__ZONES": '{"gate": [[0, 0], [1, 0], [1, 1]]}',
         "FACE_CLASSIFIER_KEEP__UNKNOWN": "null",
-        "FACE_CLASSIFIER_HEALTH__PORT": "0",
+        "FACE_CLASSIFIER_WEB__LISTEN": "off",
     }
     chosen = load({}, write(WHOLE), environ)
     door, garden = chosen.cameras["door"], chosen.cameras["garden"]
@@ -87,7 +87,7 @@ def test_the_environment_wins_over_the_file_for_single_keys(write: Write):
     assert door.hours
     assert (garden.url, garden.zones["gate"]) == ("1", ((0, 0), (1, 0), (1, 1)))
     assert (chosen.keep.unknown, chosen.keep.captures) == (None, 600)
-    assert chosen.health.port == 0
+    assert not chosen.web
 
 
 def test_a_camera_of_the_file_is_found_by_a_variable_without_its_hyphen(write: Write):

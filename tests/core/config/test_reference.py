@@ -16,7 +16,8 @@ from face_classifier.core.config.cross import advice, disagreements
 from face_classifier.core.config.load import examine
 from face_classifier.core.config.parts.alerts import Alerts, AnyChannel, Rule
 from face_classifier.core.config.parts.cameras import Camera, Keep, KeepAll
-from face_classifier.core.config.settings import Health, Settings, Visits, changes
+from face_classifier.core.config.parts.page import Web
+from face_classifier.core.config.settings import Settings, Visits, changes
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
@@ -27,7 +28,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "visits": Visits,
     "alerts": Alerts,
     "alerts.rules[]": Rule,
-    "health": Health,
+    "web": Web,
 } | {
     f"channels.NAME ({get_args(part.model_fields['type'].annotation)[0]})": part
     for part in get_args(get_args(AnyChannel)[0])
