@@ -57,7 +57,7 @@ LIBRARIES = {
         "babel": "web.words",
         "argon2": "web.doors",
         "itsdangerous": "web.doors",
-        "uvicorn": "web",
+        "uvicorn": "web web.doors",
         "prometheus_client": "web",
         "sqlite3": "core.disk pipeline.records gallery.folder gallery.table gallery.passing alerts photos",
         "imutils": "display",

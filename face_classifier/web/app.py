@@ -5,27 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from face_classifier import __version__
 from face_classifier.web import health
+from face_classifier.web.doors.doors import doors
 from face_classifier.web.pages import home
 from face_classifier.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
 
 
-def make_app(site: Site, host: str = "127.0.0.1") -> FastAPI:
-    """The page of a site, served at ``host``. FastAPI's own documentation is off, since it loads scripts from afar."""
+def make_app(site: Site) -> FastAPI:
+    """The page of a site, behind its doors. FastAPI's own documentation is off, since it loads scripts from afar."""
     app = FastAPI(
         title="Face Classifier",
         version=__version__,
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=health.hosts(host), www_redirect=False)],
+        middleware=doors(site.settings().web),
     )
     app.state.site = site
     app.include_router(home.router)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,7 +16,6 @@ from starlette.routing import Route
 
 from face_classifier.daemon.status import GOOD, Status, Times
 
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _UNAVAILABLE = 503
 
 
@@ -44,40 +41,13 @@ def routes(status: Callable[[], Status]) -> list[Route]:
 
     async def metrics(request: Request) -> Response:
         encode, kind = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={**_HEADERS, "Content-Type": kind})
+        return Response(encode(registry), headers={"Content-Type": kind})
 
     return [Route(f"/{page.__name__}", page) for page in (healthz, readyz, metrics)]
 
 
-def hosts(host: str) -> list[str]:
-    """By which names a page may be asked for that is served at ``host``.
-
-    A request under another name is refused: a page on the internet whose name was made to lead here (DNS rebinding)
-    reads nothing.
-    """
-    own = {"localhost", "127.0.0.1", "[::1]", host, socket.gethostname()}
-    if ":" in host:
-        own.add(f"[{host}]")
-    try:
-        is_everywhere = ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        is_everywhere = False
-    if is_everywhere:
-        own |= _addresses()
-    return sorted(own)
-
-
-def _addresses() -> set[str]:
-    """Addresses by which others reach this machine, as far as its name tells."""
-    try:
-        found = socket.getaddrinfo(socket.gethostname(), None)
-    except OSError:
-        return set()
-    return {f"[{address[0]}]" if ":" in str(address[0]) else str(address[0]) for *_, address in found}
-
-
 def _json(content: dict[str, Any], *, ok: bool) -> Response:
-    return JSONResponse(content, 200 if ok else _UNAVAILABLE, _HEADERS)
+    return JSONResponse(content, 200 if ok else _UNAVAILABLE)
 
 
 class _Figures(Collector):

@@ -69,6 +69,6 @@ def _listening(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"the page cannot be served at {host}:{port} ({reason}); give health another port, or 0 for no page"
+            f"the page cannot be served at {host}:{port} ({reason}); give web.listen another port, or off for no page"
         ) from error
     return listener

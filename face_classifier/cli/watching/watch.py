@@ -37,6 +37,7 @@ def _watch(cameras: tuple[str, ...], config: str | None, as_json: bool, **flags:
     CAMERA is the address of a stream, the number of a webcam, or a video to rehearse with; the configuration file names
     them, and whom to tell, better.
     """
+    from face_classifier.core.config import reach
     from face_classifier.daemon import log
     from face_classifier.daemon.daemon import Daemon
     from face_classifier.daemon.wishes import Wishes
@@ -44,6 +45,7 @@ def _watch(cameras: tuple[str, ...], config: str | None, as_json: bool, **flags:
     atexit.register(gc.freeze)  # Python would look through all that libraries of channels made, which takes 1.5 seconds
     load = partial(_settings, cameras, config, flags)
     chosen, wishes = load(), Wishes()
+    reach.check(chosen.web)
     form = "json" if as_json else chosen.log
     logged, signals = log.logged(form), wishes.of_signals(_give_up)
     with logged, signals, _ending() as ending, Daemon.opened(chosen, load, wishes) as daemon:
@@ -124,12 +126,11 @@ def _with_cameras(chosen: Settings, addresses: Sequence[str]) -> Settings:
 
 @contextmanager
 def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
-    """Within, the page of health is served, if that can be; the daemon does without it otherwise."""
+    """Within, the page is served, if that can be; the daemon does without it otherwise."""
     from face_classifier.daemon import log
 
-    host, port = chosen.health.host, chosen.health.port
     with ExitStack() as stack:
-        if port:
+        if chosen.web:
             try:
                 from face_classifier.daemon.answers import carry_out
                 from face_classifier.web.app import make_app
@@ -137,13 +138,13 @@ def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
                 from face_classifier.web.site import Site
 
                 site = Site(lambda: daemon.settings, partial(carry_out, daemon.here), daemon.status)
-                stack.enter_context(served(make_app(site, host), host, port))
+                stack.enter_context(served(make_app(site), chosen.web.host, chosen.web.port))
             except ImportError:
-                log.tell("page", "there is no page of health; install face_classifier[web], or set health: {port: 0}")
+                log.tell("page", "there is no page; install face_classifier[web], or set web: {listen: off}")
             except UserError as error:
                 log.tell("page", str(error), logging.WARNING)
             else:
-                log.tell("page", f"health is told at http://{host}:{port}/readyz")
+                log.tell("page", f"the page is at {chosen.web.address}")
         yield
 
 

@@ -1,4 +1,4 @@
-"""What of the page's configuration depends on this machine: whom its address reaches, and whether its files are sound."""
+"""What of the page's configuration depends on this machine: whom its address reaches, and its files."""
 
 from __future__ import annotations
 

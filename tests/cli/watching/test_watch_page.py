@@ -16,14 +16,18 @@ from face_classifier.core.config.load import load
 class Nobody:
     """A daemon that is not asked how it does."""
 
-    settings = here = None
+    here = None
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
 
     def status(self) -> Any:
         raise AssertionError
 
 
 def told(port: int, caplog: pytest.LogCaptureFixture) -> list[str]:
-    settings, daemon = load({}, None, {"FACE_CLASSIFIER_HEALTH__PORT": str(port)}), Nobody()
+    settings = load({}, None, {"FACE_CLASSIFIER_WEB__LISTEN": f"127.0.0.1:{port}"})
+    daemon = Nobody(settings)
     with caplog.at_level(logging.INFO, "face_classifier"), _page(daemon, settings):  # type: ignore[arg-type]
         return [record.getMessage() for record in caplog.records]
 
@@ -32,7 +36,7 @@ def test_without_its_packages_a_sentence_tells_how_to_get_the_page(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setitem(sys.modules, "face_classifier.web.app", None)
-    assert told(8470, caplog) == ["there is no page of health; install face_classifier[web], or set health: {port: 0}"]
+    assert told(8470, caplog) == ["there is no page; install face_classifier[web], or set web: {listen: off}"]
 
 
 def test_a_port_that_is_taken_costs_the_page_alone(caplog: pytest.LogCaptureFixture):

@@ -223,7 +223,7 @@ BROKEN = {
             '"127.0.0.1:8470" or "[::1]:8470", or off'
         ],
     ),
-    "a password in the open": (
+    "a password of the page in the open": (
         "web: {password: geheim}\n",
         [
             "web.password in FILE, line 1, is a value that is not shown, but must be the hash of a password, which "

@@ -1,4 +1,4 @@
-"""The page of the configuration: where it listens, who may see it, by which names and through which proxy it is asked."""
+"""The page of the configuration: where it listens, who may see it, by which names and proxies it is asked."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ def _listen(given: str) -> str:
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname or "", parts.port
-        is_whole = port is not None and parts.netloc == text and "@" not in text
-        if not is_whole or (ipaddress.IPv6Address(host) is None if ":" in host else not _HOST.fullmatch(host)):
+        if text.startswith("["):
+            ipaddress.IPv6Address(host)
+        elif not _HOST.fullmatch(host):
+            raise ValueError
+        if port is None or parts.netloc != text or "@" in text:
             raise ValueError
     except ValueError:
         raise ValueError(_LISTEN_RULE) from None
@@ -67,7 +70,9 @@ class Web(Part):
     tokens_file: File | None = Field(
         default=None, description="file to which `face-classifier token` adds those of programs; null = there are none"
     )
-    cert: File | None = Field(default=None, description="file of the certificate and those above it, PEM; null = no TLS")
+    cert: File | None = Field(
+        default=None, description="file of the certificate and those above it, PEM; null = no TLS"
+    )
     key: File | None = Field(default=None, description="file of the certificate's key, PEM, without a passphrase")
     proxy: Annotated[Words, AfterValidator(_proxies)] = Field(
         default=(), description="addresses or networks of the proxies whose X-Forwarded-… headers are believed"

@@ -1,0 +1,18 @@
+"""The doors of the page, in the order in which a request goes through them."""
+
+from __future__ import annotations
+
+from starlette.middleware import Middleware
+
+from face_classifier.core.config.parts.page import Web
+from face_classifier.web.doors.headers import SafeHeaders
+from face_classifier.web.doors.hosts import Hosts, Proxies, names
+
+
+def doors(web: Web) -> list[Middleware]:
+    """What stands before an application that is served as ``web`` says."""
+    return [
+        Middleware(SafeHeaders),
+        Middleware(Proxies, proxies=web.proxy),
+        Middleware(Hosts, names=names(web)),
+    ]

@@ -1,0 +1,98 @@
+"""By which names the page may be asked for, and which proxies are believed about who asks.
+
+A page on the internet whose name was made to lead here (DNS rebinding) would otherwise read everything with the
+browser of somebody who may.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from face_classifier.core.config.parts.page import Web
+from face_classifier.web.doors.refusing import refusal
+
+_FORWARDED = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded")
+_LONGEST = 100  # characters of a name in a sentence
+
+
+class Proxies:
+    """Puts what a trusted proxy tells into the place of its own: who asks, by which scheme and name.
+
+    ``state`` gets ``through``: whether a trusted proxy asked, and ``near``: whether a program of this machine did.
+    Such headers of all others are dropped.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Sequence[str]) -> None:
+        self._app = app
+        self._networks = [ipaddress.ip_network(proxy) for proxy in proxies]
+        self._forwarded = ProxyHeadersMiddleware(app, list(proxies))  # type: ignore[arg-type]  # other words for ASGI
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        peer = _address(scope)
+        is_through = peer is not None and any(peer in network for network in self._networks)
+        state = scope.setdefault("state", {})
+        state["through"], state["near"] = is_through, peer is not None and peer.is_loopback
+        scope["headers"] = list(scope["headers"])
+        headers = MutableHeaders(scope=scope)
+        if is_through:
+            if host := headers.getlist("x-forwarded-host"):
+                headers["host"] = host[-1].rpartition(",")[2].strip()
+            await self._forwarded(scope, receive, send)  # type: ignore[arg-type]
+            return
+        for name in _FORWARDED:
+            del headers[name]
+        await self._app(scope, receive, send)
+
+
+class Hosts:
+    """Answers requests for the right names alone; an address that stands for this very connection is one."""
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            given = Headers(scope=scope).getlist("host")
+            name = host_of(given[0])[0] if len(given) == 1 else None
+            if name is None or (name not in self._names and name != (scope.get("server") or ("",))[0]):
+                shown = name[:_LONGEST] if name else "none"
+                sentence = f"the page is asked for by the name {shown}, which is not its own; name it in web.hosts"
+                await refusal(scope, 400, sentence)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def names(web: Web) -> frozenset[str]:
+    """By which names the page may be asked for, IPv6 without brackets, all in lower case."""
+    own = {"localhost", "127.0.0.1", "::1", web.host, socket.gethostname().lower(), *web.hosts}
+    return frozenset(own - {"", "0.0.0.0", "::"})
+
+
+def host_of(text: str) -> tuple[str | None, int | None]:
+    """Name, in lower case and without brackets, and port of ``HOST[:PORT]``; None = there is none."""
+    try:
+        parts = urlsplit(f"//{text}")
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        return None, None
+    is_plain = parts.netloc == text and "@" not in text and text.isascii() and text.isprintable() and " " not in text
+    return (name, port) if name and is_plain else (None, None)
+
+
+def _address(scope: Scope) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Who is at the other end of the connection. IPv4 within IPv6 is IPv4."""
+    try:
+        address = ipaddress.ip_address((scope.get("client") or ("",))[0].partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
