@@ -84,7 +84,7 @@ def test_all_stages_are_told_in_one_call_in_the_order_of_lines(tmp_path: Path, c
         "cameras:\n"
         "  door: {url: 0, silence: x, only: [porhc], zones: {porch: [[0, 0], [1, 0], [1, 1]]}}\n"
         "  yard: {url: rtsp://cam/, password_file: nowhere}\n"
-        "healht: {port: 1}\n"
+        "visist: {gap: 1}\n"
         "channels: {log: {type: print}}\n"
         "alerts:\n"
         "  rules:\n"
@@ -94,7 +94,7 @@ def test_all_stages_are_told_in_one_call_in_the_order_of_lines(tmp_path: Path, c
     with pytest.raises(SystemExit, match="2"):
         main(["check-config", str(config)])
     told = capsys.readouterr().err.splitlines()
-    words = ("silence", "'porhc'", "nowhere", "'healht'", "cooldown", "'nope'", "persn", "is 'a' as", "'frnt'")
+    words = ("silence", "'porhc'", "nowhere", "'visist'", "cooldown", "'nope'", "persn", "is 'a' as", "'frnt'")
     assert len(told) == len(words)
     assert [word for word, sentence in zip(words, told, strict=True) if word not in sentence] == []
 
