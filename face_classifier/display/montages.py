@@ -85,8 +85,7 @@ def _tile(portrait: Portrait) -> Image:
         image, face = _own_cut(portrait.path) if portrait.box is None else _photo(portrait.path, portrait.box)
     except UserError:
         return np.zeros((_TILE, _TILE, 3), np.uint8)
-    height, width = image.shape[:2]
-    window = _window(_lit(image) if portrait.box is None else (0, width, height, 0), face)
+    window = window_of(image, face, own_cut=portrait.box is None)
     scale = _TILE / window.width
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     tile = np.asarray(cv2.resize(cut(image, window), (_TILE, _TILE), interpolation=shrink), np.uint8)
@@ -101,8 +100,22 @@ def _own_cut(path: Path) -> tuple[Image, Box]:
     with suppress(OSError, cv2.error):
         image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     picture = decode(path).image if image is None else np.asarray(image, np.uint8)
-    height, width = picture.shape[:2]
-    return picture, Box(height // 3, width - width // 3, height - height // 3, width // 3)
+    return picture, middle_of(picture)
+
+
+def middle_of(image: Image) -> Box:
+    """The box of the face in a picture that the program cut: its middle third."""
+    height, width = image.shape[:2]
+    return Box(height // 3, width - width // 3, height - height // 3, width // 3)
+
+
+def window_of(image: Image, face: Box, *, own_cut: bool) -> Box:
+    """The square around a face that shows who it is; ``own_cut``: black margins of the picture are left out.
+
+    It may reach outside the picture where that is narrower.
+    """
+    height, width = image.shape[:2]
+    return _window(_lit(image) if own_cut else (0, width, height, 0), face)
 
 
 def _photo(path: Path, box: Box) -> tuple[Image, Box]:

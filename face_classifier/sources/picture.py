@@ -26,7 +26,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame, Image
 from face_classifier.sources.base import USUAL_FPS, File, Sampling, too_large, unreadable
 from face_classifier.sources.formats.containers import plausible
-from face_classifier.sources.formats.kinds import head_of, is_animated_gif, is_raw
+from face_classifier.sources.formats.kinds import HEAD, head_of, is_animated_gif, is_raw
 from face_classifier.sources.pixels import ORIENTATION, Decoded, pixels_of
 
 
@@ -109,8 +109,19 @@ def decode(path: Path) -> Decoded:
     processor.
     """
     check_bytes(path)
+    return _decoded(path)
+
+
+def decode_bytes(content: bytes, name: str) -> Decoded:
+    """As `decode`, of a picture's file that was read already. ``name``: of the file, in sentences and by its suffix."""
+    if len(content) > MOST_BYTES:
+        raise _too_many_bytes(name, len(content))
+    return _decoded(name, content)
+
+
+def _decoded(path: Path | str, content: bytes | None = None) -> Decoded:
     try:
-        with _opened(path) as picture:
+        with _opened(path, content) as picture:
             width, height = picture.size
             scale = _scale(picture, str(path))
             with _one_by_one(width * height):
@@ -137,10 +148,14 @@ def check_bytes(path: Path) -> None:
     except OSError:
         return  # the reader tells it
     if size > MOST_BYTES:
-        raise UserError(
-            f"{path} has {size / 1e6:.0f} MB, and no picture of more than {MOST_BYTES / 1e6:.0f} MB is read; "
-            "save it smaller"
-        )
+        raise _too_many_bytes(path, size)
+
+
+def _too_many_bytes(path: Path | str, size: int) -> UserError:
+    return UserError(
+        f"{path} has {size / 1e6:.0f} MB, and no picture of more than {MOST_BYTES / 1e6:.0f} MB is read; "
+        "save it smaller"
+    )
 
 
 def is_single_picture(path: str) -> bool:
@@ -168,12 +183,12 @@ def _formats() -> list[str]:
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[Pillow.Image]:
-    """A picture of which only the header has been read."""
+def _opened(path: Path | str, content: bytes | None = None) -> Iterator[Pillow.Image]:
+    """A picture of which only the header has been read. ``content``: of the file, where that was read already."""
     # importing face_recognition turns it on, and then the missing part of a torn picture is grey
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     formats = _formats()
-    with warnings.catch_warnings(), _stream(path) as stream:
+    with warnings.catch_warnings(), _stream(path, content) as stream:
         warnings.simplefilter("ignore")
         patient = _Patient(stream, str(path))
         _check_exif(patient, str(path))
@@ -182,21 +197,21 @@ def _opened(path: Path | str) -> Iterator[Pillow.Image]:
 
 
 @contextmanager
-def _stream(path: Path | str) -> Iterator[BinaryIO]:
+def _stream(path: Path | str, content: bytes | None) -> Iterator[BinaryIO]:
     """The file, or the preview in a camera's raw format."""
-    if is_raw(str(path), head_of(str(path))):
-        yield io.BytesIO(_preview(str(path)))
+    if is_raw(str(path), head_of(str(path)) if content is None else content[:HEAD]):
+        yield io.BytesIO(_preview(str(path), content))
         return
-    with open(path, "rb") as file:
+    with open(path, "rb") if content is None else io.BytesIO(content) as file:
         yield file
 
 
-def _preview(path: str) -> bytes:
+def _preview(path: str, content: bytes | None) -> bytes:
     """The largest picture that a camera put into its raw file. LibRaw adds orientation and date to a JPEG without."""
     import rawpy  # here, because few have such files
 
     try:
-        with rawpy.imread(path) as raw:
+        with rawpy.imread(path if content is None else io.BytesIO(content)) as raw:
             preview, flip = raw.extract_thumb(), raw.sizes.flip
     except rawpy.LibRawError as error:
         raise UserError(f"{path} is no raw file with a preview that can be read; save the photo as JPEG") from error

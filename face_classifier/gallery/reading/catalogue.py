@@ -1,0 +1,227 @@
+"""Who is in a result folder, as its table had it at one moment. It never changes, so threads share it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from face_classifier.core.types import ENCODING_SIZE
+from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
+from face_classifier.gallery.reading.cards import FaceCard, PersonCard
+from face_classifier.gallery.reading.folder_faces import FolderFaces, Ints, Order, no_faces, time_of
+from face_classifier.gallery.reading.loading import Words
+from face_classifier.identity.matching.nearest import Matrix
+from face_classifier.identity.naming import is_named, natural
+
+
+class Catalogue:
+    """The people and faces of a result folder at one revision.
+
+    ``revision``: the number of the latest entry of the journal; 0: there is none. ``problem``: a sentence where the
+    folder cannot be read just now, so that this is what it was, or empty; None: it is as it is.
+    """
+
+    def __init__(
+        self,
+        revision: int,
+        folders: Mapping[str, FolderFaces],
+        words: Words,
+        successor: Callable[[str, int], str | None] = lambda _name, _revision: None,
+        problem: str | None = None,
+    ) -> None:
+        """Take what was read.
+
+        Parameters
+        ----------
+        folders: that have faces, by name.
+        words: what the user said.
+        successor: who has a former name by an entry of the journal, up to a number.
+        """
+        self.revision, self.problem = revision, problem
+        self._folders, self._words, self._ask_successor = folders, words, successor
+
+    def with_problem(self, problem: str) -> Catalogue:
+        """The same, with a sentence why the folder cannot be read just now."""
+        return Catalogue(self.revision, self._folders, self._words, self._ask_successor, problem)
+
+    # People
+
+    @cached_property
+    def people(self) -> Sequence[PersonCard]:
+        """Everybody with a face, in natural order of the names."""
+        return tuple(self._card(self._folders[name]) for name in self.names)
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """Of everybody with a face, in natural order."""
+        return sorted((name for name in self._folders if _is_person(name)), key=natural)
+
+    def person(self, name: str) -> PersonCard | None:
+        faces = self._folders.get(name) if _is_person(name) else None
+        return self._card(faces) if faces else None
+
+    def _card(self, faces: FolderFaces) -> PersonCard:
+        first, last = faces.span
+        return PersonCard(
+            faces.folder,
+            len(faces),
+            time_of(first),
+            time_of(last),
+            self._covers.get(faces.folder) or int(faces.ids[faces.best]),
+            is_named(faces.folder),
+            faces.folder in self._hidden,
+        )
+
+    @cached_property
+    def _covers(self) -> dict[str, int]:
+        return {folder: face for face in sorted(self._words.covers) if (folder := self._folder_of(face))}
+
+    @cached_property
+    def _hidden(self) -> set[str | None]:
+        return {self._folder_of(face) for face in self._words.hidden}
+
+    def successor(self, name: str) -> str | None:
+        """The person who has a former name now: renamed or merged since, however often; None if nobody is known to."""
+        seen = {name}
+        while successor := self._ask_successor(name, self.revision):
+            if self.person(successor):
+                return successor
+            if successor in seen:
+                return None
+            seen.add(successor)
+            name = successor
+        return None
+
+    # Faces
+
+    @property
+    def unknown(self) -> int:
+        """How many faces are of nobody yet, without the ignored ones."""
+        return len(self._of_nobody.unpinned)
+
+    @property
+    def ignored(self) -> int:
+        """How many faces lie in `unknowns` by the user's word."""
+        return len(self._of_nobody) - self.unknown
+
+    @cached_property
+    def _of_nobody(self) -> FolderFaces:
+        return self._folders.get(UNKNOWNS) or no_faces(UNKNOWNS)
+
+    def faces(self, person: str | None) -> FolderFaces:
+        """All faces of a person, or of nobody (None; the ignored ones, too), in columns."""
+        if person is None:
+            return self._of_nobody
+        return (self._folders.get(person) if _is_person(person) else None) or no_faces(person)
+
+    def face(self, face: int) -> FaceCard | None:
+        """A face by its id; None if it is none, or none any more."""
+        found = self._find(face)
+        return found and found[0].card(found[1])
+
+    def faces_of(
+        self, person: str | None, order: Order = "newest", start: int = 0, count: int | None = None
+    ) -> Sequence[FaceCard]:
+        """Some faces of a person, or of nobody (None; without the ignored ones)."""
+        faces = self.faces(person)
+        places = faces.ordered(order)
+        return _cards(faces, places if person is not None else places[~faces.pinned[places]], start, count)
+
+    def ignored_faces(self, order: Order = "newest", start: int = 0, count: int | None = None) -> Sequence[FaceCard]:
+        """Some of the faces that lie in `unknowns` by the user's word."""
+        faces = self._of_nobody
+        places = faces.ordered(order)
+        return _cards(faces, places[faces.pinned[places]], start, count)
+
+    def not_them(self, person: str) -> Sequence[FaceCard]:
+        """Excluded pictures, then the faces of which the user said that they are not this person; by id."""
+        excluded = self._folders.get(f"{EXCLUDED}/{person}") or no_faces(person)
+        said = sorted(face for face, names in self._noes.items() if person in names)
+        cards = [card for face in said if (card := self.face(face)) and card.person != person]
+        return [*_cards(excluded, np.arange(len(excluded)), 0, None), *cards]
+
+    @cached_property
+    def _noes(self) -> Mapping[int, Collection[str]]:
+        """By face (id) the people of whom the user said that it is not theirs."""
+        noes: dict[int, set[str]] = defaultdict(set)
+        for one, other in self._words.not_person:
+            folder = self._folder_of(other)
+            if folder is not None and _is_person(folder):
+                noes[one].add(folder)
+        return noes
+
+    # Likeness
+
+    def nearest(self, faces: Collection[int], count: int) -> list[tuple[str, float]]:
+        """The people to whose averages the mean of some faces (ids) is nearest, with the L2; the nearest first.
+
+        Left out are who all of them are already, who the user said that one of them is not, and hidden people.
+        """
+        found = [place for face in faces if (place := self._find(face))]
+        if not found or not self.names:
+            return []
+        mean = np.mean([of.encodings[place] for of, place in found], axis=0, dtype=np.float64)
+        out = {name for face in faces for name in self._noes.get(face, ())} | self._hidden
+        owners = {of.folder for of, _ in found}
+        if len(owners) == 1:
+            out |= owners
+        distances = np.linalg.norm(self._averages - mean, axis=1)
+        order = (int(place) for place in np.argsort(distances, kind="stable"))
+        near = ((self.names[place], float(distances[place])) for place in order if self.names[place] not in out)
+        return [pair for pair, _ in zip(near, range(count), strict=False)]
+
+    @cached_property
+    def _averages(self) -> Matrix:
+        """(people, 128), parallel to ``names``."""
+        return np.array([self._folders[name].average for name in self.names]).reshape(-1, ENCODING_SIZE)
+
+    def similar_unknown(self, person: str, count: int) -> Sequence[tuple[FaceCard, float]]:
+        """The unknown faces nearest to a person's average, with the L2: neither ignored nor said to be not them."""
+        faces, nobody = self.faces(person), self._of_nobody
+        if not len(faces):
+            return []
+        distances = nobody.distances_to(faces.average)
+        distances[nobody.pinned] = np.inf
+        said = np.array([face for face, names in self._noes.items() if person in names], np.int64)
+        distances[np.isin(nobody.ids, said)] = np.inf
+        order = np.argsort(distances, kind="stable")[:count]
+        return [(nobody.card(int(place)), float(distances[place])) for place in order if np.isfinite(distances[place])]
+
+    # Finding a face by its id
+
+    def _folder_of(self, face: int) -> str | None:
+        found = self._find(face)
+        return found and found[0].folder
+
+    def _find(self, face: int) -> tuple[FolderFaces, int] | None:
+        ids, whose = self._by_id
+        place = int(np.searchsorted(ids, face))
+        if place == len(ids) or ids[place] != face:
+            return None
+        faces = self._numbered[whose[place]]
+        in_folder = faces.place_of(face)
+        return None if in_folder is None else (faces, in_folder)
+
+    @cached_property
+    def _numbered(self) -> Sequence[FolderFaces]:
+        return list(self._folders.values())
+
+    @cached_property
+    def _by_id(self) -> tuple[Ints, Ints]:
+        """All ids, rising, and of each the number of its folder."""
+        parts = [faces.ids for faces in self._numbered] or [np.empty(0, np.int64)]
+        ids, numbers = np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        order = np.argsort(ids, kind="stable")
+        return ids[order], numbers[order]
+
+
+def _is_person(folder: str) -> bool:
+    return folder != UNKNOWNS and not is_excluded(folder)
+
+
+def _cards(faces: FolderFaces, places: Ints, start: int, count: int | None) -> list[FaceCard]:
+    chosen = places[start : None if count is None else start + count]
+    return [faces.card(int(place)) for place in chosen]
