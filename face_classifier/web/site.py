@@ -9,6 +9,7 @@ from typing import Any
 from face_classifier.core.config.settings import Settings
 from face_classifier.curate.ask import CarriedOut
 from face_classifier.daemon.status import Status
+from face_classifier.gallery.reading.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,11 @@ class Site:
     settings : as they are now.
     carry_out : has the owner of the result folder carry out a command, by its name and arguments; from any thread.
         Raises UserError, InUseError.
+    reader : tells who is in the result folder; whoever made it closes it.
     status : how cameras and channels do; None: there are none, it is a folder alone.
     """
 
     settings: Callable[[], Settings]
     carry_out: Callable[[str, dict[str, Any]], CarriedOut]
+    reader: Reader
     status: Callable[[], Status] | None = None

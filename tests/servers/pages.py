@@ -14,6 +14,7 @@ from face_classifier.core.config.load import load
 from face_classifier.core.config.settings import Settings
 from face_classifier.curate import ask
 from face_classifier.curate.ask import CarriedOut
+from face_classifier.gallery.reading.reader import Reader
 from face_classifier.library.runs import run
 from face_classifier.web.app import make_app
 from face_classifier.web.served import served
@@ -46,19 +47,20 @@ def settings_of(folder: Path, **given: Any) -> Settings:
 
 
 def site_of(settings: Settings) -> Site:
-    """The site of a folder alone, each of whose commands opens it."""
+    """The site of a folder alone, each of whose commands opens it; whoever uses its reader closes that."""
 
     def carry_out(name: str, arguments: dict[str, Any]) -> CarriedOut:
         listener = Listener()
         return CarriedOut(ask.carry_out(settings, name, arguments, listener), listener.problems)
 
-    return Site(lambda: settings, carry_out)
+    return Site(lambda: settings, carry_out, Reader(Path(settings.result)))
 
 
 @pytest.fixture
 def page_of(result: Path) -> Iterator[str]:
     """The address of the page of ``result``, such as http://127.0.0.1:45678."""
-    with served(make_app(site_of(settings_of(result))), "127.0.0.1", 0) as port:
+    site = site_of(settings_of(result))
+    with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +17,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
 from face_classifier.curate.ask import CarriedOut
 from face_classifier.daemon.status import STUCK, CameraStatus, GalleryStatus, Status, Times
+from face_classifier.gallery.reading.reader import Reader
 from face_classifier.web.app import make_app
 from face_classifier.web.served import served
 from face_classifier.web.site import Site
@@ -35,6 +37,9 @@ WELL = Status(
     memory=200_000_000,
     restart=(),
 )
+
+
+NOBODY = Reader(Path("nowhere"))
 
 
 def refuse(_command: str, _arguments: dict[str, object]) -> CarriedOut:
@@ -62,7 +67,7 @@ class Page:
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Page]:
     page = Page()
-    with served(make_app(Site(Settings, refuse, lambda: page.status)), "127.0.0.1", 0) as page.port:
+    with served(make_app(Site(Settings, refuse, NOBODY, lambda: page.status)), "127.0.0.1", 0) as page.port:
         yield page
 
 
@@ -155,13 +160,13 @@ def test_a_port_that_is_in_use_is_told_in_a_sentence(page: Page):
     told = rf"the page cannot be served at 127.0.0.1:{page.port} \(.*in use\)"
     with (
         pytest.raises(UserError, match=told),
-        served(make_app(Site(Settings, refuse, lambda: WELL)), "127.0.0.1", page.port),
+        served(make_app(Site(Settings, refuse, NOBODY, lambda: WELL)), "127.0.0.1", page.port),
     ):
         pass
 
 
 def test_a_page_that_is_asked_for_meanwhile_ends_soon():
-    with served(make_app(Site(Settings, refuse, lambda: WELL)), "127.0.0.1", 0) as port:
+    with served(make_app(Site(Settings, refuse, NOBODY, lambda: WELL)), "127.0.0.1", 0) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.connect()  # and says nothing
     connection.close()

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -133,11 +134,13 @@ def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
         if chosen.web:
             try:
                 from face_classifier.daemon.answers import carry_out
+                from face_classifier.gallery.reading.reader import Reader
                 from face_classifier.web.app import make_app
                 from face_classifier.web.served import served
                 from face_classifier.web.site import Site
 
-                site = Site(lambda: daemon.settings, partial(carry_out, daemon.here), daemon.status)
+                reader = stack.enter_context(Reader(Path(chosen.result)))
+                site = Site(lambda: daemon.settings, partial(carry_out, daemon.here), reader, daemon.status)
                 stack.enter_context(served(make_app(site), chosen.web.host, chosen.web.port))
             except ImportError:
                 log.tell("page", "there is no page; install face_classifier[web], or set web: {listen: off}")
