@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from face_classifier import __version__
 from face_classifier.web import health
 from face_classifier.web.doors.doors import doors
 from face_classifier.web.pages import home
+from face_classifier.web.pages.assets import Assets
 from face_classifier.web.site import Site
-
-STATIC = Path(__file__).parent / "static"
 
 
 def make_app(site: Site) -> FastAPI:
@@ -28,7 +24,7 @@ def make_app(site: Site) -> FastAPI:
     )
     app.state.site = site
     app.include_router(home.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Assets(), name="static")
     if site.status:
         app.router.routes.extend(health.routes(site.status))
     return app

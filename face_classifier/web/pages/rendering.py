@@ -1,23 +1,27 @@
-"""Makes pages of templates, in which everything is escaped."""
+"""Makes pages of templates, in which everything is escaped, in the language of who asks."""
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timezone
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from face_classifier.web.pages.assets import STATIC, address
 from face_classifier.web.site import Site
+from face_classifier.web.words import times
+from face_classifier.web.words.catalogue import script_words, translations
+from face_classifier.web.words.choice import LANGUAGES, choose
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = Path(__file__).parent.parent / "templates"
+_YEAR = 31_536_000
+THEMES = ("auto", "light", "dark")
 
 
 def site_of(request: Request) -> Site:
@@ -26,6 +30,103 @@ def site_of(request: Request) -> Site:
     return site
 
 
-def page(request: Request, template: str, **values: Any) -> HTMLResponse:
-    """A page of a template, ``NAME.html``."""
-    return HTMLResponse(_TEMPLATES.get_template(template).render(request=request, **values))
+def language_of(request: Request) -> str:
+    """The language of who asks: by the address, their earlier choice, the configuration, the browser."""
+    return choose(
+        request.query_params.get("lang"),
+        request.cookies.get("lang"),
+        site_of(request).settings().web.language,
+        request.headers.get("accept-language"),
+    )
+
+
+def page(
+    request: Request, template: str, part: str | None = None, status_code: int = 200, **values: Any
+) -> HTMLResponse:
+    """A page of a template.
+
+    Parameters
+    ----------
+    template
+        ``NAME.html``.
+    part
+        The block of it that htmx gets, which asks for the same address when a part of the page is to change.
+    values
+        What the template names, besides what `environment` gives all of them.
+    """
+    language, theme = language_of(request), _theme_of(request)
+    made = environment(language).get_template(template)
+    values = {"request": request, "theme": theme, **values}
+    if part and request.headers.get("hx-request") and not request.headers.get("hx-history-restore-request"):
+        text = "".join(made.blocks[part](made.new_context(values)))
+    else:
+        text = made.render(values)
+    response = HTMLResponse(text, status_code, {"Cache-Control": "private, no-cache", "Vary": "HX-Request, Cookie"})
+    for name, choice in (("lang", language), ("theme", theme)):
+        if name in request.query_params:
+            is_secure = request.url.scheme == "https"
+            response.set_cookie(name, choice, max_age=_YEAR, samesite="strict", secure=is_secure)
+    return response
+
+
+def _theme_of(request: Request) -> str:
+    wished = request.query_params.get("theme", request.cookies.get("theme"))
+    return wished if wished in THEMES else "auto"
+
+
+@lru_cache
+def environment(language: str) -> Environment:
+    """Templates of one language.
+
+    They have ``_("…")``, ``ngettext("…", "…", n)``; the parts of ``ui.html`` as ``ui``; addresses (``asset``,
+    ``person_url``, ``face_url``, ``with_query``), and filters for times and numbers (those of `words.times`).
+    """
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    said = translations(language)
+    made.install_gettext_callables(said.gettext, said.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    for form in (times.moment, times.clock, times.day, times.date_of, times.ago, times.lasting, times.number):
+        made.filters[form.__name__] = partial(form, language=language)
+    made.filters["percent"] = partial(times.percent, language=language)
+    made.filters["utc"] = utc
+    made.globals.update(
+        lang=language,
+        languages=LANGUAGES,
+        themes=THEMES,
+        asset=address,
+        person_url=person_url,
+        face_url=face_url,
+        with_query=with_query,
+        script_words=json.dumps(script_words(language, STATIC), ensure_ascii=False),
+    )
+    made.globals["ui"] = made.get_template("ui.html").module
+    return made
+
+
+def utc(time: datetime) -> str:
+    """A time for machines (RFC 3339)."""
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def person_url(name: str) -> str:
+    """The page of a person."""
+    return f"/people/{quote(name, safe='')}"
+
+
+def face_url(face: int, version: str, width: int | None = 224) -> str:
+    """The picture of a face, ``width`` pixels wide (None: as it lies in the folder), by its id and the hash of it."""
+    wide = f"w={width}&" if width else ""
+    return f"/faces/{face}.jpg?{wide}v={version}"
+
+
+def with_query(request: Request, **values: Any) -> str:
+    """The address of a page with other values in its query; None takes one out, and a cursor never stays."""
+    given = {**dict(request.query_params), "cursor": None, **values}
+    query = "&".join(f"{quote(key)}={quote(str(value))}" for key, value in given.items() if value is not None)
+    return f"{request.url.path}?{query}" if query else request.url.path

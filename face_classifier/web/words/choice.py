@@ -25,7 +25,7 @@ def choose(asked: str | None, kept: str | None, configured: str | None, accepted
 
 
 def _preferences(header: str) -> list[str]:
-    """The languages of an ``Accept-Language`` header (RFC 9110, 12.5.4), the most wanted first; ``ko-KR`` counts as ``ko``."""
+    """The languages of an ``Accept-Language`` header (RFC 9110), the most wanted first; ``ko-KR`` is ``ko``."""
     weighed = []
     for place, part in enumerate(header.split(",")[:20]):
         name, _, rest = part.partition(";")

@@ -29,7 +29,8 @@ def day(time: datetime | date, language: str) -> str:
     """The day with its weekday, and its year where that is another than now."""
     the_day = local(time).date() if isinstance(time, datetime) else time
     form = "EEEMMMd" if the_day.year == datetime.now().year else "yMMMEd"
-    return format_skeleton(form, datetime(the_day.year, the_day.month, the_day.day), tzinfo=timezone.utc, locale=language)
+    noon = datetime(the_day.year, the_day.month, the_day.day, 12)
+    return format_skeleton(form, noon, tzinfo=timezone.utc, locale=language)
 
 
 def date_of(time: datetime | date, language: str) -> str:

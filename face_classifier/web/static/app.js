@@ -1,0 +1,2 @@
+// What every page does. Each part is a module of its own.
+import "./appearance.js";
