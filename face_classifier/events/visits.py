@@ -38,6 +38,7 @@ class Visit:
     face: int | None  # row of the best face of the first track that has one
     face_name: str | None
     zones: tuple[str, ...]
+    faces: tuple[int, ...] = ()  # rows of all its faces that are kept
 
     @property
     def seconds(self) -> float:
@@ -170,6 +171,7 @@ class _Visit:
             shown.face,
             shown.face_name,
             tuple(dict.fromkeys(zone for passage in self._passages for zone in passage.zones)),
+            tuple(face for passage in self._passages for face in passage.faces),
         )
 
 

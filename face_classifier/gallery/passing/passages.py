@@ -37,6 +37,7 @@ class Passage:
     face: int | None  # row of the best face; None = none is kept
     face_name: str | None
     zones: tuple[str, ...]
+    faces: tuple[int, ...] = ()  # rows of all its faces that are kept
 
 
 def passages_of(
@@ -92,6 +93,22 @@ def latest_passages(settings: Settings, since: datetime) -> list[Passage]:
     """
     with open_existing(settings, writing=False) as store, store.tracks.as_of_now():
         return recent(store, since)
+
+
+def passages_between(settings: Settings, begin: datetime | None = None, end: datetime | None = None) -> list[Passage]:
+    """Those that were there at some time between two (aware), as the table has them: nobody looks at the folders.
+
+    ``begin``, ``end``: None: all. Raises UserError where the folder cannot be used.
+    """
+    with open_existing(settings, writing=False) as store, store.tracks.as_of_now():
+        rows = list(store.tracks.all()) if begin is None or end is None else store.tracks.between(begin, end)
+        of_none = list(store.tracks.faces_of_none())
+        old = [
+            row
+            for row in derived(of_none, store.tracks.latest())
+            if (begin is None or row.last >= begin) and (end is None or row.first < end)
+        ]
+        return list(passages([*rows, *old], [*_faces_of(rows, store), *of_none], store.tracks.excluded()))
 
 
 def recent(store: Store, since: datetime, source: str | None = None, most: int | None = None) -> list[Passage]:
@@ -187,6 +204,7 @@ def _passage(row: TrackRow, person: str | None, faces: Sequence[FaceOfTrack]) ->
         best.id if best else None,
         best.name if best else None,
         row.zones,
+        tuple(face.id for face in faces),
     )
 
 

@@ -158,11 +158,13 @@ class Tracks:
         most: only the latest ones, so many; None: all.
         """
         clause, values = ("AND source = ?", [names.stored(source)]) if source is not None else ("", [])
-        limit = -1 if most is None else most
-        rows = list(
-            self._read(f"WHERE last >= ? {clause} ORDER BY number DESC LIMIT ?", [stored_time(time), *values, limit])
-        )
-        return rows[::-1]
+        given = [stored_time(time), *values, -1 if most is None else most]
+        return list(self._read(f"WHERE last >= ? {clause} ORDER BY number DESC LIMIT ?", given))[::-1]
+
+    def between(self, begin: datetime, end: datetime) -> list[TrackRow]:
+        """The rows of who was there at some time between two (aware), in the order in which they began."""
+        times = [stored_time(begin), stored_time(end)]
+        return list(self._read("WHERE last >= ? AND first < ? ORDER BY number", times))
 
     def _read(self, clause: str, values: Sequence[Any] = ()) -> Iterator[TrackRow]:
         for record in checked.read(self._table, "tracks", _COLUMNS, clause, values):

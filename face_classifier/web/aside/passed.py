@@ -1,0 +1,128 @@
+"""Who passed when, for pages: a few days are read at once from the table, and a calendar of all is made aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from face_classifier.core.config.settings import Settings
+from face_classifier.events.times import bounds
+from face_classifier.events.visits import Visit, Wish, visits
+from face_classifier.gallery.opening import open_existing
+from face_classifier.gallery.passing.passages import passages_between
+from face_classifier.gallery.passing.table import Outage
+from face_classifier.web.aside.aside import Aside
+
+Ints = npt.NDArray[np.int32]
+_BEFORE = timedelta(days=1)  # what began so long before a day is read, too: a visit may have begun with it
+_NOBODY = -1
+_DAY = 24 * 60  # minutes
+
+
+@dataclass(frozen=True, eq=False)
+class Calendar:
+    """Every visit in columns of equal length, in the order in which they began: 20 bytes each."""
+
+    people: Sequence[str]
+    cameras: Sequence[str]
+    person: Ints  # places in `people`; -1: of nobody
+    camera: Ints  # places in `cameras`
+    day: Ints  # the local day on which it began, as `date.toordinal` counts
+    minute: Ints  # of that day, on the clock on the wall
+    length: Ints  # minutes, the last one begun counts
+
+    @classmethod
+    def of(cls, found: Iterable[Visit]) -> Calendar:
+        """The calendar of visits."""
+        people: dict[str, int] = {}
+        cameras: dict[str, int] = {}
+        rows = []
+        for visit in found:
+            first = visit.first.astimezone()
+            person = _NOBODY if visit.person is None else people.setdefault(visit.person, len(people))
+            camera = cameras.setdefault(visit.camera, len(cameras))
+            minute = first.hour * 60 + first.minute
+            rows.append((person, camera, first.toordinal(), minute, int(visit.seconds // 60)))
+        columns = np.array(rows, np.int32).reshape(-1, 5).T
+        return cls(list(people), list(cameras), columns[0], columns[1], columns[2], columns[3], columns[4])
+
+    def granted(self, wish: Wish) -> npt.NDArray[np.bool_]:
+        """Which visits may be among those that are asked for; by whole days and minutes."""
+        granted = np.ones(len(self.day), bool)
+        if wish.person is not None:
+            granted &= self.person == _place(self.people, wish.person)
+        if wish.camera is not None:
+            granted &= self.camera == _place(self.cameras, wish.camera)
+        if wish.unknown:
+            granted &= self.person == _NOBODY
+        last = self.day + (self.minute + self.length) // _DAY
+        if wish.since is not None:
+            granted &= last >= wish.since.astimezone().toordinal()
+        if wish.until is not None:
+            granted &= self.day <= wish.until.astimezone().toordinal()
+        if wish.from_time is not None or wish.to_time is not None:
+            granted &= self._in_hours(wish.from_time or time.min, wish.to_time or time.min)
+        return granted
+
+    def _in_hours(self, begin: time, end: time) -> npt.NDArray[np.bool_]:
+        opens, closes = begin.hour * 60 + begin.minute, end.hour * 60 + end.minute
+        wide = (closes - opens) % _DAY or _DAY
+        since = (self.minute - opens) % _DAY  # minutes since it opened last
+        return np.asarray((since < wide) | (since + self.length >= _DAY))
+
+    def days(self, wish: Wish) -> list[date]:
+        """The days on which visits began that may be among those that are asked for, the latest first."""
+        return [date.fromordinal(int(day)) for day in np.unique(self.day[self.granted(wish)])[::-1]]
+
+    def by_hour(self, wish: Wish) -> npt.NDArray[np.int64]:
+        """(7, 24): how many visits began on each weekday, Monday first, in each hour of the clock on the wall."""
+        granted = self.granted(wish)
+        counts = np.zeros((7, 24), np.int64)
+        np.add.at(counts, ((self.day[granted] - 1) % 7, self.minute[granted] // 60), 1)
+        return counts
+
+    def by_day(self, wish: Wish) -> dict[date, int]:
+        """How many visits began on each day on which one did, the earliest first."""
+        days, counts = np.unique(self.day[self.granted(wish)], return_counts=True)
+        return {date.fromordinal(int(day)): int(count) for day, count in zip(days, counts, strict=True)}
+
+
+def _place(names: Sequence[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+class Passed:
+    """The visits of a result folder. Threads may share it. Everything raises UserError where that cannot be used."""
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        """``settings``: name the folder."""
+        self._settings = settings
+        self._calendar: Aside[tuple[int, int], Calendar] = Aside("calendar", self._make)
+
+    def on(self, day: date) -> list[Visit]:
+        """The visits of a local day, in the order in which they began; those over midnight are on both."""
+        begin, end = bounds(day)
+        found = visits(passages_between(self._settings(), begin - _BEFORE, end), self._settings().visits.gap)
+        return [visit for visit in found if visit.last >= begin and visit.first < end]
+
+    def outages(self) -> list[Outage]:
+        """When cameras sent nothing."""
+        with open_existing(self._settings(), writing=False) as store:
+            return store.tracks.outages()
+
+    def calendar(self, revision: int, patience: float) -> Calendar | None:
+        """All visits as of now, or as of a while ago; None: it is still to be made.
+
+        ``revision``: of the gallery; ``patience``: seconds to wait for that of now.
+        """
+        with open_existing(self._settings(), writing=False) as store:
+            key = revision, store.first_track()
+        done = self._calendar.get(key, patience)
+        return done.made if done else None
+
+    def _make(self, _key: tuple[int, int]) -> Calendar:
+        return Calendar.of(visits(passages_between(self._settings()), self._settings().visits.gap))
