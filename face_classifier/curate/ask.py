@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.locks import LOCK, Holder, holder_of
@@ -16,6 +16,8 @@ from face_classifier.core.progress import Observer
 from face_classifier.curate.commands import HANDLERS
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.client import Client, LeftOutError
+
+_T = TypeVar("_T")
 
 
 class CarriedOut(NamedTuple):
@@ -54,7 +56,34 @@ def carry_out(
     UserError: the folder cannot be used, or what the command raises.
     InUseError: another process writes to it, and takes no commands or does not answer.
     """
-    folder = Path(settings.result)
+
+    def here(gallery: Gallery) -> Any:
+        return HANDLERS[name](gallery, arguments, observer)
+
+    return by_owner(Path(settings.result), name, arguments, observer, lambda: opens(settings, observer), here)
+
+
+def by_owner(
+    folder: Path,
+    name: str,
+    arguments: dict[str, Any],
+    observer: Observer,
+    own: Callable[[], AbstractContextManager[_T]],
+    here: Callable[[_T], Any],
+) -> Any:
+    """Have a command carried out by the process that owns a folder, or by this one where nobody does.
+
+    Parameters
+    ----------
+    folder: the result folder.
+    name: of the command.
+    arguments: of the command.
+    observer: is told what goes wrong.
+    own: has this process own the folder; raises InUseError where somebody else begins to just now.
+    here: carries the command out with what that gives.
+
+    Returns and raises as `carry_out`.
+    """
     end = monotonic() + STARTING
     while True:
         try:
@@ -67,12 +96,12 @@ def carry_out(
             continue
         with ExitStack() as stack:
             try:
-                gallery = stack.enter_context(opens(settings, observer))
+                owned = stack.enter_context(own())
             except InUseError:  # somebody began to use it just now
                 if monotonic() > end:
                     raise
             else:
-                return HANDLERS[name](gallery, arguments, observer)
+                return here(owned)
         sleep(_PAUSE)
 
 

@@ -12,6 +12,7 @@ from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import InUseError, UserError
 from face_classifier.core.names import shown
+from face_classifier.core.progress import Observer
 from face_classifier.core.words import counted, counts_of
 from face_classifier.curate.ask import CarriedOut
 from face_classifier.curate.commands import HANDLERS
@@ -98,9 +99,13 @@ class Answers:
 
 def carry_out(here: Asks, name: str, arguments: dict[str, Any]) -> CarriedOut:
     """Have a command carried out on the gallery of a daemon, from any thread. Raises UserError, InUseError."""
-    notes = _Notes()
-    answer = _asked(here, lambda gallery: HANDLERS[name](gallery, arguments, notes))
-    return CarriedOut(answer, notes.sentences)
+    notes = Notes()
+    return CarriedOut(answered(here, name, arguments, notes), notes.sentences)
+
+
+def answered(here: Asks, name: str, arguments: dict[str, Any], observer: Observer) -> Any:
+    """What a command answers that the owner of this process carries out. Raises UserError, InUseError."""
+    return _asked(here, lambda gallery: HANDLERS[name](gallery, arguments, observer))
 
 
 def _asked(here: Asks, action: Callable[[Gallery], _T]) -> _T:
@@ -140,7 +145,7 @@ def _status(status: Status) -> list[str]:
     return [*cameras, *channels, people, f"watches for {age(status.uptime)}", *stuck]
 
 
-class _Notes:
+class Notes:
     """Keeps the sentences about what a command could not do. An `Observer`."""
 
     def __init__(self) -> None:

@@ -52,10 +52,13 @@ class Wishes:
         return None
 
     @contextmanager
-    def of_signals(self, give_up: Callable[[], None]) -> Iterator[None]:
+    def of_signals(self, give_up: Callable[[], None], in_time: float = IN_TIME) -> Iterator[None]:
         """Within, SIGTERM and ^C ask to stop, SIGHUP to reload; a second SIGTERM or ^C ends the process at once.
 
-        ``give_up``: called where it did not stop in time; after that the process ends, with exit code 1.
+        Parameters
+        ----------
+        give_up: called where it did not stop in time; after that the process ends, with exit code 1.
+        in_time: seconds from the wish to stop until then, at the latest.
         """
 
         def ask(number: int, _frame: FrameType | None) -> None:
@@ -64,7 +67,7 @@ class Wishes:
             self.ask(_MEANING[signal.Signals(number)])
 
         before = {number: signal.signal(number, ask) for number in _MEANING}
-        guard = threading.Thread(target=self._guard, args=(give_up,), name="stopping", daemon=True)
+        guard = threading.Thread(target=self._guard, args=(give_up, in_time), name="stopping", daemon=True)
         guard.start()
         try:
             yield
@@ -75,13 +78,13 @@ class Wishes:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _guard(self, give_up: Callable[[], None]) -> None:
+    def _guard(self, give_up: Callable[[], None], in_time: float) -> None:
         """What the thread does that sees to it that the process ends in time."""
         if not self._ending.get():
             return
         self.stopping.set()  # here, since in a handler it could wait for a lock that the interrupted thread holds
         try:
-            self._ended.get(timeout=IN_TIME - _LAST_WORDS)
+            self._ended.get(timeout=in_time - _LAST_WORDS)
         except Empty:
             words = threading.Thread(target=give_up, name="last words", daemon=True)
             words.start()

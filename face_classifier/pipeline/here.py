@@ -58,19 +58,20 @@ class Here:
     def opened(
         cls,
         settings: Settings,
-        engine: Callable[[str], Engine],
+        engine: Callable[[str], Engine] | None,
         log: JsonLines | None,
         observer: Observer,
         patience: Patience,
         aside: Mapping[str, Answer] = NOTHING_ASIDE,
         tell: Callable[[Event], None] | None = None,
     ) -> Iterator[Here]:
-        """Opens the result folder, or makes it, and has commands of other processes carried out.
+        """Opens the result folder, and has commands of other processes carried out.
 
         Parameters
         ----------
         settings: of the run.
-        engine: makes the one that the gallery needs, by the name of its encoder.
+        engine: makes the one that the gallery needs, by the name of its encoder, and has a folder made where there is
+            none; None: one is made as soon as a picture needs it, and the folder must be there.
         log: gets a line for each face that is placed.
         observer: is told what goes wrong.
         patience: with the disk.
@@ -81,7 +82,8 @@ class Here:
         ------
         UserError: the folder cannot be used.
         """
-        opens = partial(Gallery.open, settings, observer, engine=engine, make=True, until_done=patience.until_done)
+        make, until_done = engine is not None, patience.until_done
+        opens = partial(Gallery.open, settings, observer, engine=engine, make=make, until_done=until_done)
         with Owner(opens) as owner, ExitStack() as stack:
             owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
             desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience, tell))

@@ -19,6 +19,7 @@ import click
 
 from face_classifier.cli.options import load_settings
 from face_classifier.cli.run import run_options
+from face_classifier.cli.watching.page import serving
 from face_classifier.core.errors import UserError, WrongUseError
 
 if TYPE_CHECKING:
@@ -135,19 +136,17 @@ def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
             try:
                 from face_classifier.daemon.answers import carry_out
                 from face_classifier.gallery.reading.reader import Reader
-                from face_classifier.web.app import make_app
-                from face_classifier.web.served import served
                 from face_classifier.web.site import Site
 
                 reader = stack.enter_context(Reader(Path(chosen.result)))
                 site = Site(lambda: daemon.settings, partial(carry_out, daemon.here), reader, daemon.status)
-                stack.enter_context(served(make_app(site), chosen.web.host, chosen.web.port))
+                address = stack.enter_context(serving(site, chosen.web.port))
             except ImportError:
                 log.tell("page", "there is no page; install face_classifier[web], or set web: {listen: off}")
             except UserError as error:
                 log.tell("page", str(error), logging.WARNING)
             else:
-                log.tell("page", f"the page is at {chosen.web.address}")
+                log.tell("page", f"the page is at {address}")
         yield
 
 
