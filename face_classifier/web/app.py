@@ -6,9 +6,11 @@ from fastapi import FastAPI
 
 from face_classifier import __version__
 from face_classifier.web import health
+from face_classifier.web.aside.asides import Asides
 from face_classifier.web.doors.doors import doors
 from face_classifier.web.pages import home
 from face_classifier.web.pages.assets import Assets
+from face_classifier.web.pages.past import events
 from face_classifier.web.site import Site
 
 
@@ -22,8 +24,9 @@ def make_app(site: Site) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         middleware=doors(site.settings().web),
     )
-    app.state.site = site
+    app.state.site, app.state.asides = site, Asides(site.settings)
     app.include_router(home.router)
+    app.include_router(events.router)
     app.mount("/static", Assets(), name="static")
     if site.status:
         app.router.routes.extend(health.routes(site.status))

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from face_classifier.web.aside.asides import Asides
 from face_classifier.web.pages.assets import STATIC, address
 from face_classifier.web.site import Site
 from face_classifier.web.words import times
@@ -28,6 +29,12 @@ def site_of(request: Request) -> Site:
     """The site that a request asks about."""
     site: Site = request.app.state.site
     return site
+
+
+def asides_of(request: Request) -> Asides:
+    """What is made aside for the pages of that site."""
+    asides: Asides = request.app.state.asides
+    return asides
 
 
 def language_of(request: Request) -> str:

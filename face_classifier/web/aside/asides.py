@@ -1,0 +1,16 @@
+"""All that is made aside for the pages of one site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from face_classifier.core.config.settings import Settings
+from face_classifier.web.aside.passed import Passed
+
+
+class Asides:
+    """Nothing is made before a page asks for it."""
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        """``settings``: name the result folder."""
+        self.passed = Passed(settings)
