@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -61,8 +62,13 @@ def events(request: Request) -> HTMLResponse:
     filters = Filters.of(request.query_params)
     before = _day(request.query_params.get("before", ""))
     start = _number(request.query_params.get("start", ""))
-    values = {"filters": filters, "catalogue": catalogue, "csv": csv_address(filters), "before": before}
-    values["names"] = names_of(catalogue)
+    values: dict[str, Any] = {
+        "filters": filters,
+        "catalogue": catalogue,
+        "csv": csv_address(filters),
+        "before": before,
+        "names": names_of(catalogue),
+    }
     if not catalogue.revision:  # there is no folder yet, or nothing in it
         return page(request, "events.html", days=[], older=None, cameras=[], is_ready=True, is_empty=True, **values)
     calendar = passed.calendar(catalogue.revision, PATIENCE)
@@ -122,7 +128,7 @@ def _made(
     start: int,
 ) -> Day | None:
     """A day as it is shown; None: there is nothing of it."""
-    begin, end = bounds(day)
+    begin, _ = bounds(day)
     found = [visit for visit in passed.on(day) if wish.grants(visit)]
     away = [outage for outage in outages if wish.camera in (None, outage.camera)]
     drawn = strips(day, found, away)

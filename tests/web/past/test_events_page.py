@@ -1,0 +1,88 @@
+"""The page of who passed when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from servers.pages import settings_of, site_of
+from web.past.days import FRIDAY, Days, fill
+
+from face_classifier.web.app import make_app
+from face_classifier.web.served import served
+
+CLIP = FRIDAY - timedelta(days=9)
+
+
+@pytest.fixture
+def days(result: Path) -> Days:
+    return fill(result)
+
+
+@pytest.fixture
+def client(days: Days, page_of: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=page_of, timeout=10) as client:
+        yield client
+
+
+def shown(page: str) -> list[str]:
+    """The days of a page."""
+    return [part.partition('"')[0] for part in page.split('<h2 id="day-')[1:]]
+
+
+def test_visits_are_shown_by_day_the_latest_first(client: httpx.Client, days: Days) -> None:
+    page = client.get("/events").text
+    assert shown(page)[:2] == ["2026-11-27", "2026-11-26"]
+    friday = page.partition("day-2026-11-26")[0]
+    assert friday.count("data-visit") == 5
+    assert friday.index("11:59") < friday.index('class="visits"') < friday.rindex("7:05")
+    assert "No picture" in friday
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("camera=door", 9),
+        ("camera=yard&unknown=true", 3),
+        ("camera=yard&since=2026-11-26&until=2026-11-26", 2),
+        ("camera=door&from_time=07:00&to_time=07:10", 3),
+        ("camera=door&from_time=23:00&to_time=01:00", 3),
+        ("camera=attic", 0),
+        ("person=nobody%20of%20that%20name", 0),
+    ],
+)
+def test_a_filter_leaves_the_visits_that_fit(client: httpx.Client, query: str, count: int) -> None:
+    page = client.get(f"/events?{query}").text
+    assert page.count("data-visit") == count
+    assert f"/api/v1/visits?{query.partition('&')[0]}" in page.replace("+", "%20")
+
+
+def test_a_filter_by_person_keeps_their_visits_alone(client: httpx.Client, days: Days) -> None:
+    page = client.get("/events", params={"person": days.people[0], "camera": "yard"}).text
+    assert page.count("data-visit") == 3
+    assert f'data-person="{days.people[1]}"' not in page
+
+
+def test_what_is_no_time_is_told_and_left_out(client: httpx.Client) -> None:
+    page = client.get("/events?camera=door&since=<script>&from_time=99:99")
+    assert page.status_code == 200
+    assert "since, from_time" in page.text
+    assert page.text.count("data-visit") == 9
+
+
+def test_days_are_turned_over_one_after_the_other(client: httpx.Client) -> None:
+    page = client.get("/events?camera=yard&before=2026-11-26").text
+    assert shown(page) == [CLIP.isoformat()]
+    assert "The latest days" in page
+    assert client.get("/events?before=2000-01-01").text.count("data-visit") == 0
+
+
+def test_a_folder_in_which_nobody_passed_says_how_to_begin(tmp_path: Path) -> None:
+    site = site_of(settings_of(tmp_path / "nothing"))
+    with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
+        page = httpx.get(f"http://127.0.0.1:{port}/events", timeout=10)
+    assert page.status_code == 200
+    assert "Nobody passed yet" in page.text
