@@ -519,7 +519,10 @@ def _leave_nothing_behind(
             monkeypatch.delenv(name)
     before = set(threading.enumerate())
     yield
-    left = [thread for thread in set(threading.enumerate()) - before if thread.is_alive()]
+    begun = set(threading.enumerate()) - before
+    for thread in begun:
+        thread.join(1.0)  # the workers of a page end just after its loop, which nobody can await
+    left = [thread for thread in begun if thread.is_alive()]
     assert not left, f"threads left behind: {left}"
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]
     errors = [record.getMessage() for record in records if record.levelno >= logging.ERROR]
