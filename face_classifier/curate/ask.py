@@ -13,7 +13,7 @@ from face_classifier.core.disk.locks import LOCK, Holder, holder_of
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError
 from face_classifier.core.progress import Observer
-from face_classifier.curate.commands import HANDLERS
+from face_classifier.curate.commands import HANDLERS, draw
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.client import Client, LeftOutError
 
@@ -58,7 +58,9 @@ def carry_out(
     """
 
     def here(gallery: Gallery) -> Any:
-        return HANDLERS[name](gallery, arguments, observer)
+        answer = HANDLERS[name](gallery, arguments, observer)
+        draw(gallery, observer)
+        return answer
 
     return by_owner(Path(settings.result), name, arguments, observer, lambda: opens(settings, observer), here)
 

@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from face_classifier.core.errors import UserError
-from face_classifier.core.names import alike
 from face_classifier.core.progress import Teller
-from face_classifier.curate.enrolment import name_known
 from face_classifier.curate.questions.splits import split_of
 from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.places import check_name
 from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.gallery.thoughts.carry_out import carry_out
 from face_classifier.identity.naming import is_named
@@ -47,7 +44,7 @@ def accept(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[s
     one, other = arguments["one"], arguments["other"]
     faces = _faces_of_two(one, other, gallery.look().faces)
     stays, goes = (other, one) if is_named(other) and not is_named(one) else (one, other)
-    gallery.store.join(faces[goes], stays)
+    gallery.store.words.join(faces[goes], stays)
     return {"person": stays, "was": goes, "faces": len(faces[goes])}
 
 
@@ -55,7 +52,7 @@ def keep_apart(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> No
     """Two people, ``one`` and ``other``, are two, whatever their names will be."""
     one, other = arguments["one"], arguments["other"]
     faces = _faces_of_two(one, other, gallery.look().faces)
-    gallery.store.keep_apart(faces[one], faces[other])
+    gallery.store.words.keep_apart(faces[one], faces[other])
 
 
 def split(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
@@ -74,8 +71,8 @@ def split(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[st
     if not found.movable:
         raise UserError(f"you put faces of both people into {name}, where they stay; move them by your file manager")
     moved = [face.id for face in found.movable]
-    new = gallery.store.join(moved, None)
-    gallery.store.keep_apart([face.id for face in found.groups[0]], moved)
+    new = gallery.store.words.join(moved, None)
+    gallery.store.words.keep_apart([face.id for face in found.groups[0]], moved)
     return {"person": name, "new": new, "faces": len(moved)}
 
 
@@ -84,33 +81,8 @@ def keep_whole(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> in
     name = arguments["person"]
     faces = _faces_of(name, gallery.look().faces)
     gallery.store.past.explain("one person for sure")
-    gallery.store.join(faces, name)
+    gallery.store.words.join(faces, name)
     return len(faces)
-
-
-def rename(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
-    """A person's folder gets another name: ``person`` is called ``name`` from now on, as if the user renamed it.
-
-    Answers both, as they are written, and how many ``faces`` it has. Raises UserError where there is no such person, or
-    no folder can be called so.
-    """
-    kept = gallery.look().faces
-    people = {label.person for label in kept.labels() if label.person}
-    person, name = name_known(arguments["person"], people), arguments["name"]
-    faces = len(_faces_of(person, kept))
-    check_name(name)
-    same = next((other for other in people - {person} if alike(other) == alike(name)), None)
-    if same is not None:
-        raise UserError(
-            f"there is a person {same!r} already; `face-classifier suggest accept` makes two people one, or give "
-            "another name"
-        )
-    if name != person:
-        try:
-            gallery.store.rename(person, name)
-        except FileExistsError as error:
-            raise UserError(f"there is something called {name!r} in the result folder; give another name") from error
-    return {"person": person, "name": name, "faces": faces}
 
 
 def _faces_of_two(one: str, other: str, kept: Faces) -> dict[str, list[int]]:
@@ -142,7 +114,7 @@ def exclude(gallery: Gallery, arguments: dict[str, Any], tell: Teller) -> dict[s
         try:
             face = snapshot.faces[snapshot.number_of(name, Path(path))]
             if face.id not in excluded:
-                picture = gallery.store.exclude(face.id)
+                (picture,) = gallery.store.words.exclude([face.id])
                 excluded[face.id] = [face.face, face.person, os.path.relpath(picture, gallery.store.folder)]
         except UserError as error:
             failed += 1

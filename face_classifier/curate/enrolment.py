@@ -209,7 +209,7 @@ class _Enrolment:
         # The very picture may lie in a folder that is older than its table, which tells only now.
         stay.update(face.person for face in faces if face.person and self._is_anothers(face.person))
         faces = [face for face in faces if not self._is_anothers(face.person)]
-        store.join([face.id for face in faces if face.person != self._name or not face.corrected], self._name)
+        store.words.join([face.id for face in faces if face.person != self._name or not face.corrected], self._name)
         now = {face.id: face for face in self._gallery.look().faces}
         return [now[face.id] for face in faces if face.id in now]
 

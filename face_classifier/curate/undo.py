@@ -8,15 +8,14 @@ from typing import Any
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.words import counted
+from face_classifier.curate.hands.hand import ConflictError, done, seen_of
 from face_classifier.curate.questions.log import label_of
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.past.back import Return
-from face_classifier.gallery.past.journal import FILE_MANAGER, Entry
+from face_classifier.gallery.past.journal import FILE_MANAGER, RUN, UNDO, Entry
 from face_classifier.gallery.store import FoldersChangedError
 from face_classifier.gallery.table.row import KEPT
 
-UNDO = "command undo"
-FORGET = "command forget"  # which nothing takes back
 _TRIALS = 4  # while the user moves pictures at the same time
 
 
@@ -26,24 +25,41 @@ def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str
     Answers the numbers of the undo's own ``entry`` and of those ``taken_back``, the oldest first; how many ``faces``
     have another label now; and what was ``left``: ``face``, ``person`` and ``why`` each. A face that the user moved
     since stays where it is. ``expired``: faces that were removed since they were kept for long enough, and stay so.
-    Raises UserError where there is nothing to take back.
+    Besides, as `hand.done`. Raises UserError where there is nothing to take back.
+
+    ``seen``: what is later than this entry was not seen, and is not taken back. Of the program's own decisions it
+    stands; anything else raises ConflictError.
     """
-    past, to = gallery.store.past, arguments["to"]
+    past, to, seen = gallery.store.past, arguments["to"], seen_of(arguments)
     gallery.look()
-    entries = past.entries()
-    taken = _latest_standing(entries) if to is None else _after(entries, to, past.latest())
+    entries, latest = past.entries(to or 0), past.latest()
+    if seen is not None:
+        known = [entry for entry in entries if entry.number <= seen]
+        taken = _latest_standing(known) if to is None else _after(known, to, latest)
+        _check_unseen([entry for entry in entries if entry.number > seen], taken)
+    else:
+        taken = _latest_standing(entries) if to is None else _after(entries, to, latest)
     with past.entry(UNDO):
         past.explain(f"takes back {taken[-1].number}" if to is None else f"goes back to {to}")
         back, faces = _bring_back(gallery, taken, to)
         number = past.number()
+        answer = done(gallery, arguments)
     left = [{"face": one.face, "person": label_of(one.folder, KEPT), "why": one.why} for one in back.left]
-    return {
+    return answer | {
         "entry": number,
         "taken_back": [entry.number for entry in taken],
         "faces": faces,
         "left": left,
         "expired": sum(entry.expired for entry in taken),
     }
+
+
+def _check_unseen(entries: Sequence[Entry], taken: Sequence[Entry]) -> None:
+    """Raise ConflictError if the user did not see what others did, or what second thoughts made of the same faces."""
+    faces = {change.face for entry in taken for change in entry.changes}
+    for entry in entries:
+        if entry.door != RUN and not (entry.by_program and faces.isdisjoint(one.face for one in entry.changes)):
+            raise ConflictError("something else was changed meanwhile; look at the history")
 
 
 def _bring_back(gallery: Gallery, taken: Sequence[Entry], to: int | None) -> tuple[Return, int]:
@@ -65,7 +81,7 @@ def _latest_standing(entries: Sequence[Entry]) -> list[Entry]:
     standing = [
         entry
         for entry in entries
-        if entry.undone is None and entry.door != UNDO and (entry.changes or entry.pairs or entry.expired)
+        if entry.undone is None and not entry.undoes and (entry.changes or entry.pairs or entry.expired)
     ]
     if not standing:
         raise UserError("nothing was changed that could be taken back; `face-classifier log` tells what was")
@@ -81,7 +97,7 @@ def _latest_standing(entries: Sequence[Entry]) -> list[Entry]:
 def _after(entries: Sequence[Entry], to: int, latest: int) -> list[Entry]:
     if not 0 <= to <= latest:
         raise UserError(f"there is no entry {to}; give one from 0 to {latest}, as `face-classifier log` tells them")
-    taken = [entry for entry in entries if entry.number > to and entry.door != FORGET]
+    taken = [entry for entry in entries if entry.number > to and not entry.forgets]
     if not taken:
         what = "nothing was changed" if to == latest else "nothing but forgetting, which stays, was done"
         raise UserError(f"{what} after entry {to}; `face-classifier log` tells what was before")

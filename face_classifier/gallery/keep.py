@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from face_classifier.core.disk.files import png_bytes, time_name
@@ -16,21 +15,18 @@ from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sight
 from face_classifier.gallery.again import SAME, paired, reach
 from face_classifier.gallery.folder.carry import (
     carry,
-    carry_file,
     folder_for,
     follow,
     free_file,
     new_person,
     settle,
-    sync,
     take_back,
     tidy,
 )
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
 from face_classifier.gallery.past.forget import is_tombstone
-from face_classifier.gallery.past.journal import FILE_MANAGER, FOLLOW, RUN, SECOND_THOUGHTS, place_of
+from face_classifier.gallery.past.journal import RUN, SECOND_THOUGHTS
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
-from face_classifier.gallery.reconcile import speakers
 from face_classifier.gallery.seen.table import as_seen, label_of
 from face_classifier.gallery.table.row import DISCARDED, KEPT, Row, sighting_of, take_face, take_origin
 from face_classifier.identity.naming import number_in
@@ -191,76 +187,3 @@ class Keeper:
             undo.pop_all()  # it is done
         tidy(folder, [], sorted(left))
         return [sighting_of(row) for row in rows]
-
-    def join(self, faces: Sequence[int], person: str | None) -> str:
-        """As `Store.join`."""
-        folder = self._folder
-        rows = [folder.rows.with_id(face_id) for face_id in faces]
-        left = sorted({row.folder for row in rows} - {person})
-        with folder.journal.entry(FILE_MANAGER):
-            if person is None:
-                target = self._part(rows)
-                self._confirm(rows)
-                return target
-            folder.journal.ask(rows)
-            with folder.as_last_seen():
-                # Without an intent the next look takes it for what the user did, as it would be by the file manager.
-                target = folder_for(folder, person)
-                for row in rows:
-                    if row.folder != target:
-                        carry_file(folder, row, target)
-                sync(folder, (target, *left))
-            with folder.table.together():
-                for row in rows:
-                    if row.folder != target:
-                        row.placed = None  # or all of a person's faces, going to a new folder, would be a renamed one
-                        folder.rows.update(row)
-            self._confirm([row for row in rows if row.folder == target])
-        tidy(folder, [], left)
-        return target
-
-    def _part(self, rows: Sequence[Row]) -> str:
-        folder = self._folder
-        with folder.as_last_seen(), ExitStack() as undo:
-            for row in rows:
-                if row.state != KEPT or not folder.lies(row):
-                    raise FoldersChangedError
-            target = new_person(folder, rows, undo)
-            with folder.table.together():
-                settle(folder, rows, target)
-            undo.pop_all()  # it is done
-        return target
-
-    def _confirm(self, rows: Sequence[Row]) -> None:
-        """That faces lie where they are is the user's word from now on."""
-        folder = self._folder
-        with folder.table.together():
-            for row in rows:
-                before = place_of(row)
-                if row.placed is not None:
-                    row.placed = None
-                    folder.rows.update(row)
-                    folder.journal.record(row, before, FOLLOW)
-
-    def exclude(self, face: int) -> Path:
-        """As `Store.exclude`."""
-        folder = self._folder
-        row = folder.rows.with_id(face)
-        folder.journal.ask([row])
-        with folder.as_last_seen():
-            folder_for(folder, EXCLUDED)
-            target = folder_for(folder, f"{EXCLUDED}/{row.folder}")
-            # The move is all: the next look takes it for what the user did, as it would be by the file manager.
-            file = carry_file(folder, row, target)
-            sync(folder, (target, row.folder))
-        return folder.path / target / file
-
-    def keep_apart(self, ones: Iterable[int], others: Iterable[int]) -> None:
-        """As `Store.keep_apart`."""
-        notes, journal = self._folder.notes, self._folder.journal
-        pairs = {(one, other) for one in speakers(list(ones)) for other in speakers(list(others))}
-        before = set(notes.pairs_kept_apart())
-        pairs |= {(other, one) for one, other in pairs} | before
-        with journal.entry("command suggest reject"), self._folder.table.together():
-            notes.set_pairs_kept_apart(sorted(pairs))
-            journal.observe_pairs(before, pairs, by_user=False)

@@ -23,7 +23,6 @@ from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sight
 from face_classifier.gallery.again import KeptBefore
 from face_classifier.gallery.check import Check
 from face_classifier.gallery.derived.views import Views, old_encodings
-from face_classifier.gallery.folder.carry import rename
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
 from face_classifier.gallery.folder.scan import Entry
 from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
@@ -34,6 +33,7 @@ from face_classifier.gallery.past.retention import Retention
 from face_classifier.gallery.past.strangers import Strangers
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import is_cut
+from face_classifier.gallery.said.words import Words
 from face_classifier.gallery.seen.room import TrackPictures
 from face_classifier.gallery.seen.table import label_of
 from face_classifier.gallery.table.row import Row
@@ -79,7 +79,8 @@ class Store:
 
     What writes raises DiskError where the disk refuses it, and FolderGoneError where the folder is there no more.
     ``folder``: its path; ``check``: what `verify` asks; ``past``: what happened, and the way back;
-    ``strangers``: how many passed of whom nothing else is kept; ``retention``: what is kept for a while only.
+    ``strangers``: how many passed of whom nothing else is kept; ``retention``: what is kept for a while only;
+    ``words``: what the user says of faces.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Store:
         self.past = Past(self._inside, until_done)
         self.strangers = Strangers(self._inside, until_done)
         self.retention = Retention(self._inside, until_done)
+        self.words = Words(self._inside)
 
     def close(self) -> None:
         self._inside.close()
@@ -263,28 +265,6 @@ class Store:
         """
         return self._keeper.move(faces, person, new=new)
 
-    def join(self, faces: Sequence[int], person: str | None) -> str:
-        """Move faces (ids) into a person's folder, or that of a new person (None), as the user's word; then look.
-
-        One that the program put there itself becomes the user's word too. An emptied folder is removed. Returns the
-        person's name. Raises FoldersChangedError if one of them is no longer where it was.
-        """
-        return self._keeper.join(faces, person)
-
-    def exclude(self, face: int) -> Path:
-        """The user says of a face (id) that it is not the person in whose folder it lies, nor anybody; then look.
-
-        Returns where its picture is now. Raises FoldersChangedError if it is no longer where it was.
-        """
-        return self._keeper.exclude(face)
-
-    def rename(self, person: str, name: str) -> None:
-        """Give a person's folder another name, with all that lies in it; then look.
-
-        Raises FileExistsError if there is something of that name; FoldersChangedError if the folder is there no more.
-        """
-        rename(self._inside, person, name)
-
     def portraits(self) -> list[Portrait]:
         """Of each person the number of faces and the picture of the best one, by name."""
         return self._inside.whereabouts.portraits()
@@ -295,10 +275,6 @@ class Store:
             return self._inside.root.read(place)
         except (OSError, UserError):
             return None
-
-    def keep_apart(self, ones: Sequence[int], others: Sequence[int]) -> None:
-        """The user says of two people, by the ids of their faces, that they are two; it holds whatever their names."""
-        self._keeper.keep_apart(ones, others)
 
     def first_track(self) -> int:
         """A number from which tracks can be counted that no track has."""

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.curate.undo import FORGET
+from face_classifier.gallery.past.journal import FORGET
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.table import Rows, Table
 

@@ -125,14 +125,14 @@ class World:
         with Store(self.folder, writing=True) as store:
             faces = [face.id for face in self.look(store).faces if face.person == other]
             with store.past.entry("command suggest accept"):
-                store.join(faces, person)
+                store.words.join(faces, person)
                 self.look(store)
 
     def reject(self, path: Path) -> None:
         with Store(self.folder, writing=True) as store:
             looked = self.look(store)
             with store.past.entry("command reject"):
-                store.exclude(looked.faces[list(looked.pictures).index(path)].id)
+                store.words.exclude([looked.faces[list(looked.pictures).index(path)].id])
                 self.look(store)
 
     def keep_apart(self, one: str, other: str) -> None:
@@ -140,7 +140,7 @@ class World:
             of: dict[str | None, list[int]] = {}
             for face in self.look(store).faces:
                 of.setdefault(face.person, []).append(face.id)
-            store.keep_apart(of[one], of[other])
+            store.words.keep_apart(of[one], of[other])
 
     def carry_out(self, name: str, arguments: dict[str, Any]) -> Any:
         """A command, as its owner does it."""
@@ -263,7 +263,7 @@ def test_a_commands_changes_are_its_own_and_the_users_an_entry_of_theirs(stocked
     with Store(stocked.folder, writing=True) as store:
         faces = [face.id for face in stocked.look(store).faces if face.person == "person_02"]
         with store.past.entry("command suggest accept"):
-            store.join(faces, "person_01")
+            store.words.join(faces, "person_01")
             stocked.move(stocked.pictures(UNKNOWNS)[0], "Zoe")
             stocked.look(store)
     assert sorted(stocked.doors()[len(before) :]) == ["command suggest accept", FILE_MANAGER]

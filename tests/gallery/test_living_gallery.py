@@ -84,7 +84,7 @@ class Living:
         two = self._chance.sample(people, 2) if len(people := self._people()) > 1 else []
         if two and all(any(face.person == name for face in self.gallery.faces.values()) for name in two):
             ids = [[face.id for face in self.gallery.faces.values() if face.person == name] for name in two]
-            self.gallery.store.keep_apart(*ids)
+            self.gallery.store.words.keep_apart(*ids)
 
     def think(self) -> None:
         Thoughts(self.gallery).think_again()

@@ -226,8 +226,8 @@ class TestAnotherFolderInThePlaceOfTheOpenedOne:
         for write in (
             lambda: store.keep(frame(OBAMA, 99), faces[OBAMA], Match(), 0),
             lambda: store.move([1], None),
-            lambda: store.join([1], "Joe"),
-            lambda: store.exclude(1),
+            lambda: store.words.join([1], "Joe"),
+            lambda: store.words.exclude([1]),
             lambda: store.write_views([]),
         ):
             with pytest.raises(UserError, match="another one is in its place"):

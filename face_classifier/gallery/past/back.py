@@ -69,9 +69,14 @@ class Past:
         """Of the open entry."""
         return self._folder.journal.number()
 
-    def entries(self) -> list[Entry]:
-        """All of them, the oldest first."""
-        return self._folder.journal.entries()
+    @property
+    def written(self) -> int | None:
+        """The number of the open entry; None: nothing was written of it so far."""
+        return self._folder.journal.written
+
+    def entries(self, after: int = 0) -> list[Entry]:
+        """Those with a higher number than ``after``, the oldest first."""
+        return self._folder.journal.entries(after)
 
     def latest(self) -> int:
         """The highest number that an entry has; 0: there is none."""

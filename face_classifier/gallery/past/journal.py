@@ -23,6 +23,9 @@ FILE_MANAGER, RUN, SECOND_THOUGHTS = "file manager", "run", "second thoughts"
 FORGOTTEN = ""  # in place of a folder whose name was forgotten
 RENAME, MOVE, FOLLOW = "rename", "move", "follow"  # kinds of changes: with a whole folder; alone; of ``placed`` only
 RETHINK, AUDIT = "command rethink", "command audit"
+UNDO, FORGET = "command undo", "command forget"
+PAGE = "page"  # the door of whoever has no name; `page NAME` that of the others
+_UNDOES, _FORGETS = ("takes back ", "goes back to "), "forgets "  # how `what` begins, through whichever door
 _PROGRAM = {RUN, SECOND_THOUGHTS, RETHINK, AUDIT}  # doors of what the program itself decides
 _COUNTS_AS = {MISSING: KEPT, SEEN: DELETED}
 _PLACE = "folder, state, placed, pinned, distance"
@@ -75,7 +78,7 @@ class Entry:
 
     number: int  # rising, and never given twice
     time: datetime  # aware, UTC
-    door: str  # FILE_MANAGER, RUN, SECOND_THOUGHTS, `command NAME`
+    door: str  # FILE_MANAGER, RUN, SECOND_THOUGHTS, `command NAME`, `page`, `page NAME`
     what: str  # a sentence where the changes do not tell it; it names nobody
     undone: int | None  # the number of the entry that took it back
     changes: tuple[Change, ...]
@@ -87,6 +90,21 @@ class Entry:
         """The changes of whose face it is."""
         return [change for change in self.changes if change.before.label != change.after.label]
 
+    @property
+    def by_program(self) -> bool:
+        """Whether it is the program's own decision."""
+        return self.door in _PROGRAM
+
+    @property
+    def undoes(self) -> bool:
+        """Whether it takes back others."""
+        return self.door == UNDO or (is_page(self.door) and self.what.startswith(_UNDOES))
+
+    @property
+    def forgets(self) -> bool:
+        """Whether somebody was forgotten, which nothing takes back."""
+        return self.door == FORGET or (is_page(self.door) and self.what.startswith(_FORGETS))
+
     @cached_property
     def renamed(self) -> dict[str, str]:
         """New name -> former name of each folder that the user renamed."""
@@ -95,6 +113,11 @@ class Entry:
             if change.kind == RENAME:
                 former[change.after.folder].add(change.before.folder)
         return {name: before.pop() for name, before in former.items() if len(before) == 1}
+
+
+def is_page(door: str) -> bool:
+    """Whether it is the door of a page."""
+    return door == PAGE or door.startswith(f"{PAGE} ")
 
 
 def place_of(row: Row) -> Place:
@@ -135,6 +158,11 @@ class Journal:
     def explain(self, what: str) -> None:
         """Say what the open entry does, where its changes do not tell it; before anything is written of it."""
         self._what = what
+
+    @property
+    def written(self) -> int | None:
+        """The number of the entry that is open; None: nothing was written of it so far."""
+        return self._number if self._number is not None and self._has(self._number) else None
 
     def number(self) -> int:
         """The number of the entry that is open, written if it is not yet; within a transaction."""

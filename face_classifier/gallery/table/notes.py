@@ -95,9 +95,11 @@ class Notes:
         return found.fetchone() is not None
 
     def set_pairs_kept_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Record these pairs in place of all others."""
-        self._table.execute("DELETE FROM refused")
-        for pair in pairs:
+        """Record these pairs in place of all others; only what differs is written."""
+        before, after = set(self.pairs_kept_apart()), set(pairs)
+        for pair in before - after:
+            self._table.execute("DELETE FROM refused WHERE one = ? AND other = ?", pair)
+        for pair in after - before:
             self._table.execute("INSERT INTO refused VALUES (?, ?)", pair)
 
     def view_digests(self, folder: str | None = None) -> dict[str, str]:

@@ -84,7 +84,7 @@ _ADDED = {
     "journal": """(               -- an entry a decision
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     time TEXT NOT NULL,          -- ISO 8601, UTC
-    door TEXT NOT NULL,          -- 'file manager', 'run', 'second thoughts', 'command NAME'
+    door TEXT NOT NULL,          -- 'file manager', 'run', 'second thoughts', 'command NAME', 'page', 'page NAME'
     what TEXT NOT NULL,          -- a sentence where the changes do not tell it; '': they do
     undone INTEGER               -- the number of the entry that took it back
 )""",

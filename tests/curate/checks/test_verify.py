@@ -60,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, halved: dict[str, Image], eng
     gallery.see("obama2.jpg", "obama.jpg", "obama3.jpg", "biden.jpg")
     (gallery.folder / "person_01").rename(gallery.folder / "Barack")
     with Store(gallery.folder, writing=True) as store:
-        store.exclude(store.look(gallery.read_photo).faces[0].id)
+        store.words.exclude([store.look(gallery.read_photo).faces[0].id])
         store.write_views(store.look(gallery.read_photo).faces)
     return gallery.folder
 
@@ -334,7 +334,7 @@ def test_what_the_user_said_of_a_row_that_is_no_use_goes_with_it(named: Gallery,
     with Store(named.folder, writing=True) as store:
         faces = store.look(named.read_photo).faces
         (joe,) = (face.id for face in faces if face.person is None)
-        store.keep_apart([face.id for face in faces if face.person], [joe])
+        store.words.keep_apart([face.id for face in faces if face.person], [joe])
     change(named, "UPDATE faces SET folder = CAST(x'ff' AS TEXT) WHERE id = ?", joe)
     assert verify(named)[0] == 0
     with Store(named.folder, writing=True) as store:

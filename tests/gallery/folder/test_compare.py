@@ -195,7 +195,7 @@ def by_program(pair: Pair, action: str, rng: random.Random, frame: Callable[...,
         if action == "place":
             pair.by_program(lambda store: store.move(chosen, rng_person(chosen)))
         else:
-            pair.by_program(lambda store: store.join(chosen, "Bob"))
+            pair.by_program(lambda store: store.words.join(chosen, "Bob"))
 
 
 def rng_track(position: float) -> int:

@@ -326,7 +326,7 @@ class Camera(threading.Thread):
 
     def _apart(self, store: Store) -> None:
         ones, others = self.random.sample(sorted(self.lies), 2)
-        store.keep_apart([ones], [others])
+        store.words.keep_apart([ones], [others])
 
 
 def rows_in(folder: Path) -> dict[int, Row]:

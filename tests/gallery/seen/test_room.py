@@ -218,7 +218,7 @@ def test_a_picture_of_which_the_user_said_who_it_is_not_never_gives_way(world: W
     with Store(world.folder, writing=True) as store:
         faces = list(world.opened(store).faces.values())
         ones, others = ([face.id for face in faces if face.person == name] for name in ("person_01", "person_02"))
-        store.keep_apart(ones, others)
+        store.words.keep_apart(ones, others)
     world.run(1, range(20, 30), quality=lambda look: 0.9)
     assert spoken <= {path.name for path in world.pictures("person_01")}
 

@@ -184,7 +184,7 @@ def test_nothing_is_moved_once_the_user_has_spoken(folder: Path) -> None:
         after = labels(gallery)
         first, second = sorted({person for person in after.values() if person})[:2]
         of = {name: [face.id for face in gallery.faces.values() if face.person == name] for name in (first, second)}
-        gallery.store.keep_apart(of[first], of[second])
+        gallery.store.words.keep_apart(of[first], of[second])
         gallery.look()
         assert list(steps) == []
         assert labels(gallery) == after

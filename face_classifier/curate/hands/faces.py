@@ -1,0 +1,108 @@
+"""What somebody says of single faces: whose they are, whose they are not, and which are not to be asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from face_classifier.core.errors import UserError
+from face_classifier.curate.hands.hand import Arguments, Hand, faces_of, name_of, seen_of
+from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.places import UNKNOWNS, check_name, is_excluded, person_of
+
+
+def assign(gallery: Gallery, arguments: Arguments) -> Arguments:
+    """``faces`` (ids) become a ``person``'s, who is made where nobody is called so; of a ``new`` person; or unknown.
+
+    Unknown ones stay so until somebody says otherwise. ``not``: besides, they are not that person. Answers the
+    ``person``, None: unknown.
+    """
+    faces, name, is_new = faces_of(arguments), name_of(arguments, "person"), bool(arguments.get("new"))
+    if is_new and name is not None:
+        raise UserError("faces become a person's, or a new person's; give a person or new, not both")
+    denied = name_of(arguments, "not")
+    hand = Hand(gallery, seen_of(arguments), faces, [one for one in (name, denied) if one is not None])
+    hand.check_faces()
+    person = None if name is None else _person(hand, name)
+    others = [] if denied is None else _denied(hand, denied, person)
+    _take_back_exclusion(hand, faces)
+    if is_new or person is not None:
+        person = hand.words.join(faces, person)
+    else:
+        hand.words.put_aside(faces)
+    hand.look()
+    if others:
+        hand.words.deny(faces, [face for face in others if face not in hand.faces])
+        hand.look()
+    return {"person": person}
+
+
+def _person(hand: Hand, name: str) -> str:
+    """Who is called so, if that is who was when the user looked; else a new one."""
+    hand.check_same(name)
+    if holder := hand.holder(name):
+        if holder != name:
+            hand.check_same(holder)
+        return holder
+    check_name(name)
+    return name
+
+
+def _denied(hand: Hand, name: str, person: str | None) -> list[int]:
+    """The faces (ids) of whom faces are said not to be."""
+    hand.check_same(name)
+    known = hand.person(name)
+    if known == person:
+        raise UserError(f"a face cannot be {known} and not be {known}; give two people")
+    return hand.words.faces_of(known)
+
+
+def _take_back_exclusion(hand: Hand, faces: Collection[int]) -> None:
+    """What is said of excluded faces from now on is said of faces that count."""
+    if excluded := [face for face in faces if is_excluded(hand.faces[face].folder)]:
+        hand.words.bring_back(excluded)
+        hand.look()
+
+
+def ignore(gallery: Gallery, arguments: Arguments) -> Arguments:
+    """``faces`` (ids) are unknown, and are not asked about again, nor placed."""
+    faces = faces_of(arguments)
+    hand = Hand(gallery, seen_of(arguments), faces)
+    hand.check_faces()
+    hand.words.put_aside(faces)
+    hand.look()
+    return {}
+
+
+def exclude(gallery: Gallery, arguments: Arguments) -> Arguments:
+    """``faces`` (ids) are put aside for good: none is the person in whose folder it lies, nor anybody."""
+    faces = faces_of(arguments)
+    hand = Hand(gallery, seen_of(arguments), faces)
+    hand.check_faces()
+    hand.words.exclude([face for face in faces if not is_excluded(hand.faces[face].folder)])
+    hand.look()
+    return {}
+
+
+def restore(gallery: Gallery, arguments: Arguments) -> Arguments:
+    """What was said of ``faces`` (ids) is taken back.
+
+    Excluded ones are again whose they were, ignored ones may be placed and asked about. ``not``: besides, it is no
+    longer said that they are not that person. Of others, it is no longer said of anybody.
+    """
+    faces, name = faces_of(arguments), name_of(arguments, "not")
+    hand = Hand(gallery, seen_of(arguments), faces, () if name is None else [name])
+    hand.check_faces()
+    denied = hand.words.denied(set(faces))
+    excluded = [face for face in faces if is_excluded(hand.faces[face].folder)]
+    ignored = [face for face in faces if hand.faces[face].folder == UNKNOWNS and hand.faces[face].pinned]
+    if name is not None:
+        hand.words.allow(faces, hand.words.faces_of(hand.person(name)))
+    elif others := [face for face in faces if face in denied and face not in {*excluded, *ignored}]:
+        hand.words.allow(others, {other for face in others for other in denied[face]})
+    if excluded:
+        hand.words.bring_back(excluded)
+        hand.look()
+        ignored += [face for face in excluded if person_of(hand.faces[face].folder) == UNKNOWNS]
+    hand.words.free(ignored)
+    hand.look()
+    return {}
