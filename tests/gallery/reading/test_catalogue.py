@@ -151,8 +151,8 @@ def test_faces_that_the_user_said_are_not_a_person_are_told_as_such(folder: Path
     stranger = before[None][0]
     with Store(folder, writing=True) as store:
         store.look(unread)
-        store.keep_apart([stranger], before["Ann"])
-        store.exclude(before["Ann"][0])
+        store.words.keep_apart([stranger], before["Ann"])
+        store.words.exclude([before["Ann"][0]])
         store.look(unread)
     catalogue = reader.now()
     excluded, said = catalogue.not_them("Ann")
@@ -184,7 +184,7 @@ def test_a_former_name_leads_to_who_has_it_now(folder: Path, reader: Reader) -> 
         store.look(unread)
         store.rename("Ann", "Anna")
         store.look(unread)
-        store.join(contents(reader.now())["Anna"], "Ben")
+        store.words.join(contents(reader.now())["Anna"], "Ben")
         store.look(unread)
         store.rename("Ben", "Benjamin")
         store.look(unread)
