@@ -81,7 +81,7 @@ def test_what_is_written_by_others_is_read_at_once(folder: Path, reader: Reader)
             card = reader.now().face(face)
             assert card is not None
             assert card.person == "Ann"
-        store.rename("Ann", "Anna")
+        store.words.rename("Ann", "Anna")
         store.look(unread)
         catalogue = reader.now()
         assert [person.name for person in catalogue.people] == ["Anna", "Ben"]
@@ -182,11 +182,11 @@ def test_what_the_user_put_into_unknowns_is_ignored(folder: Path, reader: Reader
 def test_a_former_name_leads_to_who_has_it_now(folder: Path, reader: Reader) -> None:
     with Store(folder, writing=True) as store:
         store.look(unread)
-        store.rename("Ann", "Anna")
+        store.words.rename("Ann", "Anna")
         store.look(unread)
         store.words.join(contents(reader.now())["Anna"], "Ben")
         store.look(unread)
-        store.rename("Ben", "Benjamin")
+        store.words.rename("Ben", "Benjamin")
         store.look(unread)
     catalogue = reader.now()
     assert [person.name for person in catalogue.people] == ["Benjamin"]
@@ -241,7 +241,7 @@ def test_threads_read_one_revision_each_while_the_owner_writes(folder: Path, rea
             store.look(unread)
             for turn in range(20):
                 old, new = ("Ann", "Anna") if turn % 2 == 0 else ("Anna", "Ann")
-                store.rename(old, new)
+                store.words.rename(old, new)
                 store.look(unread)
     finally:
         stopping.set()
