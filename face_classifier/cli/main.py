@@ -19,7 +19,7 @@ import click
 from face_classifier import __version__
 from face_classifier.cli import curate, models, past, people, photos, run
 from face_classifier.cli.options import say
-from face_classifier.cli.watching import alerting, checking, events, keeping, page, status, watch
+from face_classifier.cli.watching import alerting, checking, events, keeping, page, status, watch, who
 from face_classifier.core import names
 from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 
@@ -79,6 +79,7 @@ for _command in [
     *events.COMMANDS,
     *alerting.COMMANDS,
     *keeping.COMMANDS,
+    *who.COMMANDS,
 ]:
     _main.add_command(_command)
 

@@ -8,7 +8,7 @@ from face_classifier import __version__
 from face_classifier.web import health
 from face_classifier.web.aside.asides import Asides
 from face_classifier.web.doors.doors import doors
-from face_classifier.web.pages import home
+from face_classifier.web.pages import home, login
 from face_classifier.web.pages.assets import Assets
 from face_classifier.web.pages.past import events
 from face_classifier.web.site import Site
@@ -27,6 +27,7 @@ def make_app(site: Site) -> FastAPI:
     app.state.site, app.state.asides = site, Asides(site.settings)
     app.include_router(home.router)
     app.include_router(events.router)
+    app.include_router(login.router)
     app.mount("/static", Assets(), name="static")
     if site.status:
         app.router.routes.extend(health.routes(site.status))

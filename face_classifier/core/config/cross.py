@@ -18,7 +18,7 @@ from face_classifier.core.config.addresses import has_password, place_of
 from face_classifier.core.config.parts.alerts import AnyChannel, Rule, WebhookChannel
 from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.core.config.parts.page import Web
-from face_classifier.core.config.reach import faults
+from face_classifier.core.config.reach import faults, is_own
 from face_classifier.core.config.secrets import Secret
 from face_classifier.core.config.sentences import CHANNELS, Location, line_of, told
 from face_classifier.core.config.units import Part
@@ -149,6 +149,12 @@ def advice(parts: Parts, tree: Mapping[str, Node]) -> Iterator[str]:
     alerts = tree["alerts"].plain() or {} if "alerts" in tree else {}
     if alerts.get("daily") is None and any("summary" in rule.on for rule in parts.rules.values()):
         yield "a rule waits for the summary of the day, but alerts.daily names no time, so there is none"
+    web = parts.web
+    if web and web.password and not (web.cert or web.proxy or is_own(web.host)):
+        yield (
+            f"{told(('web', 'listen'), tree)} is where others reach the page, so its password goes there in the open; "
+            "name cert and key, or in proxy the one that has them"
+        )
 
 
 def _of_address(path: Location, address: str, tree: Mapping[str, Node]) -> Iterator[str]:

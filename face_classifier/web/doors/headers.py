@@ -22,7 +22,7 @@ STATIC = "/static/"
 
 
 class SafeHeaders:
-    """Adds them to every answer, also to refusals. An answer may say itself how long it may be kept."""
+    """Adds them to every answer, also to refusals. What is no page may say itself how long it is kept."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,6 +37,8 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["Cache-Control"] = "no-store"  # names of people stay in no cache
                 headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith(STATIC) else "no-store")
             await send(message)
 

@@ -50,7 +50,8 @@ class _Tokens:
     """Those of a file, as they are now."""
 
     def __init__(self, path: str) -> None:
-        self._path, self._seen, self._those = Path(path), (0, 0, 0), ()
+        self._path, self._seen = Path(path), (0, 0, 0)
+        self._those: tuple[tokens.Token, ...] = ()
 
     def now(self) -> tuple[tokens.Token, ...]:
         try:
@@ -130,12 +131,12 @@ def scope_of(scope: Scope) -> str:
 def _log_in(scope: Scope, headers: Headers) -> Response:
     """Leads a person to the form, and tells a program what it needs."""
     is_page = scope["type"] == "http" and scope["method"] in SAFE and not scope["path"].startswith(API)
-    if not is_page or "text/html" not in headers.get("accept", ""):
+    if not is_page or not ("text/html" in headers.get("accept", "") or "hx-request" in headers):
         return refusal(scope, 401, "nobody is logged in; log in at /login, or send a token as Bearer", _CHALLENGE)
-    query = scope.get("query_string", b"").decode("latin-1")
-    address = "/login?next=" + quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
-    if headers.get("hx-request"):
-        return Response(status_code=401, headers={"HX-Redirect": "/login"})
+    query = scope["query_string"].decode("latin-1")
+    address = "/login?next=" + quote(scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""), safe="/")
+    if "hx-request" in headers:
+        return Response(status_code=204, headers={"HX-Redirect": "/login"})
     return RedirectResponse(address, 303)
 
 

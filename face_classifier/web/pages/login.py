@@ -38,11 +38,11 @@ async def log_in(request: Request, next: str = "/") -> Response:
     except LaterError as error:
         wait = math.ceil(error.seconds)
     if not is_right:
-        answer = page(request, "login.html", next=local(next), wrong=not wait, wait=wait)
-        answer.status_code = 429 if wait else 401
+        again = page(request, "login.html", next=local(next), wrong=not wait, wait=wait)
+        again.status_code = 429 if wait else 401
         if wait:
-            answer.headers["Retry-After"] = str(wait)
-        return answer
+            again.headers["Retry-After"] = str(wait)
+        return again
     answer = RedirectResponse(local(next), 303)
     answer.set_cookie(
         COOKIE,

@@ -10,6 +10,7 @@ import trustme
 from pydantic import ValidationError
 
 from face_classifier.core.config import reach, tokens
+from face_classifier.core.config.cross import advice, unreadable
 from face_classifier.core.config.load import examine, load
 from face_classifier.core.config.parts.page import Web
 from face_classifier.core.errors import UserError, WrongUseError
@@ -64,8 +65,6 @@ def test_a_name_counts_as_where_it_leads(addresses: list[str], is_own: bool, mon
 
 
 def test_the_check_of_a_configuration_tells_it_too(tmp_path: Path):
-    from face_classifier.core.config.cross import unreadable
-
     path = tmp_path / "c.yaml"
     path.write_text("web:\n  listen: 0.0.0.0:8470\n")
     _, faults, parts, tree = examine({}, str(path), {})
@@ -73,6 +72,16 @@ def test_the_check_of_a_configuration_tells_it_too(tmp_path: Path):
     assert not faults
     assert fault.line == 2
     assert fault.sentence.startswith(f"web.listen in {path}, line 2, is 0.0.0.0:8470, where others reach the page")
+
+
+def test_a_password_that_goes_over_a_network_in_the_open_is_advised_against(tmp_path: Path):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"web:\n  listen: 0.0.0.0:8470\n  password: {HASH}\n")
+    _, _, parts, tree = examine({}, str(path), {})
+    assert "so its password goes there in the open" in next(advice(parts, tree))
+    path.write_text(f"web:\n  listen: 0.0.0.0:8470\n  password: {HASH}\n  cert: c\n  key: k\n")
+    _, _, parts, tree = examine({}, str(path), {})
+    assert not list(advice(parts, tree))
 
 
 def test_a_password_of_the_environment_is_a_hash_and_is_never_shown():

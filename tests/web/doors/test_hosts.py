@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import httpx
 import pytest
+from servers.asking import run
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -33,7 +32,7 @@ def asked(web: Web, client: str = "127.0.0.1", **headers: str) -> httpx.Response
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as one:
             return await one.get("/healthz", headers={name.replace("_", "-"): value for name, value in headers.items()})
 
-    return asyncio.run(ask())
+    return run(ask())
 
 
 @pytest.mark.parametrize(
