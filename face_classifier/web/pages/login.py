@@ -38,8 +38,9 @@ async def log_in(request: Request, next: str = "/") -> Response:
     except LaterError as error:
         wait = math.ceil(error.seconds)
     if not is_right:
-        again = page(request, "login.html", next=local(next), wrong=not wait, wait=wait)
-        again.status_code = 429 if wait else 401
+        again = page(
+            request, "login.html", next=local(next), wrong=not wait, wait=wait, status_code=429 if wait else 401
+        )
         if wait:
             again.headers["Retry-After"] = str(wait)
         return again
