@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
+from operator import attrgetter
 
 import numpy as np
 
 from face_classifier.core.types import ENCODING_SIZE
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.reading.cards import FaceCard, PersonCard
-from face_classifier.gallery.reading.folder_faces import FolderFaces, Ints, Order, no_faces, time_of
-from face_classifier.gallery.reading.loading import Words
+from face_classifier.gallery.reading.folder_faces import FolderFaces, Ints, Order, no_faces
+from face_classifier.gallery.reading.former_names import successor_of
+from face_classifier.gallery.reading.loading import Known
+from face_classifier.gallery.table.file import Table
 from face_classifier.identity.matching.nearest import Matrix
-from face_classifier.identity.naming import is_named, natural
 
 
 class Catalogue:
@@ -26,26 +29,23 @@ class Catalogue:
 
     def __init__(
         self,
-        revision: int,
-        folders: Mapping[str, FolderFaces],
-        words: Words,
-        successor: Callable[[str, int], str | None] = lambda _name, _revision: None,
+        known: Known,
+        ask: Callable[[Callable[[Table], str | None]], str | None],
         problem: str | None = None,
     ) -> None:
         """Take what was read.
 
         Parameters
         ----------
-        folders: that have faces, by name.
-        words: what the user said.
-        successor: who has a former name by an entry of the journal, up to a number.
+        known: of the table.
+        ask: as `Reader.ask`, what is asked too rarely to be read each time.
         """
-        self.revision, self.problem = revision, problem
-        self._folders, self._words, self._ask_successor = folders, words, successor
+        self.revision, self.problem = known.revision, problem
+        self._known, self._folders, self._words, self._ask = known, known.folders, known.words, ask
 
     def with_problem(self, problem: str) -> Catalogue:
         """The same, with a sentence why the folder cannot be read just now."""
-        return Catalogue(self.revision, self._folders, self._words, self._ask_successor, problem)
+        return Catalogue(self._known, self._ask, problem)
 
     # People
 
@@ -57,23 +57,18 @@ class Catalogue:
     @cached_property
     def names(self) -> Sequence[str]:
         """Of everybody with a face, in natural order."""
-        return sorted((name for name in self._folders if _is_person(name)), key=natural)
+        people = (faces for name, faces in self._folders.items() if _is_person(name))
+        return [faces.folder for faces in sorted(people, key=attrgetter("place_of_name"))]
 
     def person(self, name: str) -> PersonCard | None:
         faces = self._folders.get(name) if _is_person(name) else None
         return self._card(faces) if faces else None
 
     def _card(self, faces: FolderFaces) -> PersonCard:
-        first, last = faces.span
-        return PersonCard(
-            faces.folder,
-            len(faces),
-            time_of(first),
-            time_of(last),
-            self._covers.get(faces.folder) or int(faces.ids[faces.best]),
-            is_named(faces.folder),
-            faces.folder in self._hidden,
-        )
+        card, name = faces.portrait, faces.folder
+        if name in self._covers or name in self._hidden:
+            return replace(card, best=self._covers.get(name, card.best), hidden=name in self._hidden)
+        return card
 
     @cached_property
     def _covers(self) -> dict[str, int]:
@@ -84,16 +79,11 @@ class Catalogue:
         return {self._folder_of(face) for face in self._words.hidden}
 
     def successor(self, name: str) -> str | None:
-        """The person who has a former name now: renamed or merged since, however often; None if nobody is known to."""
-        seen = {name}
-        while successor := self._ask_successor(name, self.revision):
-            if self.person(successor):
-                return successor
-            if successor in seen:
-                return None
-            seen.add(successor)
-            name = successor
-        return None
+        """The person who has a former name now: renamed or merged since, however often; None if nobody is known to.
+
+        Raises UserError where the table cannot be read.
+        """
+        return self._ask(partial(successor_of, name=name, until=self.revision, people=self._folders.keys()))
 
     # Faces
 

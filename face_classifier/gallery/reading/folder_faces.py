@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
-from face_classifier.gallery.reading.cards import FaceCard
-from face_classifier.gallery.table.row import whose
+from face_classifier.gallery.reading.cards import FaceCard, PersonCard
+from face_classifier.identity.naming import is_named, natural
 
 Order = Literal["odd", "newest", "oldest", "best"]
 Ints = npt.NDArray[np.int64]
@@ -51,6 +51,7 @@ class FolderFaces:
     corrected: npt.NDArray[np.bool_]
     pinned: npt.NDArray[np.bool_]
     hashes: npt.NDArray[np.uint32]  # the first 8 hexadecimal digits
+    marks: Ints  # another one: the picture's file is another one
     encodings: npt.NDArray[np.float32]  # (faces, 128)
 
     def __len__(self) -> int:
@@ -59,7 +60,7 @@ class FolderFaces:
     @property
     def person(self) -> str | None:
         """Whose folder it is; None: of nobody yet, or of excluded pictures."""
-        return None if is_excluded(self.folder) else whose(self.folder, None, False, None)[0]
+        return None if is_excluded(self.folder) or self.folder == UNKNOWNS else self.folder
 
     @cached_property
     def average(self) -> Encoding:
@@ -91,6 +92,18 @@ class FolderFaces:
     def unpinned(self) -> Ints:
         """The places of the faces that the user did not pin."""
         return np.flatnonzero(~self.pinned)
+
+    @cached_property
+    def portrait(self) -> PersonCard:
+        """The person whose folder it is, by what the faces tell."""
+        first, last = map(time_of, self.span)
+        best = int(self.ids[self.best])
+        return PersonCard(self.folder, len(self), first, last, best, is_named(self.folder), hidden=False)
+
+    @cached_property
+    def place_of_name(self) -> tuple[list[tuple[str, int]], str]:
+        """By which folders are sorted in natural order."""
+        return natural(self.folder)
 
     def place_of(self, face: int) -> int | None:
         """The place of a face (id) in the columns; None: it is not here."""
@@ -124,6 +137,20 @@ class FolderFaces:
     def _newest_first(self) -> Ints:
         return np.lexsort((-self.ids, -self.times, self.times == NO_TIME))
 
+    def replaced(self, stays: npt.NDArray[np.bool_], more: FolderFaces) -> FolderFaces:
+        """The faces that stay, with more ones, whose ids are others."""
+        order = np.argsort(np.concatenate([self.ids[stays], more.ids]))
+        kept = np.flatnonzero(stays).tolist()
+
+        def merged(own: Any, added: Any) -> Any:
+            if isinstance(own, np.ndarray):
+                return np.concatenate([own[stays], added])[order]
+            values = [*(own[place] for place in kept), *added]
+            return [values[place] for place in order.tolist()]
+
+        columns = (field.name for field in fields(self) if field.name != "folder")
+        return FolderFaces(self.folder, *(merged(getattr(self, name), getattr(more, name)) for name in columns))
+
     def card(self, place: int) -> FaceCard:
         """The face at a place of the columns."""
         person, track = self.person, int(self.tracks[place])
@@ -149,4 +176,4 @@ def no_faces(folder: str) -> FolderFaces:
     """No faces."""
     ints, floats, bools = np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_)
     hashes, encodings = np.empty(0, np.uint32), np.empty((0, ENCODING_SIZE), np.float32)
-    return FolderFaces(folder, ints, (), (), ints, floats, ints, floats, bools, bools, hashes, encodings)
+    return FolderFaces(folder, ints, (), (), ints, floats, ints, floats, bools, bools, hashes, ints, encodings)

@@ -48,6 +48,7 @@ class OpenTable:
                 raise FileNotFoundError(str(folder / TABLE))
             self._is_written = holder_of(self.root) is not None
             self._files = self._mark()
+            self.file = self._files[:2]  # the folder and the file, whoever writes
             self.table = Table(self.root, TABLE, writing=False, written=self._is_written)
         except FileNotFoundError:
             raise

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box
 from face_classifier.gallery.places import is_own_cut
 from face_classifier.gallery.reading.catalogue import Catalogue
-from face_classifier.gallery.reading.former_names import successor_of
-from face_classifier.gallery.reading.loading import Words, read_folders, read_words
+from face_classifier.gallery.reading.loading import NOTHING, Known, read
 from face_classifier.gallery.reading.opened import OpenTable, Seen
 from face_classifier.gallery.reading.thumbnails import Picture, Thumbnails, draw, size_for
+from face_classifier.gallery.table.file import Table
 
 logger = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _PICTURE = (
     'SELECT folder, file, hash, source IS NOT NULL, "top", "right", bottom, "left" FROM faces '
     "WHERE id = ? AND state IN ('kept', 'deleted') AND folder <> ''"
 )
-_NO_WORDS = Words((), frozenset(), frozenset())
 
 
 class Reader:
@@ -36,11 +38,13 @@ class Reader:
         self._folder = folder
         self._lock = threading.Lock()  # of all below
         self._opened: OpenTable | None = None
+        self._file: object = None  # of which `_known` was read
         self._seen: Seen | None = None
-        self._latest = self._empty()
+        self._known, self._latest = NOTHING, Catalogue(NOTHING, self.ask)
         self._thumbnails = Thumbnails()
 
     def close(self) -> None:
+        """It opens again what is asked for after that."""
         with self._lock:
             self._leave()
 
@@ -66,6 +70,26 @@ class Reader:
                 self._latest = self._latest.with_problem(str(error))
             return self._latest
 
+    def ask(self, question: Callable[[Table], _T]) -> _T | None:
+        """What a question to the table as it is at one moment answers; None: there is no table.
+
+        It changes nothing, and is quick, since others wait meanwhile. Raises UserError where it cannot be read.
+        """
+        with self._lock:
+            opened = self._open()
+            if opened is None:
+                return None
+            with opened.table.as_of_now():
+                return question(opened.table)
+
+    def revision(self) -> int:
+        """The number of the latest entry of the journal, in a fraction of the time that `now` takes after a write.
+
+        Raises UserError where it cannot be read.
+        """
+        latest = "SELECT coalesce(max(number), 0) FROM journal"
+        return self.ask(lambda table: int(table.execute(latest).fetchone()[0])) or 0
+
     def picture(self, face: int, width: int | None = None) -> Picture | None:
         """The picture of a face (id), excluded ones included; None if it is gone.
 
@@ -82,18 +106,18 @@ class Reader:
             if jpeg := self._thumbnails.find(content, size):
                 return Picture(jpeg, content)
             try:
-                file_content = opened.root.read(f"{folder}/{file}")
+                picture = opened.root.read(f"{folder}/{file}")
             except (FileNotFoundError, NotADirectoryError):
                 return None
             except OSError as error:
                 raise UserError(f"{error.filename} cannot be read ({error.strerror}); check that disk") from error
         where = None if is_cut or is_own_cut(file) or box[0] is None else Box(*box)
-        jpeg = draw(file_content, file, where, size)
-        self._thumbnails.keep(content, size, jpeg)
+        jpeg = draw(picture, f"{folder}/{file}", where, size)
+        with self._lock:
+            faces = self._known.folders.get(folder)
+            if faces is not None and faces.place_of(face) is not None:  # else nothing would tell when to forget it
+                self._thumbnails.keep(content, size, jpeg)
         return Picture(jpeg, content)
-
-    def _empty(self) -> Catalogue:
-        return Catalogue(0, {}, _NO_WORDS)
 
     def _leave(self) -> None:
         if self._opened is not None:
@@ -115,21 +139,27 @@ class Reader:
         """Bring the latest catalogue up to date. Raises UserError."""
         opened = self._open()
         if opened is None:
-            self._latest = self._empty()
+            self._take(NOTHING)
             return
         seen = opened.seen()
         if seen is not None and seen == self._seen and self._latest.problem is None:
             return
         with opened.table.as_of_now():
-            revision = int(opened.table.execute("SELECT coalesce(max(number), 0) FROM journal").fetchone()[0])
-            folders, words = read_folders(opened.table), read_words(opened.table)
-        self._seen, self._latest = seen, Catalogue(revision, folders, words, self._successor)
-        self._thumbnails.forget_all_but({int(one) for faces in folders.values() for one in faces.hashes})
+            known = read(opened.table, self._known if self._file == opened.file else NOTHING)
+        self._take(known)
+        self._seen, self._file = seen, opened.file
 
-    def _successor(self, name: str, until: int) -> str | None:
-        with self._lock:
-            try:
-                opened = self._open()
-                return successor_of(opened.table, name, until) if opened else None
-            except UserError:
-                return None
+    def _take(self, known: Known) -> None:
+        self._thumbnails.forget(gone_between(self._known, known))
+        self._known, self._latest = known, Catalogue(known, self.ask)
+
+
+def gone_between(before: Known, now: Known) -> set[int]:
+    """The beginnings of the hashes of pictures that left a folder, and came to none that changed."""
+    gone, there = set[int](), set[int]()
+    for folder in before.folders.keys() | now.folders.keys():
+        was, is_now = before.folders.get(folder), now.folders.get(folder)
+        if was is not is_now:
+            gone.update(was.hashes.tolist() if was else ())
+            there.update(is_now.hashes.tolist() if is_now else ())
+    return gone - there

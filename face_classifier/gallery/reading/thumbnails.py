@@ -76,8 +76,8 @@ class Thumbnails:
             while self._bytes > self._most:
                 self._bytes -= len(self._drawn.popitem(last=False)[1])
 
-    def forget_all_but(self, contents: Container[int]) -> None:
-        """Drop pictures that are there no more. ``contents``: the first 32 bits of each hash that is left."""
+    def forget(self, contents: Container[int]) -> None:
+        """Drop pictures. ``contents``: the first 32 bits of each hash."""
         with self._lock:
-            for content, size in [key for key in self._drawn if int(key[0][:8], 16) not in contents]:
+            for content, size in [key for key in self._drawn if int(key[0][:8], 16) in contents]:
                 self._bytes -= len(self._drawn.pop((content, size)))

@@ -194,6 +194,19 @@ def test_a_former_name_leads_to_who_has_it_now(folder: Path, reader: Reader) -> 
     assert catalogue.successor("Nobody") is None
 
 
+def test_a_former_name_leads_to_nobody_who_left_before_it_came(folder: Path, reader: Reader) -> None:
+    with Store(folder, writing=True) as store:
+        store.look(unread)
+        for old, new in (("Ben", "Cleo"), ("Ann", "Ben")):
+            store.words.rename(old, new)
+            store.look(unread)
+        shutil.rmtree(folder / "Ben")
+        store.look(unread)
+    catalogue = reader.now()
+    assert [person.name for person in catalogue.people] == ["Cleo"]
+    assert catalogue.successor("Ann") is None
+
+
 def test_a_picture_is_a_jpeg_that_is_no_wider_than_the_size_asked_for(reader: Reader) -> None:
     face = contents(reader.now())["Ann"][0]
     card = reader.now().face(face)
