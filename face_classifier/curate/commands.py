@@ -12,7 +12,7 @@ from face_classifier.curate import decide
 from face_classifier.curate.checks.repair import repair
 from face_classifier.curate.enrolment import enrol
 from face_classifier.curate.forget import forget, note_use
-from face_classifier.curate.hands import faces, people
+from face_classifier.curate.hands import faces, marks, people
 from face_classifier.curate.hands.hand import answering, answering_conflicts
 from face_classifier.curate.retention import retain_now
 from face_classifier.curate.undo import undo
@@ -114,5 +114,9 @@ HANDLERS |= {
         "part": people.part,
         "rename": people.rename,
         "judge": people.judge,
+        "hide": marks.hide,
+        "show": marks.show,
+        "cover": marks.cover,
+        "review": marks.review,
     }.items()
 }

@@ -33,6 +33,7 @@ from face_classifier.gallery.past.retention import Retention
 from face_classifier.gallery.past.strangers import Strangers
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import is_cut
+from face_classifier.gallery.said.flags import Flags
 from face_classifier.gallery.said.words import Words
 from face_classifier.gallery.seen.room import TrackPictures
 from face_classifier.gallery.seen.table import label_of
@@ -80,7 +81,7 @@ class Store:
     What writes raises DiskError where the disk refuses it, and FolderGoneError where the folder is there no more.
     ``folder``: its path; ``check``: what `verify` asks; ``past``: what happened, and the way back;
     ``strangers``: how many passed of whom nothing else is kept; ``retention``: what is kept for a while only;
-    ``words``: what the user says of faces.
+    ``words``: what the user says of faces; ``flags``: what the user marks.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Store:
         self.past = Past(self._inside, until_done)
         self.strangers = Strangers(self._inside, until_done)
         self.retention = Retention(self._inside, until_done)
-        self.words = Words(self._inside)
+        self.words, self.flags = Words(self._inside), Flags(self._inside)
 
     def close(self) -> None:
         self._inside.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from face_classifier.core.errors import UserError
-from face_classifier.curate.hands.hand import Arguments, Hand, faces_of, name_of, seen_of
+from face_classifier.curate.hands.hand import Arguments, Hand, name_of, numbers_of, seen_of
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import UNKNOWNS, check_name, is_excluded, person_of
 
@@ -16,7 +16,7 @@ def assign(gallery: Gallery, arguments: Arguments) -> Arguments:
     Unknown ones stay so until somebody says otherwise. ``not``: besides, they are not that person. Answers the
     ``person``, None: unknown.
     """
-    faces, name, is_new = faces_of(arguments), name_of(arguments, "person"), bool(arguments.get("new"))
+    faces, name, is_new = numbers_of(arguments, "faces"), name_of(arguments, "person"), bool(arguments.get("new"))
     if is_new and name is not None:
         raise UserError("faces become a person's, or a new person's; give a person or new, not both")
     denied = name_of(arguments, "not")
@@ -65,7 +65,7 @@ def _take_back_exclusion(hand: Hand, faces: Collection[int]) -> None:
 
 def ignore(gallery: Gallery, arguments: Arguments) -> Arguments:
     """``faces`` (ids) are unknown, and are not asked about again, nor placed."""
-    faces = faces_of(arguments)
+    faces = numbers_of(arguments, "faces")
     hand = Hand(gallery, seen_of(arguments), faces)
     hand.check_faces()
     hand.words.put_aside(faces)
@@ -75,7 +75,7 @@ def ignore(gallery: Gallery, arguments: Arguments) -> Arguments:
 
 def exclude(gallery: Gallery, arguments: Arguments) -> Arguments:
     """``faces`` (ids) are put aside for good: none is the person in whose folder it lies, nor anybody."""
-    faces = faces_of(arguments)
+    faces = numbers_of(arguments, "faces")
     hand = Hand(gallery, seen_of(arguments), faces)
     hand.check_faces()
     hand.words.exclude([face for face in faces if not is_excluded(hand.faces[face].folder)])
@@ -89,7 +89,7 @@ def restore(gallery: Gallery, arguments: Arguments) -> Arguments:
     Excluded ones are again whose they were, ignored ones may be placed and asked about. ``not``: besides, it is no
     longer said that they are not that person. Of others, it is no longer said of anybody.
     """
-    faces, name = faces_of(arguments), name_of(arguments, "not")
+    faces, name = numbers_of(arguments, "faces"), name_of(arguments, "not")
     hand = Hand(gallery, seen_of(arguments), faces, () if name is None else [name])
     hand.check_faces()
     denied = hand.words.denied(set(faces))

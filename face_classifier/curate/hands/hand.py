@@ -16,6 +16,7 @@ from face_classifier.gallery.said.words import Lying
 
 Arguments = dict[str, Any]
 MOST_TOLD = 1000  # faces of an answer
+_MOST = 20_000  # faces or tracks of a command
 
 
 class ConflictError(Exception):
@@ -150,25 +151,43 @@ def _people_of(entry: Entry) -> set[str]:
 def seen_of(arguments: Arguments) -> int | None:
     """What the user saw. Raises UserError where that can be no number of an entry."""
     seen = arguments.get("seen")
-    if seen is not None and (not isinstance(seen, int) or isinstance(seen, bool) or seen < 0):
-        raise UserError(f"seen is {seen!r}, but must be the number of an entry of the log, or null")
-    return seen
+    if seen is None or _is_number(seen):
+        return seen
+    raise UserError(f"seen is {seen!r}, but must be the number of an entry of the log, or null")
 
 
-def faces_of(arguments: Arguments) -> list[int]:
-    """The faces (ids) of a command, each once. Raises UserError unless there are some."""
-    faces = arguments.get("faces")
-    if not isinstance(faces, list) or not faces or any(type(face) is not int for face in faces):
-        raise UserError("faces must be a list of the numbers of one face or more")
-    return list(dict.fromkeys(faces))
+def numbers_of(arguments: Arguments, key: str) -> list[int]:
+    """The faces (ids) or tracks of a command, each once. Raises UserError unless there are some."""
+    numbers = arguments.get(key)
+    if not isinstance(numbers, list) or not numbers or not all(map(_is_number, numbers)) or len(numbers) > _MOST:
+        raise UserError(f"{key} must be a list of the numbers of one to {_MOST} of them")
+    return list(dict.fromkeys(numbers))
+
+
+def _is_number(value: object) -> bool:
+    """Whether a row of the table can have this number."""
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 def name_of(arguments: Arguments, key: str) -> str | None:
     """A name that a command tells, or None. Raises UserError where it is something else."""
     name = arguments.get(key)
-    if name is not None and not isinstance(name, str):
-        raise UserError(f"{key} is {name!r}, but must be a name")
-    return name
+    if name is None or _is_text(name):
+        return name
+    raise UserError(f"{key} is {name!r}, but must be a name")
+
+
+def _is_text(value: object) -> bool:
+    """Whether a table can hold it."""
+    return isinstance(value, str) and value == value.encode("utf-8", "replace").decode("utf-8")
+
+
+def names_of(arguments: Arguments, key: str) -> list[str]:
+    """Names that a command tells. Raises UserError unless there are some."""
+    names = arguments.get(key)
+    if not isinstance(names, list) or not names or not all(map(_is_text, names)):
+        raise UserError(f"{key} must be a list of the names of one person or more")
+    return names
 
 
 def person_in(arguments: Arguments, key: str) -> str:

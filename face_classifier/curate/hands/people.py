@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from face_classifier.core.errors import UserError
-from face_classifier.curate.hands.hand import Arguments, ConflictError, Hand, faces_of, name_of, person_in, seen_of
+from face_classifier.curate.hands.hand import (
+    Arguments,
+    ConflictError,
+    Hand,
+    name_of,
+    names_of,
+    numbers_of,
+    person_in,
+    seen_of,
+)
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import check_name
 from face_classifier.identity.naming import is_named
@@ -17,9 +26,7 @@ def merge(gallery: Gallery, arguments: Arguments) -> Arguments:
     Answers the ``person`` by that name.
     """
     into, name = person_in(arguments, "person"), name_of(arguments, "name")
-    origins = arguments.get("from")
-    if not isinstance(origins, list) or not origins or any(not isinstance(one, str) or not one for one in origins):
-        raise UserError("from must be a list of the names of one person or more")
+    origins = names_of(arguments, "from")
     hand = Hand(gallery, seen_of(arguments), people=[into, *origins])
     hand.check_untouched([into, *origins])
     into = hand.person(into)
@@ -55,7 +62,7 @@ def part(gallery: Gallery, arguments: Arguments) -> Arguments:
 
     Answers the ``person`` and the ``new`` one's name.
     """
-    faces, name = faces_of(arguments), name_of(arguments, "name")
+    faces, name = numbers_of(arguments, "faces"), name_of(arguments, "name")
     hand = Hand(gallery, seen_of(arguments), faces, [person_in(arguments, "person")])
     hand.check_faces()
     hand.check_untouched([person_in(arguments, "person")])

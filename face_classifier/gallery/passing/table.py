@@ -281,6 +281,7 @@ class Tracks:
             where = f"WHERE {' AND '.join(clauses)}"
             for (number,) in self._table.execute(f"SELECT number FROM tracks {where}", values).fetchall():
                 forget_seen(self._table, number)
+            self._table.execute(f"DELETE FROM reviewed WHERE track IN (SELECT number FROM tracks {where})", values)
             return self._table.execute(f"DELETE FROM tracks {where}", values).rowcount
 
 
@@ -301,6 +302,7 @@ def forget_tracks(table: Table, faces: Collection[int], people: Collection[str])
         others = {face for (face,) in table.execute("SELECT id FROM faces WHERE track = ?", (number,))} - set(faces)
         if not others:
             table.execute("DELETE FROM tracks WHERE number = ?", (number,))
+            table.execute("DELETE FROM reviewed WHERE track = ?", (number,))
     for face in faces:
         table.execute("UPDATE tracks SET best = NULL WHERE best = ?", (face,))
     for name in people:

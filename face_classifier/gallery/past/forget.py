@@ -174,7 +174,7 @@ def wipe_faces(folder: ResultFolder, faces: Iterable[int]) -> None:
         execute("DELETE FROM faces WHERE id = ? AND state = 'seen' AND hash = '' AND fingerprint IS NULL", (face,))
         execute(f"UPDATE faces SET {_TOMBSTONE} WHERE id = ?", (face,))
         execute(f"UPDATE faces SET {_NOWHERE} WHERE id = ? AND fingerprint IS NULL", (face,))
-        for table in ("encodings", "emotions", "changes", "planned", "moves"):
+        for table in ("encodings", "emotions", "changes", "planned", "moves", "flags"):
             execute(f"DELETE FROM {table} WHERE face = ?", (face,))
         for table in ("refused", "parted"):
             execute(f"DELETE FROM {table} WHERE ? IN (one, other)", (face,))

@@ -249,6 +249,8 @@ class Journal:
             f"ON CONFLICT (entry, face) DO UPDATE SET {news}",
             (number, change.face, change.kind, *change.before, *change.after),
         )
+        if change.before.label != change.after.label and change.kind != RENAME:
+            self._table.execute("DELETE FROM flags WHERE face = ?", (change.face,))  # it was said of another person
 
     def take_back(self, numbers: Iterable[int], to: int | None) -> None:
         """The open entry takes back others; those that they took back stand again, up to ``to``. In a transaction."""

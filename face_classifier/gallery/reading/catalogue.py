@@ -47,6 +47,11 @@ class Catalogue:
         """The same, with a sentence why the folder cannot be read just now."""
         return Catalogue(self._known, self._ask, problem)
 
+    @property
+    def reviewed(self) -> Collection[int]:
+        """The tracks (numbers) that the user has looked through."""
+        return self._words.reviewed
+
     # People
 
     @cached_property

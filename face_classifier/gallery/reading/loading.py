@@ -14,6 +14,7 @@ from face_classifier.core import names
 from face_classifier.core.types import ENCODING_SIZE
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.reading.folder_faces import NO_TRACK, FolderFaces, Ints, no_faces, stamp_of
+from face_classifier.gallery.said.flags import COVER, HIDDEN
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.schema import FLOATS
 
@@ -44,6 +45,7 @@ class Words(NamedTuple):
     not_person: Sequence[tuple[int, int]]  # face ids: the first is not the person of the second
     hidden: frozenset[int]  # faces whose person is hidden
     covers: frozenset[int]  # faces that are to stand for their person
+    reviewed: frozenset[int] = frozenset()  # tracks that were looked through
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,8 @@ def _words(table: Table) -> Words:
     with table.telling():
         ask = table.database.execute
         pairs = ask("SELECT one, other FROM refused").fetchall()
-        flags: dict[str, set[int]] = {"hidden": set(), "cover": set()}
-        if ask(
-            "SELECT 1 FROM sqlite_master WHERE name = 'flags' UNION ALL "
-            "SELECT 1 FROM sqlite_temp_master WHERE name = 'flags'"
-        ).fetchone():
-            for kind, face in ask("SELECT kind, face FROM flags"):
-                flags.setdefault(kind, set()).add(face)
-    return Words(pairs, frozenset(flags["hidden"]), frozenset(flags["cover"]))
+        flags: dict[str, set[int]] = {HIDDEN: set(), COVER: set()}
+        for kind, face in ask("SELECT kind, face FROM flags"):
+            flags.setdefault(kind, set()).add(face)
+        reviewed = frozenset(track for (track,) in ask("SELECT track FROM reviewed"))
+    return Words(pairs, frozenset(flags[HIDDEN]), frozenset(flags[COVER]), reviewed)

@@ -81,6 +81,8 @@ _CHECKS: dict[str, dict[str, _Check]] = {  # by table and column
         "day": _is_text,
         "number": _is_whole,
     },
+    "flags": {"kind": _is_text, "face": _is_whole},
+    "reviewed": {"track": _is_whole},
     "expiring": {"face": _is_whole},
     "expired": {"entry": _is_whole, "faces": _is_whole},
     "tracks": {

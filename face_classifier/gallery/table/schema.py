@@ -136,6 +136,12 @@ _ADDED = {
     first TEXT NOT NULL, last TEXT,                                 -- ISO 8601, UTC; NULL: it sends nothing still
     PRIMARY KEY (source, first)
 )""",
+    "flags": """(               -- what the user marks
+    kind TEXT NOT NULL,          -- 'hidden': the person whose face it is; 'cover': the face that stands for it
+    face INTEGER NOT NULL,
+    PRIMARY KEY (face, kind)
+)""",
+    "reviewed": "(track INTEGER PRIMARY KEY)",  # that the user has looked through
     "planned": f"""(             -- what an entry is about to change: pictures are moved before their rows
     face INTEGER PRIMARY KEY, entry INTEGER NOT NULL, kind TEXT NOT NULL,
     {_PLACE}
