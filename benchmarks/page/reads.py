@@ -43,6 +43,7 @@ QUESTIONS: dict[str, Question] = {
     "people nearest to 20 faces": lambda reader, now, turn: now.nearest(range(20 * turn + 1, 20 * turn + 21), 9),
     "similar unknown faces": lambda reader, now, turn: now.similar_unknown(f"person_{2 + turn:02d}", PAGE),
     "not them": lambda reader, now, turn: now.not_them(f"person_{2 + turn:02d}"),
+    "people seen together": lambda reader, now, turn: now.together,
     "a new picture, 112 pixels": lambda reader, now, turn: reader.picture(1 + turn, 112),
 }
 

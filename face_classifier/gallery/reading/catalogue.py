@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from operator import attrgetter
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -16,8 +17,17 @@ from face_classifier.gallery.reading.cards import FaceCard, PersonCard
 from face_classifier.gallery.reading.folder_faces import FolderFaces, Ints, Order, no_faces
 from face_classifier.gallery.reading.former_names import successor_of
 from face_classifier.gallery.reading.loading import Known
+from face_classifier.gallery.reading.together import Together, read_spans, together
 from face_classifier.gallery.table.file import Table
 from face_classifier.identity.matching.nearest import Matrix
+
+_T = TypeVar("_T")
+
+
+class Ask(Protocol):
+    """As `Reader.ask`."""
+
+    def __call__(self, question: Callable[[Table], _T], /) -> _T | None: ...
 
 
 class Catalogue:
@@ -30,7 +40,7 @@ class Catalogue:
     def __init__(
         self,
         known: Known,
-        ask: Callable[[Callable[[Table], str | None]], str | None],
+        ask: Ask,
         problem: str | None = None,
     ) -> None:
         """Take what was read.
@@ -184,6 +194,14 @@ class Catalogue:
         distances[np.isin(nobody.ids, said)] = np.inf
         order = np.argsort(distances, kind="stable")[:count]
         return [(nobody.card(int(place)), float(distances[place])) for place in order if np.isfinite(distances[place])]
+
+    @cached_property
+    def together(self) -> Sequence[Together]:
+        """People who were seen together, those with the most occasions first.
+
+        Raises UserError where the table cannot be read.
+        """
+        return together([self._folders[name] for name in self.names], self._ask(read_spans) or {})
 
     # Finding a face by its id
 

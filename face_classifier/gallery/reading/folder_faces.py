@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -150,6 +150,10 @@ class FolderFaces:
 
         columns = (field.name for field in fields(self) if field.name != "folder")
         return FolderFaces(self.folder, *(merged(getattr(self, name), getattr(more, name)) for name in columns))
+
+    def cards(self) -> Iterator[FaceCard]:
+        """All faces, by id."""
+        return map(self.card, range(len(self)))
 
     def card(self, place: int) -> FaceCard:
         """The face at a place of the columns."""

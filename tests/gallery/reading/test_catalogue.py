@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from gallery.reading.made_up import keep, unread
+from gallery.reading.made_up import BEGAN, keep, unread
 
 from face_classifier.core.types import Face
+from face_classifier.gallery.passing.table import TrackRow
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.gallery.store import Store
@@ -205,6 +207,43 @@ def test_a_former_name_leads_to_nobody_who_left_before_it_came(folder: Path, rea
     catalogue = reader.now()
     assert [person.name for person in catalogue.people] == ["Cleo"]
     assert catalogue.successor("Ann") is None
+
+
+def track(number: int, first: float, last: float, source: str = "door") -> TrackRow:
+    """Of a camera, between two seconds after it began."""
+    begun, over = (BEGAN + timedelta(seconds=seconds) for seconds in (first, last))
+    return TrackRow(number, source, None, 1, begun, over, first, last, 1, None, None)
+
+
+def test_people_are_together_while_one_camera_sees_both(folder: Path, reader: Reader) -> None:
+    with Store(folder, writing=True) as store:
+        store.look(unread)
+        for number, person in (
+            (1000, "Ann"),
+            (1100, "Ben"),
+            (1170, "Cleo"),
+            (9000, "Ann"),
+            (9001, "Cleo"),
+            (9002, "Ben"),
+        ):
+            keep(store, number, person, track=number)
+        store.tracks.write(
+            [
+                *(track(1000, 1000, 1150), track(1100, 1100, 1160), track(1170, 1170, 1180)),
+                *(track(9000, 9000, 9000.5), track(9001, 9001, 9003), track(9002, 9002, 9002)),
+            ]
+        )
+    told = [(pair.one, pair.other, pair.occasions) for pair in reader.now().together]
+    assert told == [("Ann", "Ben", 1), ("Ben", "Cleo", 1)]
+
+
+def test_a_track_whose_faces_are_of_two_people_now_shows_nobody_together(folder: Path, reader: Reader) -> None:
+    with Store(folder, writing=True) as store:
+        store.look(unread)
+        for number, person in ((1000, "Ann"), (1001, "Ben"), (1002, "Ann")):
+            keep(store, number, person, track=7)
+        store.tracks.write([track(7, 1000, 1002)])
+    assert reader.now().together == []
 
 
 def test_a_picture_is_a_jpeg_that_is_no_wider_than_the_size_asked_for(reader: Reader) -> None:
