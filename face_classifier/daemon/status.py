@@ -12,7 +12,7 @@ from face_classifier import __version__
 from face_classifier.alerts.worker import ChannelState
 
 STUCK = 120.0  # seconds without progress after which a thread of ours counts as stuck; second thoughts may take some
-GOOD, LOST = "good", "lost"
+GOOD, LOST, PAUSED = "good", "lost", "paused"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class CameraStatus:
     """One camera. Counts are since the daemon began to watch it; ages are seconds."""
 
     name: str
-    status: str  # good; lost; starting; waiting: for its hours, or a file that has ended
+    status: str  # good; lost; starting; paused: by the user; waiting: for its hours, or a file that has ended
     since: float  # age of that status
     reason: str  # a sentence without secrets, or nothing
     still: bool  # the picture has not changed for long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -45,6 +46,19 @@ def annotate(image: Image, seen: Iterable[Seen]) -> Image:
     for face in inside:  # after all corners, so that none crosses a name
         _draw_name(drawn, face)
     return drawn
+
+
+def annotate_within(image: Image, seen: Iterable[Seen], width: int) -> Image:
+    """As `annotate`, on a picture that is shrunk to ``width`` pixels first if it is wider.
+
+    Whoever is hidden is made unknowable by as few blocks as in the whole picture.
+    """
+    factor = width / image.shape[1]
+    if factor >= 1:
+        return annotate(image, seen)
+    size = width, max(1, round(image.shape[0] * factor))
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return annotate(small, [replace(face, box=face.box.scaled(factor)) for face in seen])
 
 
 def corners(image: Image, box: Box, color: Color) -> None:

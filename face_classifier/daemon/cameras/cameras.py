@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import partial
@@ -11,9 +12,11 @@ from time import monotonic
 
 from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.core.config.settings import Changes, Settings
+from face_classifier.core.errors import UserError
 from face_classifier.daemon import log
 from face_classifier.daemon.cameras.loop import FILE_OVER, TIME_OVER, CameraLoop, Shared
 from face_classifier.daemon.cameras.opening import view_of
+from face_classifier.daemon.cameras.viewing import Scene
 from face_classifier.daemon.status import LOST, CameraStatus
 from face_classifier.sources.live.opening import open_live
 
@@ -28,6 +31,8 @@ class Cameras:
         """``settings``: as the gallery has them; ``shared``: what all cameras share."""
         self._settings, self._shared = settings, shared
         self._loops: Mapping[str, CameraLoop] = {}  # replaced, never changed
+        self._paused: frozenset[str] = frozenset()  # names, also of those that are known no more
+        self._lock = threading.Lock()  # of both, so that none begins that was paused meanwhile
         self.hang = False  # one of them did not end in time
 
     def __len__(self) -> int:
@@ -37,7 +42,8 @@ class Cameras:
         """Let those begin that do not run so far; others than these are known no more."""
         before = self._loops
         self._settings = dataclasses.replace(self._settings, cameras=dict(cameras))
-        self._loops = {name: before.get(name) or self._loop_of(name, camera) for name, camera in cameras.items()}
+        with self._lock:
+            self._loops = {name: before.get(name) or self._loop_of(name, camera) for name, camera in cameras.items()}
         for name, loop in self._loops.items():
             if name not in before:
                 loop.start()
@@ -94,8 +100,32 @@ class Cameras:
         loop = self._loops.get(name)
         return loop.shoot() if loop else None
 
+    def scene(self, name: str) -> Scene | None:
+        """What a camera saw last; None: nothing, it is paused, or there is none of that name."""
+        loop = self._loops.get(name)
+        return loop.scene if loop else None
+
+    def pause(self, name: str, *, paused: bool) -> None:
+        """Have a camera watch nothing, or watch again; from any thread. It stays so if it begins anew.
+
+        Raises UserError where there is no such camera.
+        """
+        with self._lock:
+            loop = self._loops.get(name)
+            if loop is None:
+                known = ", ".join(self._loops) or "there is none"
+                raise UserError(f"there is no camera {name!r}; name one of these: {known}")
+            self._paused = self._paused | {name} if paused else self._paused - {name}
+            if paused:
+                loop.pause()
+            else:
+                loop.resume()
+
     def _loop_of(self, name: str, camera: Camera) -> CameraLoop:
         settings = self._settings
         if camera.seconds is not None:
             settings = dataclasses.replace(settings, seconds=camera.seconds)
-        return CameraLoop(name, partial(open_live, name, camera), view_of(camera), settings, self._shared)
+        loop = CameraLoop(name, partial(open_live, name, camera), view_of(camera), settings, self._shared)
+        if name in self._paused:
+            loop.pause()
+        return loop

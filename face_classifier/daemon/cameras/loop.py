@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from time import monotonic
 from typing import TypeVar
@@ -20,7 +20,9 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Frame, Seen
 from face_classifier.daemon import log
-from face_classifier.daemon.status import CameraStatus
+from face_classifier.daemon.cameras.viewing import Scene, Viewing
+from face_classifier.daemon.listeners import Listeners
+from face_classifier.daemon.status import PAUSED, CameraStatus
 from face_classifier.display.overlay import annotate
 from face_classifier.events.event import Event
 from face_classifier.gallery.owner.queue import OwnerClosedError
@@ -29,7 +31,7 @@ from face_classifier.pipeline.desk import Begun, Counts
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.pipeline.records import AnalysedFrame
-from face_classifier.pipeline.watch import Crew, Shows, classify
+from face_classifier.pipeline.watch import Crew, classify
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.sources.live.source import LiveSource, SourceState
@@ -39,6 +41,7 @@ FILE_OVER, TIME_OVER = "its file has ended", "the time of --stop is over"
 _ANEW = 600.0  # seconds for which a camera is lost until it is opened anew
 _WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds until a camera whose analysis failed is begun anew
 _FRESH = 10.0  # seconds for which the last picture of a camera is what it sees
+_PAUSE = 0.2  # seconds between two looks at whether a pause is over
 _STEADY = 60.0  # seconds after which a failure is the first one again
 
 
@@ -49,6 +52,7 @@ class Shared:
     here: Here
     crew: Crew
     tell: Callable[[Event], None]  # never blocks
+    scenes: Listeners[str] = field(default_factory=Listeners)  # are told the name of a camera that has a new one
 
 
 Opens = Callable[[Callable[[SourceState], None]], LiveSource]
@@ -72,16 +76,16 @@ class CameraLoop:
         self.fault: BaseException | None = None  # of the gallery, for which no camera can be blamed
         self.ended = ""  # why it shows nothing more: its file is over, or the time of --stop; empty: it goes on
         self._opens, self._view, self._shared = opens, view, shared
-        self._stopping, self._pausing = threading.Event(), threading.Event()
+        self._stopping, self._anew, self._paused = threading.Event(), threading.Event(), threading.Event()
         self._counting = _Counting(shared.here)
-        self._turning = _Turning(shared.crew.stage)
+        self._viewing = Viewing(name, shared.crew.stage, shared.scenes)
         self._crew = replace(
             shared.crew,
             settings=settings,
             places=self._counting,
-            stage=self._turning,
+            stage=self._viewing,
             observer=LogObserver(name),
-            stopping=self._pausing,
+            stopping=self._anew,
             view=view,
         )
         self._lock = threading.Lock()  # of the state, which its source changes, too
@@ -95,10 +99,18 @@ class CameraLoop:
     def start(self) -> None:
         self._thread.start()
 
+    def pause(self) -> None:
+        """Have it watch nothing until `resume`; its stream is closed. What it saw is not shown any more."""
+        self._paused.set()
+        self._anew.set()
+
+    def resume(self) -> None:
+        self._paused.clear()
+
     def stop(self) -> None:
         """Have it end soon; `join` waits for that."""
         self._stopping.set()
-        self._pausing.set()
+        self._anew.set()
 
     def join(self, end: float) -> bool:
         """Wait until it has ended, or until ``end`` on the monotonic clock; returns whether it has."""
@@ -110,7 +122,7 @@ class CameraLoop:
         since = max(self._state.since, self._opened)
         is_long_lost = self._state.status == "lost" and monotonic() - since > _ANEW
         if self._source and (is_long_lost or not self._view.is_open(now)):
-            self._pausing.set()
+            self._anew.set()
 
     def status(self) -> CameraStatus:
         """How it does now; from any thread."""
@@ -128,26 +140,37 @@ class CameraLoop:
             faces=counted.faces,
             tracks=counted.tracks,
             lost=self._lost,
-            turned=now - self._turning.turned if self._thread.is_alive() else 0.0,
+            turned=now - self._viewing.turned if self._thread.is_alive() else 0.0,
         )
+
+    @property
+    def scene(self) -> Scene | None:
+        """What it saw last; None: nothing, or it is paused. The picture of a lost camera grows old."""
+        return None if self._paused.is_set() else self._viewing.scene
 
     def shoot(self) -> bytes | None:
         """What it saw last, drawn as in captures: JPEG; None: nothing, or not for long."""
-        shown = self._turning.shown
-        if shown is None or monotonic() - shown[0] > _FRESH:
+        scene = self.scene
+        if scene is None or scene.age > _FRESH:
             return None
-        _, frame, seen = shown
-        return jpeg_bytes(annotate(frame.image, seen))
+        return jpeg_bytes(annotate(scene.image, scene.seen))
 
     def _watch(self) -> None:
         """What its thread does."""
         failures = 0
         while not self._stopping.is_set():
             began = monotonic()
-            self._pausing.clear()
+            self._anew.clear()
             if self._stopping.is_set():  # `stop` came before that, which took half of it back
                 return
             try:
+                if self._paused.is_set():
+                    self._change(PAUSED, "is paused")
+                    self._viewing.forget()
+                    self._wait(_PAUSE)
+                    continue
+                if self._state.status == PAUSED:
+                    self._change("starting")
                 if not self._view.is_open(datetime.now(timezone.utc)):
                     self._change("waiting", "waits for its hours")
                     self._wait(1.0)
@@ -165,7 +188,7 @@ class CameraLoop:
                 self._wait(_WAITS[min(failures, len(_WAITS) - 1)])
                 failures += 1
             else:
-                if not self._pausing.is_set():  # its frames have come to their end
+                if not self._anew.is_set():  # its frames have come to their end
                     self._change("waiting", self._end)
                     self.ended = self._end
                     return
@@ -184,7 +207,7 @@ class CameraLoop:
         """As long as that, or until it is to stop; the loop turns meanwhile."""
         end = monotonic() + seconds
         while not self._stopping.wait(min(0.5, max(0.0, end - monotonic()))) and monotonic() < end:
-            self._turning.turn()
+            self._viewing.turn()
 
     def _hear(self, state: SourceState) -> None:
         """Its source has changed; called in any thread."""
@@ -260,30 +283,6 @@ class _Counting:
         begun, self._begun = self._begun, None
         if begun:
             self._here.end(begun)
-
-
-class _Turning:
-    """Shows the frames of one camera, and knows when its loop turned last."""
-
-    def __init__(self, stage: Shows) -> None:
-        self._stage = stage
-        self.turned = monotonic()
-        self.shown: tuple[float, Frame, Sequence[Seen]] | None = None  # the last one, and when (monotonic)
-
-    def turn(self) -> None:
-        self.turned = monotonic()
-
-    def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
-        self.turn()
-        self.shown = self.turned, frame, seen
-        self._stage.show(frame, seen)
-
-    def end(self, source: str) -> None:
-        self._stage.end(source)
-
-    def flush(self) -> None:
-        self.turn()
-        self._stage.flush()
 
 
 class LogObserver:
