@@ -45,7 +45,7 @@ LIBRARIES = {
         "threadpoolctl": "display",
         "arro3": "events",
         "pickle": "gallery.derived",
-        "pydantic": "core.config core.config.parts web.api",
+        "pydantic": "core.config core.config.parts web.api web.live",
         "av": "sources.live.reading",
         "paho": "alerts.channels.mqtt",
         "apprise": "alerts.channels",

@@ -28,7 +28,6 @@ from face_classifier.daemon.answers import Answers
 from face_classifier.daemon.cameras.cameras import Cameras
 from face_classifier.daemon.cameras.loop import LogObserver, Shared
 from face_classifier.daemon.household import Daily, Household, summary_of
-from face_classifier.daemon.listeners import Listeners
 from face_classifier.daemon.looking import Looking
 from face_classifier.daemon.notify import READY, STOPPING, WATCHDOG, notify, reloading, watchdog
 from face_classifier.daemon.status import GOOD, GalleryStatus, Status, Times, memory
@@ -69,10 +68,9 @@ class Daemon:
     ) -> None:
         """Use `opened`."""
         self._settings, self._load, self.here, self._alerts = settings, load, here, alerts
-        self._events: Listeners[Event] = Listeners()
         shared = Shared(here, crew, self._tell)
         self._cameras = Cameras(here.settings, shared)
-        self.looking = Looking(self._cameras, self.status, shared.scenes, self._events)
+        self.looking = Looking(self._cameras, shared.scenes)
         self._retaining = Retaining(lambda: self._settings, partial(log.tell, "retention"))
         self._household, self._daily = Household(alerts), Daily(datetime.now(timezone.utc))
         self._started = monotonic()
@@ -253,7 +251,7 @@ class Daemon:
             self.here.note_camera(event.camera, event.time, lost=event.kind == "camera_lost")
         self._household.note(event)
         self._alerts.put(event)
-        self._events.tell(event)
+        self.looking.events.tell(event)
 
     def _time_to_draw(self) -> float:
         """Seconds for montages that are left when it was asked to stop."""

@@ -8,27 +8,16 @@ from contextlib import AbstractContextManager
 from face_classifier.daemon.cameras.cameras import Cameras
 from face_classifier.daemon.cameras.viewing import Scene
 from face_classifier.daemon.listeners import Listeners
-from face_classifier.daemon.status import Status
 from face_classifier.events.event import Event
 
 
 class Looking:
     """Any thread may ask."""
 
-    def __init__(
-        self, cameras: Cameras, status: Callable[[], Status], scenes: Listeners[str], events: Listeners[Event]
-    ) -> None:
-        """What it is made of.
-
-        Parameters
-        ----------
-        cameras : of the daemon
-        status : how everything does now
-        scenes : are told the name of a camera that has a new scene
-        events : are told what happens
-        """
-        self._cameras, self._scenes, self._events = cameras, scenes, events
-        self.status = status
+    def __init__(self, cameras: Cameras, scenes: Listeners[str]) -> None:
+        """``scenes``: are told the name of a camera that has a new scene."""
+        self._cameras, self._scenes = cameras, scenes
+        self.events: Listeners[Event] = Listeners()  # are told what happens
 
     def scene(self, camera: str) -> Scene | None:
         """What a camera saw last; None: nothing, it is paused, or there is none of that name."""
@@ -52,4 +41,4 @@ class Looking:
 
     def hearing(self, tell: Callable[[Event], None]) -> AbstractContextManager[None]:
         """Within, ``tell`` is called with each event; it must not block."""
-        return self._events.hearing(tell)
+        return self.events.hearing(tell)

@@ -6,8 +6,11 @@ from fastapi import FastAPI
 
 from face_classifier import __version__
 from face_classifier.web import health
+from face_classifier.web.api import cameras
 from face_classifier.web.aside.asides import Asides
 from face_classifier.web.doors.doors import doors
+from face_classifier.web.live import socket
+from face_classifier.web.live.live import Live
 from face_classifier.web.pages import home, login
 from face_classifier.web.pages.assets import Assets
 from face_classifier.web.pages.past import events
@@ -24,10 +27,12 @@ def make_app(site: Site) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         middleware=doors(site.settings().web),
     )
-    app.state.site, app.state.asides = site, Asides(site.settings)
+    app.state.site, app.state.asides, app.state.live = site, Asides(site.settings), Live(site)
     app.include_router(home.router)
     app.include_router(events.router)
     app.include_router(login.router)
+    app.include_router(socket.router)
+    app.include_router(cameras.router)
     app.mount("/static", Assets(), name="static")
     if site.status:
         app.router.routes.extend(health.routes(site.status))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.curate.ask import CarriedOut
 from face_classifier.daemon.status import Status
 from face_classifier.gallery.reading.reader import Reader
+from face_classifier.web.live.hub import Hub
+from face_classifier.web.live.watching import Watching
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,13 @@ class Site:
         Raises UserError, InUseError.
     reader : tells who is in the result folder; whoever made it closes it.
     status : how cameras and channels do; None: there are none, it is a folder alone.
+    watching : what the cameras see; None: there are none.
+    hub : tells open tabs what happens.
     """
 
     settings: Callable[[], Settings]
     carry_out: Callable[[str, dict[str, Any]], CarriedOut]
     reader: Reader
     status: Callable[[], Status] | None = None
+    watching: Watching | None = None
+    hub: Hub = field(default_factory=Hub)

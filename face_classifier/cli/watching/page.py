@@ -117,10 +117,11 @@ def serving(site: Site, port: int) -> Iterator[str]:
     ImportError: packages of the page are not installed.
     """
     from face_classifier.web.app import make_app
+    from face_classifier.web.live.live import telling
     from face_classifier.web.served import served
 
     web = site.settings().web
-    with served(make_app(site), web.host, port) as at:
+    with telling(site), served(make_app(site), web.host, port) as at:
         yield f"http{'s' if web.cert else ''}://{f'[{web.host}]' if ':' in web.host else web.host}:{at}/"
 
 

@@ -139,7 +139,8 @@ def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
                 from face_classifier.web.site import Site
 
                 reader = stack.enter_context(Reader(Path(chosen.result)))
-                site = Site(lambda: daemon.settings, partial(carry_out, daemon.here), reader, daemon.status)
+                carries = partial(carry_out, daemon.here)
+                site = Site(lambda: daemon.settings, carries, reader, daemon.status, daemon.looking)
                 address = stack.enter_context(serving(site, chosen.web.port))
             except ImportError:
                 log.tell("page", "there is no page; install face_classifier[web], or set web: {listen: off}")

@@ -30,7 +30,7 @@ class Told:
 class Hub:
     """Any thread publishes and any thread reads.
 
-    A tab holds no events of its own, only the number of the last one that it was sent: one that is slow costs no memory.
+    A tab holds no events of its own, only the number of the one that it was sent last: a slow one costs no memory.
     """
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:

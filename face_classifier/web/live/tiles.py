@@ -55,7 +55,9 @@ class Viewer:
 
     def next(self) -> Tile | None:
         """The newest tile of a camera that it did not get yet; of several the one that is shown for longest."""
-        new = [tile for tile in self._tiles.newest(self.wants) if tile.number > self._had.get((tile.camera, tile.size), 0)]
+        new = [
+            tile for tile in self._tiles.newest(self.wants) if tile.number > self._had.get((tile.camera, tile.size), 0)
+        ]
         tile = min(new, key=lambda tile: tile.arrived, default=None)
         if tile:
             self._had[tile.camera, tile.size] = tile.number

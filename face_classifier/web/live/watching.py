@@ -7,15 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from face_classifier.daemon.cameras.viewing import Scene
-from face_classifier.daemon.status import Status
 from face_classifier.events.event import Event
 
 
 class Watching(Protocol):
     """Cameras that are watched; any thread may ask. `face_classifier.daemon.looking.Looking` is one."""
-
-    def status(self) -> Status:
-        """How everything does now."""
 
     def scene(self, camera: str) -> Scene | None:
         """What a camera saw last; None: nothing, it is paused, or there is none of that name."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from face_classifier.cli.watching.watch import _page, _what_hangs
 from face_classifier.core.config.load import load
+from face_classifier.daemon.listeners import Listeners
+from face_classifier.daemon.looking import Looking
 
 
 class Nobody:
     """A daemon that is not asked how it does."""
 
     here = None
+    looking = Looking(cast(Any, None), Listeners())
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
