@@ -15,6 +15,7 @@ from face_classifier.core.errors import UserError
 
 _PATIENCE = 1.0  # seconds for requests that are being answered at the end
 _MOST = 32  # requests at a time
+_MOST_SAID = 65_536  # bytes that a tab may say at a time
 
 
 @contextmanager
@@ -41,6 +42,8 @@ def served(app: Any, host: str, port: int) -> Iterator[int]:
             lifespan="off",
             limit_concurrency=_MOST,
             timeout_graceful_shutdown=1,
+            ws_per_message_deflate=False,  # most of what it sends are pictures, which cannot be packed any more
+            ws_max_size=_MOST_SAID,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(

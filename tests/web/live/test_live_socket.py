@@ -52,7 +52,9 @@ class Tab:
         asked = "" if since is None else f"?since={since}"
         address = f"ws{house.address.removeprefix('http')}/api/v1/ws{asked}"
         self._stack = ExitStack()
-        self.socket: ClientConnection = self._stack.enter_context(connect(address, open_timeout=SECONDS))
+        self.socket: ClientConnection = self._stack.enter_context(
+            connect(address, open_timeout=SECONDS, ping_interval=None)
+        )
         self.hello = self.event("hello")
 
     def __enter__(self) -> Tab:

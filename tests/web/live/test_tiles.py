@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Any
@@ -47,9 +47,9 @@ def cameras() -> Cameras:
 
 
 @pytest.fixture
-def tiles(cameras: Cameras) -> Tiles:
-    made: Any = Tiles(cameras)  # type: ignore[arg-type]
-    return made  # type: ignore[no-any-return]
+def tiles(cameras: Cameras) -> Iterator[Tiles]:
+    yield Tiles(cameras)  # type: ignore[arg-type]
+    until(lambda: not threads(), "no thread draws")
 
 
 def grey(shade: int, width: int = 1920, height: int = 1080) -> Image:
@@ -84,7 +84,6 @@ def test_three_tabs_get_one_tile_that_was_drawn_once(cameras: Cameras, tiles: Ti
         cameras.show("door", grey(200))
         assert decoded(awaited(two)).mean() == pytest.approx(200, abs=2)
         assert tiles.drawn == 2
-    until(lambda: not threads(), "no thread draws")
 
 
 def test_nothing_is_drawn_that_nobody_looks_at(cameras: Cameras, tiles: Tiles):
