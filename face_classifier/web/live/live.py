@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ class Live:
         self._site = site
         self.hub = site.hub
         self.tiles = Tiles(site.watching) if site.watching else None
-        self.pulse = Pulse(site.hub, None, self._cameras)
+        self.pulse = Pulse(site.hub, self._gallery, self._cameras)
 
     @contextmanager
     def tab(self, wake: Callable[[], None]) -> Iterator[Viewer | None]:
@@ -40,6 +40,11 @@ class Live:
         """The first thing that a tab is told: how everything is."""
         cameras = [told(camera) for camera in self._cameras()]
         return {"type": "hello", "seq": self.hub.seq, "cameras": cameras, **(self.pulse.gallery or {})}
+
+    def _gallery(self) -> Mapping[str, Any]:
+        """Its revision and counts, as they are now; may take its time."""
+        now = self._site.reader.now()
+        return {"revision": now.revision, "people": len(now.people), "unknown": now.unknown}
 
     def _cameras(self) -> tuple[CameraStatus, ...]:
         return self._site.status().cameras if self._site.status else ()

@@ -20,13 +20,13 @@ State = Callable[[], Mapping[str, Any]]
 class Pulse:
     """Publishes ``revision`` and ``camera`` when they change, in a thread that lives as long as a tab is open."""
 
-    def __init__(self, hub: Hub, gallery: State | None, cameras: Callable[[], tuple[CameraStatus, ...]]) -> None:
+    def __init__(self, hub: Hub, gallery: State, cameras: Callable[[], tuple[CameraStatus, ...]]) -> None:
         """Does nothing yet.
 
         Parameters
         ----------
         hub : tells the tabs
-        gallery : ``revision`` and counts, as they are now; may take its time; None: nobody reads it
+        gallery : ``revision`` and counts, as they are now; may take its time
         cameras : how each is now; quick
         """
         self._hub, self._gallery, self._cameras = hub, gallery, cameras
@@ -77,8 +77,8 @@ class Pulse:
         for name, camera in cameras.items():
             if before is not None and before.get(name, {}).get("status") != camera["status"]:
                 self._hub.publish("camera", camera)
-        gallery = self._gallery() if self._gallery else None
-        if gallery and gallery != self._told:
+        gallery = self._gallery()
+        if gallery != self._told:
             self._told = gallery
             self._hub.publish("revision", gallery)
 

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from servers.watched import until
+from servers.watched import Cameras, until
 
 from face_classifier.core.types import Box, Image, Seen
-from face_classifier.daemon.cameras.viewing import Scene
-from face_classifier.daemon.listeners import Listeners
 from face_classifier.web.live import tiles as module
 from face_classifier.web.live.tiles import FRESH, Tile, Tiles, Viewer
-
-
-class Cameras:
-    """Cameras whose pictures the test chooses."""
-
-    def __init__(self) -> None:
-        self.scenes: dict[str, Scene] = {}
-        self.listeners: Listeners[str] = Listeners()
-
-    def show(self, camera: str, image: Image, seen: Sequence[Seen] = (), *, age: float = 0.0) -> None:
-        number = self.scenes[camera].number + 1 if camera in self.scenes else 1
-        self.scenes[camera] = Scene(number, monotonic() - age, image, seen)
-        self.listeners.tell(camera)
-
-    def scene(self, camera: str) -> Scene | None:
-        return self.scenes.get(camera)
-
-    def seeing(self, tell: Callable[[str], None]) -> AbstractContextManager[None]:
-        return self.listeners.hearing(tell)
-
-    shoot = pause = resume = hearing = None  # type: ignore[assignment] # which tiles do not use
 
 
 @pytest.fixture
