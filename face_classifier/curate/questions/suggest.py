@@ -155,11 +155,11 @@ def lines(questions: Questions) -> Iterator[str]:
             f"their averages are {split.distance:.3f} apart"
         )
         for what, group in (("stay", stay), ("would go", go)):
-            names = [face.face for face in _typical(group)]
+            names = [face.face for face in typical(group)]
             yield f"    {what}: {', '.join([*names, '…'] if len(group) > len(names) else names)}"
 
 
-def _typical(group: Sequence[Sighting]) -> list[Sighting]:
+def typical(group: Sequence[Sighting]) -> list[Sighting]:
     """The faces that are nearest to the average of a group, a few of them."""
     encodings = np.array([face.encoding for face in group])
     off = np.linalg.norm(encodings - encodings.mean(axis=0), axis=1)
@@ -175,7 +175,7 @@ def picture(questions: Questions, read: Callable[[Sighting], Image]) -> Image:
     for asked, _, pairs in questions.ones:
         sides.append([(asked.one, [pair.one for pair in pairs]), (asked.other, [pair.other for pair in pairs])])
     for two in questions.twos:
-        stay, go = map(_typical, two.groups)
+        stay, go = map(typical, two.groups)
         sides.append([(two.person, stay), (f"{two.person}?", go)])
     return np.concatenate([np.hstack([_side(*side, read) for side in both]) for both in sides[:_MOST_DRAWN]])
 

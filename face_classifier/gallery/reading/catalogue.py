@@ -158,6 +158,15 @@ class Catalogue:
                 noes[one].add(folder)
         return noes
 
+    @cached_property
+    def kept_apart(self) -> Sequence[tuple[str, str]]:
+        """The people of whom the user said that they are two, in natural order of the names."""
+        said = {(self._folder_of(one), self._folder_of(other)) for one, other in self._words.not_person}
+        both = [(one, other) for one, other in said if one and other and (other, one) in said]
+        pairs = [(one, other) for one, other in both if _is_person(one) and _is_person(other)]
+        order = [(one, other) for one, other in pairs if natural(one) < natural(other)]
+        return sorted(order, key=lambda pair: (natural(pair[0]), natural(pair[1])))
+
     # Likeness
 
     def nearest(self, faces: Collection[int], count: int) -> list[tuple[str, float]]:

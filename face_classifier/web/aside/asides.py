@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.web.aside.passed import Passed
+from face_classifier.web.aside.questions import Asking
 
 
 class Asides:
@@ -14,3 +15,4 @@ class Asides:
     def __init__(self, settings: Callable[[], Settings]) -> None:
         """``settings``: name the result folder."""
         self.passed = Passed(settings)
+        self.asking = Asking(settings)
