@@ -34,15 +34,11 @@ class Catalogue:
     """The people and faces of a result folder at one revision.
 
     ``revision``: the number of the latest entry of the journal; 0: there is none. ``problem``: a sentence where the
-    folder cannot be read just now, so that this is what it was, or empty; None: it is as it is.
+    folder cannot be read just now, so that this is what it was, or empty; None: it is as it is. ``not_person``: pairs
+    of faces (ids), of which the first is not the person of the second by the user's word.
     """
 
-    def __init__(
-        self,
-        known: Known,
-        ask: Ask,
-        problem: str | None = None,
-    ) -> None:
+    def __init__(self, known: Known, ask: Ask, problem: str | None = None) -> None:
         """Take what was read.
 
         Parameters
@@ -52,6 +48,7 @@ class Catalogue:
         """
         self.revision, self.problem = known.revision, problem
         self._known, self._folders, self._words, self._ask = known, known.folders, known.words, ask
+        self.not_person = known.words.not_person
 
     def with_problem(self, problem: str) -> Catalogue:
         """The same, with a sentence why the folder cannot be read just now."""
@@ -158,15 +155,6 @@ class Catalogue:
                 noes[one].add(folder)
         return noes
 
-    @cached_property
-    def kept_apart(self) -> Sequence[tuple[str, str]]:
-        """The people of whom the user said that they are two, in natural order of the names."""
-        said = {(self._folder_of(one), self._folder_of(other)) for one, other in self._words.not_person}
-        both = [(one, other) for one, other in said if one and other and (other, one) in said]
-        pairs = [(one, other) for one, other in both if _is_person(one) and _is_person(other)]
-        order = [(one, other) for one, other in pairs if natural(one) < natural(other)]
-        return sorted(order, key=lambda pair: (natural(pair[0]), natural(pair[1])))
-
     # Likeness
 
     def nearest(self, faces: Collection[int], count: int) -> list[tuple[str, float]]:
@@ -238,6 +226,18 @@ class Catalogue:
         ids, numbers = np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         order = np.argsort(ids, kind="stable")
         return ids[order], numbers[order]
+
+
+def kept_apart(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """The people of whom the user said that they are two, in natural order of the names."""
+    cards = {face: catalogue.face(face) for pair in catalogue.not_person for face in pair}
+    whose = {face: card.person for face, card in cards.items() if card}
+    said = {(whose.get(one), whose.get(other)) for one, other in catalogue.not_person}
+    names = catalogue.names
+    people = {name: place for place, name in enumerate(names)}
+    apart = [(people.get(one or ""), people.get(other or "")) for one, other in said if (other, one) in said]
+    order = sorted((one, other) for one, other in apart if one is not None and other is not None and one < other)
+    return [(names[one], names[other]) for one, other in order]
 
 
 def _is_person(folder: str) -> bool:

@@ -11,7 +11,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Log
 from face_classifier.curate.questions.splits import APART, ONE_FRAME, SAID, Split
 from face_classifier.curate.questions.suggest import Evidence, suggestions, typical
-from face_classifier.gallery.reading.catalogue import Catalogue
+from face_classifier.gallery.reading.catalogue import Catalogue, kept_apart
 from face_classifier.web.aside.aside import Aside
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Questions:
 
     def standing(self, catalogue: Catalogue) -> Questions:
         """Those that nobody has answered since they were worked out."""
-        answered = {frozenset(pair) for pair in catalogue.kept_apart}
+        answered = {frozenset(pair) for pair in kept_apart(catalogue)}
         ones = [
             question
             for question in self.ones

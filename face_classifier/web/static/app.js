@@ -1,3 +1,7 @@
 // What every page does. Each part is a module of its own.
 import "./appearance.js";
 import "./correct/start.js";
+import * as events from "./pages/events.js";
+import * as suggestions from "./pages/suggestions.js";
+
+for (const page of [events, suggestions]) page.start();

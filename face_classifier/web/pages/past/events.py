@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -75,10 +75,9 @@ def events(request: Request) -> HTMLResponse:
     outages = [] if filters.person or filters.unknown else passed.outages()
     candidates = days_of(calendar, outages, filters.wish) if calendar else []
     candidates = [day for day in candidates if before is None or day < before]
-    reviewed: Collection[int] = ()
     days: list[Day] = []
     while candidates and len(days) < _MOST_DAYS and sum(len(day.visits) for day in days) < _ENOUGH:
-        found = _made(passed, candidates.pop(0), filters.wish, outages, catalogue, reviewed, start if not days else 0)
+        found = _made(passed, candidates.pop(0), filters.wish, outages, catalogue, start if not days else 0)
         if found is not None:
             days.append(found)
     return page(
@@ -124,7 +123,6 @@ def _made(
     wish: Wish,
     outages: Sequence[Outage],
     catalogue: Catalogue,
-    reviewed: Collection[int],
     start: int,
 ) -> Day | None:
     """A day as it is shown; None: there is nothing of it."""
@@ -135,19 +133,19 @@ def _made(
     if not drawn:
         return None
     own = sorted((visit for visit in found if visit.first >= begin), key=lambda visit: visit.first, reverse=True)
-    shown = [_shown(visit, catalogue, reviewed) for visit in own[start : start + _MOST]]
+    shown = [_shown(visit, catalogue) for visit in own[start : start + _MOST]]
     rest = start + _MOST if len(own) > start + _MOST else None
     people = {visit.person for visit in own if visit.person is not None}
     return Day(day, len(own), len(people), drawn, hours(day), shown, rest)
 
 
-def _shown(visit: Visit, catalogue: Catalogue, reviewed: Collection[int]) -> Shown:
+def _shown(visit: Visit, catalogue: Catalogue) -> Shown:
     card = catalogue.face(visit.face) if visit.face is not None else None
     return Shown(
         visit,
         (card.id, card.hash) if card else None,
         None if visit.person is None else color_of(visit.person),
-        bool(visit.tracks) and all(track in reviewed for track in visit.tracks),
+        bool(visit.tracks) and all(track in catalogue.reviewed for track in visit.tracks),
     )
 
 
