@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from face_classifier.cli.options import json_option, load_settings, result_option
@@ -51,18 +49,13 @@ def _undo(to: str | None, result: str | None, as_json: bool) -> None:
 @json_option
 def _forget(what: str, result: str | None, as_json: bool) -> None:
     """Forget a person, or one face, for good: pictures, numbers, history, and what can be seen elsewhere."""
-    from face_classifier.alerts.outbox import forget_in
     from face_classifier.cli import console
     from face_classifier.curate import forget
     from face_classifier.curate.ask import carry_out
-    from face_classifier.photos.forget_index import forget_in_indexes
+    from face_classifier.photos.forgetting import forget_everywhere
 
     chosen, observer = load_settings({"result": result}), console.Screen()
-    photos, left = forget_in_indexes(chosen, what, observer)
-    left += forget_in(Path(chosen.result), what)
-    arguments = {"what": what, "path": str(Path(what).resolve())}
-    answer = carry_out(chosen, "forget", arguments, observer)
-    answer = answer | {"photos": photos, "left": [*left, *answer["left"]]}
+    answer = forget_everywhere(chosen, what, observer, lambda name, given: carry_out(chosen, name, given, observer))
     observer.finish()
     console.print_answer(as_json, answer, forget.lines(answer))
 

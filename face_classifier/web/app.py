@@ -11,7 +11,7 @@ from face_classifier.web.aside.asides import Asides
 from face_classifier.web.doors.doors import doors
 from face_classifier.web.live import socket
 from face_classifier.web.live.live import Live
-from face_classifier.web.pages import home, login, suggestions
+from face_classifier.web.pages import home, login, people, person, pictures, suggestions, unknowns
 from face_classifier.web.pages.assets import Assets
 from face_classifier.web.pages.past import events
 from face_classifier.web.site import Site
@@ -28,12 +28,9 @@ def make_app(site: Site) -> FastAPI:
         middleware=doors(site.settings().web),
     )
     app.state.site, app.state.asides, app.state.live = site, Asides(site.settings), Live(site)
-    app.include_router(home.router)
-    app.include_router(events.router)
-    app.include_router(suggestions.router)
-    app.include_router(login.router)
-    app.include_router(socket.router)
-    app.include_router(cameras.router)
+    pages = home, people, person, pictures, unknowns, suggestions, events, login
+    for module in (*pages, socket, cameras):
+        app.include_router(module.router)
     app.mount("/static", Assets(), name="static")
     if site.status:
         app.router.routes.extend(health.routes(site.status))

@@ -20,6 +20,7 @@ from face_classifier.gallery.reading.loading import Known
 from face_classifier.gallery.reading.together import Together, read_spans, together
 from face_classifier.gallery.table.file import Table
 from face_classifier.identity.matching.nearest import Matrix
+from face_classifier.identity.naming import natural
 
 _T = TypeVar("_T")
 
@@ -59,8 +60,6 @@ class Catalogue:
         """The tracks (numbers) that the user has looked through."""
         return self._words.reviewed
 
-    # People
-
     @cached_property
     def people(self) -> Sequence[PersonCard]:
         """Everybody with a face, in natural order of the names."""
@@ -96,8 +95,6 @@ class Catalogue:
         Raises UserError where the table cannot be read.
         """
         return self._ask(partial(successor_of, name=name, until=self.revision, people=self._folders.keys()))
-
-    # Faces
 
     @property
     def unknown(self) -> int:
@@ -138,6 +135,11 @@ class Catalogue:
         places = faces.ordered(order)
         return _cards(faces, places[faces.pinned[places]], start, count)
 
+    def excluded(self) -> Sequence[FaceCard]:
+        """All excluded pictures, by the person among whose they lie, then the latest first."""
+        folders = [self._folders[name] for name in sorted(self._folders, key=natural) if is_excluded(name)]
+        return [card for faces in folders for card in _cards(faces, faces.ordered("newest"), 0, None)]
+
     def not_them(self, person: str) -> Sequence[FaceCard]:
         """Excluded pictures, then the faces of which the user said that they are not this person; by id."""
         excluded = self._folders.get(f"{EXCLUDED}/{person}") or no_faces(person)
@@ -154,8 +156,6 @@ class Catalogue:
             if folder is not None and _is_person(folder):
                 noes[one].add(folder)
         return noes
-
-    # Likeness
 
     def nearest(self, faces: Collection[int], count: int) -> list[tuple[str, float]]:
         """The people to whose averages the mean of some faces (ids) is nearest, with the L2; the nearest first.
@@ -199,8 +199,6 @@ class Catalogue:
         Raises UserError where the table cannot be read.
         """
         return together([self._folders[name] for name in self.names], self._ask(read_spans) or {})
-
-    # Finding a face by its id
 
     def _folder_of(self, face: int) -> str | None:
         found = self._find(face)

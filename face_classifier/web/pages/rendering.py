@@ -13,6 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from face_classifier.core.names import in_utf8
+from face_classifier.gallery.reading.cards import PersonCard
+from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.web.aside.asides import Asides
 from face_classifier.web.pages.assets import STATIC, address
 from face_classifier.web.site import Site
@@ -59,16 +62,18 @@ def page(
     part
         The block of it that htmx gets, which asks for the same address when a part of the page is to change.
     values
-        What the template names, besides what `environment` gives all of them.
+        What the template names, besides what `environment` gives. ``catalogue`` is the one that the page was
+        made of, so that all of it is of one revision; else the one of now.
     """
     language, theme = language_of(request), _theme_of(request)
     made = environment(language).get_template(template)
-    values = {"request": request, "theme": theme, **values}
+    catalogue = values.get("catalogue") or site_of(request).reader.now()
+    values = {"request": request, "theme": theme, **values, "catalogue": catalogue}
     if part and request.headers.get("hx-request") and not request.headers.get("hx-history-restore-request"):
         text = "".join(made.blocks[part](made.new_context(values)))
     else:
         text = made.render(values)
-    response = HTMLResponse(text, status_code, {"Cache-Control": "private, no-cache", "Vary": "HX-Request, Cookie"})
+    response = HTMLResponse(in_utf8(text), status_code, {"Vary": "HX-Request, Cookie"})
     for name, choice in (("lang", language), ("theme", theme)):
         if name in request.query_params:
             is_secure = request.url.scheme == "https"
@@ -109,6 +114,7 @@ def environment(language: str) -> Environment:
         asset=address,
         person_url=person_url,
         face_url=face_url,
+        cover_url=cover_url,
         with_query=with_query,
         script_words=json.dumps(script_words(language, STATIC), ensure_ascii=False),
     )
@@ -123,13 +129,19 @@ def utc(time: datetime) -> str:
 
 def person_url(name: str) -> str:
     """The page of a person."""
-    return f"/people/{quote(name, safe='')}"
+    return f"/people/{quote(name, safe='', errors='surrogateescape')}"
 
 
 def face_url(face: int, version: str, width: int | None = 224) -> str:
     """The picture of a face, ``width`` pixels wide (None: as it lies in the folder), by its id and the hash of it."""
     wide = f"w={width}&" if width else ""
     return f"/faces/{face}.jpg?{wide}v={version}"
+
+
+def cover_url(catalogue: Catalogue, person: PersonCard, width: int = 224) -> str:
+    """The picture that stands for a person of a catalogue."""
+    face = catalogue.face(person.best)
+    return face_url(person.best, face.hash if face else "", width)
 
 
 def with_query(request: Request, **values: Any) -> str:

@@ -1,6 +1,8 @@
 // What every page does. Each part is a module of its own.
 import "./appearance.js";
 import "./correct/start.js";
+import "./overlays.js";
+import "./more.js";
 import * as events from "./pages/events.js";
 import * as suggestions from "./pages/suggestions.js";
 

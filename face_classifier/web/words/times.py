@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
+from typing import Literal
 
 from babel.dates import format_date, format_skeleton, format_time, format_timedelta, get_datetime_format
 from babel.numbers import format_decimal, format_percent
@@ -38,12 +39,13 @@ def date_of(time: datetime | date, language: str) -> str:
     return format_date(local(time).date() if isinstance(time, datetime) else time, "medium", locale=language)
 
 
-def ago(time: datetime, language: str, now: datetime | None = None) -> str:
-    """How long ago: ``3 hours ago``. Above a month it is the date."""
+def ago(time: datetime, language: str, now: datetime | None = None, *, short: bool = False) -> str:
+    """How long ago: ``3 hours ago``, or ``3 hr ago`` where there is little room. Above a month it is the date."""
     passed = (now or datetime.now(timezone.utc)) - time
     if abs(passed) > timedelta(days=30):
         return date_of(time, language)
-    return format_timedelta(-passed, add_direction=True, locale=language)
+    form: Literal["short", "long"] = "short" if short else "long"
+    return format_timedelta(-passed, add_direction=True, format=form, locale=language)
 
 
 def lasting(length: timedelta | float, language: str) -> str:
