@@ -139,7 +139,7 @@ class Reader:
         """Bring the latest catalogue up to date. Raises UserError."""
         opened = self._open()
         if opened is None:
-            self._take(NOTHING)
+            self._take(NOTHING, None if self._file is None else _gone(self._folder))
             return
         seen = opened.seen()
         if seen is not None and seen == self._seen and self._latest.problem is None:
@@ -149,9 +149,13 @@ class Reader:
         self._take(known)
         self._seen, self._file = seen, opened.file
 
-    def _take(self, known: Known) -> None:
+    def _take(self, known: Known, problem: str | None = None) -> None:
         self._thumbnails.forget(gone_between(self._known, known))
-        self._known, self._latest = known, Catalogue(known, self.ask)
+        self._known, self._latest = known, Catalogue(known, self.ask, problem)
+
+
+def _gone(folder: Path) -> str:
+    return f"the result folder {folder} is not there any more; put it back, or mount its disk"
 
 
 def gone_between(before: Known, now: Known) -> set[int]:

@@ -61,6 +61,9 @@ class Thumbnails:
         self._drawn: OrderedDict[tuple[str, int | None], bytes] = OrderedDict()  # by content hash and size
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._drawn)
+
     def find(self, content: str, size: int | None) -> bytes | None:
         """The JPEG of a picture by its content hash; None: it is to be drawn."""
         with self._lock:
