@@ -8,7 +8,7 @@ from typing import Any
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.words import counted
-from face_classifier.curate.hands.hand import ConflictError, done, seen_of
+from face_classifier.curate.hands.hand import ConflictError, done, mine_of, seen_of
 from face_classifier.curate.questions.log import label_of
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.past.back import Return
@@ -36,7 +36,9 @@ def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str
     if seen is not None:
         known = [entry for entry in entries if entry.number <= seen]
         taken = _latest_standing(known) if to is None else _after(known, to, latest)
-        _check_unseen([entry for entry in entries if entry.number > seen], taken)
+        _check_unseen(
+            [entry for entry in entries if entry.number > seen and entry.number not in mine_of(arguments)], taken
+        )
     else:
         taken = _latest_standing(entries) if to is None else _after(entries, to, latest)
     with past.entry(UNDO):

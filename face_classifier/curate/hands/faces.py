@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from face_classifier.core.errors import UserError
-from face_classifier.curate.hands.hand import Arguments, Hand, name_of, numbers_of, seen_of
+from face_classifier.curate.hands.hand import Arguments, Hand, name_of, numbers_of
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import UNKNOWNS, check_name, is_excluded, person_of
 
@@ -20,7 +20,7 @@ def assign(gallery: Gallery, arguments: Arguments) -> Arguments:
     if is_new and name is not None:
         raise UserError("faces become a person's, or a new person's; give a person or new, not both")
     denied = name_of(arguments, "not")
-    hand = Hand(gallery, seen_of(arguments), faces, [one for one in (name, denied) if one is not None])
+    hand = Hand(gallery, arguments, faces, [one for one in (name, denied) if one is not None])
     hand.check_faces()
     person = None if name is None else _person(hand, name)
     others = [] if denied is None else _denied(hand, denied, person)
@@ -66,7 +66,7 @@ def _take_back_exclusion(hand: Hand, faces: Collection[int]) -> None:
 def ignore(gallery: Gallery, arguments: Arguments) -> Arguments:
     """``faces`` (ids) are unknown, and are not asked about again, nor placed."""
     faces = numbers_of(arguments, "faces")
-    hand = Hand(gallery, seen_of(arguments), faces)
+    hand = Hand(gallery, arguments, faces)
     hand.check_faces()
     hand.words.put_aside(faces)
     hand.look()
@@ -76,7 +76,7 @@ def ignore(gallery: Gallery, arguments: Arguments) -> Arguments:
 def exclude(gallery: Gallery, arguments: Arguments) -> Arguments:
     """``faces`` (ids) are put aside for good: none is the person in whose folder it lies, nor anybody."""
     faces = numbers_of(arguments, "faces")
-    hand = Hand(gallery, seen_of(arguments), faces)
+    hand = Hand(gallery, arguments, faces)
     hand.check_faces()
     hand.words.exclude([face for face in faces if not is_excluded(hand.faces[face].folder)])
     hand.look()
@@ -90,7 +90,7 @@ def restore(gallery: Gallery, arguments: Arguments) -> Arguments:
     longer said that they are not that person. Of others, it is no longer said of anybody.
     """
     faces, name = numbers_of(arguments, "faces"), name_of(arguments, "not")
-    hand = Hand(gallery, seen_of(arguments), faces, () if name is None else [name])
+    hand = Hand(gallery, arguments, faces, () if name is None else [name])
     hand.check_faces()
     denied = hand.words.denied(set(faces))
     excluded = [face for face in faces if is_excluded(hand.faces[face].folder)]

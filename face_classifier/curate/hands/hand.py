@@ -38,17 +38,18 @@ class Hand:
     gallery: that is changed.
     words: of its store.
     faces: where each of the command's faces (ids) lies.
-    since: what was done since the user looked, but for what a run kept.
+    since: what others did since the user looked, but for what a run kept.
     """
 
     def __init__(
-        self, gallery: Gallery, seen: int | None, faces: Collection[int] = (), people: Iterable[str] = ()
+        self, gallery: Gallery, arguments: Arguments, faces: Collection[int] = (), people: Iterable[str] = ()
     ) -> None:
         """Looks at the folders of these faces and people.
 
-        ``seen``: the number of the latest entry of the journal that the user saw; None: nothing is against them.
-        Raises UserError, or ConflictError where a face is gone.
+        ``arguments``: of the command; what its user saw is told as `seen_of` and `mine_of` read it. Raises UserError,
+        or ConflictError where a face is gone.
         """
+        seen, mine = seen_of(arguments), mine_of(arguments)
         self.gallery, self.words = gallery, gallery.store.words
         touched = {place for name in people for place in (name, f"{EXCLUDED}/{name}")}
         touched |= {lying.folder for lying in self.words.lying(faces).values()}
@@ -57,7 +58,8 @@ class Hand:
         past = gallery.store.past
         if seen is not None and seen > past.latest():
             raise ConflictError("the result folder is another one than the page shows; load the page anew")
-        self.since = [] if seen is None else [entry for entry in past.entries(seen) if entry.door != RUN]
+        later = [] if seen is None else past.entries(seen)
+        self.since = [entry for entry in later if entry.door != RUN and entry.number not in mine]
         self.faces = self._lying(faces)
 
     def _lying(self, faces: Collection[int]) -> dict[int, Lying]:
@@ -149,11 +151,22 @@ def _people_of(entry: Entry) -> set[str]:
 
 
 def seen_of(arguments: Arguments) -> int | None:
-    """What the user saw. Raises UserError where that can be no number of an entry."""
+    """The latest entry of the journal that the user saw; None: nothing is against them.
+
+    Raises UserError where that can be no number of an entry.
+    """
     seen = arguments.get("seen")
     if seen is None or _is_number(seen):
         return seen
     raise UserError(f"seen is {seen!r}, but must be the number of an entry of the log, or null")
+
+
+def mine_of(arguments: Arguments) -> frozenset[int]:
+    """Later entries that the user made from the same page: none of them is against what they mean now."""
+    mine = arguments.get("mine") or []
+    if not isinstance(mine, list) or not all(map(_is_number, mine)) or len(mine) > _MOST:
+        raise UserError(f"mine must be a list of at most {_MOST} numbers of entries of the log")
+    return frozenset(mine)
 
 
 def numbers_of(arguments: Arguments, key: str) -> list[int]:
@@ -220,21 +233,22 @@ def answering_conflicts(
 def done(gallery: Gallery, arguments: Arguments) -> Arguments:
     """What the open entry did: which ``faces`` it changed, how many, and the ``revision`` that it made.
 
-    ``undo``: what `undo` takes as ``to`` to take it back; None: there is nothing to take back. ``changed``: ids, of at
-    most a thousand. ``unseen``: how many entries others wrote since the one that the user saw, so that whoever shows
-    the gallery knows whether it is now as shown but for ``changed``.
+    ``entry``: its number, ``undo``: what `undo` takes as ``to`` to take it back; None: nothing was changed.
+    ``changed``: ids, of at most a thousand. ``unseen``: how many entries others wrote since the one that the user saw,
+    so that whoever shows the gallery knows whether it is now as shown but for ``changed``.
     """
-    past, seen = gallery.store.past, seen_of(arguments)
+    past, seen, mine = gallery.store.past, seen_of(arguments), mine_of(arguments)
     own = past.written
     first = seen if seen is not None else past.latest() if own is None else own - 1
     entries = past.entries(first)
     changed = [change.face for entry in entries if entry.number == own for change in entry.changes if _counts(change)]
     return {
+        "entry": own,
         "undo": None if own is None else own - 1,
         "changed": changed[:MOST_TOLD],
         "faces": len(changed),
         "revision": past.latest(),
-        "unseen": sum(entry.number != own for entry in entries) if seen is not None else 0,
+        "unseen": sum(entry.number not in {own, *mine} for entry in entries) if seen is not None else 0,
     }
 
 

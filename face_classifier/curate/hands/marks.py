@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from face_classifier.core.errors import UserError
-from face_classifier.curate.hands.hand import Arguments, Hand, numbers_of, person_in, seen_of
+from face_classifier.curate.hands.hand import Arguments, Hand, numbers_of, person_in
 from face_classifier.gallery.gallery import Gallery
 
 
@@ -35,7 +35,7 @@ def cover(gallery: Gallery, arguments: Arguments) -> Arguments:
 
 def _of_person(gallery: Gallery, arguments: Arguments) -> tuple[Hand, str]:
     asked = person_in(arguments, "person")
-    hand = Hand(gallery, seen_of(arguments), people=[asked])
+    hand = Hand(gallery, arguments, people=[asked])
     hand.check_same(asked)
     return hand, hand.person(asked)
 

@@ -13,7 +13,6 @@ from face_classifier.curate.hands.hand import (
     names_of,
     numbers_of,
     person_in,
-    seen_of,
 )
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import check_name
@@ -27,7 +26,7 @@ def merge(gallery: Gallery, arguments: Arguments) -> Arguments:
     """
     into, name = person_in(arguments, "person"), name_of(arguments, "name")
     origins = names_of(arguments, "from")
-    hand = Hand(gallery, seen_of(arguments), people=[into, *origins])
+    hand = Hand(gallery, arguments, people=[into, *origins])
     hand.check_untouched([into, *origins])
     into = hand.person(into)
     people = list(dict.fromkeys([into, *(hand.person(one) for one in origins)]))
@@ -63,7 +62,7 @@ def part(gallery: Gallery, arguments: Arguments) -> Arguments:
     Answers the ``person`` and the ``new`` one's name.
     """
     faces, name = numbers_of(arguments, "faces"), name_of(arguments, "name")
-    hand = Hand(gallery, seen_of(arguments), faces, [person_in(arguments, "person")])
+    hand = Hand(gallery, arguments, faces, [person_in(arguments, "person")])
     hand.check_faces()
     hand.check_untouched([person_in(arguments, "person")])
     person = hand.person(person_in(arguments, "person"))
@@ -86,7 +85,7 @@ def rename(gallery: Gallery, arguments: Arguments) -> Arguments:
     no folder can be called so.
     """
     called, name = person_in(arguments, "person"), person_in(arguments, "name")
-    hand = Hand(gallery, seen_of(arguments), people=[called, name])
+    hand = Hand(gallery, arguments, people=[called, name])
     hand.check_untouched([called])
     person = hand.person(called)
     check_name(name)
@@ -110,7 +109,7 @@ def judge(gallery: Gallery, arguments: Arguments) -> Arguments:
     same = arguments.get("same")
     if same not in (True, False, None):
         raise UserError("same must be true, false or null")
-    hand = Hand(gallery, seen_of(arguments), people=[person_in(arguments, "one"), person_in(arguments, "other")])
+    hand = Hand(gallery, arguments, people=[person_in(arguments, "one"), person_in(arguments, "other")])
     asked = [person_in(arguments, "one"), person_in(arguments, "other")]
     hand.check_untouched(asked)
     one, other = map(hand.person, asked)

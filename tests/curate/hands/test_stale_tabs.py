@@ -169,6 +169,35 @@ def test_a_person_who_gained_faces_meanwhile_is_still_who_faces_are_assigned_to(
     assert {first, second} < set(ids(world, "person_01"))
 
 
+def test_what_the_same_tab_did_since_is_no_conflict_though_others_did_something_too(
+    world: World, a: Tab, b: Tab
+) -> None:
+    first, second, third = ids(world, None)
+    own = a.asks("assign", faces=[first], person="Kim")
+    b.load()
+    b.does("assign", faces=[third], person="person_02")
+    a.is_refused("assign", faces=[second], person="Kim")
+    more = a.asks("assign", faces=[second], person="Kim", mine=[own["entry"]])
+    assert more["unseen"] == 1
+    assert set(ids(world, "Kim")) == {first, second}
+    a.is_refused("assign", faces=[third], person="Kim", mine=[own["entry"], more["entry"]])
+
+
+def test_a_tab_takes_back_one_after_the_other_of_what_it_did(world: World, a: Tab) -> None:
+    before = world.labels()
+    entries = [a.asks("assign", faces=[face], person="person_01", mine=[])["entry"] for face in ids(world, None)]
+    mine = list(entries)
+    for entry in reversed(entries):
+        mine.append(world.carry_out("undo", {"to": entry - 1, "seen": entry, "mine": mine, "door": "page"})["entry"])
+    assert world.labels() == before
+
+
+@pytest.mark.parametrize("mine", [[True], ["3"], 3, [-1]])
+def test_entries_of_the_same_tab_are_told_by_their_numbers(world: World, a: Tab, mine: Any) -> None:
+    with pytest.raises(UserError, match="mine must be a list"):
+        a.asks("assign", faces=ids(world, None), person="person_01", mine=mine)
+
+
 def test_nobody_is_brought_back_under_a_name_that_went(world: World, a: Tab, b: Tab) -> None:
     unknown = ids(world, None)
     b.does("rename", person="person_02", name="Bea")
