@@ -13,7 +13,7 @@ from face_classifier.web.live import socket
 from face_classifier.web.live.live import Live
 from face_classifier.web.pages import home, login, people, person, pictures, suggestions, unknowns
 from face_classifier.web.pages.assets import Assets
-from face_classifier.web.pages.past import events
+from face_classifier.web.pages.past import events, history
 from face_classifier.web.site import Site
 
 
@@ -28,7 +28,7 @@ def make_app(site: Site) -> FastAPI:
         middleware=doors(site.settings().web),
     )
     app.state.site, app.state.asides, app.state.live = site, Asides(site.settings), Live(site)
-    pages = home, people, person, pictures, unknowns, suggestions, events, login
+    pages = home, people, person, pictures, unknowns, suggestions, events, history, login
     for module in (*pages, socket, cameras):
         app.include_router(module.router)
     app.mount("/static", Assets(), name="static")

@@ -4,6 +4,7 @@ import "./correct/start.js";
 import "./overlays.js";
 import "./more.js";
 import * as events from "./pages/events.js";
+import * as history from "./pages/history.js";
 import * as suggestions from "./pages/suggestions.js";
 
-for (const page of [events, suggestions]) page.start();
+for (const page of [events, history, suggestions]) page.start();
