@@ -6,12 +6,12 @@ from fastapi import FastAPI
 
 from face_classifier import __version__
 from face_classifier.web import health
-from face_classifier.web.api import cameras
+from face_classifier.web.api.api import add_api
 from face_classifier.web.aside.asides import Asides
 from face_classifier.web.doors.doors import doors
 from face_classifier.web.live import socket
 from face_classifier.web.live.live import Live
-from face_classifier.web.pages import home, login, people, person, pictures, suggestions, unknowns
+from face_classifier.web.pages import home, login, people, person, suggestions, unknowns
 from face_classifier.web.pages.assets import Assets
 from face_classifier.web.pages.past import events, history
 from face_classifier.web.site import Site
@@ -28,9 +28,10 @@ def make_app(site: Site) -> FastAPI:
         middleware=doors(site.settings().web),
     )
     app.state.site, app.state.asides, app.state.live = site, Asides(site.settings), Live(site)
-    pages = home, people, person, pictures, unknowns, suggestions, events, history, login
-    for module in (*pages, socket, cameras):
+    pages = home, people, person, unknowns, suggestions, events, history, login
+    for module in (*pages, socket):
         app.include_router(module.router)
+    add_api(app)
     app.mount("/static", Assets(), name="static")
     if site.status:
         app.router.routes.extend(health.routes(site.status))

@@ -27,6 +27,7 @@ class Site:
     status : how cameras and channels do; None: there are none, it is a folder alone.
     watching : what the cameras see; None: there are none.
     hub : tells open tabs what happens.
+    reload : has the configuration read anew, soon; raises UserError where it is wrong. None: it cannot be.
     """
 
     settings: Callable[[], Settings]
@@ -35,3 +36,4 @@ class Site:
     status: Callable[[], Status] | None = None
     watching: Watching | None = None
     hub: Hub = field(default_factory=Hub)
+    reload: Callable[[], None] | None = None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 _NOW_HEADER = ("camera", "person", "here", "since", "last seen")
 _FORMATS = ("table", "jsonl", "csv")
-_RECENT = timedelta(days=1)  # who was seen last before that is not told by `now`
 _UNKNOWN = "unknown"
 
 _config_option = click.option("--config", metavar="FILE", help="Read settings from this YAML file.")
@@ -117,15 +115,10 @@ def _length(seconds: float) -> str:
 
 
 def _write_csv(found: Sequence[Visit]) -> None:
+    from face_classifier.events.asked.lines import csv_lines
     from face_classifier.events.visits import COLUMNS, record
 
-    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for visit in found:
-        fields = {
-            key: " ".join(map(str, value)) if isinstance(value, list) else value for key, value in record(visit).items()
-        }
-        writer.writerow({key: names.shown(value) if isinstance(value, str) else value for key, value in fields.items()})
+    sys.stdout.writelines(csv_lines(COLUMNS, map(record, found)))
 
 
 @click.command("now")
@@ -135,18 +128,14 @@ def _write_csv(found: Sequence[Visit]) -> None:
 def _now(result: str | None, config: str | None, as_json: bool) -> None:
     """Tell who is in front of the cameras now, and who was there last, within a day."""
     from face_classifier.cli import console
-    from face_classifier.events.visits import visits
-    from face_classifier.gallery.passing.passages import latest_passages
+    from face_classifier.events.asked.present import present
 
-    settings, now = load_settings({"result": result}, config), datetime.now().astimezone()
-    found = visits(latest_passages(settings, now - _RECENT), settings.visits.gap)
-    latest = {(visit.camera, visit.person): visit for visit in found if visit.fingerprint is None}
-    rows = sorted(latest.values(), key=lambda visit: (visit.camera, -visit.last.timestamp()))
-    here = [visit for visit in rows if (now - visit.last).total_seconds() <= settings.visits.gap]
+    now = datetime.now().astimezone()
+    rows = present(load_settings({"result": result}, config), now)
     if as_json:
-        console.print_json([_now_record(visit, here=visit in here) for visit in rows])
+        console.print_json([_now_record(visit, here=here) for visit, here in rows])
     elif rows:
-        console.print_table(_NOW_HEADER, [_now_row(visit, now, here=visit in here) for visit in rows])
+        console.print_table(_NOW_HEADER, [_now_row(visit, now, here=here) for visit, here in rows])
     else:
         console.print_lines(["nobody was in front of a camera since yesterday at this time"])
 

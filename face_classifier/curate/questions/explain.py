@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Encoding, Image, Sighting
 from face_classifier.curate.questions.splits import Split, split_of
 from face_classifier.display import contact_sheet
 from face_classifier.display.overlay import UNKNOWN_NAME
-from face_classifier.gallery.snapshot import take_snapshot
+from face_classifier.gallery.snapshot import Snapshot, take_snapshot
 from face_classifier.identity.calibrate import Calibration, calibrated
 from face_classifier.identity.naming import is_named
 from face_classifier.identity.person_db import PersonDB
@@ -89,11 +90,29 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
     """
     snapshot = take_snapshot(settings, observer)
     number = snapshot.number_of(name)
+    explanation = _explained(snapshot, number)
+    if file is not None:
+        path_of = snapshot.path_of
+        exemplars = [(read_picture(path_of[face_id]), near) for face_id, near in explanation.exemplars]
+        contact_sheet.write(file, picture(read_picture(snapshot.pictures[number]), exemplars, explanation.face.person))
+    return explanation
+
+
+def explain_number(settings: Settings, face: int, observer: Teller) -> Explanation:
+    """As `explain_face`, of the face that has an id. Raises UserError where there is none."""
+    snapshot = take_snapshot(settings, observer)
+    number = next((place for place, one in enumerate(snapshot.faces) if one.id == face), None)
+    if number is None:
+        raise UserError(f"there is no face {face} any more; look at the page anew")
+    return _explained(snapshot, number)
+
+
+def _explained(snapshot: Snapshot, number: int) -> Explanation:
     own = [face for face in snapshot.faces if face.person and face.person == snapshot.faces[number].person]
     rule = rule_of(snapshot.settings)
     split = split_of(own, snapshot.cannot_links, snapshot.kept_apart, rule) if own else None
     sorted_faces = split.carried_out(snapshot.faces) if split else snapshot.faces
-    explanation = explain(
+    return explain(
         number,
         snapshot.faces,
         snapshot.cannot_links,
@@ -103,11 +122,6 @@ def explain_face(settings: Settings, name: str, file: str | None, observer: Tell
         calibrated(sorted_faces, snapshot.cannot_links, spread_of(snapshot.settings)),
         split,
     )
-    if file is not None:
-        path_of = snapshot.path_of
-        exemplars = [(read_picture(path_of[face_id]), near) for face_id, near in explanation.exemplars]
-        contact_sheet.write(file, picture(read_picture(snapshot.pictures[number]), exemplars, explanation.face.person))
-    return explanation
 
 
 def explain(

@@ -22,6 +22,18 @@ def read(settings: Settings) -> tuple[list[Entry], dict[int, str]]:
         return store.past.entries(), store.past.names()
 
 
+def latest(settings: Settings, most: int, until: int | None = None) -> list[Entry]:
+    """The latest entries up to a number, the latest first; ``most``: how many. Raises UserError."""
+    with open_existing(settings, writing=False) as store:
+        last = store.past.latest() if until is None else until
+        found: list[Entry] = []
+        step = most
+        while last > 0 and len(found) < most:
+            found += reversed(store.past.entries(max(0, last - step), last))
+            last, step = last - step, 2 * step
+    return found[:most]
+
+
 def record(entries: Iterable[Entry], names: Mapping[int, str]) -> list[dict[str, Any]]:
     """Entries as JSON; ``names``: of the faces, by id."""
     return [
@@ -35,8 +47,8 @@ def record(entries: Iterable[Entry], names: Mapping[int, str]) -> list[dict[str,
             "faces": [
                 {
                     "face": names.get(change.face),
-                    "before": _place_record(change.before),
-                    "after": _place_record(change.after),
+                    "before": place_record(change.before),
+                    "after": place_record(change.after),
                 }
                 for change in entry.labelled
             ],
@@ -48,7 +60,8 @@ def record(entries: Iterable[Entry], names: Mapping[int, str]) -> list[dict[str,
     ]
 
 
-def _place_record(place: Place) -> dict[str, Any]:
+def place_record(place: Place) -> dict[str, Any]:
+    """Whose a face is, as JSON."""
     folder = person_of(place.folder)
     state = "rejected" if is_excluded(place.folder) else place.state
     return {"person": None if folder in (UNKNOWNS, FORGOTTEN) else folder, "state": state}

@@ -41,6 +41,20 @@ _OF_SOMEBODY = (
     f"AND state NOT IN ('deleted', 'rejected', 'seen') AND folder <> '{UNKNOWNS}' "
     f"AND substr(folder, 1, {len(EXCLUDED) + 1}) <> '{EXCLUDED}/')"
 )
+_SPAN = """
+SELECT min(first), max(last) FROM (
+    SELECT min(first) AS first, max(first) AS last FROM tracks
+    UNION ALL SELECT min(time), max(time) FROM faces WHERE state = 'kept' AND source IS NOT NULL
+)
+"""
+_LATEST_OF = """
+SELECT last, tracks.source FROM faces JOIN tracks ON number = track
+WHERE folder = ? AND state = 'kept' AND tracks.fingerprint IS NULL ORDER BY number DESC LIMIT 1
+"""
+_EXCLUDED = (
+    f"SELECT DISTINCT track FROM faces WHERE substr(folder, 1, {len(EXCLUDED) + 1}) = '{EXCLUDED}/' "
+    "AND track IS NOT NULL"
+)
 
 
 @dataclass(frozen=True)
@@ -139,6 +153,11 @@ class Tracks:
         """Every row, in the order in which the tracks began."""
         return self._read("ORDER BY number")
 
+    def span(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last of all tracks and faces was, aware; None: there is none."""
+        first, last = self._table.execute(_SPAN).fetchone()
+        return None if first is None else (datetime.fromisoformat(first), datetime.fromisoformat(last))
+
     def latest(self) -> dict[str, TrackRow]:
         """Of each camera the row of the track that began last."""
         of_camera = "SELECT max(number) FROM tracks WHERE fingerprint IS NULL GROUP BY source"
@@ -206,19 +225,12 @@ class Tracks:
 
     def latest_of(self, person: str) -> tuple[datetime, str] | None:
         """When the latest track of a person before a camera was over, UTC, and which camera that was."""
-        found = self._table.execute(
-            "SELECT last, tracks.source FROM faces JOIN tracks ON number = track WHERE folder = ? AND state = 'kept' "
-            "AND tracks.fingerprint IS NULL ORDER BY number DESC LIMIT 1",
-            (names.stored(person),),
-        ).fetchone()
+        found = self._table.execute(_LATEST_OF, (names.stored(person),)).fetchone()
         return (datetime.fromisoformat(found[0]), names.restored(found[1])) if found else None
 
     def excluded(self) -> set[int]:
         """The tracks of which the user excluded a face."""
-        found = self._table.execute(
-            f"SELECT DISTINCT track FROM faces WHERE substr(folder, 1, {len(EXCLUDED) + 1}) = '{EXCLUDED}/' "
-            "AND track IS NOT NULL"
-        )
+        found = self._table.execute(_EXCLUDED)
         return {number for (number,) in found}
 
     def live_sources(self) -> list[str]:

@@ -74,9 +74,9 @@ class Past:
         """The number of the open entry; None: nothing was written of it so far."""
         return self._folder.journal.written
 
-    def entries(self, after: int = 0) -> list[Entry]:
-        """Those with a higher number than ``after``, the oldest first."""
-        return self._folder.journal.entries(after)
+    def entries(self, after: int = 0, until: int | None = None) -> list[Entry]:
+        """Those with a higher number than ``after``, and none above ``until``, the oldest first."""
+        return self._folder.journal.entries(after, until)
 
     def latest(self) -> int:
         """The highest number that an entry has; 0: there is none."""

@@ -20,6 +20,7 @@ from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import DELETED, KEPT, MISSING, SEEN, Row
 
 FILE_MANAGER, RUN, SECOND_THOUGHTS = "file manager", "run", "second thoughts"
+_HIGHEST = (1 << 63) - 1  # number of SQLite
 FORGOTTEN = ""  # in place of a folder whose name was forgotten
 RENAME, MOVE, FOLLOW = "rename", "move", "follow"  # kinds of changes: with a whole folder; alone; of ``placed`` only
 RETHINK, AUDIT = "command rethink", "command audit"
@@ -276,23 +277,25 @@ class Journal:
         """The highest number that an entry has; 0: there is none."""
         return int(self._table.execute("SELECT max(number) FROM journal").fetchone()[0] or 0)
 
-    def entries(self, after: int = 0) -> list[Entry]:
-        """Those with a higher number than ``after``, the oldest first; of an empty one nothing is left to tell."""
-        where = "WHERE entry > ? ORDER BY entry, face"
+    def entries(self, after: int = 0, until: int | None = None) -> list[Entry]:
+        """Those with a higher number than ``after``, and none above ``until``, the oldest first.
+
+        Of an empty one nothing is left to tell.
+        """
+        span = after, _HIGHEST if until is None else until
+        where = "WHERE entry > ? AND entry <= ? ORDER BY entry, face"
         changes: dict[int, list[Change]] = defaultdict(list)
         columns = f"entry, face, kind, {_PLACE}, {_NEW_PLACE}"
-        for number, face, kind, *places in checked.read(self._table, "changes", columns, where, (after,)):
+        for number, face, kind, *places in checked.read(self._table, "changes", columns, where, span):
             changes[number].append(Change(face, kind, _place(*places[:5]), _place(*places[5:])))
         pairs: dict[int, list[PairChange]] = defaultdict(list)
-        where = "WHERE entry > ? ORDER BY entry, one, other"
-        for number, one, other, added in checked.read(
-            self._table, "parted", "entry, one, other, added", where, (after,)
-        ):
+        where = "WHERE entry > ? AND entry <= ? ORDER BY entry, one, other"
+        for number, one, other, added in checked.read(self._table, "parted", "entry, one, other, added", where, span):
             pairs[number].append(PairChange(one, other, bool(added)))
         expired: dict[int, int] = dict(
-            checked.read(self._table, "expired", "entry, faces", "WHERE entry > ?", (after,))
+            checked.read(self._table, "expired", "entry, faces", "WHERE entry > ? AND entry <= ?", span)
         )
-        where, columns = "WHERE number > ? ORDER BY number", "number, time, door, what, undone"
+        where, columns = "WHERE number > ? AND number <= ? ORDER BY number", "number, time, door, what, undone"
         return [
             Entry(
                 number,
@@ -304,7 +307,7 @@ class Journal:
                 tuple(pairs[number]),
                 expired.get(number, 0),
             )
-            for number, time, door, what, undone in checked.read(self._table, "journal", columns, where, (after,))
+            for number, time, door, what, undone in checked.read(self._table, "journal", columns, where, span)
             if what or changes[number] or pairs[number] or number in expired
         ]
 
