@@ -23,7 +23,8 @@ pictures = APIRouter(tags=["faces"])
 NEW = "new"
 _YEAR = 365 * 24 * 3600  # seconds
 _MOST = 100_000  # faces of a request
-Number = Annotated[int, Path(ge=0, lt=1 << 63, description="number of the face", examples=[12])]
+_NUMBERS = 1 << 63  # of faces
+Number = Annotated[int, Path(ge=0, lt=_NUMBERS, description="number of the face", examples=[12])]
 
 
 class Nearest(BaseModel):
@@ -77,7 +78,7 @@ class _Silent:
 class Some(Seen):
     """Faces, by their numbers."""
 
-    faces: list[Annotated[int, Field(ge=0, lt=1 << 63)]] = Field(min_length=1, max_length=_MOST, examples=[[12, 13]])
+    faces: list[Annotated[int, Field(ge=0, lt=_NUMBERS)]] = Field(min_length=1, max_length=_MOST, examples=[[12, 13]])
 
 
 class Assigning(Some):
@@ -143,12 +144,12 @@ def _said(request: Request, command: str, body: Some, more: dict[str, Any] | Non
 )
 def picture(
     request: Request,
-    face: Number,
+    face: Annotated[int, Path(description="number of the face", examples=[12])],
     w: Annotated[int | None, Query(ge=1, le=10_000, description="pixels that are needed; none: as it is")] = None,
     v: Annotated[str | None, Query(max_length=64, description="its hash, by which it never changes")] = None,
 ) -> Response:
     """With the right hash a browser keeps it for a year; it is gone from here with the face."""
-    found = site_of(request).reader.picture(face, w)
+    found = site_of(request).reader.picture(face, w) if 0 <= face < _NUMBERS else None
     if found is None:
         raise ProblemError(404, f"there is no face {face}; it may be gone by now", {"Cache-Control": "no-store"})
     etag = f'"{found.hash[:16]}-{w or 0}"'
