@@ -34,12 +34,15 @@ def _command(name: str, handler: Handler) -> Handler:
     """
 
     def carry_out(gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> Any:
+        is_page = "seen" in arguments
         with gallery.store.past.entry(_door(arguments, name)):
             try:
                 answer = handler(gallery, arguments, observer)
-            finally:
+            except BaseException:
                 gallery.look()  # whoever uses the gallery next needs it as it is, also after half a command
-        if "seen" not in arguments:
+                raise
+            gallery.look(touched=() if is_page else None)
+        if not is_page:
             draw(gallery, observer)
         gallery.tell_problems(observer)
         return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from face_classifier.core.errors import UserError
@@ -11,7 +11,7 @@ from face_classifier.core.words import counted
 from face_classifier.curate.hands.hand import ConflictError, done, mine_of, seen_of
 from face_classifier.curate.questions.log import label_of
 from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.past.back import Return
+from face_classifier.gallery.past.back import Past, Return
 from face_classifier.gallery.past.journal import FILE_MANAGER, RUN, UNDO, Entry
 from face_classifier.gallery.store import FoldersChangedError
 from face_classifier.gallery.table.row import KEPT
@@ -30,17 +30,13 @@ def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str
     ``seen``: what is later than this entry was not seen, and is not taken back. Of the program's own decisions it
     stands; anything else raises ConflictError.
     """
-    past, to, seen = gallery.store.past, arguments["to"], seen_of(arguments)
-    gallery.look()
-    entries, latest = past.entries(to or 0), past.latest()
+    past, to, seen, mine = gallery.store.past, arguments["to"], seen_of(arguments), mine_of(arguments)
+    before = None if seen is None or gallery.stale else _taken(past, to, seen, mine)
+    gallery.look(touched=None if before is None else _folders_of(before))
+    taken = _taken(past, to, seen, mine)
     if seen is not None:
-        known = [entry for entry in entries if entry.number <= seen]
-        taken = _latest_standing(known) if to is None else _after(known, to, latest)
-        _check_unseen(
-            [entry for entry in entries if entry.number > seen and entry.number not in mine_of(arguments)], taken
-        )
-    else:
-        taken = _latest_standing(entries) if to is None else _after(entries, to, latest)
+        later = past.entries(max(seen, to or 0))
+        _check_unseen([entry for entry in later if entry.number not in mine], taken)
     with past.entry(UNDO):
         past.explain(f"takes back {taken[-1].number}" if to is None else f"goes back to {to}")
         back, faces = _bring_back(gallery, taken, to)
@@ -54,6 +50,19 @@ def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str
         "left": left,
         "expired": sum(entry.expired for entry in taken),
     }
+
+
+def _taken(past: Past, to: int | None, seen: int | None, mine: Collection[int]) -> list[Entry]:
+    """What is to be taken back, of all that the user saw or did, the oldest first. Raises UserError if nothing is."""
+    entries = past.entries(to or 0)
+    if seen is not None:
+        entries = [entry for entry in entries if entry.number <= seen or entry.number in mine]
+    return _latest_standing(entries) if to is None else _after(entries, to, past.latest())
+
+
+def _folders_of(entries: Sequence[Entry]) -> set[str]:
+    """Where the faces of entries lay, before and after."""
+    return {place.folder for entry in entries for change in entry.changes for place in (change.before, change.after)}
 
 
 def _check_unseen(entries: Sequence[Entry], taken: Sequence[Entry]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Box, Face, Frame, Match, Sighting
-from face_classifier.gallery.folder.faces import Faces
+from face_classifier.gallery.folder.faces import Faces, FacesNow
 from face_classifier.gallery.opening import (
     as_gallery,
     check_place,
@@ -296,11 +296,12 @@ def _most_pictures(settings: Settings, frame: Frame) -> int | None:
     return LIVE_PICTURES if settings.pictures_per_track is None and is_live else settings.pictures_per_track
 
 
-def _take_words(looked: LookResult, faces: Mapping[int, Sighting], people: PersonDB) -> None:
+def _take_words(looked: LookResult, faces: FacesNow, people: PersonDB) -> None:
     """Take what the user said of whom two people are, or one is not."""
     people.forget_words()
+    persons = faces.persons({other for _, other in looked.kept_apart_tracks})
     for track, other in looked.kept_apart_tracks:
-        if (face := faces.get(other)) and face.person:
-            people.keep_apart(track, face.person)
+        if person := persons.get(other):
+            people.keep_apart(track, person)
     for name, encoding in looked.excluded:
         people.exclude(name, encoding)

@@ -118,6 +118,11 @@ class FacesNow(Mapping[int, Sighting]):
             raise KeyError(face_id)
         return sighting_of(row)
 
+    def persons(self, face_ids: Collection[int]) -> dict[int, str | None]:
+        """Whose these faces are, as far as they are kept; None: unknown."""
+        folders = self._folder.whereabouts.folder_of(face_ids)
+        return {face: None if name == UNKNOWNS else name for face, name in folders.items() if face not in self._hidden}
+
     def __iter__(self) -> Iterator[int]:
         return (face_id for face_id in self._folder.whereabouts.ids() if face_id not in self._hidden)
 

@@ -29,6 +29,7 @@ from face_classifier.gallery.past.journal import (
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.reconcile import lay
 from face_classifier.gallery.table.row import DELETED, DISCARDED, MISSING, SEEN, Row
+from face_classifier.gallery.table.whereabouts import known_faces, rows_called
 
 CAPTURES, LOG, INDEX = "captures", "log", "index"  # kinds of places where faces may be seen, too
 
@@ -127,8 +128,11 @@ class Past:
 
     def way_back(self, entries: Sequence[Entry]) -> Return:
         """How everything was before ``entries``, the oldest first, as far as the latest look lets it be."""
-        rows = {row.id: row for row in self._folder.rows.all() if row.state not in (DISCARDED, SEEN)}
-        ways = ways_of(entries)
+        ways, table = ways_of(entries), self._folder.table
+        names = {name for entry in entries for name in entry.renamed}
+        concerned = self._folder.whereabouts.concerned(ways, ())
+        concerned += rows_called(table, names | {f"{EXCLUDED}/{name}" for name in names})
+        rows = {row.id: row for row in concerned if row.state not in (DISCARDED, SEEN)}
         places: dict[int, Place] = {}
         left: list[Left] = []
         for face, way in ways.items():
@@ -140,11 +144,13 @@ class Past:
                     places[face] = wanted
         places |= _followers((row for row in rows.values() if row.id not in ways), entries)
         kinds = {face: RENAME for face, place in places.items() if _is_renamed(rows[face], place, entries)}
-        for face in _into_others(rows, places, kinds):
+        for face in _into_others(rows_called(table, {places[face].folder for face in kinds}), places, kinds):
             left.append(Left(rows[face].face, rows[face].folder, "its former folder is somebody else's by now"))
             del places[face], kinds[face]
         known = {(one, other) for one, other in self._folder.notes.pairs_kept_apart()}
-        pairs = {pair for pair in pairs_before(known, entries) if rows.keys() >= set(pair)}
+        pairs = pairs_before(known, entries)
+        there = known_faces(table, {face for pair in pairs for face in pair})
+        pairs = {pair for pair in pairs if there >= set(pair)}
         return Return(places, kinds, left, pairs)
 
     def bring_back(self, back: Return, taken: Sequence[Entry], to: int | None) -> int:
@@ -238,12 +244,13 @@ def _followers(rows: Iterable[Row], entries: Sequence[Entry]) -> Iterator[tuple[
                 yield row.id, former
 
 
-def _into_others(rows: Mapping[int, Row], places: Mapping[int, Place], kinds: Mapping[int, str]) -> list[int]:
+def _into_others(rows: Iterable[Row], places: Mapping[int, Place], kinds: Mapping[int, str]) -> list[int]:
     """Faces (ids) that would go back, with their whole folder, to where the user has somebody else by now.
 
     A renamed folder was gone; who lies in one of that name, by the user's word and not by an entry, came since.
+    ``rows``: of all that lies in the folders to which those would go.
     """
-    others = {row.folder for face, row in rows.items() if face not in places and lay(row) and row.placed != row.folder}
+    others = {row.folder for row in rows if row.id not in places and lay(row) and row.placed != row.folder}
     return [face for face in kinds if places[face].folder in others]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,11 +77,8 @@ class Whereabouts:
         return self._sorted(self._in("placed", folders, f"placed <> folder AND {LYING}"))
 
     def _in(self, column: str, values: Iterable[int | str], clause: str = "TRUE") -> list[Row]:
-        left = list(values)
         rows: list[Row] = []
-        while left:
-            part, left = left[:_MOST], left[_MOST:]
-            marks = ", ".join("?" * len(part))
+        for part, marks in _in_parts(values):
             rows += select(self._table, f"WHERE {clause} AND {column} IN ({marks})", *part)
         return rows
 
@@ -89,27 +86,21 @@ class Whereabouts:
         by_id = {row.id: row for row in rows}
         return [by_id[face] for face in sorted(by_id)]
 
-    def folder_of(self, faces: Collection[int], folders: Iterable[str]) -> dict[int, str]:
+    def folder_of(self, faces: Collection[int], folders: Iterable[str] = ()) -> dict[int, str]:
         """Id -> folder of these faces and of all in these folders, as far as they are kept; by id."""
-        folders_by_id: dict[int, str] = {}
-        for face in faces:
-            folders_by_id.update(
-                self._table.execute("SELECT id, folder FROM faces WHERE id = ? AND state = 'kept'", (face,))
-            )
+        found = [*self._of("folder", faces, "state = 'kept'")]
         for folder in folders:
-            folders_by_id.update(
-                self._table.execute("SELECT id, folder FROM faces WHERE folder = ? AND state = 'kept'", (folder,))
-            )
-        return dict(sorted(folders_by_id.items()))
+            found += self._table.execute("SELECT id, folder FROM faces WHERE folder = ? AND state = 'kept'", (folder,))
+        return dict(sorted(found))
 
     def tracks(self, faces: Iterable[int]) -> dict[int, int]:
         """Id -> track of those of these faces that are of one."""
-        track_of: dict[int, int] = {}
-        for face in faces:
-            track_of.update(
-                self._table.execute("SELECT id, track FROM faces WHERE id = ? AND track IS NOT NULL", (face,))
-            )
-        return track_of
+        return dict(self._of("track", faces, "track IS NOT NULL"))
+
+    def _of(self, column: str, faces: Iterable[int], clause: str) -> Iterator[tuple[int, Any]]:
+        """Id and a column of those of these faces for which a clause holds."""
+        for part, marks in _in_parts(faces):
+            yield from self._table.execute(f"SELECT id, {column} FROM faces WHERE id IN ({marks}) AND {clause}", part)
 
     def kept(self, folder: str | None = None) -> Iterator[Row]:
         """The rows of all kept faces with an encoding, or of those in a folder; by id."""
@@ -206,6 +197,32 @@ class Whereabouts:
     def last(self) -> int:
         """The highest id."""
         return int(self._table.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0])
+
+
+def rows_called(table: Table, folders: Collection[str]) -> list[Row]:
+    """The rows of faces that lie, or lay, in one of these folders, or that the program placed there."""
+    rows: dict[int, Row] = {}
+    for part, marks in _in_parts(folders):
+        for column in ("folder", "placed"):
+            rows |= {row.id: row for row in each(table, f"WHERE {column} IN ({marks})", *part)}
+    return list(rows.values())
+
+
+def known_faces(table: Table, faces: Iterable[int]) -> set[int]:
+    """Those of these faces that are neither discarded nor only `seen`."""
+    known: set[int] = set()
+    for part, marks in _in_parts(faces):
+        found = table.execute(f"SELECT id FROM faces WHERE id IN ({marks}) AND state NOT IN ('rejected', 'seen')", part)
+        known.update(face for (face,) in found)
+    return known
+
+
+def _in_parts(values: Iterable[int | str]) -> Iterator[tuple[list[int | str], str]]:
+    """As many values as a statement takes at once, and the marks for them."""
+    left = list(values)
+    for first in range(0, len(left), _MOST):
+        part = left[first : first + _MOST]
+        yield part, ", ".join("?" * len(part))
 
 
 def _lay_in(folder: str) -> tuple[str, str]:

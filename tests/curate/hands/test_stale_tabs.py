@@ -298,3 +298,18 @@ def test_an_undo_through_the_page_is_an_undo_too(world: World, a: Tab) -> None:
     a.does("undo", to=None)
     a.does("undo", to=None)
     assert world.labels() == before
+
+
+def test_what_was_done_from_the_same_page_is_taken_back_though_it_was_loaded_before(world: World, a: Tab) -> None:
+    seen, (first, second, third) = a.seen, ids(world, None)
+    answers = [a.does("assign", faces=[face], person="person_01") for face in (first, second)]
+    Tab(world).does("assign", faces=[third], person="person_02")
+    a.seen = seen
+    mine = [answer["entry"] for answer in answers]
+    assert "history" in a.is_refused("undo", to=answers[1]["undo"], mine=mine)["conflict"]
+    world.undo()
+    mine.append(max(entry.number for entry in world.entries()))
+    mine.append(mine[-1] - 1)
+    undone = a.does("undo", to=answers[1]["undo"], mine=mine)
+    assert second in undone["changed"]
+    assert first in ids(world, "person_01")
