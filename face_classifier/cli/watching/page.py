@@ -121,7 +121,7 @@ def serving(site: Site, port: int) -> Iterator[str]:
     from face_classifier.web.served import served
 
     web = site.settings().web
-    with telling(site), served(make_app(site), web.host, port) as at:
+    with telling(site), served(make_app(site), web.host, port, web) as at:
         yield f"http{'s' if web.cert else ''}://{f'[{web.host}]' if ':' in web.host else web.host}:{at}/"
 
 

@@ -17,9 +17,9 @@ def doors(web: Web) -> list[Middleware]:
     keeper = Keeper(web)
     return [
         Middleware(SafeHeaders),
+        Middleware(Limits),
         Middleware(Proxies, proxies=web.proxy),
         Middleware(Hosts, names=names(web)),
         Middleware(Origins),
         Middleware(Who, keeper=keeper),
-        Middleware(Limits),
     ]

@@ -38,7 +38,7 @@ class Proxies:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        peer = _address(scope)
+        peer = address_of((scope.get("client") or ("",))[0])
         is_through = peer is not None and any(peer in network for network in self._networks)
         state = scope.setdefault("state", {})
         state["through"], state["near"] = is_through, peer is not None and peer.is_loopback
@@ -89,10 +89,18 @@ def host_of(text: str) -> tuple[str | None, int | None]:
     return (name, port) if name and is_plain else (None, None)
 
 
-def _address(scope: Scope) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Who is at the other end of the connection. IPv4 within IPv6 is IPv4."""
+def household(address: str) -> str:
+    """Whose an address is, as far as addresses tell: of IPv6 its /64, any of which one household may take."""
+    found = address_of(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found) if found else address[:_LONGEST]
+
+
+def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address of a connection. IPv4 within IPv6 is IPv4."""
     try:
-        address = ipaddress.ip_address((scope.get("client") or ("",))[0].partition("%")[0])
+        address = ipaddress.ipaddress_of(text.partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

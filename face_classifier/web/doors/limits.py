@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from face_classifier.web.doors.refusing import refusal
 
@@ -16,6 +19,7 @@ MOST_OF_FILES = 64_000_000  # bytes of a picture that is uploaded, with its form
 _MOST_AT = {"/login": 4_000}  # where anybody may send
 _PATIENCE, _RATE = 10.0, 20_000  # seconds until the first bytes; bytes a second at least, on average
 _CLOSE = {"Connection": "close"}
+_HEAD = 16_000  # bytes of a request's head, as far as it came at once
 _FILES = ("multipart/form-data", "image/", "application/octet-stream")
 
 
@@ -26,16 +30,22 @@ class Limits:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEAD:
+            await refusal(scope, 431, f"the head of the request is too large; send at most {_HEAD:,} bytes")(
+                scope, receive, send
+            )
+            return
         most, told = most_of(scope["path"], headers.get("content-type", "")), headers.get("content-length", "0")
         if not (told.isascii() and told.isdecimal() and len(told) < 16) or int(told) > most:
             await refusal(scope, 413, _too_large(most))(scope, receive, send)
             return
         body = _Body(receive, most)
-        await self._app(scope, body.receive, send)
+        with suppress(ClientDisconnect, WebSocketDisconnect):  # who has left waits for no answer
+            await self._app(scope, body.receive if scope["type"] == "http" else receive, send)
 
 
 class _Body:

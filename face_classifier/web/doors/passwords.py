@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 import unicodedata
 from collections import OrderedDict
@@ -13,11 +12,14 @@ from dataclasses import dataclass
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from face_classifier.core.network.dial import is_public
+from face_classifier.web.doors.hosts import address_of, household
+
 LEAST = 8  # characters
 LONGEST = 1000  # characters; argon2 takes any
 _AT_A_TIME = 2  # comparisons: each takes 64 MB and a tenth of a second of a core
 _WAITING = 8  # more at a time are told to come back
-# Guesses: of one address (of IPv6 its /64, which one household has), and of all together
+# Guesses: of one household; of this machine, of the networks around it, and of the internet, each of all together
 _BURST, _EACH = 5, 30.0  # so many at once, then one in so many seconds
 _BURST_OF_ALL, _EACH_OF_ALL = 30, 2.0
 _ADDRESSES = 1000  # that are remembered; the least recent is forgotten
@@ -51,7 +53,7 @@ class Password:
 
     async def is_right(self, word: str, address: str) -> bool:
         """Whether it is, as somebody at this address says. Raises LaterError, before anything is compared."""
-        if len(word) > LONGEST:
+        if not word or len(word) > LONGEST:
             return False
         if self._waiting >= _WAITING:
             raise LaterError(1.0)
@@ -85,32 +87,32 @@ class Attempts:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._of: OrderedDict[str, _Bucket] = OrderedDict()
-        self._all = _Bucket(_BURST_OF_ALL, now())
+        self._all = {kind: _Bucket(_BURST_OF_ALL, now()) for kind in ("own", "near", "far")}
         self._welcome: OrderedDict[str, None] = OrderedDict()
 
     def take(self, address: str) -> None:
         """Count a guess. Raises LaterError if there were too many."""
-        household, now = _household(address), self._now()
-        bucket = self._of.setdefault(household, _Bucket(_BURST, now))
-        self._of.move_to_end(household)
+        guesser, now = household(address), self._now()
+        bucket = self._of.setdefault(guesser, _Bucket(_BURST, now))
+        self._of.move_to_end(guesser)
         if len(self._of) > _ADDRESSES:
             self._of.popitem(last=False)
         _refill(bucket, now, _BURST, _EACH)
-        _refill(self._all, now, _BURST_OF_ALL, _EACH_OF_ALL)
+        _refill(together := self._all[_kind(address)], now, _BURST_OF_ALL, _EACH_OF_ALL)
         if bucket.left < 1:
             raise LaterError((1 - bucket.left) * _EACH)
-        if household not in self._welcome:
-            if self._all.left < 1:
-                raise LaterError((1 - self._all.left) * _EACH_OF_ALL)
-            self._all.left -= 1
+        if guesser not in self._welcome:
+            if together.left < 1:
+                raise LaterError((1 - together.left) * _EACH_OF_ALL)
+            together.left -= 1
         bucket.left -= 1
 
     def welcome(self, address: str) -> None:
         """Who gave the right password: what all others guess costs them nothing from then on."""
-        household = _household(address)
-        self._of.pop(household, None)
-        self._welcome[household] = None
-        self._welcome.move_to_end(household)
+        guesser = household(address)
+        self._of.pop(guesser, None)
+        self._welcome[guesser] = None
+        self._welcome.move_to_end(guesser)
         if len(self._welcome) > _WELCOME:
             self._welcome.popitem(last=False)
 
@@ -120,11 +122,7 @@ def _refill(bucket: _Bucket, now: float, most: float, each: float) -> None:
     bucket.since = now
 
 
-def _household(address: str) -> str:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:100]
-    if isinstance(found, ipaddress.IPv6Address) and not found.ipv4_mapped:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(getattr(found, "ipv4_mapped", None) or found)
+def _kind(address: str) -> str:
+    """How near somebody is, so that strangers of the internet leave those at home their guesses."""
+    found = address_of(address)
+    return "own" if found and found.is_loopback else "near" if found and not is_public(found) else "far"

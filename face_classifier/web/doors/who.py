@@ -78,6 +78,8 @@ class Who:
             if refused := self._refusal(scope):
                 await refused(scope, receive, send)
                 return
+            if scope["state"]["who"] and (line := scope["state"].get("line")):
+                line.known = True
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:

@@ -193,11 +193,13 @@ def test_a_household_is_one_guesser_by_ipv6():
 
 def test_strangers_of_many_addresses_guess_slowly_and_lock_out_nobody_who_was_let_in():
     attempts = Attempts(clock := Clock())
-    attempts.welcome("192.0.2.7")
-    assert sum(guesses(attempts, f"10.0.{i % 250}.{i // 250}", 2) for i in range(5000)) == 30
-    assert guesses(attempts, "192.0.2.7", 3) == 3
+    attempts.welcome("198.100.1.7")
+    assert sum(guesses(attempts, f"8.8.{i % 250}.{i // 250}", 2) for i in range(5000)) == 30
+    assert guesses(attempts, "198.100.1.7", 3) == 3
+    assert guesses(attempts, "192.168.0.7", 3) == guesses(attempts, "127.0.0.1", 3) == 3, "nor those at home"
+    assert guesses(attempts, "198.100.1.8", 3) == 0
     clock.now += 60
-    assert sum(guesses(attempts, f"10.1.{i % 250}.{i // 250}", 2) for i in range(5000)) == 30
+    assert sum(guesses(attempts, f"8.1.{i % 250}.{i // 250}", 2) for i in range(5000)) == 30
 
 
 def test_memory_of_guessers_is_bounded():
