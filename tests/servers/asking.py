@@ -88,14 +88,18 @@ async def _exchange(app: Any, scope: dict[str, Any], body: bytes) -> Answer:
     kind, sent = scope["type"], []
     first = {"type": "websocket.connect"} if kind == "websocket" else {"type": "http.request", "body": body}
     coming: list[dict[str, Any]] = [first, {"type": f"{kind}.disconnect", "code": 1000}]
-    done = asyncio.Event()
+    done, gone = asyncio.Event(), False
 
     async def receive() -> dict[str, Any]:
+        nonlocal gone
         if len(coming) == 1 and kind == "http":
             await done.wait()
+        gone = kind == "websocket" and len(coming) == 1
         return coming.pop(0) if len(coming) > 1 else coming[0]
 
     async def send(message: dict[str, Any]) -> None:
+        if gone:
+            raise OSError("nobody is there any more")  # as a server does
         sent.append(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
             done.set()

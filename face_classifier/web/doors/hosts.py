@@ -98,9 +98,9 @@ def household(address: str) -> str:
 
 
 def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address of a connection. IPv4 within IPv6 is IPv4."""
+    """An address of a connection; IPv4 within IPv6 is IPv4; None = it is none."""
     try:
-        address = ipaddress.ipaddress_of(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

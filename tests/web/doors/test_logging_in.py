@@ -223,20 +223,19 @@ def test_two_passwords_are_compared_at_a_time_and_the_loop_turns_meanwhile(monke
         return False
 
     monkeypatch.setattr(Password, "_compare", compare)
-    password, latest = Password(HASH), 0.0
+    password, turns = Password(HASH), 0
 
     async def attack() -> list[Any]:
-        nonlocal latest
+        nonlocal turns
         tries = [asyncio.create_task(password.is_right("x", f"192.0.2.{number}")) for number in range(20)]
         while not all(one.done() for one in tries):
-            begun = time.monotonic()
             await asyncio.sleep(0)
-            latest = max(latest, time.monotonic() - begun)
+            turns += running > 0
         return await asyncio.gather(*tries, return_exceptions=True)
 
     told = run(attack())
     assert most == 2
-    assert latest < 0.05
+    assert turns > 10
     assert sum(isinstance(one, LaterError) for one in told) == 12, "eight wait, others are told to come back"
 
 
