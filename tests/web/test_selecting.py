@@ -186,11 +186,11 @@ def test_a_long_press_selects_on_a_phone_and_a_scroll_does_not(page_of: str, con
     touch("touchStart", x, y)
     for step in range(1, 6):
         touch("touchMove", x, y - 12 * step)
-    tab.wait_for_function("scrollY > 20")
     touch("touchEnd")
+    assert tab.evaluate("scrollY") > 20
     assert selected(tab) == []
     tab.evaluate("scrollTo(0, 0)")
-    tab.wait_for_function("() => new Promise((done) => setTimeout(() => done(scrollY === 0), 200))")  # it rests
+    tab.evaluate("() => new Promise((done) => setTimeout(done, 200))")  # until it rests
     touch("touchStart", x, y)
     tab.wait_for_selector("[aria-selected=true]")
     touch("touchEnd")

@@ -2,7 +2,7 @@
 import { _, ngettext } from "../words.js";
 import { choose } from "./chooser.js";
 import { isField } from "./dom.js";
-import { itemOf, items, listOf, numbers, personOf, revisionOf, takeOff } from "./lists.js";
+import { itemOf, items, listOf, numbers, personOf, restoresOf, offeredTo, revisionOf, takeOff } from "./lists.js";
 import { current, focused, focusOn, heir, move, select, selectList, selectNone, settle, toggle } from "./selection.js";
 import { undo, write } from "./writes.js";
 
@@ -65,8 +65,9 @@ export function assignNew(some) {
   );
 }
 
-/** Nobody's yet. @param {Item[]} some */
+/** Nobody's yet; of those that were put aside that is taken back. @param {Item[]} some */
 export function makeUnknown(some) {
+  restore(some);
   const theirs = some.filter((item) => personOf(item));
   tell(theirs, "faces/assign", { person: null }, _("%(faces)s: unknown", { faces: faces(theirs.length) }));
 }
@@ -91,9 +92,13 @@ export const ignore = (some) => tell(some, "faces/ignore", {}, _("%(faces)s: ign
 export const exclude = (some) =>
   tell(some, "faces/exclude", {}, _("%(faces)s: no face to keep", { faces: faces(some.length) }));
 
-/** @param {Item[]} some */
-export const restore = (some) =>
-  tell(some, "faces/restore", {}, _("%(faces)s: taken back", { faces: faces(some.length) }));
+/** What was said of faces is said no longer. @param {Item[]} some */
+export function restore(some) {
+  const put = some.filter(restoresOf);
+  const not = put.find((item) => restoresOf(item) === "not");
+  const body = not ? { not: listOf(not).dataset.person } : {};
+  tell(put, "faces/restore", body, _("%(faces)s: taken back", { faces: faces(put.length) }));
+}
 
 /** Part of a person is another one; the two are kept apart. @param {Item[]} some */
 async function split(some) {
@@ -132,6 +137,13 @@ function cover([face]) {
     said: _("This picture stands for %(name)s", { name: person }),
     anew: true,
   });
+}
+
+/** Whose they are: by a list that offers somebody, or else by the chooser. @param {Item[]} some */
+function name(some) {
+  const person = some[0] && offeredTo(some[0]);
+  if (person) assign(some, person);
+  else void ask(some);
 }
 
 /** Ask whose they are. @param {Item[]} some */
@@ -194,7 +206,7 @@ export const deeds = () => [
     act: "restore",
     keys: ["r"],
     words: _("Take back that it is ignored or taken out"),
-    when: restorable,
+    when: () => current().some(restoresOf),
     run: on(restore),
   },
   {
@@ -235,12 +247,6 @@ export const deeds = () => [
     shown: "",
     words: _("Say who it is"),
     when: () => focused() !== null && itemOf(document.activeElement) !== null && !isField(document.activeElement),
-    run: on(ask),
+    run: on(name),
   },
 ];
-
-/** Whether what is selected was ignored or taken out. */
-function restorable() {
-  const some = current();
-  return some.length > 0 && some.every((item) => item.closest("[data-restores]") !== null);
-}

@@ -25,14 +25,12 @@ export function choose(question) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("chooser"));
   if (dialog.open) return Promise.resolve(null);
   return new Promise((resolve) => {
-    const chooser = new Chooser(dialog, question);
-    dialog.addEventListener("close", () => resolve(chooser.choice), { once: true });
+    new Chooser(dialog, question, resolve);
+    dialog.addEventListener("close", () => resolve(null), { once: true }); // nobody, unless there was a choice before
   });
 }
 
 class Chooser {
-  /** @type {Choice | null} */
-  choice = null;
   /** @type {AbortController | undefined} */
   #asking;
   /** @type {Promise<void>} */
@@ -40,8 +38,9 @@ class Chooser {
   #at = 0;
   #hasMoved = false;
 
-  /** @param {HTMLDialogElement} dialog @param {Question} question */
-  constructor(dialog, question) {
+  /** @param {HTMLDialogElement} dialog @param {Question} question @param {(choice: Choice) => void} chosen */
+  constructor(dialog, question, chosen) {
+    this.chosen = chosen;
     this.dialog = dialog;
     this.question = question;
     this.list = h("ul", { class: "choices", id: "choices", role: "listbox", "aria-label": _("People") });
@@ -176,8 +175,8 @@ class Chooser {
 
   /** @param {HTMLElement} option */
   #take(option) {
-    this.choice = { name: option.dataset.name ?? null, isNew: "new" in option.dataset };
     this.dialog.close();
+    this.chosen({ name: option.dataset.name ?? null, isNew: "new" in option.dataset });
   }
 }
 

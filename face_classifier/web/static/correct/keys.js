@@ -72,6 +72,7 @@ function click(event) {
   const deed = button && !button.matches("form") && deeds.find((one) => one.act === button.dataset.act && can(one));
   if (!deed) return;
   event.preventDefault();
+  button.closest("details")?.removeAttribute("open");
   if (event.detail < 2) deed.run(button, event); // a double click is one
 }
 

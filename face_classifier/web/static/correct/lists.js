@@ -27,12 +27,26 @@ export const lists = () =>
 /** The numbers of faces. @param {Item[]} some @returns {number[]} */
 export const numbers = (some) => some.map((item) => Number(item.dataset.face));
 
-/** Whose face it is; "": nobody's. @param {Element} item @returns {string} */
-export const personOf = (item) => /** @type {HTMLElement} */ (item.closest("[data-person]"))?.dataset.person ?? "";
+/** Whose face it is; "": nobody's, also where a list is of what was put aside. @param {Element} item @returns {string} */
+export const personOf = (item) => (restoresOf(item) ? "" : (listOf(item).dataset.person ?? ""));
 
-/** The revision that these faces were shown at: the earliest of their lists. @param {Item[]} some */
-export const revisionOf = (some) =>
-  Math.min(...new Set(some.map((item) => Number(listOf(item).dataset.revision ?? document.body.dataset.revision))));
+/** What of a list can be taken back: `ignored`, `excluded`, `not` a person. @param {Element} item */
+export const restoresOf = (item) => listOf(item).dataset.restores;
+
+/** Whom the faces of a list may be, as the page asks. @param {Element} item */
+export const offeredTo = (item) => listOf(item).dataset.offers;
+
+/** @param {Element[]} places with data-revision @returns {number | null} */
+const earliest = (places) => {
+  const told = places.map((place) => Number(/** @type {HTMLElement} */ (place).dataset.revision));
+  return told.length ? Math.min(...told) : null;
+};
+
+/** The revision at which these faces were shown: the earliest of their lists. @param {Item[]} some */
+export const revisionOf = (some) => earliest([...new Set(some.map(listOf))]);
+
+/** The revision at which the page was shown. */
+export const pageRevision = () => earliest([...document.querySelectorAll("[data-revision]")]);
 
 /** Remember the order of faces that have come. */
 export function remember() {

@@ -5,9 +5,10 @@ import { choose, face } from "./chooser.js";
 import { byId, h, personPage } from "./dom.js";
 import { picked, pickNone } from "./people.js";
 import { toast } from "./toasts.js";
+import { pageRevision } from "./lists.js";
 import { write } from "./writes.js";
 
-/** @typedef {{name: string, faces: number, picture: string | null, revision?: number}} Person */
+/** @typedef {{name: string, faces: number, picture: string | null, named: boolean}} Person */
 
 /** @param {string} name @returns {Promise<Person>} */
 const about = (name) => ask(`people/${encodeURIComponent(name)}`);
@@ -15,29 +16,31 @@ const about = (name) => ask(`people/${encodeURIComponent(name)}`);
 /**
  * Ask whether these people are one, and merge them.
  * @param {string[]} from whose faces go
- * @param {string} into the person to whom they go
+ * @param {string | null} into the person to whom they go; null: the one with a name and most faces
  */
 export async function merge(from, into) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("chooser"));
   if (dialog.open) return;
-  const revision = Number(document.body.dataset.revision); // what the user saw when merging was asked for
+  const revision = pageRevision(); // what the user saw when merging was asked for
   let people;
   try {
-    people = await Promise.all([into, ...from].map(about));
+    people = await Promise.all((into === null ? from : [into, ...from]).map(about));
   } catch (error) {
     toast(/** @type {Error} */ (error).message, { wrong: true });
     return;
   }
+  if (into === null) people.sort((one, other) => Number(other.named) - Number(one.named) || other.faces - one.faces);
   show(dialog, people[0], people.slice(1), revision);
 }
 
-/** @param {HTMLDialogElement} dialog @param {Person} into @param {Person[]} from @param {number} revision */
+/** @param {HTMLDialogElement} dialog @param {Person} into @param {Person[]} from @param {number | null} revision */
 function show(dialog, into, from, revision) {
+  const called = into.named ? into.name : (from.find((one) => one.named) ?? into).name;
   const name = /** @type {HTMLInputElement} */ (
     h("input", {
       type: "text",
       id: "merged-name",
-      value: into.name,
+      value: called,
       maxlength: 100,
       autocomplete: "off",
       spellcheck: "false",
@@ -51,7 +54,7 @@ function show(dialog, into, from, revision) {
       "button",
       {
         type: "button",
-        "aria-pressed": String(one === into.name),
+        "aria-pressed": String(one === called),
         onclick: (/** @type {Event} */ event) => take(one, event),
       },
       h("bdi", {}, one),
@@ -120,7 +123,7 @@ const card = (person) =>
     ),
   );
 
-/** @param {Person} into @param {Person[]} from @param {string} name @param {number} revision */
+/** @param {Person} into @param {Person[]} from @param {string} name @param {number | null} revision */
 function tell(into, from, name, revision) {
   const cards = /** @type {HTMLElement[]} */ (
     [...document.querySelectorAll("[data-card]")].filter((one) =>
@@ -154,7 +157,7 @@ function tell(into, from, name, revision) {
 /** Merge what is picked, or the person of this page with somebody. @param {HTMLElement | null} button */
 async function begin(button) {
   const chosen = picked();
-  if (chosen.length > 1) return merge(chosen.slice(1), chosen[0]);
+  if (chosen.length > 1) return merge(chosen, null);
   const own =
     /** @type {HTMLElement | null} */ (button?.closest("[data-person]"))?.dataset.person ?? chosen[0] ?? pageOf();
   if (!own) return;

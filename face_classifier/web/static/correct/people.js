@@ -2,6 +2,7 @@
 import { _ } from "../words.js";
 import { byId, h, isComposing, isField, personPage } from "./dom.js";
 import { merge, pageOf } from "./merge.js";
+import { pageRevision } from "./lists.js";
 import { write } from "./writes.js";
 
 /** @typedef {HTMLElement} Card <li data-card data-person>, with a checkbox [data-pick] */
@@ -105,7 +106,7 @@ function tell(place, person, name) {
   write({
     method: "PATCH",
     path: `people/${encodeURIComponent(person)}`,
-    revision: Number(document.body.dataset.revision),
+    revision: pageRevision(),
     body: () => ({ name }),
     show: () => {
       const before = [...place.childNodes];
@@ -142,7 +143,7 @@ function hide(button, hidden) {
   write({
     method: "PATCH",
     path: `people/${encodeURIComponent(person)}`,
-    revision: Number(document.body.dataset.revision),
+    revision: pageRevision(),
     body: () => ({ hidden }),
     show: () => {
       if (card) card.hidden = hidden;

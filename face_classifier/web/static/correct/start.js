@@ -2,6 +2,7 @@
 import * as acts from "./acts.js";
 import * as band from "./band.js";
 import * as drag from "./drag.js";
+import * as fresh from "./fresh.js";
 import * as groups from "./groups.js";
 import * as keys from "./keys.js";
 import * as merge from "./merge.js";
@@ -13,4 +14,4 @@ import * as writes from "./writes.js";
 
 keys.start();
 keys.offer([...groups.deeds(), ...acts.deeds(), ...nearest.deeds(), ...people.deeds(), ...merge.deeds()]);
-for (const part of [writes, touch, selection, groups, people, nearest, drag, band]) part.start();
+for (const part of [writes, touch, selection, groups, people, nearest, drag, band, fresh]) part.start();

@@ -11,8 +11,8 @@ import { toast } from "./toasts.js";
  * @typedef {Object} Writing
  * @property {string} method POST, PATCH or DELETE.
  * @property {string} path below /api/v1/.
- * @property {() => Object} body what is sent besides; asked when it is sent.
- * @property {number} revision that was seen.
+ * @property {() => Object} body what is sent; asked when it is.
+ * @property {number | null} revision that was seen; null: none is needed.
  * @property {() => (() => void)} show changes the page at once; returns what takes that back.
  * @property {string | ((answer: any) => string)} said tells what was done; as a function, once that is known.
  * @property {(answer: any) => void} [then] once it is done.
@@ -20,7 +20,7 @@ import { toast } from "./toasts.js";
  * @property {boolean} [anew] the page is fetched anew when it is done.
  * @property {Write} [undoes] the write that this one takes back.
  */
-/** @typedef {Writing & {state: "waiting" | "sent" | "done" | "undone", takeBack: () => void, number?: number, stale?: boolean}} Write */
+/** @typedef {Writing & {state: "waiting" | "sent" | "done" | "undone", takeBack: () => void, number?: number, stale?: boolean, untell?: () => void}} Write `number`: of its entry */
 
 const KEPT = "undo"; // in the session's storage: what was done on earlier pages of this tab
 const MOST = 50;
@@ -36,9 +36,6 @@ let isSending = false;
 /** Whether an entry of the journal was made by this tab. @param {number} revision */
 export const isMine = (revision) => mine.has(revision);
 
-/** Whether anything waits for its answer. */
-export const isWriting = () => isSending || queue.length > 0;
-
 /** Whether the program is there to write. */
 export const isGone = () => "gone" in document.body.dataset;
 
@@ -48,14 +45,17 @@ export function write(writing) {
   const record = /** @type {Write} */ ({ ...writing, state: "waiting", takeBack: writing.show() });
   if (!record.undoes) writes.push(record);
   queue.push(record);
+  document.body.dataset.writing = "";
   if (typeof record.said === "string") tell(record, record.said);
   void sendAll();
 }
 
 /** @param {Write} record @param {string} sentence */
 function tell(record, sentence) {
-  if (record.undoes) toast(sentence);
-  else toast(sentence, { button: _("Undo"), key: "z", act: () => takeBack(record) });
+  record.untell?.();
+  record.untell = record.undoes
+    ? toast(sentence)
+    : toast(sentence, { button: _("Undo"), key: "z", act: () => takeBack(record) });
 }
 
 async function sendAll() {
@@ -65,21 +65,22 @@ async function sendAll() {
     record.state = "sent";
     const { method, path, revision } = record;
     try {
-      const own = [...mine].filter((entry) => entry > revision);
-      done(record, await send(method, path, { ...record.body(), revision, mine: own }));
+      const own = [...mine].filter((entry) => entry > (revision ?? 0));
+      done(record, await send(method, path, { revision, mine: own, ...record.body() }));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       await refused(record, error);
     }
   }
   isSending = false;
+  delete document.body.dataset.writing;
   document.dispatchEvent(new CustomEvent("written"));
 }
 
 /** @param {Write} record @param {any} answer */
 function done(record, answer) {
   record.state = "done";
-  record.number = answer.undo ?? undefined;
+  record.number = answer.entry ?? undefined;
   if (record.number !== undefined) mine.add(record.number);
   if (record.undoes) record.undoes.state = "undone";
   keep();
@@ -90,12 +91,14 @@ function done(record, answer) {
 
 /** @param {Write} record @param {Refusal} refusal */
 async function refused(record, refusal) {
+  record.untell?.();
   record.takeBack();
   writes.splice(writes.indexOf(record) >>> 0, 1);
   if (record.refused?.(refusal)) return;
   toast(refusal.message, { wrong: true });
   if (refusal.status !== 409 && refusal.status !== 0) return;
   for (const waiting of queue.splice(0).reverse()) {
+    waiting.untell?.();
     waiting.takeBack(); // it was decided on a page that no longer holds
     writes.splice(writes.indexOf(waiting) >>> 0, 1);
   }
@@ -120,6 +123,7 @@ const nothing = () => () => {};
 /** @param {Write} record */
 function takeBack(record) {
   if (record.state === "undone") return;
+  record.untell?.();
   const place = queue.indexOf(record);
   if (place >= 0) {
     queue.splice(place, 1); // nobody knows of it yet
@@ -132,7 +136,7 @@ function takeBack(record) {
     method: "POST",
     path: "journal/undo",
     body: () => ({ entry: record.number }),
-    revision: Number(document.body.dataset.revision),
+    revision: null,
     undoes: record,
     show: () => {
       record.takeBack();
