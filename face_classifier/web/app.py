@@ -13,7 +13,7 @@ from face_classifier.web.live import socket
 from face_classifier.web.live.live import Live
 from face_classifier.web.pages import home, login, people, person, suggestions, unknowns
 from face_classifier.web.pages.assets import Assets
-from face_classifier.web.pages.past import events, history
+from face_classifier.web.pages.past import charts, events, history
 from face_classifier.web.site import Site
 
 
@@ -28,7 +28,7 @@ def make_app(site: Site) -> FastAPI:
         middleware=doors(site.settings().web),
     )
     app.state.site, app.state.asides, app.state.live = site, Asides(site.settings), Live(site)
-    pages = home, people, person, unknowns, suggestions, events, history, login
+    pages = home, people, person, unknowns, suggestions, events, history, charts, login
     for module in (*pages, socket):
         app.include_router(module.router)
     add_api(app)

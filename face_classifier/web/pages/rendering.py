@@ -103,7 +103,16 @@ def environment(language: str) -> Environment:
     )
     said = translations(language)
     made.install_gettext_callables(said.gettext, said.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    for form in (times.moment, times.clock, times.day, times.date_of, times.ago, times.lasting, times.number):
+    for form in (
+        times.moment,
+        times.clock,
+        times.day,
+        times.date_of,
+        times.ago,
+        times.lasting,
+        times.number,
+        times.weekday,
+    ):
         made.filters[form.__name__] = partial(form, language=language)
     made.filters["percent"] = partial(times.percent, language=language)
     made.filters["utc"] = utc

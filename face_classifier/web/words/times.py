@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, timezone
 from typing import Literal
 
-from babel.dates import format_date, format_skeleton, format_time, format_timedelta, get_datetime_format
+from babel.dates import (
+    format_date,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+    get_datetime_format,
+    get_day_names,
+)
 from babel.numbers import format_decimal, format_percent
 
 
@@ -32,6 +39,11 @@ def day(time: datetime | date, language: str) -> str:
     form = "EEEMMMd" if the_day.year == datetime.now().year else "yMMMEd"
     noon = datetime(the_day.year, the_day.month, the_day.day, 12)
     return format_skeleton(form, noon, tzinfo=timezone.utc, locale=language)
+
+
+def weekday(number: int, language: str) -> str:
+    """The short name of a day of the week; 0: Monday."""
+    return get_day_names("abbreviated", locale=language)[number]
 
 
 def date_of(time: datetime | date, language: str) -> str:

@@ -18,6 +18,7 @@ from face_classifier.gallery.passing.table import Outage
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.identity.naming import natural
 from face_classifier.web.aside.passed import Calendar, Passed
+from face_classifier.web.pages.past.charts import Charts
 from face_classifier.web.pages.past.filters import Filters, last_day
 from face_classifier.web.pages.past.strip import Strip, color_of, hours, strips
 from face_classifier.web.pages.rendering import asides_of, page, site_of
@@ -70,7 +71,9 @@ def events(request: Request) -> HTMLResponse:
         "names": names_of(catalogue),
     }
     if not catalogue.revision:  # there is no folder yet, or nothing in it
-        return page(request, "events.html", days=[], older=None, cameras=[], is_ready=True, is_empty=True, **values)
+        return page(
+            request, "events.html", days=[], older=None, cameras=[], charts=None, is_ready=True, is_empty=True, **values
+        )
     calendar = passed.calendar(catalogue.revision, PATIENCE)
     outages = [] if filters.person or filters.unknown else passed.outages()
     candidates = days_of(calendar, outages, filters.wish) if calendar else []
@@ -86,6 +89,7 @@ def events(request: Request) -> HTMLResponse:
         days=days,
         older=days[-1].day if days and candidates else None,
         cameras=sorted({*(calendar.cameras if calendar else ()), *(outage.camera for outage in outages)}),
+        charts=Charts.of(calendar, filters.wish) if calendar and before is None else None,
         is_ready=calendar is not None,
         is_empty=calendar is not None and not len(calendar.day),
         **values,

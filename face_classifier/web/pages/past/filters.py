@@ -72,7 +72,12 @@ class Filters:
     @property
     def day_until(self) -> str:
         """The last day that counts, for a field of a date."""
-        return last_day(self.until).isoformat() if self.until else ""
+        return self.last.isoformat() if self.last else ""
+
+    @property
+    def last(self) -> date | None:
+        """The last day that counts."""
+        return last_day(self.until) if self.until else None
 
     def query(self) -> dict[str, Any]:
         """What is set, for another address with the same filters."""
