@@ -17,6 +17,7 @@ from face_classifier.gallery.reading.cards import FaceCard, PersonCard
 from face_classifier.gallery.reading.folder_faces import FolderFaces, Ints, Order, no_faces
 from face_classifier.gallery.reading.former_names import successor_of
 from face_classifier.gallery.reading.loading import Known
+from face_classifier.gallery.reading.lookup import Lookup
 from face_classifier.gallery.reading.together import Together, read_spans, together
 from face_classifier.gallery.table.file import Table
 from face_classifier.identity.matching.nearest import Matrix
@@ -83,11 +84,12 @@ class Catalogue:
 
     @cached_property
     def _covers(self) -> dict[str, int]:
-        return {folder: face for face in sorted(self._words.covers) if (folder := self._folder_of(face))}
+        return {folder: face for face in sorted(self._words.covers) if (folder := self._by_id.folder_of(face))}
 
     @cached_property
-    def _hidden(self) -> set[str | None]:
-        return {self._folder_of(face) for face in self._words.hidden}
+    def _hidden(self) -> set[str]:
+        """A person has that flag on each face."""
+        return self._by_id.folders_of(self._words.hidden) if self._words.hidden else set()
 
     def successor(self, name: str) -> str | None:
         """The person who has a former name now: renamed or merged since, however often; None if nobody is known to.
@@ -118,16 +120,24 @@ class Catalogue:
 
     def face(self, face: int) -> FaceCard | None:
         """A face by its id; None if it is none, or none any more."""
-        found = self._find(face)
+        found = self._by_id.find(face)
         return found and found[0].card(found[1])
 
     def faces_of(
         self, person: str | None, order: Order = "newest", start: int = 0, count: int | None = None
     ) -> Sequence[FaceCard]:
         """Some faces of a person, or of nobody (None; without the ignored ones)."""
+        return _cards(self.faces(person), self._places(person, order), start, count)
+
+    def ids_of(self, person: str | None, order: Order = "newest") -> list[int]:
+        """The ids of all of them, in the same order: much quicker than the faces."""
+        ids: list[int] = self.faces(person).ids[self._places(person, order)].tolist()
+        return ids
+
+    def _places(self, person: str | None, order: Order) -> Ints:
         faces = self.faces(person)
         places = faces.ordered(order)
-        return _cards(faces, places if person is not None else places[~faces.pinned[places]], start, count)
+        return places if person is not None else places[~faces.pinned[places]]
 
     def ignored_faces(self, order: Order = "newest", start: int = 0, count: int | None = None) -> Sequence[FaceCard]:
         """Some of the faces that lie in `unknowns` by the user's word."""
@@ -152,7 +162,7 @@ class Catalogue:
         """By face (id) the people of whom the user said that it is not theirs."""
         noes: dict[int, set[str]] = defaultdict(set)
         for one, other in self._words.not_person:
-            folder = self._folder_of(other)
+            folder = self._by_id.folder_of(other)
             if folder is not None and _is_person(folder):
                 noes[one].add(folder)
         return noes
@@ -162,7 +172,7 @@ class Catalogue:
 
         Left out are who all of them are already, who the user said that one of them is not, and hidden people.
         """
-        found = [place for face in faces if (place := self._find(face))]
+        found = [place for face in faces if (place := self._by_id.find(face))]
         if not found or not self.names:
             return []
         mean = np.mean([of.encodings[place] for of, place in found], axis=0, dtype=np.float64)
@@ -200,30 +210,9 @@ class Catalogue:
         """
         return together([self._folders[name] for name in self.names], self._ask(read_spans) or {})
 
-    def _folder_of(self, face: int) -> str | None:
-        found = self._find(face)
-        return found and found[0].folder
-
-    def _find(self, face: int) -> tuple[FolderFaces, int] | None:
-        ids, whose = self._by_id
-        place = int(np.searchsorted(ids, face))
-        if place == len(ids) or ids[place] != face:
-            return None
-        faces = self._numbered[whose[place]]
-        in_folder = faces.place_of(face)
-        return None if in_folder is None else (faces, in_folder)
-
     @cached_property
-    def _numbered(self) -> Sequence[FolderFaces]:
-        return list(self._folders.values())
-
-    @cached_property
-    def _by_id(self) -> tuple[Ints, Ints]:
-        """All ids, rising, and of each the number of its folder."""
-        parts = [faces.ids for faces in self._numbered] or [np.empty(0, np.int64)]
-        ids, numbers = np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-        order = np.argsort(ids, kind="stable")
-        return ids[order], numbers[order]
+    def _by_id(self) -> Lookup:
+        return Lookup(self._folders.values())
 
 
 def kept_apart(catalogue: Catalogue) -> list[tuple[str, str]]:

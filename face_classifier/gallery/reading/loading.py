@@ -34,6 +34,11 @@ _SPACES = (
     "SELECT (SELECT min(space) FROM faces WHERE encoding IS NOT NULL), "
     "(SELECT max(space) FROM faces WHERE encoding IS NOT NULL)"
 )
+_WORDS = (
+    "SELECT * FROM (SELECT count(*), sum((one * 2654435761 + other * 40503) % 4294967291) FROM refused), "
+    "(SELECT count(*), sum((face * 2654435761 + length(kind)) % 4294967291) FROM flags), "
+    "(SELECT count(*), sum((track * 2654435761) % 4294967291) FROM reviewed)"
+)
 _BYTES = ENCODING_SIZE * FLOATS.itemsize
 _AT_ONCE = 500  # values of one statement
 _FEW = 0.3  # share of a folder's faces up to which they are read one by one
@@ -46,6 +51,7 @@ class Words(NamedTuple):
     hidden: frozenset[int]  # faces whose person is hidden
     covers: frozenset[int]  # faces that are to stand for their person
     reviewed: frozenset[int] = frozenset()  # tracks that were looked through
+    sums: tuple[int | None, ...] = ()  # that change with any of it
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,12 @@ def read(table: Table, known: Known = NOTHING) -> Known:
             for folder in sums
         }
     return Known(
-        revision, {name: faces for name, faces in folders.items() if len(faces)}, _words(table), sums, done, spaces
+        revision,
+        {name: faces for name, faces in folders.items() if len(faces)},
+        _words(table, known.words),
+        sums,
+        done,
+        spaces,
     )
 
 
@@ -163,12 +174,15 @@ def _columns(folder: str, found: Iterable[tuple[Any, ...]]) -> FolderFaces:
     )
 
 
-def _words(table: Table) -> Words:
+def _words(table: Table, known: Words) -> Words:
     with table.telling():
         ask = table.database.execute
+        sums = ask(_WORDS).fetchone()
+        if sums == known.sums:
+            return known
         pairs = ask("SELECT one, other FROM refused").fetchall()
         flags: dict[str, set[int]] = {HIDDEN: set(), COVER: set()}
         for kind, face in ask("SELECT kind, face FROM flags"):
             flags.setdefault(kind, set()).add(face)
         reviewed = frozenset(track for (track,) in ask("SELECT track FROM reviewed"))
-    return Words(pairs, frozenset(flags[HIDDEN]), frozenset(flags[COVER]), reviewed)
+    return Words(pairs, frozenset(flags[HIDDEN]), frozenset(flags[COVER]), reviewed, sums)

@@ -57,8 +57,7 @@ def _of_tab(catalogue: Catalogue, person: PersonCard, tab: str, order: Any, curs
     faces: Sequence[tuple[FaceCard, float | None]] = ()
     following = None
     if tab == "faces":
-        columns = catalogue.faces(person.name)
-        ids = columns.ids[columns.ordered(order)].tolist()
+        ids = catalogue.ids_of(person.name, order)
         begin = start_of(ids, cursor)
         faces = [(face, face.distance) for face in catalogue.faces_of(person.name, order, begin, PIECE)]
         following = cursor_after(ids, begin + PIECE)

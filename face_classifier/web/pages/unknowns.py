@@ -32,7 +32,9 @@ def _of_tab(catalogue: Catalogue, tab: str, cursor: str) -> dict[str, Any]:
     elif tab == "ignored":
         shown = catalogue.ignored_faces()
     else:
-        shown = catalogue.faces_of(None)
+        ids = catalogue.ids_of(None)
+        begin = start_of(ids, cursor)
+        return {"faces": catalogue.faces_of(None, start=begin, count=PIECE), "next": cursor_after(ids, begin + PIECE)}
     ids = [face.id for face in shown]
     begin = start_of(ids, cursor)
     return {"faces": shown[begin : begin + PIECE], "next": cursor_after(ids, begin + PIECE)}

@@ -120,6 +120,7 @@ def test_faces_come_in_the_order_that_is_asked_for(reader: Reader, order: str, e
     catalogue = reader.now()
     ids = contents(catalogue)["Ann"]
     assert [card.id for card in catalogue.faces_of("Ann", order)] == [ids[place] for place in expected]  # type: ignore[arg-type]
+    assert catalogue.ids_of("Ann", order) == [ids[place] for place in expected]  # type: ignore[arg-type]
     assert [card.id for card in catalogue.faces_of("Ann", order, 1, 1)] == [ids[expected[1]]]  # type: ignore[arg-type]
 
 
@@ -179,6 +180,7 @@ def test_what_the_user_put_into_unknowns_is_ignored(folder: Path, reader: Reader
     assert (catalogue.unknown, catalogue.ignored) == (2, 1)
     assert [card.id for card in catalogue.ignored_faces()] == [face]
     assert face not in [card.id for card in catalogue.faces_of(None)]
+    assert face not in catalogue.ids_of(None)
     assert face not in [card.id for card, _ in catalogue.similar_unknown("Ann", 9)]
 
 
@@ -190,6 +192,20 @@ def test_an_entry_that_goes_on_after_it_was_read_is_read_to_its_end(folder: Path
             for count, face in enumerate(ones, 1):
                 store.words.put_aside([face])
                 assert reader.now().ignored == count
+
+
+def test_a_person_is_hidden_and_has_a_cover_as_the_user_says(folder: Path, reader: Reader) -> None:
+    ann, ben = reader.now().people
+    other = next(face for face in contents(reader.now())["Ann"] if face != ann.best)
+    with Store(folder, writing=True) as store:
+        store.look(unread)
+        store.flags.hide([ben.best], hidden=True)
+        store.flags.cover(contents(reader.now())["Ann"], other)
+        assert [(card.best, card.hidden) for card in reader.now().people] == [(other, False), (ben.best, True)]
+        assert reader.now().person("Ann") == reader.now().people[0]
+        assert reader.now().nearest([other], 9) == []
+        store.flags.hide([ben.best], hidden=False)
+        assert [card.hidden for card in reader.now().people] == [False, False]
 
 
 def test_a_former_name_leads_to_who_has_it_now(folder: Path, reader: Reader) -> None:
