@@ -125,18 +125,18 @@ class Door(NamedTuple):
         return ask(app, self.path, headers, method=self.method, **{"scheme": self.scheme, **how})
 
 
-def doors_of(app: Any) -> list[Door]:
-    """Every route and method of an application."""
-    return list(_doors(app.routes, lambda route: route.path))
+def doors_of(app: Any, values: Mapping[str, str] | None = None) -> list[Door]:
+    """Every route and method of an application; ``values`` by name for what paths leave open, else 1."""
+    return list(_doors(app.routes, lambda route: route.path, values or {}))
 
 
-def _doors(routes: list[BaseRoute], path_of: Callable[[Any], str]) -> Iterator[Door]:
+def _doors(routes: list[BaseRoute], path_of: Callable[[Any], str], values: Mapping[str, str]) -> Iterator[Door]:
     for route in routes:
         if context := getattr(route, "include_context", None):  # FastAPI's, since it includes routers as they are
-            yield from _doors(route.original_router.routes, context.path_for)  # type: ignore[attr-defined]
+            yield from _doors(route.original_router.routes, context.path_for, values)  # type: ignore[attr-defined]
             continue
         assert isinstance(route, Route | WebSocketRoute | Mount), f"a kind of route that tests know nothing of: {route}"
-        path = re.sub(r"\{[^}]*\}", "1", path_of(route))
+        path = re.sub(r"\{(\w+)[^}]*\}", lambda found: values.get(found[1], "1"), path_of(route))
         if isinstance(route, WebSocketRoute):
             yield Door(path, "GET", "ws")
         elif isinstance(route, Mount):
