@@ -149,9 +149,9 @@ async def _received(request: Request) -> bytes:
         raise ProblemError(415, f"the picture must come as the field {_NAME} of a form, multipart/form-data")
     if (length := request.headers.get("content-length", "")).isdecimal() and int(length) > MOST_BYTES + _MOST_HEAD:
         raise _too_large()
-    form = _Form(boundary)
     received = 0
     try:
+        form = _Form(boundary)
         async for block in request.stream():
             received += len(block)
             if received > MOST_BYTES + _MOST_HEAD:
