@@ -20,6 +20,7 @@ from face_classifier.core.errors import InUseError, UserError
 from face_classifier.core.names import shown
 from face_classifier.web.api.common.text import Json
 from face_classifier.web.doors.refusing import API
+from face_classifier.web.pages.rendering import page
 
 AGAIN = 5  # seconds after which it may be tried again, where the owner of the gallery is busy
 _TYPE = "application/problem+json"
@@ -71,11 +72,14 @@ def told(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Have errors of the API answered as problems; those of pages are left to them."""
+    """Have errors of the API answered as problems, and those of pages as pages."""
 
     def answer(request: Request, error: Exception) -> Response:
         problem = _problem_of(error)
         if not request.url.path.startswith(API):
+            if "text/html" in request.headers.get("accept", ""):
+                values = {"status": problem.status, "sentence": problem.detail}
+                return page(request, "problem.html", status_code=problem.status, **values)
             return PlainTextResponse(problem.detail[:1].upper() + problem.detail[1:] + ".\n", problem.status)
         return _answer(problem)
 
