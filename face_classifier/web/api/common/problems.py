@@ -78,8 +78,8 @@ def handle_problems(app: FastAPI) -> None:
         problem = _problem_of(error)
         if not request.url.path.startswith(API):
             if "text/html" in request.headers.get("accept", ""):
-                values = {"status": problem.status, "sentence": problem.detail}
-                return page(request, "problem.html", status_code=problem.status, **values)
+                status, sentence = problem.status, problem.detail
+                return page(request, "problem.html", status_code=status, status=status, sentence=sentence)
             return PlainTextResponse(problem.detail[:1].upper() + problem.detail[1:] + ".\n", problem.status)
         return _answer(problem)
 
