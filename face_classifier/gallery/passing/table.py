@@ -41,19 +41,22 @@ _OF_SOMEBODY = (
     f"AND state NOT IN ('deleted', 'rejected', 'seen') AND folder <> '{UNKNOWNS}' "
     f"AND substr(folder, 1, {len(EXCLUDED) + 1}) <> '{EXCLUDED}/')"
 )
-_SPAN = """
+_OF_NONE = (  # faces of no track with a row: the index tells it, without rows, and passes by those that are `seen`
+    "SELECT id FROM faces WHERE track IS NULL AND state = 'kept' UNION ALL "
+    "SELECT id FROM faces WHERE track >= 0 AND state = 'kept' AND track NOT IN (SELECT number FROM tracks)"
+)
+_SPAN = f"""
 SELECT min(first), max(last) FROM (
     SELECT min(first) AS first, max(first) AS last FROM tracks
-    UNION ALL SELECT min(time), max(time) FROM faces WHERE state = 'kept' AND source IS NOT NULL
+    UNION ALL SELECT min(time), max(time) FROM faces WHERE id IN ({_OF_NONE}) AND source IS NOT NULL
 )
 """
 _LATEST_OF = """
 SELECT last, tracks.source FROM faces JOIN tracks ON number = track
 WHERE folder = ? AND state = 'kept' AND tracks.fingerprint IS NULL ORDER BY number DESC LIMIT 1
 """
-_EXCLUDED = (
-    f"SELECT DISTINCT track FROM faces WHERE substr(folder, 1, {len(EXCLUDED) + 1}) = '{EXCLUDED}/' "
-    "AND track IS NOT NULL"
+_EXCLUDED = (  # by the index: "0" is what comes after "/"
+    f"SELECT DISTINCT track FROM faces WHERE folder > '{EXCLUDED}/' AND folder < '{EXCLUDED}0' AND track IS NOT NULL"
 )
 
 
@@ -196,13 +199,8 @@ class Tracks:
 
     def faces_of_none(self) -> Iterator[FaceOfTrack]:
         """The kept faces that were seen in a source and belong to no track with a row, by id."""
-        # The inner questions are answered by the index alone, without reading rows or passing by those that are `seen`.
-        of_none = (
-            "SELECT id FROM faces WHERE track IS NULL AND state = 'kept' UNION ALL "
-            "SELECT id FROM faces WHERE track >= 0 AND state = 'kept' AND track NOT IN (SELECT number FROM tracks)"
-        )
         best = "SELECT best FROM tracks WHERE best IS NOT NULL"
-        return self._faces(f"id IN ({of_none}) AND id NOT IN ({best})", ())
+        return self._faces(f"id IN ({_OF_NONE}) AND id NOT IN ({best})", ())
 
     def _faces(self, clause: str, values: Sequence[int]) -> Iterator[FaceOfTrack]:
         columns = "id, face, folder, track, quality, source, fingerprint, position, time"
