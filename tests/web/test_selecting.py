@@ -30,7 +30,6 @@ def faces(page_of: str, tab: Page) -> Page:
 
 
 def filled(tab: Page, address: str) -> Page:
-    tab.route("**/api/v1/faces/nearest*", lambda route: route.fulfill(json=[]))  # these faces are nobody's
     tab.goto(address)
     tab.evaluate(LISTS, [["Kim", list(range(1, 31))], ["", list(range(31, 36))]])
     return tab
@@ -136,6 +135,15 @@ def test_a_bar_tells_how_many_are_selected_and_what_can_be_done(faces: Page):
     tray.locator("[data-act=clear]").click()
     assert selected(faces) == []
     assert tray.is_hidden()
+
+
+def test_a_group_is_meant_as_a_whole_until_some_of_it_are_selected(faces: Page):
+    faces.focus("#face-32")
+    assert faces.locator("#tray output").inner_text() == "This group: 5 faces"
+    press(faces, "x")
+    assert faces.locator("#tray output").inner_text() == "1 selected"
+    press(faces, "Enter")
+    assert faces.locator("#chooser h2").inner_text() == "Who are these 4 faces?"
 
 
 def test_help_tells_each_key_once_and_is_closed_by_escape(faces: Page):

@@ -3,7 +3,7 @@ import { _, ngettext } from "../words.js";
 import { assign } from "./acts.js";
 import { choose } from "./chooser.js";
 import { isField } from "./dom.js";
-import { items } from "./lists.js";
+import { items, offeredTo } from "./lists.js";
 import { focused, focusOn, select, selected } from "./selection.js";
 
 /** The group that a button or the focus is in. @param {Element | null} place @returns {HTMLElement | null} */
@@ -28,6 +28,8 @@ function give(group, name) {
 async function name(group) {
   const those = rest(group);
   if (!those.length) return;
+  const offered = offeredTo(those[0]);
+  if (offered) return give(group, offered);
   const title = ngettext("Who is this? %(num)s face", "Who are these %(num)s faces?", those.length);
   const choice = await choose({ title, some: those });
   if (choice?.name) give(group, choice.name);

@@ -25,10 +25,7 @@ function changed() {
   const some = current();
   tray.hidden = some.length === 0;
   const output = tray.querySelector("[data-count]");
-  if (output && some.length)
-    output.textContent = selected().length
-      ? ngettext("%(num)s selected", "%(num)s selected", some.length)
-      : _("This face");
+  if (output && some.length) output.textContent = told(some.length);
   for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (tray.querySelectorAll("[data-act]")))
     button.hidden = deedOf(button.dataset.act ?? "") === undefined;
   const faces = numbers(some).slice(0, MOST).join(",");
@@ -38,6 +35,12 @@ function changed() {
   clearTimeout(timer);
   asking?.abort();
   if (faces) timer = setTimeout(() => void fill(faces), SETTLED);
+}
+
+/** @param {number} count */
+function told(count) {
+  if (selected().length) return ngettext("%(num)s selected", "%(num)s selected", count);
+  return count === 1 ? _("This face") : ngettext("This group: %(num)s face", "This group: %(num)s faces", count);
 }
 
 /** @param {string} faces */

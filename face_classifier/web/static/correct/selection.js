@@ -16,11 +16,13 @@ const isSelected = (item) => item.getAttribute("aria-selected") === "true";
 /** The face that has the focus. @returns {Item | null} */
 export const focused = () => itemOf(document.activeElement);
 
-/** What an act is about: the faces that are selected, or else the one that has the focus. @returns {Item[]} */
+/** What an act is about: the faces that are selected, or else the one that has the focus, with its group. @returns {Item[]} */
 export function current() {
   const some = selected();
   const one = focused();
-  return some.length || !one ? some : [one];
+  if (some.length || !one) return some;
+  const group = one.closest("[data-group]");
+  return group ? items(group) : [one];
 }
 
 /** Select exactly these, or some more, or fewer. @param {Item[]} some @param {"only" | "more" | "fewer"} how */
