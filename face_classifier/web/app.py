@@ -11,8 +11,9 @@ from face_classifier.web.aside.asides import Asides
 from face_classifier.web.doors.doors import doors
 from face_classifier.web.live import socket
 from face_classifier.web.live.live import Live
-from face_classifier.web.pages import home, login, people, person, suggestions, unknowns
+from face_classifier.web.pages import login, people, person, suggestions, unknowns
 from face_classifier.web.pages.assets import Assets
+from face_classifier.web.pages.now import home, live
 from face_classifier.web.pages.past import charts, events, history
 from face_classifier.web.site import Site
 
@@ -28,7 +29,7 @@ def make_app(site: Site) -> FastAPI:
         middleware=doors(site.settings().web),
     )
     app.state.site, app.state.asides, app.state.live = site, Asides(site.settings), Live(site)
-    pages = home, people, person, unknowns, suggestions, events, history, charts, login
+    pages = home, live, people, person, unknowns, suggestions, events, history, charts, login
     for module in (*pages, socket):
         app.include_router(module.router)
     add_api(app)

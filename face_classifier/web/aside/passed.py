@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,15 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.events.times import bounds
 from face_classifier.events.visits import Visit, Wish, visits
 from face_classifier.gallery.opening import open_existing
-from face_classifier.gallery.passing.passages import passages_between
+from face_classifier.gallery.passing.passages import passages_between, recent
 from face_classifier.gallery.passing.table import Outage
 from face_classifier.web.aside.aside import Aside
 
 Ints = npt.NDArray[np.int32]
 _BEFORE = timedelta(days=1)  # what began so long before a day is read, too: a visit may have begun with it
 _NOBODY = -1
+_EVER = datetime(1900, 1, 1, tzinfo=timezone.utc)
+_TRACKS = 200  # the latest ones, for the latest visits
 _DAY = 24 * 60  # minutes
 
 
@@ -108,6 +110,13 @@ class Passed:
         begin, end = bounds(day)
         found = visits(passages_between(self._settings(), begin - _BEFORE, end), self._settings().visits.gap)
         return [visit for visit in found if visit.last >= begin and visit.first < end]
+
+    def latest(self) -> list[Visit]:
+        """The visits that the latest tracks make, the latest first; of files, too."""
+        with open_existing(self._settings(), writing=False) as store, store.tracks.as_of_now():
+            passages = recent(store, _EVER, most=_TRACKS)
+        found = visits(passages, self._settings().visits.gap)
+        return sorted(found, key=lambda visit: visit.last, reverse=True)
 
     def outages(self) -> list[Outage]:
         """When cameras sent nothing."""

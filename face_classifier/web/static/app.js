@@ -1,6 +1,7 @@
 // What every page does. Each part is a module of its own.
 import "./appearance.js";
 import "./correct/start.js";
+import "./live/start.js";
 import "./overlays.js";
 import "./more.js";
 import * as events from "./pages/events.js";

@@ -1,0 +1,1 @@
+"""What goes on now: who is here, and what cameras see."""

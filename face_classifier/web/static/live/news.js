@@ -1,0 +1,70 @@
+// What is new is said and waits: nothing moves on a page that somebody works on until they ask for it.
+import { h } from "../correct/dom.js";
+import { refresh } from "../correct/fresh.js";
+import { isMine } from "../correct/writes.js";
+import { _, icon, ngettext } from "../words.js";
+
+let visits = 0;
+let hasMoved = false;
+/** @type {number | undefined} the revision that the page shows */
+let shown;
+/** @type {HTMLElement | undefined} */
+let button;
+
+function show() {
+  if (!visits && !hasMoved) {
+    button?.remove();
+    button = undefined;
+    return;
+  }
+  const text = visits ? ngettext("%(num)s new", "%(num)s new", visits) : _("Something has changed");
+  if (!button) {
+    button = h("button", { type: "button", class: "news", onclick: take });
+    document.querySelector("main")?.before(button);
+  }
+  button.replaceChildren(icon("rotate-ccw"), h("span", {}, text), h("span", { class: "unseen" }, _("Show it")));
+}
+
+async function take() {
+  await refresh();
+  forget();
+}
+
+function forget() {
+  visits = 0;
+  hasMoved = false;
+  shown = Number(document.body.dataset.revision) || undefined;
+  show();
+}
+
+/** @param {number | undefined} revision */
+function moved(revision) {
+  if (revision === undefined) return;
+  shown ??= Number(document.body.dataset.revision) || revision;
+  if (revision <= shown) return;
+  let foreign = false;
+  for (let number = shown + 1; number <= revision && !foreign; number++) foreign = !isMine(number);
+  if (!foreign) return void (shown = revision);
+  hasMoved = true;
+  show();
+}
+
+/** Pages that show what moves (`data-news`) say what is new; what others show stays true. */
+export function start() {
+  const kind = document.querySelector("[data-news]")?.getAttribute("data-news");
+  if (kind === null || kind === undefined) return;
+  document.addEventListener("live:hello", (event) => moved(/** @type {CustomEvent} */ (event).detail.revision));
+  if (kind !== "visits") {
+    document.addEventListener("live:revision", (event) => moved(/** @type {CustomEvent} */ (event).detail.revision));
+  }
+  document.addEventListener("live:visit", () => {
+    if (kind !== "visits") return;
+    visits += 1;
+    show();
+  });
+  document.addEventListener("live:resync", () => {
+    hasMoved = true;
+    show();
+  });
+  document.addEventListener("fresh", forget);
+}
