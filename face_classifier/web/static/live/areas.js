@@ -18,6 +18,8 @@ let areas = [];
 let drawn = null;
 /** @type {Point} where keys draw */
 let cursor = [0.5, 0.5];
+/** @type {Map<Area, {line: SVGElement, corners: SVGElement[]}>} */
+const shown = new Map();
 /** @type {SVGSVGElement} */
 let board;
 /** @type {HTMLElement} */
@@ -82,12 +84,15 @@ function drop() {
 function draw() {
   const { width, height } = board.getBoundingClientRect();
   board.setAttribute("viewBox", `0 0 ${Math.max(1, width)} ${Math.max(1, height)}`);
-  const places = (/** @type {Area} */ area) => area.points.map(([x, y]) => [x * width, y * height]);
   board.replaceChildren();
+  shown.clear();
   for (const area of areas) {
-    const line = places(area).map((place) => place.join(",")).join(" ");
-    board.append(s(area === drawn ? "polyline" : "polygon", { points: line, class: `${area.kind}${area === drawn ? " drawn" : ""}` }));
-    for (const [x, y] of places(area)) board.append(s("circle", { cx: x, cy: y, r: 7, class: area.kind }));
+    const line = s(area === drawn ? "polyline" : "polygon", { class: `${area.kind}${area === drawn ? " drawn" : ""}` });
+    const corners = area.points.map(() => s("g", { class: `corner ${area.kind}` }));
+    for (const one of corners) one.append(s("circle", { r: HIT, class: "hit" }), s("circle", { r: 7 }));
+    board.append(line, ...corners);
+    shown.set(area, { line, corners });
+    put(area);
   }
   if (drawn) {
     const [x, y] = [cursor[0] * width, cursor[1] * height];
@@ -99,6 +104,15 @@ function draw() {
     button.hidden = isBegin === (drawn !== null);
   }
   tell();
+}
+
+/** Put an area where its points are. Its elements stay: a finger is on one of them. @param {Area} area */
+function put(area) {
+  const { width, height } = board.getBoundingClientRect();
+  const places = area.points.map(([x, y]) => [x * width, y * height]);
+  const elements = shown.get(area);
+  elements?.line.setAttribute("points", places.map((place) => place.join(",")).join(" "));
+  places.forEach(([x, y], corner) => elements?.corners[corner]?.setAttribute("transform", `translate(${x} ${y})`));
 }
 
 /** The areas by name, and the lines for the configuration. */
@@ -171,11 +185,17 @@ function press(event) {
   board.setPointerCapture(event.pointerId);
 }
 
+/** A finger that draws does not scroll the page. `touch-action` says nothing within a picture. @param {TouchEvent} event */
+function hold(event) {
+  if (drawn || held) event.preventDefault();
+}
+
 /** @param {PointerEvent} event */
 function move(event) {
   if (!held) return;
   held.area.points[held.corner] = at(event);
-  draw();
+  put(held.area);
+  tell();
 }
 
 /** @param {KeyboardEvent} event */
@@ -223,6 +243,7 @@ export function start() {
   });
   editor.addEventListener("change", tell);
   board.addEventListener("pointerdown", press);
+  board.addEventListener("touchstart", hold, { passive: false });
   board.addEventListener("pointermove", move);
   board.addEventListener("pointerup", () => (held = null));
   board.addEventListener("pointercancel", () => (held = null));
