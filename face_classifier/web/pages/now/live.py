@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.web.pages.rendering import page, site_of
@@ -25,12 +24,12 @@ def live(request: Request) -> HTMLResponse:
 
 
 @router.get("/live/{camera}")
-def camera(request: Request, camera: str) -> HTMLResponse:
-    """One camera, large."""
+def camera(request: Request, camera: str) -> Response:
+    """One camera, large; one that is watched no more leads to those that are."""
     site = site_of(request)
     found = [one for one in (site.status().cameras if site.status else ()) if one.name == camera]
     if not found:
-        raise HTTPException(404, f"there is no camera {camera!r}")
+        return RedirectResponse("/live", 303)
     settings = site.settings()
     given = settings.cameras[camera]
     return page(
