@@ -10,7 +10,7 @@ import click
 
 from face_classifier.cli.options import json_option, say, stop_on_signals
 from face_classifier.core.config import flat
-from face_classifier.core.errors import StoppedError, WrongUseError
+from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 
 if TYPE_CHECKING:
     import threading
@@ -147,8 +147,14 @@ def _recommend(
     from face_classifier.photos.lookalike import recommend
     from face_classifier.photos.lookalike.picks import find_picks
     from face_classifier.photos.lookalike.rounds import Rounds
-    from face_classifier.web import picker as page
 
+    if not picks:
+        try:
+            from face_classifier.web.picker import show
+        except ImportError:
+            raise UserError(
+                "the page needs packages that are not installed; install face_classifier[web], or name --picks"
+            ) from None
     turns, among = flat.count(rounds, "--rounds"), flat.count(choices, "--choices")
     most = flat.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture})
@@ -164,7 +170,7 @@ def _recommend(
         picked = find_picks(picks, people, gallery["gallery"], portraits.finder_of(people.encoder, observer.problem))
     else:
         choosing = Rounds(people, turns, among, secrets.randbits(32))
-        page.show(
+        show(
             choosing,
             lambda: recommend.recommend(people, choosing.picks, most),
             stopping,

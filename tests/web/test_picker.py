@@ -130,7 +130,7 @@ def test_every_face_is_a_button_with_a_text_and_a_picture_in_it(browser: Browser
     )
     assert "None of these" in shown
     assert "<script" not in shown
-    assert re.findall(r'(?:src|href|action)="(?!data:)[^"]*"', shown) == [], "nothing is loaded from elsewhere"
+    assert re.findall(r'(?:src|href|action)="(?!data:|/static/)[^"]*"', shown) == [], "nothing is loaded from elsewhere"
 
 
 def test_going_back_replaces_the_pick(browser: Browser):
@@ -166,7 +166,7 @@ def test_names_are_escaped():
         number = browser.numbers("1")[0]
         for _, shown in (browser.open("1"), browser.open("1", number)):
             assert "<script" not in shown
-            assert "&lt;script&gt;alert(&quot;1&quot;)" in shown
+            assert "&lt;script&gt;alert(&#34;1&#34;)" in shown
 
 
 def test_a_name_that_is_not_utf8_can_be_shown():
@@ -181,23 +181,28 @@ def test_only_who_knows_the_address_sees_anything(browser: Browser):
     assert browser.ask("POST", "/1", Content_Length="0").status == 404
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "[::1]"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "192.0.2.7"])
 def test_a_foreign_name_that_leads_here_is_refused(browser: Browser, host: str):
-    assert browser.ask("GET", Host=host).status == 403
-    assert browser.ask("POST", Host=host, Content_Length="0").status == 403
+    assert browser.ask("GET", Host=host).status == 400
+    assert browser.ask("POST", Host=host, Content_Length="0").status == 400
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}])
+def test_another_page_picks_nothing(browser: Browser, headers: dict[str, str]):
+    assert browser.ask("POST", Content_Length="0", **headers).status == 403
 
 
 def test_it_can_be_reached_through_a_tunnel(browser: Browser):
     assert browser.ask("GET", Host="localhost:8000").status == 303
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE"])
 def test_only_get_and_post_are_answered(browser: Browser, method: str):
-    assert browser.ask(method).status == 501
+    assert browser.ask(method).status == 405
 
 
 @pytest.mark.parametrize(
-    ("length", "status"), [("100000", 413), ("-1", 411), ("x", 411), ("9" * 100, 411), ("²", 411), (None, 411)]
+    ("length", "status"), [("10000000", 413), ("-1", 400), ("x", 400), ("9" * 100, 400), ("²", 400), (None, 303)]
 )
 def test_a_body_without_end_is_refused(browser: Browser, length: str | None, status: int):
     headers = {} if length is None else {"Content_Length": length}
@@ -207,8 +212,8 @@ def test_a_body_without_end_is_refused(browser: Browser, length: str | None, sta
 def test_nothing_is_kept_by_the_browser_and_nothing_else_may_be_loaded(browser: Browser):
     for answer in (browser.ask("GET"), browser.ask("GET", "/"), browser.ask("PUT")):
         assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+        assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
 def test_a_stop_ends_it_also_while_a_browser_holds_a_connection(browser: Browser):
@@ -233,7 +238,7 @@ def test_a_mistake_of_ours_ends_it_and_is_told():
         raise ZeroDivisionError
 
     def pick(address: str) -> None:
-        with pytest.raises((urllib.error.URLError, ConnectionError, http.client.HTTPException)):
+        with pytest.raises(urllib.error.HTTPError, match="500"):
             urllib.request.urlopen(address + "1", b"pick=none", timeout=10)
 
     with pytest.raises(ZeroDivisionError):
