@@ -49,7 +49,7 @@ def draw_plane(
     ------
     UserError : scikit-learn is not installed
     """
-    cells, side = _cells(_places(encodings))
+    cells, side = _cells(places(encodings))
     size = min(max(_SIDE // side, _LEAST), _MOST)
     letters = max(10, size // 8)
     band = text(" ", letters).shape[0] if any(labels) else 0
@@ -89,8 +89,11 @@ def _framed(tile: Image, size: int, color: Color) -> Image:
     return framed
 
 
-def _places(encodings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(n, 2): each from 0 to 1."""
+def places(encodings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Where encodings (n, d) lie in the plane, what is alike together: (n, 2), each from 0 to 1.
+
+    Raises UserError where scikit-learn is not installed.
+    """
     try:
         from sklearn.manifold import TSNE
         from threadpoolctl import threadpool_limits
@@ -100,16 +103,16 @@ def _places(encodings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         ) from error
     distinct, which = np.unique(encodings, axis=0, return_inverse=True)
     if len(distinct) < 3:  # too few to tell more than one from the other
-        places = np.stack([np.arange(len(distinct)), np.zeros(len(distinct))], axis=1)
+        found = np.stack([np.arange(len(distinct)), np.zeros(len(distinct))], axis=1)
     else:
         perplexity = min(PERPLEXITY, (len(distinct) - 1) / 3)
         plane = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=0)
         # The sums of several threads come out in another order, and so other, every time.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            places = plane.fit_transform(distinct).astype(np.float64)
-    places = places - places.min(axis=0)
-    return np.asarray((places / (places.max() or 1.0))[which.reshape(-1)])
+            found = plane.fit_transform(distinct).astype(np.float64)
+    found = found - found.min(axis=0)
+    return np.asarray((found / (found.max() or 1.0))[which.reshape(-1)])
 
 
 def _cells(places: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], int]:

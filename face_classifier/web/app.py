@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 from face_classifier import __version__
@@ -14,8 +17,16 @@ from face_classifier.web.live.live import Live
 from face_classifier.web.pages import login, people, person, suggestions, unknowns
 from face_classifier.web.pages.assets import Assets
 from face_classifier.web.pages.now import home, live
-from face_classifier.web.pages.past import charts, events, history
+from face_classifier.web.pages.past import charts, events, face_map, history
 from face_classifier.web.site import Site
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        app.state.asides.end()
 
 
 def make_app(site: Site) -> FastAPI:
@@ -27,9 +38,10 @@ def make_app(site: Site) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
         middleware=doors(site.settings().web),
+        lifespan=_lifespan,
     )
     app.state.site, app.state.asides, app.state.live = site, Asides(site.settings), Live(site)
-    pages = home, live, people, person, unknowns, suggestions, events, history, charts, login
+    pages = home, live, people, person, unknowns, suggestions, events, history, charts, face_map, login
     for module in (*pages, socket):
         app.include_router(module.router)
     add_api(app)

@@ -60,7 +60,7 @@ def _config(app: Any, web: Web, connections: Connections) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the doors know which proxies are trusted
-        lifespan="off",
+        lifespan="auto",
         timeout_graceful_shutdown=1,
         http=partial(Protocol, connections),  # type: ignore[arg-type]  # what makes a protocol is called alone
         h11_max_incomplete_event_size=_HEAD,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.web.aside.passed import Passed
+from face_classifier.web.aside.plane import Planes
 from face_classifier.web.aside.questions import Asking
 
 
@@ -16,3 +17,8 @@ class Asides:
         """``settings``: name the result folder."""
         self.passed = Passed(settings)
         self.asking = Asking(settings)
+        self.planes = Planes()
+
+    def end(self) -> None:
+        """What can be ended is, since no page asks any more."""
+        self.planes.end()

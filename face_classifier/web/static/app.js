@@ -6,6 +6,7 @@ import "./overlays.js";
 import "./more.js";
 import * as events from "./pages/events.js";
 import * as history from "./pages/history.js";
+import * as map from "./pages/map.js";
 import * as suggestions from "./pages/suggestions.js";
 
-for (const page of [events, history, suggestions]) page.start();
+for (const page of [events, history, map, suggestions]) page.start();
