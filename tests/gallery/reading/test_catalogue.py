@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +17,6 @@ from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.gallery.store import Store
 from face_classifier.identity.statistics import with_distances_today
-
-WAIT = 10.0  # seconds
 
 
 @pytest.fixture
@@ -271,32 +268,3 @@ def test_a_track_whose_faces_are_of_two_people_now_shows_nobody_together(folder:
             keep(store, number, person, track=7)
         store.tracks.write([track(7, 1000, 1002)])
     assert reader.now().together == []
-
-
-def test_threads_read_one_revision_each_while_the_owner_writes(folder: Path, reader: Reader) -> None:
-    """Ann and Ben swap names: whoever reads sees three faces of one and two of the other."""
-    stopping, faults = threading.Event(), []
-
-    def read() -> None:
-        while not stopping.is_set():
-            catalogue = reader.now()
-            counts = sorted(person.faces for person in catalogue.people)
-            listed = sorted(len(catalogue.faces_of(person.name)) for person in catalogue.people)
-            if not counts == listed == [2, 3] or catalogue.problem:
-                faults.append((counts, listed, catalogue.problem))
-
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        with Store(folder, writing=True) as store:
-            store.look(unread)
-            for turn in range(20):
-                old, new = ("Ann", "Anna") if turn % 2 == 0 else ("Anna", "Ann")
-                store.words.rename(old, new)
-                store.look(unread)
-    finally:
-        stopping.set()
-        for thread in threads:
-            thread.join(WAIT)
-    assert not faults
