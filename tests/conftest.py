@@ -42,7 +42,7 @@ from face_classifier.vision.engine import Engine, make_engine
 from face_classifier.vision.models import registry as models
 from face_classifier.vision.yunet import YuNet
 
-pytest_plugins = ["servers.pages"]
+pytest_plugins = ["servers.pages", "servers.programs"]
 pytest.register_assert_rewrite("sources.seams", "vision.seams")
 
 ROOT = Path(__file__).parent.parent

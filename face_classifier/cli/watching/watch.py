@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from face_classifier.core.errors import UserError, WrongUseError
 if TYPE_CHECKING:
     from face_classifier.core.config.settings import Settings
     from face_classifier.daemon.daemon import Daemon
+    from face_classifier.daemon.wishes import Wishes
 
 _TERMINAL = "terminal"  # the channel of those who name no other one
 
@@ -52,7 +53,7 @@ def _watch(cameras: tuple[str, ...], config: str | None, as_json: bool, **flags:
     logged, signals = log.logged(form), wishes.of_signals(_give_up)
     with logged, signals, _ending() as ending, Daemon.opened(chosen, load, wishes) as daemon:
         ending.daemon = daemon
-        with _page(daemon, chosen):
+        with _page(daemon, chosen, partial(_reload, load, wishes)):
             daemon.attend(wishes)
 
 
@@ -127,8 +128,11 @@ def _with_cameras(chosen: Settings, addresses: Sequence[str]) -> Settings:
 
 
 @contextmanager
-def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
-    """Within, the page is served, if that can be; the daemon does without it otherwise."""
+def _page(daemon: Daemon, chosen: Settings, reload: Callable[[], None]) -> Iterator[None]:
+    """Within, the page is served, if that can be; the daemon does without it otherwise.
+
+    ``reload``: has the configuration read anew.
+    """
     from face_classifier.daemon import log
 
     with ExitStack() as stack:
@@ -140,7 +144,7 @@ def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
 
                 reader = stack.enter_context(Reader(Path(chosen.result)))
                 carries = partial(carry_out, daemon.here)
-                site = Site(lambda: daemon.settings, carries, reader, daemon.status, daemon.looking)
+                site = Site(lambda: daemon.settings, carries, reader, daemon.status, daemon.looking, reload=reload)
                 address = stack.enter_context(serving(site, chosen.web.port))
             except ImportError:
                 log.tell("page", "there is no page; install face_classifier[web], or set web: {listen: off}")
@@ -149,6 +153,14 @@ def _page(daemon: Daemon, chosen: Settings) -> Iterator[None]:
             else:
                 log.tell("page", f"the page is at {address}")
         yield
+
+
+def _reload(load: Callable[[], Settings], wishes: Wishes) -> None:
+    """Have the configuration read anew, in a moment. Raises UserError where it is wrong: the one before stays then."""
+    from face_classifier.daemon.wishes import Wish
+
+    load()
+    wishes.ask(Wish.RELOAD)
 
 
 def _give_up() -> None:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from face_classifier.web.api import cameras, faces, past, people, questions, search, visits
 from face_classifier.web.api.common.lists import Lists
-from face_classifier.web.api.common.problems import Problem, handle_problems
+from face_classifier.web.api.common.problems import Problem, handle_problems, told
 from face_classifier.web.api.common.writing import Once
 from face_classifier.web.api.search import Searches
 
@@ -25,7 +25,6 @@ _ROUTERS = (
     past.reader,
     past.writer,
     search.searcher,
-    cameras.router,
 )
 TEXT = """Who is in a result folder, who passed when, and corrections of who is who.
 
@@ -40,6 +39,7 @@ def add_api(app: FastAPI) -> None:
     handle_problems(app)
     for router in _ROUTERS:
         app.include_router(router)
+    app.include_router(cameras.router, tags=["cameras"], responses=told(404, 409))
     made = app.openapi
 
     def openapi() -> dict[str, Any]:

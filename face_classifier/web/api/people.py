@@ -10,14 +10,16 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from face_classifier.daemon.answers import Notes
 from face_classifier.gallery.reading.cards import PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue
+from face_classifier.photos.forgetting import forget_everywhere
 from face_classifier.web.api.common import cards
 from face_classifier.web.api.common.cards import Face, Faces, People, catalogue_of, check_faces, person_of
 from face_classifier.web.api.common.lists import Cursor, Limit, Lists, numbers_of
 from face_classifier.web.api.common.problems import ProblemError, told
 from face_classifier.web.api.common.text import Name, PersonName, in_path
-from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, writing
+from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, site_of, writing
 from face_classifier.web.words.typed import is_meant
 
 reader, writer = reading("people"), writing("people")
@@ -219,17 +221,21 @@ class Forgotten(BaseModel):
     captures: int = Field(description="that were removed")
     pixelated: int = Field(description="captures in which they cannot be known any more")
     lines: int = Field(description="of logs, that are gone or name nobody")
+    photos: int = Field(description="that indexes of photos remembered")
     left: list[str] = Field(description="sentences about what was left")
     revision: int
-    notes: list[str] = []
 
 
 @writer.post("/people/{person}/forget", summary="Forget a person for good", responses=told(404))
 def forget(request: Request, person: PersonName) -> Forgotten:
     """Pictures, encodings and whatever tells of them are gone; nothing takes that back."""
     known = person_of(catalogue_of(request), person).name
-    answer = carry_out(request, "forget", {"what": known, "path": "/dev/null"})
-    return Forgotten(**answer | {"revision": catalogue_of(request).revision})
+    notes = Notes()
+    answer = forget_everywhere(
+        site_of(request).settings(), known, notes, lambda command, given: carry_out(request, command, given)
+    )
+    left = [*answer["left"], *notes.sentences]
+    return Forgotten(**answer | {"left": left, "revision": catalogue_of(request).revision})
 
 
 def _known(request: Request, person: str, seen: Seen) -> str:

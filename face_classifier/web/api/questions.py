@@ -6,16 +6,100 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
+from face_classifier.gallery.reading.catalogue import Catalogue
+from face_classifier.web.api.common import cards
 from face_classifier.web.api.common.cards import Face, Faces, catalogue_of, person_of
 from face_classifier.web.api.common.lists import Cursor, Limit, Lists
-from face_classifier.web.api.common.problems import told
+from face_classifier.web.api.common.problems import AGAIN, ProblemError, told
 from face_classifier.web.api.common.text import PersonName
 from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, writing
+from face_classifier.web.aside.asides import Asides
+from face_classifier.web.aside.questions import MayBeOne
+
+_PATIENCE = 20.0  # seconds for what takes long to work out
 
 reader, writer = reading("questions"), writing("questions")
+
+
+class Two(BaseModel):
+    """A face of one person and one of the other, which are near."""
+
+    one: Face
+    other: Face
+    distance: float = Field(description="L2")
+
+
+class Suggestion(BaseModel):
+    """Two people who may be one."""
+
+    one: cards.Person
+    other: cards.Person
+    distance: float = Field(description="L2")
+    margin: float = Field(description="how far below the limit")
+    pairs: list[Two] = Field(description="the nearest faces of both")
+
+
+class Halves(BaseModel):
+    """A person who may be two."""
+
+    person: cards.Person
+    why: str = Field(description="frame: seen beside each other; said: by the user; apart; thought")
+    distance: float = Field(description="L2 between the averages of both halves")
+    stay: list[int] = Field(description="some faces of the one")
+    go: list[int] = Field(description="faces that would be another one's; people/{id}/split carries it out")
+
+
+class Questions(BaseModel):
+    """What there is to ask."""
+
+    items: list[Suggestion]
+    splits: list[Halves]
+    revision: int
+
+
+@reader.get("/suggestions", summary="Who may be one person", responses=told())
+def suggestions(request: Request) -> Questions:
+    """The nearest first; a No is kept, and not asked again."""
+    catalogue = catalogue_of(request)
+    if not catalogue.revision and not catalogue.people:
+        return Questions(items=[], splits=[], revision=0)
+    asides: Asides = request.app.state.asides
+    made = asides.asking.now(catalogue, _PATIENCE)
+    if made is None:
+        raise ProblemError(
+            503, "the suggestions are still worked out; ask again in a moment", {"Retry-After": str(AGAIN)}
+        )
+    items = [shown for question in made.ones if (shown := _suggestion(question, catalogue))]
+    splits = [
+        Halves(
+            person=cards.Person.of(card, catalogue),
+            why=question.why,
+            distance=question.distance,
+            stay=list(question.stay),
+            go=list(question.movable),
+        )
+        for question in made.twos
+        if (card := catalogue.person(question.person))
+    ]
+    return Questions(items=items, splits=splits, revision=catalogue.revision)
+
+
+def _suggestion(question: MayBeOne, catalogue: Catalogue) -> Suggestion | None:
+    """As it is told, if both people are there still."""
+    one, other = catalogue.person(question.one), catalogue.person(question.other)
+    if one is None or other is None:
+        return None
+    pairs = [(catalogue.face(one), catalogue.face(other), distance) for one, other, distance in question.pairs]
+    return Suggestion(
+        one=cards.Person.of(one, catalogue),
+        other=cards.Person.of(other, catalogue),
+        distance=question.distance,
+        margin=question.margin,
+        pairs=[Two(one=Face.of(a), other=Face.of(b), distance=distance) for a, b, distance in pairs if a and b],
+    )
 
 
 class Answer(Seen):

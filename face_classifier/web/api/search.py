@@ -37,6 +37,7 @@ _SECONDS = 30.0  # for receiving it, and as many for looking at it
 _SIDE = 2560  # pixels of the longer side in which faces are looked for
 _MOST_FACES = 50  # of a picture
 _NAME = "picture"  # of the field
+_NOT_READ = {"Connection": "close"}  # whoever sends more would send it to nobody
 
 
 class Alike(BaseModel):
@@ -92,9 +93,8 @@ async def search(
         try:
             content = await asyncio.wait_for(_received(request), _SECONDS)
         except asyncio.TimeoutError:
-            raise ProblemError(
-                408, f"the picture took longer than {_SECONDS:g} seconds to arrive; send it again"
-            ) from None
+            sentence = f"the picture took longer than {_SECONDS:g} seconds to arrive; send it again"
+            raise ProblemError(408, sentence, _NOT_READ) from None
         work = asyncio.ensure_future(run_in_threadpool(_searched, request, searches, content, k))
         try:
             return await asyncio.wait_for(asyncio.shield(work), _SECONDS)
@@ -168,7 +168,8 @@ async def _received(request: Request) -> bytes:
 
 
 def _too_large() -> ProblemError:
-    return ProblemError(413, f"no picture of more than {MOST_BYTES / 1e6:.0f} MB is searched; make it smaller first")
+    sentence = f"no picture of more than {MOST_BYTES / 1e6:.0f} MB is searched; make it smaller first"
+    return ProblemError(413, sentence, _NOT_READ)
 
 
 class _Form:

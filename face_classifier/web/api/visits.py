@@ -55,6 +55,7 @@ class Passed(BaseModel):
     fingerprint: str | None = Field(description="of a file's content")
     face_id: int | None = None
     picture: str | None = Field(default=None, description="address of that face's picture")
+    reviewed: bool = Field(default=False, description="somebody has looked at all its tracks")
 
 
 class Track(BaseModel):
@@ -148,7 +149,9 @@ def visits(request: Request, asked: _Asked) -> Any:
     if asked.form != "json":
         return _streamed(asked.form, "visits", COLUMNS, map(_record, found))
     page, following = _page(found, asked.limit)
-    items = [Passed(**record(visit), **_picture(visit, catalogue)) for visit in page]
+    items = [
+        Passed(**record(visit), **_picture(visit, catalogue), reviewed=_is_reviewed(visit, catalogue)) for visit in page
+    ]
     return Visits(items=items, next=_cursor(place_of(page[-1])) if following else None)
 
 
@@ -177,6 +180,10 @@ def _page(found: Iterator[_Read], limit: int) -> tuple[list[_Read], bool]:
 def _picture(visit: Visit, catalogue: Catalogue) -> dict[str, Any]:
     card = catalogue.face(visit.face) if visit.face is not None else None
     return {"face_id": card.id, "picture": picture_of(card.id, card.hash)} if card else {}
+
+
+def _is_reviewed(visit: Visit, catalogue: Catalogue) -> bool:
+    return bool(visit.tracks) and all(track in catalogue.reviewed for track in visit.tracks)
 
 
 def _record(visit: Visit) -> dict[str, Any]:

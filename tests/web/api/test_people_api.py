@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import cv2
-import httpx
 import numpy as np
 import pytest
-
-API = "/api/v1"
-Ask = Callable[..., httpx.Response]
+from servers.programs import API, Asking
 
 
-@pytest.fixture
-def ask(page_of: str) -> Iterator[Ask]:
-    """Asks for a path below /api/v1; a body is JSON."""
-    with httpx.Client(base_url=page_of, timeout=10) as client:
-
-        def ask(path: str, method: str = "GET", *, status: int = 200, **more: Any) -> httpx.Response:
-            answer = client.request(
-                method, path if path.startswith("/faces/") and ".jpg" in path else API + path, **more
-            )
-            assert answer.status_code == status, answer.text
-            if status >= 400 and ".jpg" not in path:
-                assert answer.headers["content-type"] == "application/problem+json"
-                assert answer.json()["status"] == status
-                assert answer.json()["detail"]
-            return answer
-
-        yield ask
-
-
-def faces_of(ask: Ask, person: str, **query: Any) -> list[int]:
-    return [face["id"] for face in ask(f"/people/{quote(person)}/faces", params=query).json()["items"]]
-
-
-def test_people_are_told_with_a_picture_and_when_they_were_seen(ask: Ask):
+def test_people_are_told_with_a_picture_and_when_they_were_seen(ask: Asking):
     people = ask("/people").json()
     assert [person["name"] for person in people["items"]] == ["person_01", "person_02"]
     assert (people["next"], people["total"]) == (None, 2)
@@ -50,19 +22,19 @@ def test_people_are_told_with_a_picture_and_when_they_were_seen(ask: Ask):
     assert ask("/people/person_01").json() == first
 
 
-def test_a_person_is_found_by_what_is_typed_and_the_nearest_comes_first(ask: Ask):
+def test_a_person_is_found_by_what_is_typed_and_the_nearest_comes_first(ask: Asking):
     ask("/people/person_02", "PATCH", json={"name": "김영수"})
     for typed, found in {"ㄱㅇㅅ": ["김영수"], "영수": ["김영수"], "PERSON": ["person_01"], "x": []}.items():
         assert [person["name"] for person in ask("/people", params={"q": typed}).json()["items"]] == found
-    face = faces_of(ask, "person_01")[0]
+    face = ask.faces_of("person_01")[0]
     near = ask("/people", params={"near": str(face)}).json()["items"]
     assert {person["name"]: person["distance"] is not None for person in near} == {"김영수": True, "person_01": False}
     (nearest,) = ask("/faces/nearest", params={"faces": str(face), "k": 9}).json()
     assert (nearest["person"], nearest["faces"]) == ("김영수", 15)
 
 
-def test_a_page_goes_on_in_its_order_whatever_is_changed_meanwhile(ask: Ask):
-    all_of_them = faces_of(ask, "person_01", limit=1000)
+def test_a_page_goes_on_in_its_order_whatever_is_changed_meanwhile(ask: Asking):
+    all_of_them = ask.faces_of("person_01", limit=1000)
     page = ask("/people/person_01/faces", params={"limit": 10}).json()
     assert [face["id"] for face in page["items"]] == all_of_them[:10]
     ask("/faces/assign", "POST", json={"faces": [all_of_them[2], all_of_them[12]], "person": "Ann"})
@@ -73,25 +45,25 @@ def test_a_page_goes_on_in_its_order_whatever_is_changed_meanwhile(ask: Ask):
     assert seen == [face for face in all_of_them if face != all_of_them[12]]
 
 
-def test_a_person_who_is_renamed_while_the_list_is_read_is_not_missed(ask: Ask):
+def test_a_person_who_is_renamed_while_the_list_is_read_is_not_missed(ask: Asking):
     page = ask("/people", params={"limit": 1}).json()
     ask("/people/person_02", "PATCH", json={"name": "Aaron"})
     rest = ask("/people", params={"limit": 1, "cursor": page["next"]}).json()
     assert [person["name"] for person in (*page["items"], *rest["items"])] == ["person_01", "Aaron"]
 
 
-def test_a_cursor_that_is_none_is_gone(ask: Ask):
+def test_a_cursor_that_is_none_is_gone(ask: Asking):
     for cursor in ("x", "abc.1", "abc.-1", "."):
         ask("/people", params={"cursor": cursor}, status=410)
 
 
-def test_a_former_name_leads_to_who_has_it_now(ask: Ask):
+def test_a_former_name_leads_to_who_has_it_now(ask: Asking):
     ask("/people/person_01", "PATCH", json={"name": "Ann é"})
     moved = ask("/people/person_01", status=308)
     assert ask(moved.headers["location"].removeprefix(API)).json()["name"] == "Ann é"
 
 
-def test_a_name_that_is_taken_is_refused_with_whom_to_merge_into(ask: Ask):
+def test_a_name_that_is_taken_is_refused_with_whom_to_merge_into(ask: Asking):
     refused = ask("/people/person_01", "PATCH", json={"name": "person_02"}, status=409).json()
     assert refused["merge_into"] == "person_02"
     assert len(ask("/people").json()["items"]) == 2
@@ -102,9 +74,9 @@ def test_a_name_that_is_taken_is_refused_with_whom_to_merge_into(ask: Ask):
     assert [person["name"] for person in ask("/people").json()["items"]] == ["person_01", "person_02"]
 
 
-def test_a_stale_tab_changes_nothing(ask: Ask):
+def test_a_stale_tab_changes_nothing(ask: Asking):
     revision = ask("/people").json()["revision"]
-    faces = faces_of(ask, "person_01")[:2]
+    faces = ask.faces_of("person_01")[:2]
     ask("/faces/assign", "POST", json={"faces": faces, "person": "Ann", "revision": revision})
     again = {"faces": faces, "person": "Bea", "revision": revision}
     assert "merge_into" not in ask("/faces/assign", "POST", json=again, status=409).json()
@@ -112,9 +84,9 @@ def test_a_stale_tab_changes_nothing(ask: Ask):
     ask("/people/person_02/merge", "POST", json={"from": ["person_01"], "revision": revision}, status=409)
 
 
-def test_what_one_did_oneself_since_is_no_conflict(ask: Ask):
+def test_what_one_did_oneself_since_is_no_conflict(ask: Asking):
     revision = ask("/people").json()["revision"]
-    faces = faces_of(ask, "person_01")[:1]
+    faces = ask.faces_of("person_01")[:1]
     first = ask("/faces/assign", "POST", json={"faces": faces, "person": "Ann", "revision": revision}).json()
     body = {"faces": faces, "person": "Bea", "revision": revision, "mine": [first["entry"]]}
     second = ask("/faces/assign", "POST", json=body).json()
@@ -124,8 +96,8 @@ def test_what_one_did_oneself_since_is_no_conflict(ask: Ask):
     assert ask(f"/faces/{faces[0]}").json()["person"] == "person_01"
 
 
-def test_faces_are_said_to_be_somebody_s_nobody_s_or_not_somebody_s(ask: Ask):
-    one, two, three, four = faces_of(ask, "person_01")[:4]
+def test_faces_are_said_to_be_somebody_s_nobody_s_or_not_somebody_s(ask: Asking):
+    one, two, three, four = ask.faces_of("person_01")[:4]
     new = ask("/faces/assign", "POST", json={"faces": [one], "person": "new"}).json()
     assert new["person"] == ask(f"/faces/{one}").json()["person"] == "person_03"
     ask("/faces/assign", "POST", json={"faces": [two], "person": None, "not": "person_01"})
@@ -141,8 +113,8 @@ def test_faces_are_said_to_be_somebody_s_nobody_s_or_not_somebody_s(ask: Ask):
     assert ask("/people/new").json()["faces"] == 1
 
 
-def test_part_of_a_person_becomes_another_one(ask: Ask):
-    faces = faces_of(ask, "person_01")[:3]
+def test_part_of_a_person_becomes_another_one(ask: Asking):
+    faces = ask.faces_of("person_01")[:3]
     parted = ask("/people/person_01/split", "POST", json={"faces": faces, "name": "Ann"}).json()
     assert (parted["part"], parted["faces"]) == ("Ann", 3)
     kept = ask("/suggestions/person_01/Ann", "POST", json={"same": None}).json()
@@ -151,8 +123,8 @@ def test_part_of_a_person_becomes_another_one(ask: Ask):
     assert ask("/people/Ann").json()["faces"] == 23
 
 
-def test_somebody_who_is_forgotten_is_gone_for_good(ask: Ask, result: Path):
-    (face, *_), path = faces_of(ask, "person_01"), ask("/people/person_01").json()["picture"]
+def test_somebody_who_is_forgotten_is_gone_for_good(ask: Asking, result: Path):
+    (face, *_), path = ask.faces_of("person_01"), ask("/people/person_01").json()["picture"]
     forgotten = ask("/people/person_01/forget", "POST").json()
     assert forgotten["faces"] == 23
     assert not (result / "person_01").exists()
@@ -174,24 +146,24 @@ def test_somebody_who_is_forgotten_is_gone_for_good(ask: Ask, result: Path):
         ("/nothing", "GET", None),
     ],
 )
-def test_what_is_not_there_is_not_found(path: str, method: str, body: Any, ask: Ask):
+def test_what_is_not_there_is_not_found(path: str, method: str, body: Any, ask: Asking):
     ask(path, method, json=body, status=404)
 
 
 @pytest.mark.parametrize("name", ["", "unknowns", ".hidden", "a/b", "a" * 201, "a\tb", "‮txt"])
-def test_a_name_that_no_folder_can_have_is_refused(name: str, ask: Ask):
+def test_a_name_that_no_folder_can_have_is_refused(name: str, ask: Asking):
     ask("/people/person_01", "PATCH", json={"name": name}, status=422)
-    face = faces_of(ask, "person_02")[0]
+    face = ask.faces_of("person_02")[0]
     ask("/faces/assign", "POST", json={"faces": [face], "person": name}, status=422)
 
 
-def test_a_name_that_is_no_utf_8_is_refused(ask: Ask):
-    told = f'{{"faces": [{faces_of(ask, "person_01")[0]}], "person": "caf\\udce9"}}'.encode()
+def test_a_name_that_is_no_utf_8_is_refused(ask: Asking):
+    told = f'{{"faces": [{ask.faces_of("person_01")[0]}], "person": "caf\\udce9"}}'.encode()
     ask("/faces/assign", "POST", status=422, content=told, headers={"Content-Type": "application/json"})
     ask("/people/caf%E9", status=404)
 
 
-def test_a_picture_is_kept_by_its_hash_alone(ask: Ask):
+def test_a_picture_is_kept_by_its_hash_alone(ask: Asking):
     face = ask("/people/person_01").json()["picture"]
     right = ask(face)
     assert "immutable" in right.headers["cache-control"]
@@ -203,7 +175,7 @@ def test_a_picture_is_kept_by_its_hash_alone(ask: Ask):
     assert len(ask(face.replace("w=112", "w=224")).content) > len(right.content)
 
 
-def test_why_a_face_is_somebody_s_is_told(ask: Ask):
-    face = faces_of(ask, "person_01")[0]
+def test_why_a_face_is_somebody_s_is_told(ask: Asking):
+    face = ask.faces_of("person_01")[0]
     told = ask(f"/faces/{face}/explain").json()
     assert (told["person"], told["placed"]) == ("person_01", "the program")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +25,7 @@ from face_classifier.web.pages.rendering import page
 
 AGAIN = 5  # seconds after which it may be tried again, where the owner of the gallery is busy
 _TYPE = "application/problem+json"
+_PROGRAMS = re.compile(f"{API}|/faces/.*[.]jpg$")  # addresses of which they read the errors
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _MOST_FAULTS = 20  # of a request that are told
 _logger = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ def handle_problems(app: FastAPI) -> None:
 
     def answer(request: Request, error: Exception) -> Response:
         problem = _problem_of(error)
-        if not request.url.path.startswith(API):
+        if not _PROGRAMS.match(request.url.path):
             if "text/html" in request.headers.get("accept", ""):
                 status, sentence = problem.status, problem.detail
                 return page(request, "problem.html", status_code=status, status=status, sentence=sentence)

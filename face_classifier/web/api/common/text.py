@@ -8,17 +8,15 @@ from urllib.parse import quote
 
 from fastapi import Path
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from face_classifier.core import names
 
 _LONGEST = 1000  # signs of a name
 
 
-class Json(Response):
+class Json(JSONResponse):
     """JSON in which what no text can show is escaped, so that readers get the same names."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         return names.json_text(content).encode()

@@ -75,7 +75,7 @@ def carry_out(request: Request, name: str, arguments: dict[str, Any], seen: Seen
     door = PAGE if who == _OWNER else f"{PAGE} {who}"
     given = {**arguments, "door": door}
     if seen is not None:
-        given |= {"seen": _seen(seen), "mine": seen.mine}
+        given |= {"seen": seen.revision, "mine": seen.mine}
     answer, notes = site_of(request).carry_out(name, given)
     answer = dict(answer or {})
     if "conflict" in answer:
@@ -84,22 +84,11 @@ def carry_out(request: Request, name: str, arguments: dict[str, Any], seen: Seen
     return answer | {"notes": [*answer.pop("notes", []), *notes]}
 
 
-def _seen(seen: Seen) -> int | None:
-    """The revision up to which whoever writes knows everything: their own entries that follow it, too."""
-    if seen.revision is None:
-        return None
-    revision, own = seen.revision, set(seen.mine)
-    while revision + 1 in own:
-        revision += 1
-    return revision
-
-
 def done(answer: dict[str, Any], person: str | None = None) -> Done:
     """The answer of a write. ``person``: whom it is about, unless the command answers that."""
-    undo = answer.get("undo")
     return Done(
-        undo=undo,
-        entry=answer.get("entry", None if undo is None else undo + 1),
+        undo=answer["undo"],
+        entry=answer["entry"],
         changed=answer.get("changed", []),
         faces=answer.get("faces", 0),
         revision=answer["revision"],
