@@ -3,7 +3,8 @@
 All faces of a set count as unknown, as before anybody was founded. Of the groups of several tracks it prints how many
 there are, how many of them hold more than one person, and the share of the faces that are in one: for either half of
 the people and for all, at the limit as it is and at looser and stricter ones (L2); and the same of the faces that
-second thoughts leave unknown. *drawn* are made-up faces of thousands of people. A minute, beside encoding the sets once.
+second thoughts leave unknown. *drawn* are made-up faces of thousands of people. It takes two minutes, beside encoding
+the sets once.
 """
 
 from __future__ import annotations

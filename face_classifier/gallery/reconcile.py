@@ -274,6 +274,10 @@ def kept_apart_after(
     A face taken out of a person's folder into another person's is not that person, and stands for that person no more;
     but all faces of a folder going to another together say that the two are the same.
     """
+
+    def is_unknown(face: int) -> bool:
+        return folder_of.get(face) == UNKNOWNS
+
     members: dict[str, list[int]] = defaultdict(list)
     for face, folder in folder_of.items():
         members[folder].append(face)
@@ -295,11 +299,11 @@ def kept_apart_after(
         if UNKNOWNS not in (origin, folder_of[face]):
             stayed = [other for other in members[origin] if other not in moved]
             after |= {(face, other) for other in speakers(stayed)}
-    # What the user puts together is together, whatever was said before.
+    # What the user puts together is together, whatever was said before; nobody is in `unknowns` with anybody.
     return {
         (one, other)
         for one, other in after
-        if not (moved.keys() & {one, other}) or folder_of.get(one) != folder_of.get(other)
+        if not (moved.keys() & {one, other}) or folder_of.get(one) != folder_of.get(other) or is_unknown(one)
     }
 
 

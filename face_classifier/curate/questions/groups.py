@@ -5,8 +5,8 @@ A group with two people in it costs whoever names it more than two groups of one
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -31,6 +31,10 @@ class UnknownGroup:
     first: datetime | None  # aware, UTC; None: it is not known
     last: datetime | None
 
+    def among(self, faces: Container[int]) -> UnknownGroup:
+        """What is left of it of some faces (ids); days and sources stay as they were."""
+        return replace(self, faces=tuple(face for face in self.faces if face in faces))
+
     @property
     def is_single(self) -> bool:
         """Whether it is one face alone."""
@@ -44,6 +48,13 @@ class UnknownFaces:
     groups: tuple[UnknownGroup, ...]  # of several faces: on most days first, then of most faces, then the latest
     singles: tuple[UnknownGroup, ...]  # of one face each, the latest first
     ignored: tuple[int, ...]  # ids of those that are not asked about, the latest first
+
+    def among(self, faces: Collection[int]) -> UnknownFaces:
+        """What is left of it where only these faces (ids) are still of nobody, and asked about."""
+        left = [one for group in (*self.groups, *self.singles) if (one := group.among(faces)).faces]
+        return UnknownFaces(
+            tuple(one for one in left if not one.is_single), tuple(one for one in left if one.is_single), self.ignored
+        )
 
 
 def unknown_faces(
@@ -131,9 +142,9 @@ def group_encodings(
     part = np.empty(len(tracks), np.int64)
     part[in_order] = parted((encodings[place] for place in in_order), alone[in_order].tolist(), rule.track)
     part = np.unique(part, return_inverse=True)[1]
-    shared = cannot_link_pairs(
-        zip(alone.tolist(), part.tolist(), strict=True), _both(cannot_links, set(alone.tolist()))
-    )
+    there = set(alone.tolist())
+    known = [pair for pair in cannot_links if there.issuperset(pair)]
+    shared = cannot_link_pairs(zip(alone.tolist(), part.tolist(), strict=True), known)
     said = np.array([(part[one], part[other]) for one, other in kept_apart], np.int64).reshape(-1, 2)
     pairs = np.vstack([shared, said[said[:, 0] != said[:, 1]]])
     sums = templates(encodings, quality, part, rule.doubt(encodings, quality))
@@ -147,10 +158,6 @@ def group_encodings(
 def _among(rule: Rule, profile: EncoderProfile, people: int) -> Rule:
     """The rule among so many people: each is one more whom a stranger may be near to."""
     return rule.stricter(profile.threshold_for(people) / profile.threshold, rule.founding + 0.5)
-
-
-def _both(pairs: Iterable[tuple[int, int]], numbers: Collection[int]) -> list[tuple[int, int]]:
-    return [pair for pair in pairs if pair[0] in numbers and pair[1] in numbers]
 
 
 def _as_places(ids: Ints, pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

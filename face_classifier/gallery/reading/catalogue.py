@@ -20,6 +20,7 @@ from face_classifier.gallery.reading.loading import Known
 from face_classifier.gallery.reading.lookup import Lookup
 from face_classifier.gallery.reading.together import Together, read_spans, together
 from face_classifier.gallery.table.file import Table
+from face_classifier.gallery.table.notes import Notes
 from face_classifier.identity.matching.nearest import Matrix
 from face_classifier.identity.naming import natural
 
@@ -55,6 +56,15 @@ class Catalogue:
     def with_problem(self, problem: str) -> Catalogue:
         """The same, with a sentence why the folder cannot be read just now."""
         return Catalogue(self._known, self._ask, problem)
+
+    @property
+    def spaces(self) -> Collection[str]:
+        """The encoders (``Provenance.space``) that made the encodings of the faces."""
+        return {name for name in self._known.spaces if name}
+
+    def cannot_links(self) -> Sequence[tuple[int, int]]:
+        """Pairs of tracks that shared a frame, as the table has them now."""
+        return self._ask(lambda table: Notes(table).pairs()) or []
 
     @property
     def reviewed(self) -> Collection[int]:

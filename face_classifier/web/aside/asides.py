@@ -8,6 +8,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.web.aside.passed import Passed
 from face_classifier.web.aside.plane import Planes
 from face_classifier.web.aside.questions import Asking
+from face_classifier.web.aside.unknown import Unknown
 
 
 class Asides:
@@ -18,6 +19,7 @@ class Asides:
         self.passed = Passed(settings)
         self.asking = Asking(settings)
         self.planes = Planes()
+        self.unknown = Unknown(settings)
 
     def end(self) -> None:
         """What can be ended is, since no page asks any more."""
