@@ -31,9 +31,10 @@ def routes(status: Callable[[], Status]) -> list[Route]:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(status))
 
-    async def healthz(_request: Request) -> Response:
+    async def healthz(request: Request) -> Response:
         now = status()
-        return _json({"live": now.live, "stuck": now.stuck}, ok=now.live)
+        stuck = {"stuck": now.stuck} if request.state.who else {}  # which names cameras
+        return _json({"live": now.live, **stuck}, ok=now.live)
 
     async def readyz(_request: Request) -> Response:
         now = status()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
+from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from face_classifier.core.config import tokens
@@ -25,6 +26,8 @@ OWNER = "owner"
 _OPEN = ("/login", "/logout", "/healthz")  # and what lies below /static/, which tells nothing of anybody
 _LIVE = re.compile(r"/live(/|$)|/(api/v1/)?cameras/.*(\.mjpg|\.jpg)$")
 _ASKING = ("/api/v1/search",)  # what is sent there is a picture to look for; nothing is changed
+# Asks for the page once more, from this page
+_AGAIN = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={}"><title>…</title>'
 _logger = logging.getLogger(__name__)
 
 
@@ -139,6 +142,8 @@ def _log_in(scope: Scope, headers: Headers) -> Response:
     address = "/login?next=" + quote(scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""), safe="/")
     if "hx-request" in headers:
         return Response(status_code=204, headers={"HX-Redirect": "/login"})
+    if headers.get("sec-fetch-site") == "cross-site":  # a link elsewhere, to which a strict cookie was not sent
+        return HTMLResponse(_AGAIN.format(escape(scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""))))
     return RedirectResponse(address, 303)
 
 
