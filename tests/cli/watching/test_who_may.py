@@ -94,6 +94,19 @@ def test_a_token_is_printed_once_and_kept_as_a_hash(command: Callable, tmp_path:
     assert tokens.read(str(path))[1].is_of(told["token"])
 
 
+@pytest.mark.parametrize("words", [["web"], ["watch", "0"]])
+def test_a_page_that_others_reach_does_not_start_without_a_password(
+    words: list[str], command: Callable, tmp_path: Path
+):
+    config = tmp_path / "c.yaml"
+    config.write_text(f"result: {tmp_path / 'result'}\nweb: {{listen: 0.0.0.0:8470}}\n")
+    ended = command(*words, "--config", config)
+    assert (ended.code, ended.out) == (2, "")
+    (sentence,) = ended.err.splitlines()
+    assert "web.listen is 0.0.0.0:8470, where others reach the page, so it needs a password" in sentence
+    assert not (tmp_path / "result").exists()
+
+
 def test_a_token_without_a_scope_or_a_file_is_refused(command: Callable, tmp_path: Path):
     (tmp_path / "c.yaml").write_text("")
     ended = command("token", "a", "--scope", "read", "--config", tmp_path / "c.yaml")

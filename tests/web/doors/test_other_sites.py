@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from conftest import need_tool
 from servers.asking import HASH, PASSWORD, behind_doors
 from servers.pages import settings_of, site_of
@@ -114,3 +115,23 @@ def test_a_link_elsewhere_leads_who_is_logged_in_to_the_page(tmp_path: Path, for
         foreign.wait_for_selector("nav")
         foreign.click("[action='/logout'] button:visible")
         foreign.wait_for_selector("#password")
+
+
+@pytest.mark.parametrize("language", ["en-US", "ko-KR"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_form_keeps_nobody_out_who_knows_the_password(tmp_path: Path, browser: Browser, language: str, scheme: Any):
+    context = browser.new_context(viewport={"width": 360, "height": 740}, locale=language, color_scheme=scheme)
+    context.set_default_timeout(SECONDS * 1000)
+    tab = context.new_page()
+    with behind_doors(tmp_path / "result", password=HASH) as app, served(app, "127.0.0.1", 0) as port:
+        tab.goto(f"http://127.0.0.1:{port}/")
+        tab.keyboard.type("a wrong one")
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector("[role=alert]")
+        found = [one["id"] for one in Axe().run(tab).response["violations"] if one["impact"] in ("serious", "critical")]
+        assert not found
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        tab.keyboard.type(PASSWORD)
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector("nav")
+        context.close()
