@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
+from face_classifier.core.config.cross import advice, unreadable, unset
+from face_classifier.core.config.load import examine
 from face_classifier.core.config.parts.alerts import AnyChannel, Rule
 from face_classifier.core.config.parts.cameras import Camera, Keep
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.words import counted
+
+
+class Checked(NamedTuple):
+    """What a configuration would do, or what is wrong with it: sentences each."""
+
+    faults: list[str]  # in the order of the lines of the file
+    watched: list[str]  # what would be watched and told; nothing where there is a fault
+    advice: list[str]  # what may be so, but better is not
+
+
+def checked(file: str, environ: Mapping[str, str]) -> Checked:
+    """Read a configuration as if it were used now, also its files of secrets. Nothing of it is kept or shown.
+
+    ``environ``: a variable of a secret that is not in it is told as advice, since it may be set only where cameras are
+    watched.
+    """
+    settings, found, parts, tree = examine({}, file)
+    faults = sorted([*found, *unreadable(parts, tree)], key=lambda fault: fault.line)
+    if faults or settings is None:
+        return Checked([fault.sentence for fault in faults], [], [])
+    return Checked([], list(lines(settings)), [*unset(parts, tree, environ), *advice(parts, tree)])
 
 
 def lines(settings: Settings) -> Iterator[str]:

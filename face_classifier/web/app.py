@@ -14,7 +14,7 @@ from face_classifier.web.aside.asides import Asides
 from face_classifier.web.doors.doors import doors
 from face_classifier.web.live import socket
 from face_classifier.web.live.live import Live
-from face_classifier.web.pages import login, people, person, suggestions, unknowns
+from face_classifier.web.pages import login, people, person, search, settings, suggestions, unknowns
 from face_classifier.web.pages.assets import Assets
 from face_classifier.web.pages.now import home, live
 from face_classifier.web.pages.past import charts, events, face_map, history
@@ -41,7 +41,21 @@ def make_app(site: Site) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.site, app.state.asides, app.state.live = site, Asides(site.settings), Live(site)
-    pages = home, live, people, person, unknowns, suggestions, events, history, charts, face_map, login
+    pages = (
+        home,
+        live,
+        people,
+        person,
+        unknowns,
+        suggestions,
+        events,
+        history,
+        charts,
+        face_map,
+        search,
+        settings,
+        login,
+    )
     for module in (*pages, socket):
         app.include_router(module.router)
     add_api(app)

@@ -27,6 +27,7 @@ class Site:
     status : how cameras and channels do; None: there are none, it is a folder alone.
     watching : what the cameras see; None: there are none.
     hub : tells open tabs what happens.
+    config : file of the configuration; None: there is none.
     reload : has the configuration read anew, soon; raises UserError where it is wrong. None: it cannot be.
     """
 
@@ -37,3 +38,4 @@ class Site:
     watching: Watching | None = None
     hub: Hub = field(default_factory=Hub)
     reload: Callable[[], None] | None = None
+    config: str | None = None

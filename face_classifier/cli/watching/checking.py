@@ -21,15 +21,9 @@ def _check_config(file: str, as_json: bool) -> None:
     fault.
     """
     from face_classifier.cli import console
-    from face_classifier.core.config.cross import advice, unreadable, unset
-    from face_classifier.core.config.load import examine
-    from face_classifier.daemon.described import lines as described
+    from face_classifier.daemon.described import checked
 
-    settings, found, parts, tree = examine({}, file)
-    found = sorted([*found, *unreadable(parts, tree)], key=lambda fault: fault.line)
-    faults = [fault.sentence for fault in found]
-    lines = list(described(settings)) if settings and not faults else []
-    advised = [] if faults else [*unset(parts, tree, os.environ), *advice(parts, tree)]
+    faults, lines, advised = checked(file, os.environ)
     if as_json:
         console.print_json({"sound": not faults, "faults": faults, "watched": lines, "advice": advised})
     else:

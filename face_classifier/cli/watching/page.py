@@ -54,7 +54,7 @@ def _web(result: str | None, config: str | None, listen: str | None) -> None:
         wishes.of_signals(lambda: None, _IN_TIME),
         Folder(chosen, wishes.stopping, LogObserver()) as folder,
         Reader(Path(chosen.result)) as reader,
-        serving(Site(lambda: chosen, folder.carry_out, reader), port) as address,
+        serving(Site(lambda: chosen, folder.carry_out, reader, config=config), port) as address,
     ):
         say(f"{address} shows {chosen.result}; ^C ends it")
         _attend(folder, wishes)
