@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+from face_classifier.core.errors import UserError
 from face_classifier.daemon.status import CameraStatus
 from face_classifier.events.event import Event
 from face_classifier.web.live.pulse import Pulse, told
@@ -41,10 +42,11 @@ class Live:
         cameras = [told(camera) for camera in self._cameras()]
         return {"type": "hello", "seq": self.hub.seq, "cameras": cameras, **(self.pulse.gallery or {})}
 
-    def _gallery(self) -> Mapping[str, Any]:
-        """Its revision and counts, as they are now; may take its time."""
-        now = self._site.reader.now()
-        return {"revision": now.revision, "people": len(now.people), "unknown": now.unknown}
+    def _gallery(self) -> Mapping[str, Any] | None:
+        """Its revision as it is now; None: it cannot be read just now."""
+        with suppress(UserError):
+            return {"revision": self._site.reader.revision()}
+        return None
 
     def _cameras(self) -> tuple[CameraStatus, ...]:
         return self._site.status().cameras if self._site.status else ()

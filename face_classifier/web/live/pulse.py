@@ -14,7 +14,7 @@ from face_classifier.web.live.hub import Hub
 _EVERY = 0.5  # seconds between two looks
 _OTHERWISE = 4  # times as long as a look took is waited at least before the next one
 
-State = Callable[[], Mapping[str, Any]]
+State = Callable[[], Mapping[str, Any] | None]
 
 
 class Pulse:
@@ -26,7 +26,7 @@ class Pulse:
         Parameters
         ----------
         hub : tells the tabs
-        gallery : ``revision`` and counts, as they are now; may take its time
+        gallery : ``revision`` as it is now; None: it cannot be read just now
         cameras : how each is now; quick
         """
         self._hub, self._gallery, self._cameras = hub, gallery, cameras
@@ -78,7 +78,7 @@ class Pulse:
             if before is not None and before.get(name, {}).get("status") != camera["status"]:
                 self._hub.publish("camera", camera)
         gallery = self._gallery()
-        if gallery != self._told:
+        if gallery is not None and gallery != self._told:
             self._told = gallery
             self._hub.publish("revision", gallery)
 

@@ -1,13 +1,15 @@
 // What is new is said and waits: nothing moves on a page that somebody works on until they ask for it.
 import { h } from "../correct/dom.js";
 import { refresh } from "../correct/fresh.js";
-import { isMine } from "../correct/writes.js";
+import { isMine, isWriting } from "../correct/writes.js";
 import { _, icon, ngettext } from "../words.js";
 
 let visits = 0;
 let hasMoved = false;
 /** @type {number | undefined} the revision that the page shows */
 let shown;
+/** @type {number | undefined} the newest one that is known */
+let latest;
 /** @type {HTMLElement | undefined} */
 let button;
 
@@ -40,6 +42,8 @@ function forget() {
 /** @param {number | undefined} revision */
 function moved(revision) {
   if (revision === undefined) return;
+  latest = revision;
+  if (isWriting()) return; // it may be our own, which is known once that is answered
   shown ??= Number(document.body.dataset.revision) || revision;
   if (revision <= shown) return;
   let foreign = false;
@@ -53,15 +57,17 @@ function moved(revision) {
 export function start() {
   const kind = document.querySelector("[data-news]")?.getAttribute("data-news");
   if (kind === null || kind === undefined) return;
-  document.addEventListener("live:hello", (event) => moved(/** @type {CustomEvent} */ (event).detail.revision));
-  if (kind !== "visits") {
-    document.addEventListener("live:revision", (event) => moved(/** @type {CustomEvent} */ (event).detail.revision));
+  const told = (/** @type {Event} */ event) => moved(/** @type {CustomEvent} */ (event).detail.revision);
+  if (kind === "visits") {
+    document.addEventListener("live:visit", () => {
+      visits += 1;
+      show();
+    });
+  } else {
+    document.addEventListener("live:hello", told);
+    document.addEventListener("live:revision", told);
+    document.addEventListener("written", () => moved(latest));
   }
-  document.addEventListener("live:visit", () => {
-    if (kind !== "visits") return;
-    visits += 1;
-    show();
-  });
   document.addEventListener("live:resync", () => {
     hasMoved = true;
     show();

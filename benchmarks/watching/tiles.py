@@ -1,0 +1,101 @@
+"""What live pictures cost: each tile, and a minute of eight cameras that three tabs look at.
+
+Writes to standard output: a line a size of picture; then the CPU seconds a second of a daemon with eight rehearsal
+cameras, without a tab and with three, the longest answer of /healthz meanwhile, and how many tiles were drawn.
+"""
+
+from __future__ import annotations
+
+import resource
+import struct
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import numpy as np
+from websockets.sync.client import connect
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from servers.watched import until, watched
+
+from face_classifier.cli import demo
+from face_classifier.core.disk.files import jpeg_bytes
+from face_classifier.core.types import Box, Seen
+from face_classifier.display.overlay import annotate_within
+from face_classifier.sources.picture import read_picture
+from face_classifier.web.live.tiles import WIDTHS
+
+CAMERAS, TABS, SECONDS, TIMES = 8, 3, 20.0, 50
+
+
+def tiles() -> None:
+    """How long a tile takes, by the size of the picture, and what it weighs."""
+    import cv2
+
+    photograph = read_picture(str(next(iter(demo.photographs().values()))))
+    for height, width in ((480, 640), (1080, 1920), (2160, 3840)):
+        image = np.asarray(cv2.resize(photograph, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        box = Box(height // 4, width // 2, height // 2, width // 3)
+        for size, wide in WIDTHS.items():
+            began = time.process_time()
+            for _ in range(TIMES):
+                content = jpeg_bytes(annotate_within(image, [Seen(box, "Anna")], wide), 80)
+            took = (time.process_time() - began) / TIMES
+            print(f"{width}x{height} {size}: {1000 * took:.1f} ms, {len(content) / 1000:.0f} kB")
+
+
+def spent() -> float:
+    """CPU seconds of this process, whose children read the cameras."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def look(address: str, names: list[str], ending: threading.Event) -> None:
+    """Take pictures as a tab does."""
+    with connect(f"ws{address.removeprefix('http')}/api/v1/ws", ping_interval=None) as socket:
+        socket.send('{"look": [' + ", ".join(f'"{name}"' for name in names) + "]}")
+        while not ending.is_set():
+            message = socket.recv(10)
+            if isinstance(message, bytes):
+                struct.unpack_from(">H", message)
+
+
+def daemon() -> None:
+    """Eight cameras, without a tab and with three."""
+    clip, names = str(demo.clip()), [f"camera {number}" for number in range(CAMERAS)]
+    with tempfile.TemporaryDirectory() as folder:
+        cameras = {name: {"url": clip, "repeat": True} for name in names}
+        with watched(Path(folder) / "result", cameras) as house:
+            until(lambda: all(house.status(name) == "good" for name in names), "all cameras show pictures", 60)
+            for count in (0, TABS):
+                ending, drawn = threading.Event(), house.app.state.live.tiles.drawn
+                with ExitStack() as stack:
+                    for _ in range(count):
+                        thread = threading.Thread(target=look, args=(house.address, names, ending))
+                        thread.start()
+                        stack.callback(thread.join)
+                    stack.callback(ending.set)
+                    began, before = time.monotonic(), spent()
+                    longest = 0.0
+                    while time.monotonic() - began < SECONDS:
+                        asked = time.monotonic()
+                        httpx.get(f"{house.address}/healthz", timeout=10)
+                        longest = max(longest, time.monotonic() - asked)
+                        time.sleep(0.5)
+                    took = time.monotonic() - began
+                tiles_drawn = house.app.state.live.tiles.drawn - drawn
+                frames = sum(camera.analysed for camera in house.daemon.status().cameras)
+                print(
+                    f"{count} tabs: {(spent() - before) / took:.2f} CPU seconds a second, /healthz in at most "
+                    f"{1000 * longest:.0f} ms, {tiles_drawn / took:.1f} tiles a second ({frames} frames in all)"
+                )
+
+
+if __name__ == "__main__":
+    tiles()
+    daemon()
