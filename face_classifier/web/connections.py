@@ -138,6 +138,7 @@ class Protocol(H11Protocol):
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._all, self._line = connections, None  # type: Connections, Line | None
+        self._is_handed_over = False  # it is a WebSocket from now on
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -146,14 +147,14 @@ class Protocol(H11Protocol):
 
     def handle_events(self) -> None:
         super().handle_events()
-        self._tell(is_busy=self.cycle is not None and not self.cycle.response_complete)
+        self._tell(is_busy=self._is_handed_over or (self.cycle is not None and not self.cycle.response_complete))
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._tell(is_busy=not self.cycle.response_complete)  # another request may have been waiting
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        self._tell(is_busy=True)
+        self._is_handed_over = True
         super().handle_websocket_upgrade(event)
 
     def pause_writing(self) -> None:

@@ -326,6 +326,14 @@ def test_a_socket_is_for_pages_of_our_own(house: House):
     assert refused.value.response.status_code == 400
 
 
+def test_a_socket_stays_on_which_nobody_says_anything(house: House):
+    with sockets_to(house, ping_interval=None) as own:
+        with pytest.raises(TimeoutError):
+            own.recv(3 * PATIENCE)
+        own.send("hello")
+        assert own.recv(SECONDS) == b"x" * 10
+
+
 def test_a_message_that_is_too_large_ends_a_socket(house: House):
     with sockets_to(house) as own, contextlib.suppress(ConnectionClosed):
         own.send("x" * 100_000)

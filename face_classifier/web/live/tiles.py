@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Literal
 
 from face_classifier.core.disk.files import jpeg_bytes
@@ -75,7 +75,7 @@ class Tiles:
         self._new: set[Want] = set()  # which are to be drawn
         self._due: dict[Want, float] = {}  # monotonic: not before
         self._thread: threading.Thread | None = None
-        self.drawn, self.seconds = 0, 0.0  # how many tiles were, and the time that took
+        self.drawn, self.seconds = 0, 0.0  # how many tiles were, and the seconds of CPU that took
 
     @contextmanager
     def viewing(self, wake: Callable[[], None]) -> Iterator[Viewer]:
@@ -119,9 +119,9 @@ class Tiles:
         """What the thread does."""
         with self._watching.seeing(self._hear):
             while (want := self._next()) is not None:
-                began = monotonic()
+                began = thread_time()
                 tile = self._draw(*want)
-                self.seconds += monotonic() - began
+                self.seconds += thread_time() - began
                 if tile is None:
                     continue
                 with self._changed:
