@@ -89,10 +89,13 @@ def kind_of(route: APIRoute) -> type[Response]:
 
 @pytest.fixture
 def address(result: Path) -> Iterator[str]:
-    """A page whose folder has two people, an unknown face that is not one of them, an ignored and an excluded one."""
+    """A page whose folder has two people, a group of unknown faces, an ignored face, an excluded one, and a No."""
     site = site_of(settings_of(result))
     with site.reader:
         faces = [card.id for card in site.reader.now().faces_of("person_01")]
+        group = {"faces": [card.id for card in site.reader.now().faces_of("person_02")][:4], "seen": None}
+        site.carry_out("ignore", group)
+        site.carry_out("restore", group)
         nobodys: dict[str, Any] = {"person": None, "new": False, "not": "person_01", "seen": None}
         site.carry_out("assign", {"faces": faces[:1], **nobodys})
         site.carry_out("ignore", {"faces": faces[1:2], "seen": None})

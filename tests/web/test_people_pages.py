@@ -172,6 +172,20 @@ def test_ignored_and_excluded_faces_have_a_list_each(visitor: Visitor):
     assert not {ignored, excluded} & set(visitor.ask("/unknowns").faces)
 
 
+def test_unknown_faces_that_may_be_one_person_are_a_group_with_one_field(visitor: Visitor):
+    faces = visitor.ask("/people/person_02?order=best").faces[:6]
+    visitor.say("assign", faces=faces, person=None, new=False, seen=None)
+    assert visitor.ask("/unknowns").faces == []  # they are ignored
+    visitor.say("restore", faces=faces, seen=None)
+    page = visitor.ask("/unknowns")
+    assert page.text.count("data-group") == page.text.count('name="name"') == 1
+    assert sorted(page.faces) == sorted(faces)
+    assert "6 faces" in page.text
+    assert "Wed, Jan 1, 2020" in page.text
+    visitor.say("assign", faces=faces, person="Joe Biden", new=False, seen=None)
+    assert "data-group" not in visitor.ask("/unknowns").text
+
+
 def test_a_picture_is_kept_by_the_browser_only_under_its_own_hash(visitor: Visitor, reader: Reader):
     face = reader.now().people[0].best
     card = reader.now().face(face)

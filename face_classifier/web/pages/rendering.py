@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from face_classifier.core.names import in_utf8
+from face_classifier.core.names import in_utf8, shown
 from face_classifier.gallery.reading.cards import PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.web.aside.asides import Asides
@@ -91,7 +91,7 @@ def environment(language: str) -> Environment:
     """Templates of one language.
 
     They have ``_("…")``, ``ngettext("…", "…", n)``; the parts of ``ui.html`` as ``ui``; addresses (``asset``,
-    ``person_url``, ``face_url``, ``with_query``), and filters for times and numbers (those of `words.times`).
+    ``person_url``, ``face_url``, ``with_query``), and filters for times and numbers (those of `words.times`), and for sources (``shown``: without logins).
     """
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -115,7 +115,7 @@ def environment(language: str) -> Environment:
     ):
         made.filters[form.__name__] = partial(form, language=language)
     made.filters["percent"] = partial(times.percent, language=language)
-    made.filters["utc"] = utc
+    made.filters.update(utc=utc, shown=shown)
     made.globals.update(
         lang=language,
         languages=LANGUAGES,
