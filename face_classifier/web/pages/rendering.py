@@ -91,7 +91,8 @@ def environment(language: str) -> Environment:
     """Templates of one language.
 
     They have ``_("…")``, ``ngettext("…", "…", n)``; the parts of ``ui.html`` as ``ui``; addresses (``asset``,
-    ``person_url``, ``face_url``, ``with_query``), and filters for times and numbers (those of `words.times`), and for sources (``shown``: without logins).
+    ``person_url``, ``face_url``, ``cover_url``, ``with_query``), and filters for times and numbers (those of
+    `words.times`) and for sources (``shown``: without logins).
     """
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),

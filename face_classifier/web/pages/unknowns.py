@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from face_classifier.curate.questions.groups import UnknownGroup
 from face_classifier.gallery.reading.cards import FaceCard
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.web.pages.lists import PIECE, cursor_after, start_of
@@ -26,7 +26,7 @@ def unknowns(request: Request, tab: str = "new", cursor: str = "", after: str = 
     """Unknown faces, ignored ones, or excluded pictures. ``after``: the cursor of groups; ``cursor``: of faces."""
     catalogue = site_of(request).reader.now()
     tab = tab if tab in TABS else "new"
-    groups: Sequence[Any] = ()
+    groups: Sequence[tuple[UnknownGroup, Sequence[FaceCard]]] = ()
     shown: Sequence[FaceCard] = ()
     more_groups, is_ready = None, True
     if tab == "excluded":
