@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import gc
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +48,7 @@ def _web(result: str | None, config: str | None, listen: str | None) -> None:
     from face_classifier.daemon.wishes import Wishes
     from face_classifier.gallery.reading.reader import Reader
 
+    atexit.register(gc.freeze)  # as in `watch`
     chosen, wishes = load_settings({"result": result}, config), Wishes()
     web, port = _place(chosen.web, listen)
     chosen = dataclasses.replace(chosen, web=web)
@@ -91,8 +95,10 @@ def _attend(folder: Folder, wishes: Wishes) -> None:
     def own() -> None:
         try:
             folder.own()
-        except InUseError as error:
-            log.tell("beside", f"{error}; until then what is changed on the page is handed to that process")
+        except InUseError:
+            log.tell("beside", "another process writes to the folder; it carries out what is changed on the page")
+        except UserError as error:
+            log.tell("problem", f"nothing can be changed on the page: {error}", logging.WARNING)
         except BaseException as error:
             failed.append(error)
 

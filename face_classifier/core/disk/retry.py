@@ -8,7 +8,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -102,6 +102,19 @@ class DiskError(UserError):
         self.fault = f"{path} cannot be {done} ({reason})"
         self.cured = f"{path} can be {done} again"
         super().__init__(f"{self.fault}; {cure} and run again: what is kept so far is whole")
+
+    @property
+    def told(self) -> dict[str, str]:
+        """As another process is told it; see `from_told`."""
+        return {"cure": self.cure, "fault": self.fault, "cured": self.cured, "sentence": str(self)}
+
+    @classmethod
+    def from_told(cls, told: Mapping[str, object]) -> DiskError:
+        """The error that another process told."""
+        error = cls("", "", "")
+        error.cure, error.fault, error.cured = (str(told.get(key, "")) for key in ("cure", "fault", "cured"))
+        error.args = (str(told.get("sentence", "")),)
+        return error
 
 
 @contextmanager

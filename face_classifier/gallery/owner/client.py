@@ -8,6 +8,7 @@ from typing import Any
 
 from face_classifier import __version__
 from face_classifier.core.disk.locks import Holder
+from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError, StoppedError, UserError
 from face_classifier.core.progress import Observer
@@ -109,6 +110,8 @@ class Client:
                 return news["answer"]
             if "ended" in news:
                 raise self._break(self._left_out())
+            if isinstance(news.get("disk"), dict):
+                raise DiskError.from_told(news["disk"])
             if "error" in news:
                 raise _error(str(news["error"]), news.get("code"))
             if "os" in news:

@@ -19,6 +19,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Generic, TypeVar
 
 from face_classifier import __version__
+from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError, UserError
 from face_classifier.core.progress import Observer
@@ -256,6 +257,8 @@ class Asker:
             send(self._connection, {"answer": self._answer(owner, handlers, request, aside)})
         except OwnerClosedError:
             send(self._connection, {"ended": True})
+        except DiskError as error:
+            send(self._connection, {"disk": error.told})
         except UserError as error:
             send(self._connection, {"error": str(error), "code": error.exit_code})
         except _FailedError as failed:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Query
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
+from face_classifier.curate.questions.groups import UnknownGroup
+from face_classifier.gallery.reading.cards import FaceCard
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.web.api.common import cards
 from face_classifier.web.api.common.cards import Face, Faces, catalogue_of, person_of
 from face_classifier.web.api.common.lists import Cursor, Limit, Lists
 from face_classifier.web.api.common.problems import AGAIN, ProblemError, told
-from face_classifier.web.api.common.text import PersonName
+from face_classifier.web.api.common.text import Name, PersonName, Time
 from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, writing
 from face_classifier.web.aside.asides import Asides
 from face_classifier.web.aside.questions import MayBeOne
 
 _PATIENCE = 20.0  # seconds for what takes long to work out
+_SHOWN = 12  # faces of a group
 
 reader, writer = reading("questions"), writing("questions")
 
@@ -143,8 +147,59 @@ def unknowns(
 
     def show(number: int) -> Face | None:
         card = catalogue.face(number)
-        is_so = card is not None and card.person is None and not card.excluded and card.pinned == ignored
-        return Face.of(card) if card and is_so else None
+        return Face.of(card) if card and _is_unknown(card, ignored=ignored) else None
 
     page = lists.page(cursor, limit, begin, show)
     return Faces(items=page.items, next=page.next, total=page.total, revision=catalogue.revision)
+
+
+class Group(BaseModel):
+    """Unknown faces that are probably one person's."""
+
+    faces: list[int] = Field(description="all of them, the best first; faces/assign names them")
+    shown: list[Face] = Field(description=f"the best of them, {_SHOWN} at most")
+    days: list[date] = Field(description="local, on which they were seen")
+    sources: list[Name] = Field(description="in which they were seen")
+    first: Time | None
+    last: Time | None
+
+
+class Groups(cards.Page):
+    """A page of groups."""
+
+    items: list[Group]
+
+
+@reader.get("/unknowns/groups", summary="Unknown faces in groups", responses=told(410))
+def groups(request: Request, cursor: Cursor = None, limit: Limit = 50) -> Groups:
+    """Each probably of one person, those of most days first; then single ones. Ignored ones are left out."""
+    catalogue = catalogue_of(request)
+    lists: Lists = request.app.state.lists
+
+    def begin() -> Sequence[UnknownGroup]:
+        asides: Asides = request.app.state.asides
+        made = asides.unknown.now(catalogue, _PATIENCE)
+        if made is None:
+            sentence = "the groups are still worked out; ask again in a moment"
+            raise ProblemError(503, sentence, {"Retry-After": str(AGAIN)})
+        return [*made.groups, *made.singles]
+
+    def show(group: UnknownGroup) -> Group | None:
+        found = [card for face in group.faces if (card := catalogue.face(face)) and _is_unknown(card)]
+        if not found:
+            return None
+        return Group(
+            faces=[card.id for card in found],
+            shown=[Face.of(card) for card in found[:_SHOWN]],
+            days=list(group.days),
+            sources=list(group.sources),
+            first=group.first,
+            last=group.last,
+        )
+
+    page = lists.page(cursor, limit, begin, show)
+    return Groups(items=page.items, next=page.next, total=page.total, revision=catalogue.revision)
+
+
+def _is_unknown(card: FaceCard, *, ignored: bool = False) -> bool:
+    return card.person is None and not card.excluded and card.pinned == ignored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -21,8 +22,10 @@ from conftest import Ended, Watcher
 from servers.pages import settings_of
 
 from face_classifier.core.disk.locks import holder_of
+from face_classifier.core.disk.retry import ROOM, DiskError, asking_the_disk
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
+from face_classifier.curate.commands import HANDLERS
 from face_classifier.curate.questions import log
 from face_classifier.gallery.owner.queue import OwnerClosedError
 from face_classifier.web.folder import Folder
@@ -128,6 +131,19 @@ def test_whoever_owns_the_folder_carries_out_what_the_page_asks_and_then_the_pag
     assert owner_of(result) is None
     with pytest.raises(OwnerClosedError):
         page.carry_out("undo", {"to": None})
+
+
+def test_a_disk_that_is_full_is_told_as_that_by_another_process_too(result: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(_gallery: object, _arguments: object, _observer: object) -> None:
+        with asking_the_disk(result / "faces.sqlite"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(HANDLERS, "ignore", full)
+    with folder_of(result) as page, folder_of(result) as owner:
+        owner.own()
+        with pytest.raises(DiskError, match="No space left on device") as told:
+            page.carry_out("ignore", {"faces": [1]})
+    assert told.value.cure == ROOM
 
 
 def test_a_command_that_cannot_be_carried_out_says_why(result: Path):

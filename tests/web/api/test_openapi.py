@@ -57,7 +57,7 @@ def test_everything_that_the_specification_names_is_there(document: dict[str, An
     named = """
         GET people | GET people/{person} | PATCH people/{person} | POST people/{person}/merge
         POST people/{person}/split | POST faces/assign | POST faces/ignore | POST faces/exclude | POST faces/restore
-        GET faces/{face} | GET faces/{face}/explain | GET /faces/{face}.jpg | GET suggestions
+        GET faces/{face} | GET faces/{face}/explain | GET /faces/{face}.jpg | GET unknowns/groups | GET suggestions
         POST suggestions/{one}/{other} | GET visits | GET tracks | POST visits/reviewed | GET now | GET status
         GET cameras | GET cameras/{camera}/snapshot.jpg | POST cameras/{camera}/pause | POST cameras/{camera}/resume
         GET journal | POST journal/undo | POST reload

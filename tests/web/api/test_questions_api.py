@@ -25,6 +25,24 @@ def test_two_halves_of_a_person_are_suggested_until_somebody_answers(ask: Asking
     assert (joined["person"], ask.names()) == ("Ann", ["Ann", "person_02"])
 
 
+def test_unknown_faces_of_one_person_are_a_group(ask: Asking):
+    one, other = ask.faces_of("person_01"), ask.faces_of("person_02")
+    for faces in (one[:6], other[:5]):
+        said = ask("/faces/assign", "POST", json={"faces": faces, "person": None}).json()
+        ask("/faces/restore", "POST", json={"faces": faces})  # free to be asked about
+        assert said["faces"] == len(faces)
+    told = ask("/unknowns/groups").json()
+    grouped = [set(group["faces"]) for group in told["items"]]
+    assert sorted(face for group in grouped for face in group) == sorted([*one[:6], *other[:5]])
+    assert all(group <= set(one) or group <= set(other) for group in grouped)
+    assert len(grouped) < 11
+    first = told["items"][0]
+    assert [face["id"] for face in first["shown"]] == first["faces"][:12]
+    assert first["days"] == ["2020-01-01"]
+    ask("/faces/assign", "POST", json={"faces": first["faces"], "person": "Ann"})
+    assert first["faces"] not in [group["faces"] for group in ask("/unknowns/groups").json()["items"]]
+
+
 def test_unknown_faces_come_page_by_page(ask: Asking):
     faces = ask.faces_of("person_01")[:7]
     ask("/faces/ignore", "POST", json={"faces": faces})
