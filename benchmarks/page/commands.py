@@ -120,7 +120,8 @@ def run(folder: Path, faces: int, people: int, runs: int) -> dict[str, Any]:
     shutil.rmtree(copy, ignore_errors=True)
     # Links instead of pictures: they are moved, and never written to.
     subprocess.run(["cp", "-al", str(made), str(copy)], check=True)
-    (copy / "faces.sqlite").unlink()
+    for file in ("faces.sqlite", ".lock"):  # these are written to
+        (copy / file).unlink(missing_ok=True)
     shutil.copy(made / "faces.sqlite", copy / "faces.sqlite")
     line = [sys.executable, "-c", _MEASURE, str(copy), str(runs), str(ROOT), str(ROOT.parent)]
     found: dict[str, Any] = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout)

@@ -46,7 +46,7 @@ def make_gallery(folder: Path, faces: int, people: int) -> None:
     dice = np.random.default_rng(1)
     owners = _owners(faces, people, dice)
     centres = dice.normal(0.0, WIDTH, (people + 1, 128))
-    seconds = np.sort(dice.integers(0, DAYS * 86400, -(-faces // A_TRACK)))
+    seconds = np.sort(dice.integers(0, DAYS * 86400, -(-faces // (2 * A_TRACK))))  # two come at a time
     for number in np.unique(owners):
         (folder / _name(int(number))).mkdir()
     with Root(folder) as root:
@@ -57,7 +57,9 @@ def make_gallery(folder: Path, faces: int, people: int) -> None:
             for number, owner in enumerate(owners.tolist()):
                 centre = centres[owner] if owner else dice.normal(0.0, WIDTH, 128)
                 time = (
-                    _END - timedelta(days=DAYS) + timedelta(seconds=int(seconds[number // A_TRACK]) + number % A_TRACK)
+                    _END
+                    - timedelta(days=DAYS)
+                    + timedelta(seconds=int(seconds[number // (2 * A_TRACK)]) + number % A_TRACK)
                 )
                 row = _row(folder, number, _name(owner), pictures[number % PICTURES], time)
                 row.encoding, row.quality = centre + dice.normal(0.0, NOISE, 128), float(dice.random())
@@ -101,7 +103,7 @@ def _row(folder: Path, number: int, name: str, picture: Pictured, time: datetime
     content = hashlib.sha256(f"{picture.hash} {number}".encode()).hexdigest()
     row = Row(stem, name, f"{stem}.png", picture.state.st_size, picture.state.st_mtime_ns, content)
     row.placed, row.distance, row.space, row.time = name, 0.3, SFaceEncoder.space, time
-    row.source, row.position, row.frame = CAMERAS[number // A_TRACK % len(CAMERAS)], float(number), number
+    row.source, row.position, row.frame = CAMERAS[number // (2 * A_TRACK) % len(CAMERAS)], float(number), number
     row.detector, row.chip, row.precision, row.track = "yunet", "yunet-5", "fp32", number // A_TRACK + 1
     row.box = Box(SIDE // 3, 2 * SIDE // 3, 2 * SIDE // 3, SIDE // 3)
     return row
