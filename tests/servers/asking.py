@@ -49,6 +49,7 @@ def ask(
     body: bytes = b"",
     client: str = "127.0.0.1",
     scheme: str = "http",
+    server: str = "127.0.0.1",
 ) -> Answer:
     """Ask for ``path`` as it is, percent-encoded or not; a ``ws`` scheme opens a WebSocket."""
     given = {"host": "localhost:8470", **{name.lower(): value for name, value in (headers or {}).items()}}
@@ -57,7 +58,7 @@ def ask(
         "type": "websocket" if scheme.startswith("ws") else "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
-        "server": ("127.0.0.1", 8470),
+        "server": (server, 8470),
         "client": (client, 50_000),
         "scheme": scheme,
         "method": method,

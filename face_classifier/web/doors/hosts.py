@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from face_classifier.core.config.parts.page import Web
+from face_classifier.core.config.reach import is_own
 from face_classifier.web.doors.refusing import refusal
 
 _FORWARDED = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "forwarded")
@@ -42,6 +43,8 @@ class Proxies:
         is_through = peer is not None and any(peer in network for network in self._networks)
         state = scope.setdefault("state", {})
         state["through"], state["near"] = is_through, peer is not None and peer.is_loopback
+        if peer is not None:
+            scope["client"] = (str(peer), scope["client"][1])  # IPv4 within IPv6 is IPv4 for all who come after
         scope["headers"] = list(scope["headers"])
         headers = MutableHeaders(scope=scope)
         if is_through:
@@ -64,7 +67,8 @@ class Hosts:
         if scope["type"] in ("http", "websocket"):
             given = Headers(scope=scope).getlist("host")
             name = host_of(given[0])[0] if len(given) == 1 else None
-            if name is None or (name not in self._names and name != (scope.get("server") or ("",))[0]):
+            here = address_of((scope.get("server") or ("",))[0])  # of this very connection
+            if name is None or (name not in self._names and name != str(here)):
                 shown = name[:_LONGEST] if name else "none"
                 sentence = f"the page is asked for by the name {shown}, which is not its own; name it in web.hosts"
                 await refusal(scope, 400, sentence)(scope, receive, send)
@@ -73,8 +77,15 @@ class Hosts:
 
 
 def names(web: Web) -> frozenset[str]:
-    """By which names the page may be asked for, IPv6 without brackets, all in lower case."""
-    own = {"localhost", "127.0.0.1", "::1", web.host, socket.gethostname().lower(), *web.hosts}
+    """By which names the page may be asked for, IPv6 without brackets, all in lower case.
+
+    The machine's own name counts where others reach the page: where they do not, somebody in the network might give
+    that name to a page of theirs, and lead it here.
+    """
+    own = {"localhost", "127.0.0.1", "::1", web.host, *web.hosts}
+    if not is_own(web.host):
+        name = socket.gethostname().lower()
+        own |= {name, f"{name.partition('.')[0]}.local"}
     return frozenset(own - {"", "0.0.0.0", "::"})
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import httpx
 import pytest
-from servers.asking import run
+from servers.asking import ask, behind_doors, run
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -12,7 +15,7 @@ from starlette.routing import Route
 
 from face_classifier.core.config.parts.page import Web
 from face_classifier.web.doors.doors import doors
-from face_classifier.web.doors.hosts import host_of
+from face_classifier.web.doors.hosts import host_of, names
 
 HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$2q4DzrZEUrFFd9D7LZeJcA"
 PROXY = "10.0.0.1"
@@ -51,6 +54,28 @@ def test_another_name_that_leads_here_is_refused(host: str):
     answer = asked(Web(listen="0.0.0.0:8470", password=HASH), host=host)
     assert answer.status_code == 400
     assert "name it in web.hosts" in answer.text
+
+
+def test_it_answers_to_the_address_at_which_it_is_reached(tmp_path: Path):
+    with behind_doors(tmp_path / "result", listen="[::]:8470", password=HASH) as app:
+        for server, host in (
+            ("192.0.2.5", "192.0.2.5"),
+            ("::ffff:192.0.2.5", "192.0.2.5"),
+            ("fe80::1%eth0", "[fe80::1]"),
+        ):
+            assert ask(app, "/healthz", {"Host": f"{host}:8470"}, server=server).status == 200
+        assert ask(app, "/healthz", {"Host": "192.0.2.6:8470"}, server="192.0.2.5").status == 400
+
+
+def test_the_name_of_the_machine_counts_where_others_reach_the_page():
+    name = socket.gethostname().lower()
+    assert {name, f"{name.partition('.')[0]}.local"} <= names(Web(listen="0.0.0.0:8470", password=HASH))
+    assert names(Web()) == {"localhost", "127.0.0.1", "::1"}
+
+
+def test_a_proxy_is_known_by_ipv6_too():
+    told = {"X_Forwarded_For": "198.51.100.7"}
+    assert asked(Web(proxy=(PROXY,)), f"::ffff:{PROXY}", **told).json()[0] == "198.51.100.7"
 
 
 def test_name_and_port_are_read_apart():
