@@ -36,7 +36,10 @@ let isSending = false;
 /** Whether an entry of the journal was made by this tab. @param {number} revision */
 export const isMine = (revision) => mine.has(revision);
 
-/** Whether the program is there to write. */
+/** Whether anything waits for its answer. */
+export const isWriting = () => isSending || queue.length > 0;
+
+/** Whether the program does not answer. */
 export const isGone = () => "gone" in document.body.dataset;
 
 /** Do something: shown now, sent when its turn comes. @param {Writing} writing */
