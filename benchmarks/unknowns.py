@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import testdata
 from grouping import QUALITY, SPACES, draw
-from recognition.faces import HALVES, NOBODY, Faces, Ints, of_half, tell
+from recognition.faces import HALVES, NOBODY, Faces, Ints, numbered, of_half, tell
 from recognition.report import table
 from recognition.rules import thought_again
 from recognition.sets import load, sets
@@ -56,13 +56,13 @@ def told(of: Ints, faces: Faces) -> str:
 
 
 def scored(faces: Faces) -> Faces:
-    return Faces(*(column[faces.person != NOBODY] for column in vars(faces).values()))
+    return numbered(Faces(*(column[faces.person != NOBODY] for column in vars(faces).values())))
 
 
 def rows(name: str, faces: Faces, profile: EncoderProfile) -> Iterator[list[str]]:
     """A row for all of the faces, and one for those whom second thoughts leave unknown."""
     left = thought_again(faces, profile.rule) == UNKNOWN
-    for what, some in (("", faces), (", left", Faces(*(column[left] for column in vars(faces).values())))):
+    for what, some in (("", faces), (", left", numbered(Faces(*(column[left] for column in vars(faces).values()))))):
         if len(some.track) > 1:
             yield [name + what, str(len(some.track)), *(told(groups(some, profile, by), some) for by in LOOSER)]
 
