@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,6 +188,18 @@ def body_lines(node: ast.FunctionDef) -> int:
 def test_nothing_is_larger_than_a_reader_takes_in_at_once():
     faults = [f"{name} has {why}" for name, why in too_large() if name not in EXCEPTIONS]
     assert not faults, "; ".join(faults)
+
+
+def test_a_script_imports_what_another_exports():
+    for path in sorted((PACKAGE / "web" / "static").rglob("*.js")):
+        for names, source in re.findall(r'^import \{([^}]*)\} from "([^"]*)"', path.read_text("utf-8"), re.MULTILINE):
+            text = (path.parent / source).read_text("utf-8")
+            exported = set(re.findall(r"^export (?:async )?(?:const|let|function|class) (\w+)", text, re.MULTILINE))
+            exported |= {
+                name.strip() for part in re.findall(r"^export \{([^}]*)\}", text, re.M) for name in part.split(",")
+            }
+            wanted = {name.split(" as ")[0].strip() for name in names.split(",") if name.strip()}
+            assert wanted <= exported, f"{path.name} wants {', '.join(sorted(wanted - exported))} of {source}"
 
 
 def test_no_two_files_of_tests_have_one_name():
