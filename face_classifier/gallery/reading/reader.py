@@ -15,7 +15,7 @@ from face_classifier.gallery.places import is_own_cut
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.gallery.reading.loading import NOTHING, Known, read
 from face_classifier.gallery.reading.opened import OpenTable, Seen
-from face_classifier.gallery.reading.thumbnails import Picture, Thumbnails, draw, size_for
+from face_classifier.gallery.reading.thumbnails import Picture, Thumbnails, draw, read_file, size_for
 from face_classifier.gallery.table.file import Table
 
 logger = logging.getLogger(__name__)
@@ -100,17 +100,14 @@ class Reader:
         with self._lock:
             opened = self._open()
             found = None if opened is None else opened.table.execute(_PICTURE, (face,)).fetchone()
-            if opened is None or found is None:
+            if found is None:
                 return None
             folder, file, content, is_cut, *box = found
             if jpeg := self._thumbnails.find(content, size):
                 return Picture(jpeg, content)
-            try:
-                picture = opened.root.read(f"{folder}/{file}")
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            except OSError as error:
-                raise UserError(f"{error.filename} cannot be read ({error.strerror}); check that disk") from error
+        picture = read_file(self._folder, f"{folder}/{file}")  # others need not wait for the disk
+        if picture is None:
+            return None
         where = None if is_cut or is_own_cut(file) or box[0] is None else Box(*box)
         jpeg = draw(picture, f"{folder}/{file}", where, size)
         with self._lock:

@@ -6,11 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Container
 from dataclasses import dataclass
+from pathlib import Path
 
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, cut
 from face_classifier.display.contact_sheet import encoded, shrunk
 from face_classifier.display.montages import middle_of, window_of
-from face_classifier.sources.picture import decode_bytes
+from face_classifier.sources.picture import MOST_BYTES, check_bytes, decode_bytes
 
 TILES = (56, 112, 224)  # pixels, both ways: the face with a little around it
 WHOLE = 448  # pixels of the longer side: all of the picture
@@ -29,6 +32,23 @@ def size_for(width: int | None) -> int | None:
     """The smallest of the sizes that is at least as wide, in pixels; None: the picture as it is."""
     sizes = (*TILES, WHOLE)
     return None if width is None else next((size for size in sizes if size >= width), None)
+
+
+def read_file(folder: Path, place: str) -> bytes | None:
+    """The file of a picture below a result folder; None: it is there no more.
+
+    Raises UserError where a link is in the way, it is larger than any picture, or it cannot be read.
+    """
+    try:
+        with Root(folder) as root:
+            state = root.state(place)
+            if state is not None and state.st_size > MOST_BYTES:
+                check_bytes(folder / place)
+            return root.read(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}); check that disk") from error
 
 
 def draw(content: bytes, name: str, box: Box | None, size: int | None) -> bytes:

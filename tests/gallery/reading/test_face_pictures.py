@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -16,6 +18,7 @@ from face_classifier.core.types import Face, Image
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.gallery.reading.thumbnails import TILES, Thumbnails, size_for
 from face_classifier.gallery.store import Store
+from face_classifier.sources.picture import MOST_BYTES
 from face_classifier.vision.engine import Engine
 
 
@@ -132,6 +135,27 @@ def test_a_link_in_place_of_a_picture_is_not_followed(folder: Path, reader: Read
     path.rename(tmp_path / "secret.png")
     path.symlink_to(tmp_path / "secret.png")
     with pytest.raises(UserError, match="is a link"):
+        reader.picture(face, 112)
+
+
+@pytest.mark.parametrize(
+    "place", [("..", "secret.png"), ("Ann", "../../secret.png"), ("Ann/..", "x.png"), ("Ann", "\0")]
+)
+def test_no_table_leads_out_of_the_folder(folder: Path, reader: Reader, place: tuple[str, str]) -> None:
+    shutil.copy(path_of(folder, reader, reader.now().ids_of("Ann")[0]), folder.parent / "secret.png")
+    face = reader.now().ids_of("Ann")[0]
+    with closing(sqlite3.connect(folder / "faces.sqlite", isolation_level=None)) as database:
+        database.execute("UPDATE faces SET folder = ?, file = ? WHERE id = ?", (*place, face))
+    with pytest.raises(UserError, match="is no name of something in"):
+        reader.picture(face, 112)
+
+
+def test_a_file_that_grew_beyond_any_picture_is_not_read(folder: Path, reader: Reader) -> None:
+    face = reader.now().ids_of("Ann")[0]
+    path = path_of(folder, reader, face)
+    with path.open("r+b") as file:
+        file.truncate(MOST_BYTES + 1)  # a hole, which takes no room
+    with pytest.raises(UserError, match="no picture of more than 320 MB is read"):
         reader.picture(face, 112)
 
 
