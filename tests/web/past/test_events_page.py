@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -13,6 +14,9 @@ from web.past.days import FRIDAY, Days, fill
 
 from face_classifier.web.app import make_app
 from face_classifier.web.served import served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
 
 CLIP = FRIDAY - timedelta(days=9)
 
@@ -86,3 +90,30 @@ def test_a_folder_in_which_nobody_passed_says_how_to_begin(tmp_path: Path) -> No
         page = httpx.get(f"http://127.0.0.1:{port}/events", timeout=10)
     assert page.status_code == 200
     assert "Nobody passed yet" in page.text
+
+
+def test_a_day_is_read_on_a_phone_and_a_bar_leads_to_its_visit(
+    days: Days, page_of: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    tab = context_of(width=390, height=844, has_touch=True).new_page()
+    tab.goto(f"{page_of}/events?camera=door")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    widths = tab.evaluate(
+        "[...document.querySelectorAll('.strip a rect')]"
+        ".map(bar => bar.getBoundingClientRect().width + parseFloat(getComputedStyle(bar).strokeWidth))"
+    )
+    assert min(widths) >= 2
+    bar = tab.locator(".strip a").nth(1)
+    bar.focus()
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("location.hash") == f"#{tab.locator('.visit:target').get_attribute('id')}"
+
+
+def test_a_form_without_script_filters(days: Days, page_of: str, context_of: Callable[..., BrowserContext]) -> None:
+    tab = context_of(java_script_enabled=False).new_page()
+    tab.goto(f"{page_of}/events")
+    tab.locator("summary").first.click()
+    tab.locator("select[name=camera]").select_option("yard")
+    tab.locator("input[name=unknown]").check()
+    tab.locator("form button").first.click()
+    assert tab.locator(".visit").count() == 3
