@@ -53,7 +53,7 @@ def _watch(cameras: tuple[str, ...], config: str | None, as_json: bool, **flags:
     logged, signals = log.logged(form), wishes.of_signals(_give_up)
     with logged, signals, _ending() as ending, Daemon.opened(chosen, load, wishes) as daemon:
         ending.daemon = daemon
-        with _page(daemon, chosen, partial(_reload, load, wishes)):
+        with _page(daemon, chosen, partial(_reload, load, wishes), config):
             daemon.attend(wishes)
 
 
@@ -128,10 +128,10 @@ def _with_cameras(chosen: Settings, addresses: Sequence[str]) -> Settings:
 
 
 @contextmanager
-def _page(daemon: Daemon, chosen: Settings, reload: Callable[[], None]) -> Iterator[None]:
+def _page(daemon: Daemon, chosen: Settings, reload: Callable[[], None], config: str | None) -> Iterator[None]:
     """Within, the page is served, if that can be; the daemon does without it otherwise.
 
-    ``reload``: has the configuration read anew.
+    ``reload``: has the configuration read anew; ``config``: its file.
     """
     from face_classifier.daemon import log
 
@@ -144,7 +144,15 @@ def _page(daemon: Daemon, chosen: Settings, reload: Callable[[], None]) -> Itera
 
                 reader = stack.enter_context(Reader(Path(chosen.result)))
                 carries = partial(carry_out, daemon.here)
-                site = Site(lambda: daemon.settings, carries, reader, daemon.status, daemon.looking, reload=reload)
+                site = Site(
+                    lambda: daemon.settings,
+                    carries,
+                    reader,
+                    daemon.status,
+                    daemon.looking,
+                    reload=reload,
+                    config=config,
+                )
                 address = stack.enter_context(serving(site, chosen.web.port))
             except ImportError:
                 log.tell("page", "there is no page; install face_classifier[web], or set web: {listen: off}")
