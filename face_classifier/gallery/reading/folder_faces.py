@@ -28,7 +28,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def stamp_of(time: str | None) -> int:
     """Microseconds since 1970 of a stored time (ISO 8601). Raises ValueError where it is none."""
-    return NO_TIME if time is None else (datetime.fromisoformat(time) - _EPOCH) // _MICROSECOND
+    if time is None:
+        return NO_TIME
+    try:
+        return (datetime.fromisoformat(time) - _EPOCH) // _MICROSECOND
+    except TypeError:  # it is no text, or tells no zone
+        raise ValueError(f"a time is {time!r}") from None
 
 
 def time_of(stamp: int) -> datetime | None:

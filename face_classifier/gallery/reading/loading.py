@@ -19,11 +19,11 @@ from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.schema import FLOATS
 
 _COLUMNS = "id, face, source, time, position, track, quality, placed, pinned, hash, size, mtime, encoding"  # of a face
-_STATE = f"CASE WHEN substr(folder, 1, {len(EXCLUDED) + 1}) = '{EXCLUDED}/' THEN 'deleted' ELSE 'kept' END"
 # A sum that another face in the folder, or another picture of one, hardly leaves as it was. An index answers it alone.
-_SUMS = (
-    "SELECT folder, count(*), sum((id * 2654435761 + mtime + 1000003 * size) % 4294967291) FROM faces "
-    f"WHERE state = {_STATE} AND folder <> '' GROUP BY folder"
+_SUM = "SELECT folder, count(*), sum((id * 2654435761 + mtime + 1000003 * size) % 4294967291) FROM faces WHERE"
+_SUMS = (  # of excluded pictures, too: "0" is what comes after "/"
+    f"{_SUM} state = 'kept' GROUP BY folder UNION ALL "
+    f"{_SUM} state = 'deleted' AND folder > '{EXCLUDED}/' AND folder < '{EXCLUDED}0' GROUP BY folder"
 )
 # What an entry has done so far: it may go on after it was read.
 _DONE = (

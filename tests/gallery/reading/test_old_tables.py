@@ -104,7 +104,13 @@ def test_a_table_of_a_newer_version_is_told_in_a_sentence(folder: Path) -> None:
         assert "was written by a newer version of this program" in catalogue.problem
 
 
-@pytest.mark.parametrize("statement", ["encoding = x'00'", "time = 'noon'", "hash = 'none'", "quality = 'good'"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *("encoding = x'00'", "time = 'noon'", "time = x'00'", "time = '2026-11-27T00:00:00'"),
+        *("hash = 'none'", "hash = x'ff'", "quality = 'good'", "position = x'00'", "track = 'door'"),
+    ],
+)
 def test_a_value_that_cannot_be_is_told_in_a_sentence(folder: Path, statement: str) -> None:
     with closing(sqlite3.connect(folder / "faces.sqlite", isolation_level=None)) as database:
         database.execute(f"UPDATE faces SET {statement} WHERE id = 1")
