@@ -100,6 +100,22 @@ def audit_gallery(settings: Settings, observer: Observer, *, apply: bool) -> tup
     return findings, carry_out(settings, "audit", {"faces": faces}, observer)
 
 
+def nearer_elsewhere(settings: Settings, observer: Observer) -> list[Outlier]:
+    """The outliers of a gallery that are nearer to somebody else, but for those that the user placed.
+
+    Works while another process runs. Raises UserError.
+    """
+    snapshot = take_snapshot(settings, observer)
+    found = outliers(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings))
+    return [
+        outlier
+        for outlier in found
+        if outlier.nearest_distance is not None
+        and outlier.nearest_distance < outlier.distance
+        and not outlier.face.corrected
+    ]
+
+
 def audit(
     sightings: Iterable[Sighting],
     picture_of: PictureOf,
@@ -124,20 +140,36 @@ def audit(
     rule: of second thoughts.
     """
     faces = list(sightings)
-    of_person: dict[str, list[int]] = {}
-    for number, face in enumerate(faces):
-        if face.person is not None and face.encoding is not None:
-            of_person.setdefault(face.person, []).append(number)
-    people = {name: (numbers, _encodings(faces, numbers)) for name, numbers in of_person.items()}
+    findings = Audit(outliers(faces, cannot_links, kept_apart, rule), [], splits(faces, cannot_links, kept_apart, rule))
+    for numbers, encodings in _by_person(faces).values():
+        own = [faces[number] for number in numbers]
+        findings.duplicates.extend(_duplicates(own, numbers, encodings, picture_of, _ALIKE * rule.limit))
+    return findings
+
+
+def outliers(
+    faces: Sequence[Sighting],
+    cannot_links: Sequence[tuple[int, int]],
+    kept_apart: Sequence[tuple[int, int]],
+    rule: Rule,
+) -> list[Outlier]:
+    """The outliers alone, the farthest first; parameters as of `audit`."""
+    people = _by_person(faces)
     all_of_them = _People(people, rule)
     strangers = _strangers(faces, cannot_links, kept_apart)
-    findings = Audit([], [], splits(faces, cannot_links, kept_apart, rule))
-    for numbers, encodings in (people[name] for name in sorted(people, key=natural)):
-        own = [faces[number] for number in numbers]
-        findings.outliers.extend(_outliers(own, encodings, all_of_them, strangers, rule))
-        findings.duplicates.extend(_duplicates(own, numbers, encodings, picture_of, _ALIKE * rule.limit))
-    findings.outliers.sort(key=lambda outlier: (-outlier.distance, outlier.face.id))
-    return findings
+    found: list[Outlier] = []
+    for numbers, encodings in people.values():
+        found.extend(_outliers([faces[number] for number in numbers], encodings, all_of_them, strangers, rule))
+    return sorted(found, key=lambda outlier: (-outlier.distance, outlier.face.id))
+
+
+def _by_person(faces: Sequence[Sighting]) -> dict[str, tuple[list[int], Matrix]]:
+    """Numbers and encodings of the faces of each person, in natural order of the names."""
+    numbers: dict[str, list[int]] = {}
+    for number, face in enumerate(faces):
+        if face.person is not None and face.encoding is not None:
+            numbers.setdefault(face.person, []).append(number)
+    return {name: (numbers[name], _encodings(faces, numbers[name])) for name in sorted(numbers, key=natural)}
 
 
 def _encodings(faces: Sequence[Sighting], numbers: Sequence[int]) -> Matrix:

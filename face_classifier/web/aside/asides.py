@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from face_classifier.core.config.settings import Settings
+from face_classifier.web.aside.elsewhere import Elsewhere
 from face_classifier.web.aside.passed import Passed
 from face_classifier.web.aside.plane import Planes
 from face_classifier.web.aside.questions import Asking
@@ -18,6 +19,7 @@ class Asides:
         """``settings``: name the result folder."""
         self.passed = Passed(settings)
         self.asking = Asking(settings)
+        self.elsewhere = Elsewhere(settings)
         self.planes = Planes()
         self.unknown = Unknown(settings)
 

@@ -1,4 +1,4 @@
-"""``/suggestions``: who may be one, and who may be two, one question at a time."""
+"""``/suggestions``: who may be one, and who may be two, one question at a time; and faces that may be others'."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from starlette.responses import HTMLResponse
 from face_classifier.core.errors import UserError
 from face_classifier.gallery.reading.cards import FaceCard, PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue, kept_apart
+from face_classifier.web.aside.elsewhere import MayBeTheirs
 from face_classifier.web.aside.questions import MayBeOne, MayBeTwo, Questions
 from face_classifier.web.pages.rendering import asides_of, page, site_of
 
 _PATIENCE = 1.0  # seconds for the questions of now; a page that has none says so, and goes on by itself
 _QUEUE = 20  # questions on a page, shown one after the other
-_KINDS = ("one", "two", "answered")
+_KINDS = ("one", "two", "odd", "answered")
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -42,15 +43,17 @@ class ShownSplit:
 
 @router.get("/suggestions")
 def suggestions(request: Request) -> HTMLResponse:
-    """Questions of one kind, ``?show=one|two|answered``."""
+    """Questions of one kind, ``?show=one|two|odd|answered``."""
     catalogue = site_of(request).reader.now()
     kind = request.query_params.get("show", "one")
     kind = kind if kind in _KINDS else "one"
     problem = None
     found: Questions | None = Questions()
+    odd: Sequence[MayBeTheirs] | None = ()
     if catalogue.people:
         try:
             found = asides_of(request).asking.now(catalogue, _PATIENCE)
+            odd = asides_of(request).elsewhere.now(catalogue, _PATIENCE if kind == "odd" else 0.0)
         except UserError as error:
             problem = str(error)
     asked = found or Questions()
@@ -59,11 +62,17 @@ def suggestions(request: Request) -> HTMLResponse:
         "suggestions.html",
         kind=kind,
         catalogue=catalogue,
-        is_ready=found is not None,
+        is_ready=(odd if kind == "odd" else found) is not None,
         problem=problem,
-        counts={"one": len(asked.ones), "two": len(asked.twos), "answered": len(kept_apart(catalogue))},
+        counts={
+            "one": len(asked.ones),
+            "two": len(asked.twos),
+            "odd": sum(len(group.faces) for group in odd or ()),
+            "answered": len(kept_apart(catalogue)),
+        },
         pairs=[_pair(question, catalogue) for question in asked.ones[:_QUEUE]] if kind == "one" else [],
         splits=[_split(question, catalogue) for question in asked.twos[:_QUEUE]] if kind == "two" else [],
+        groups=odd if kind == "odd" else (),
         answered=_answered(catalogue) if kind == "answered" else [],
     )
 

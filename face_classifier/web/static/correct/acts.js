@@ -3,7 +3,19 @@ import { _, ngettext } from "../words.js";
 import { choose } from "./chooser.js";
 import { isField } from "./dom.js";
 import { itemOf, items, listOf, numbers, personOf, restoresOf, offeredTo, revisionOf, takeOff } from "./lists.js";
-import { current, focused, focusOn, heir, move, select, selectList, selectNone, settle, toggle } from "./selection.js";
+import {
+  current,
+  focused,
+  focusOn,
+  heir,
+  move,
+  select,
+  selectList,
+  selectNone,
+  selected,
+  settle,
+  toggle,
+} from "./selection.js";
 import { undo, write } from "./writes.js";
 
 /** @typedef {import("./lists.js").Item} Item */
@@ -100,6 +112,18 @@ export function restore(some) {
   tell(put, "faces/restore", body, _("%(faces)s: taken back", { faces: faces(put.length) }));
 }
 
+/** They are right where they are: each is its own person's by the user's word. @param {Item[]} some */
+function confirm(some) {
+  for (const [person, theirs] of Map.groupBy(some, (item) => item.dataset.own ?? ""))
+    if (person)
+      tell(
+        theirs,
+        "faces/assign",
+        { person },
+        _("%(faces)s stay: %(name)s", { faces: faces(theirs.length), name: person }),
+      );
+}
+
 /** Part of a person is another one; the two are kept apart. @param {Item[]} some */
 async function split(some) {
   const person = some.map(personOf).find((name) => name);
@@ -158,13 +182,16 @@ async function ask(some) {
   if (choice?.name) assign(some, choice.name);
 }
 
-/** The faces that a button is about: those it names, those of its group, or the selected ones. @param {HTMLElement | null} button @returns {Item[]} */
+/**
+ * The faces that a button is about: those of its group that are not selected, or else what is meant now.
+ * @param {HTMLElement | null} button
+ * @returns {Item[]}
+ */
 export function meant(button) {
-  const named = /** @type {HTMLElement | null} */ (button?.closest("button[data-faces], section[data-faces]"))?.dataset
-    .faces;
-  if (!named) return current();
-  const wanted = new Set(named.split(/[ ,]+/));
-  return items().filter((item) => wanted.has(item.dataset.face ?? ""));
+  const group = button?.closest("[data-group]");
+  if (!group) return current();
+  const odd = new Set(selected());
+  return items(group).filter((item) => !odd.has(item));
 }
 
 /** @param {(some: Item[]) => void} what @returns {Deed["run"]} */
@@ -208,6 +235,14 @@ export const deeds = () => [
     words: _("Take back that it is ignored or taken out"),
     when: () => current().some(restoresOf),
     run: on(restore),
+  },
+  {
+    act: "right",
+    keys: ["r"],
+    shown: "",
+    words: _("They are right where they are"),
+    when: (button) => meant(button).some((item) => offeredTo(item) && item.dataset.own),
+    run: on(confirm),
   },
   {
     act: "split",

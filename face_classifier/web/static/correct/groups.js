@@ -49,7 +49,7 @@ export const deeds = () => [
     act: "name-group",
     keys: ["Enter"],
     words: _("In a group: name all but those that are selected"),
-    when: () => groupOf(document.activeElement) !== null,
+    when: (button) => groupOf(button ?? document.activeElement) !== null,
     run: (button) => {
       const group = groupOf(button ?? document.activeElement);
       if (group) void name(group);

@@ -10,7 +10,7 @@ import { byId, h, isComposing, isField } from "./dom.js";
  * @property {string} [shown] the keys as people know them; else the first of `keys`. "": the help leaves them out.
  * @property {string} words what it does.
  * @property {(target: HTMLElement | null, event: Event) => void} run `target`: its button; null if it came by a key.
- * @property {() => boolean} [when] whether it can be done now.
+ * @property {(target: HTMLElement | null) => boolean} [when] whether it can be done now.
  * @property {boolean} [repeats] whether a key that is held down does it again.
  */
 
@@ -41,8 +41,8 @@ export function offer(more) {
   label();
 }
 
-/** @param {Deed} deed */
-const can = (deed) => !deed.when || deed.when();
+/** @param {Deed} deed @param {HTMLElement | null} [target] */
+const can = (deed, target = null) => !deed.when || deed.when(target);
 
 /** @param {string} key @returns {string} */
 function pattern(key) {
@@ -69,7 +69,8 @@ function press(key, event) {
 function click(event) {
   const button =
     event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("[data-act]")) : null;
-  const deed = button && !button.matches("form") && deeds.find((one) => one.act === button.dataset.act && can(one));
+  const deed =
+    button && !button.matches("form") && deeds.find((one) => one.act === button.dataset.act && can(one, button));
   if (!deed) return;
   event.preventDefault();
   button.closest("details")?.removeAttribute("open");
