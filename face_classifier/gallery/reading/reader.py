@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 from types import TracebackType
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from face_classifier.gallery.table.file import Table
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+_PAUSES = 0.05, 0.1, 0.2, 0.4  # seconds; a face that a command is just moving lies where the table will say next
 _PICTURE = (
     'SELECT folder, file, hash, source IS NOT NULL, "top", "right", bottom, "left" FROM faces '
     "WHERE id = ? AND state IN ('kept', 'deleted') AND folder <> ''"
@@ -97,6 +99,16 @@ class Reader:
         Raises UserError where it cannot be read.
         """
         size = size_for(width)
+        for pause in (*_PAUSES, None):
+            try:
+                return self._picture(face, size)
+            except FileNotFoundError:
+                if pause is not None:
+                    sleep(pause)
+        return None
+
+    def _picture(self, face: int, size: int | None) -> Picture | None:
+        """Raises FileNotFoundError where it does not lie where the table says, UserError."""
         with self._lock:
             opened = self._open()
             found = None if opened is None else opened.table.execute(_PICTURE, (face,)).fetchone()
@@ -107,7 +119,7 @@ class Reader:
                 return Picture(jpeg, content)
         picture = read_file(self._folder, f"{folder}/{file}")  # others need not wait for the disk
         if picture is None:
-            return None
+            raise FileNotFoundError
         where = None if is_cut or is_own_cut(file) or box[0] is None else Box(*box)
         jpeg = draw(picture, f"{folder}/{file}", where, size)
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -120,6 +121,18 @@ def test_a_picture_that_moved_is_not_drawn_again(folder: Path, reader: Reader) -
         store.look(unread)
     assert len(reader.now().faces_of("Anna")) == 3
     assert len(reader._thumbnails) == 1
+
+
+def test_a_picture_that_is_just_being_moved_is_waited_for(folder: Path, reader: Reader) -> None:
+    face = reader.now().faces_of("Ann")[0].id
+    path = path_of(folder, reader, face)
+    with ThreadPoolExecutor(1) as pool, Store(folder, writing=True) as store:
+        store.look(unread)
+        (folder / "Ben").mkdir()
+        path.rename(folder / "Ben" / path.name)
+        asked = pool.submit(reader.picture, face, 112)
+        store.look(unread)
+        assert asked.result(10) is not None
 
 
 def test_a_picture_is_of_the_file_as_the_owner_last_saw_it(folder: Path, reader: Reader) -> None:
