@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -213,6 +214,17 @@ def test_a_pause_closes_the_stream_and_is_over_when_the_user_says_so(rehearsal: 
         assert until(lambda: looking.shoot("door"), "there is a picture")[:2] == b"\xff\xd8"
         assert client.get("/api/v1/cameras/door/snapshot.jpg").headers["content-type"] == "image/jpeg"
         assert client.post("/api/v1/cameras/cellar/pause").status_code == 404
+
+
+def test_a_pause_outlasts_a_configuration_that_is_read_anew(rehearsal: Watched):
+    rehearsal.daemon.looking.pause("door")
+    until(lambda: rehearsal.status("door") == "paused", "the camera is paused")
+    before = rehearsal.site.settings()
+    door = before.cameras["door"].model_copy(update={"seconds": 0.5})
+    rehearsal.daemon._take(replace(before, cameras={**before.cameras, "door": door}))
+    until(lambda: rehearsal.status("door") == "paused", "the camera is paused as before")
+    rehearsal.daemon.looking.resume("door")
+    until(lambda: rehearsal.daemon.looking.scene("door"), "the camera watches again")
 
 
 def test_home_assistant_gets_a_stream_that_ends_with_it(rehearsal: Watched):

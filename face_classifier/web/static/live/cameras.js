@@ -18,7 +18,7 @@ const TURN = 500; // ms between two looks at how old pictures are
  */
 /** @type {Map<string, State>} */
 const states = new Map();
-const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "numeric", minute: "2-digit" });
 const tenths = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 const all = () => /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-camera]"));

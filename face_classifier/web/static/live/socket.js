@@ -5,7 +5,7 @@
 import { gone, isGone } from "./gone.js";
 
 const FIRST = 500; // ms until the second trial; each next one waits twice as long
-const LONGEST = 8000; // ms between two trials
+const LONGEST = 4000; // ms between two trials
 const SILENCE = 15000; // ms without a word, after which the connection counts as lost: the program says something every 5 s
 
 /** @type {WebSocket | undefined} */
