@@ -3,7 +3,7 @@
     python benchmarks/web.py                                    # 10,000 faces of 500 people, 100,000 of 5,000
     python benchmarks/web.py --faces 100000 --people 5000 --runs 20 --folder DIR --json web.json
 
-*reads*: see `page/reads.py`; *commands*: see `page/commands.py`.
+*reads*: see `page/reads.py`; *commands*: see `page/commands.py`; *api*: see `page/api.py`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from page import commands, reads
+from page import api, commands, reads
 
-PARTS = {"reads": reads.run, "commands": commands.run}
+PARTS = {"reads": reads.run, "commands": commands.run, "api": api.run}
 
 
 def main() -> None:

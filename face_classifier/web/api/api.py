@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from face_classifier.web.api import cameras, faces, past, people, questions, search, visits
-from face_classifier.web.api.common.lists import Lists
+from face_classifier.web.api.common.lists import Lists, Remembered
 from face_classifier.web.api.common.problems import Problem, handle_problems, told
 from face_classifier.web.api.common.writing import Once
 from face_classifier.web.api.search import Searches
@@ -34,7 +34,8 @@ conflict (409), and then nothing is changed. Errors are problems of RFC 9457, ti
 
 def add_api(app: FastAPI) -> None:
     """Add the API to an application, whose ``state.site`` it asks."""
-    app.state.lists, app.state.once, app.state.searches = Lists(), Once(), Searches()
+    app.state.lists, app.state.remembered = Lists(), Remembered()
+    app.state.once, app.state.searches = Once(), Searches()
     app.description = TEXT
     handle_problems(app)
     for router in _ROUTERS:

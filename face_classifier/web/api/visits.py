@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, time
 from itertools import chain, islice
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
@@ -23,7 +23,7 @@ from face_classifier.events.visits import COLUMNS, Visit, Wish, record
 from face_classifier.gallery.passing.passages import Passage
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.web.api.common.cards import catalogue_of
-from face_classifier.web.api.common.lists import Limit
+from face_classifier.web.api.common.lists import Limit, Remembered
 from face_classifier.web.api.common.problems import ProblemError, told
 from face_classifier.web.api.common.text import Json, Name, Time, picture_of, rfc3339
 from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, site_of, writing
@@ -148,7 +148,7 @@ def visits(request: Request, asked: _Asked) -> Any:
         found = latest_visits(site_of(request).settings(), asked.wish, asked.after)
     if asked.form != "json":
         return _streamed(asked.form, "visits", COLUMNS, map(_record, found))
-    page, following = _page(found, asked.limit)
+    page, following = _page(request, catalogue, ("visits", asked.wish, asked.after, asked.limit), found)
     items = [
         Passed(**record(visit), **_picture(visit, catalogue), reviewed=_is_reviewed(visit, catalogue)) for visit in page
     ]
@@ -166,14 +166,17 @@ def tracks(request: Request, asked: _Asked) -> Any:
     if asked.form != "json":
         lines = (_track_record(passage, visit) for passage, visit in found)
         return _streamed(asked.form, "tracks", _TRACK_COLUMNS, lines)
-    page, following = _page(found, asked.limit)
+    page, following = _page(request, catalogue, ("tracks", asked.wish, asked.after, asked.limit), found)
     items = [Track(**_track_record(passage, visit), **_picture(visit, catalogue)) for passage, visit in page]
     return Tracks(items=items, next=_cursor(place_of(page[-1][1])) if following else None)
 
 
-def _page(found: Iterator[_Read], limit: int) -> tuple[list[_Read], bool]:
+def _page(
+    request: Request, catalogue: Catalogue, asked: tuple[str, Wish, Place | None, int], found: Iterator[_Read]
+) -> tuple[list[_Read], bool]:
     """Some of them, and whether there are more."""
-    page = list(islice(found, limit + 1))
+    limit, remembered = asked[-1], cast(Remembered, request.app.state.remembered)
+    page = remembered.page(catalogue, asked, lambda: list(islice(found, limit + 1)))
     return page[:limit], len(page) > limit
 
 

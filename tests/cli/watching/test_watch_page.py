@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from face_classifier.cli.watching.watch import _page, _what_hangs
+from face_classifier.cli.watching.watch import _page, _reload, _what_hangs
 from face_classifier.core.config.load import load
+from face_classifier.core.errors import UserError
 from face_classifier.daemon.listeners import Listeners
 from face_classifier.daemon.looking import Looking
+from face_classifier.daemon.wishes import Wish, Wishes
 
 
 class Nobody:
@@ -62,3 +65,14 @@ def test_without_a_port_there_is_no_page(caplog: pytest.LogCaptureFixture):
 )
 def test_what_hangs_at_the_end_is_told_in_words(threads: list[str], told: str):
     assert told in _what_hangs(threads)
+
+
+def test_a_configuration_is_read_anew_as_asked_unless_it_is_wrong(tmp_path: Path):
+    wishes, config = Wishes(), tmp_path / "cctv.yaml"
+    config.write_text("result: here")
+    _reload(lambda: load({}, str(config), {}), wishes)
+    assert wishes.next(0.1) is Wish.RELOAD
+    config.write_text("result: [")
+    with pytest.raises(UserError, match="cctv"):
+        _reload(lambda: load({}, str(config), {}), wishes)
+    assert wishes.next(0.1) is None

@@ -92,6 +92,16 @@ def test_visits_and_their_pictures_follow_a_correction(ask: Asking):
     assert ask("/tracks", params={"person": "Ann"}).json()["items"][0]["said"] == "person_02"
 
 
+def test_a_visit_that_comes_meanwhile_is_told_at_once(years: Path, ask: Asking):
+    before = ask("/visits", params={"limit": 5}).json()["items"]
+    assert ask("/visits", params={"limit": 5}).json()["items"] == before
+    with Store(years, writing=True) as store:
+        now = datetime.now(timezone.utc)
+        number = store.first_track() + 3000
+        store.tracks.write([TrackRow(number, "door", None, 5000, now, now, 0.0, 0.0, 1, None, None)])
+    assert ask("/visits", params={"limit": 5}).json()["items"][0]["visit"] == number
+
+
 def test_a_visit_is_reviewed_by_its_tracks(ask: Asking):
     (visit, *_) = ask("/visits").json()["items"]
     assert not visit["reviewed"]

@@ -6,10 +6,12 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Annotated, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 from fastapi import Query
 
+from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.web.api.common.problems import ProblemError
 
 Key = TypeVar("Key", bound=Hashable)
@@ -100,6 +102,28 @@ class Lists:
                 410, "this cursor is none, or its list was asked for too long ago; begin without a cursor"
             )
         return word, int(place), keys
+
+
+class Remembered:
+    """Pages of what is now; they are forgotten as soon as anything is changed. Any thread may use them."""
+
+    def __init__(self, most: int = 64) -> None:
+        """``most``: pages of one catalogue."""
+        self._most, self._lock = most, threading.Lock()
+        self._pages: WeakKeyDictionary[Catalogue, dict[Hashable, Any]] = WeakKeyDictionary()
+
+    def page(self, catalogue: Catalogue, asked: Hashable, read: Callable[[], Item]) -> Item:
+        """What ``read`` gives, unless it did for the same catalogue and question."""
+        with self._lock:
+            pages = self._pages.setdefault(catalogue, {})
+            if asked in pages:
+                known: Item = pages[asked]
+                return known
+        page = read()
+        with self._lock:
+            if len(pages) < self._most:
+                pages[asked] = page
+        return page
 
 
 def numbers_of(given: str, what: str) -> list[int]:
