@@ -34,7 +34,7 @@ class Nobody:
 def told(port: int, caplog: pytest.LogCaptureFixture) -> list[str]:
     settings = load({}, None, {"FACE_CLASSIFIER_WEB__LISTEN": f"127.0.0.1:{port}"})
     daemon = Nobody(settings)
-    with caplog.at_level(logging.INFO, "face_classifier"), _page(daemon, settings, lambda: None):  # type: ignore[arg-type]
+    with caplog.at_level(logging.INFO, "face_classifier"), _page(daemon, settings, lambda: None, None):  # type: ignore[arg-type]
         return [record.getMessage() for record in caplog.records]
 
 
