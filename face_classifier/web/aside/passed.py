@@ -80,6 +80,14 @@ class Calendar:
         """The days on which visits began that may be among those that are asked for, the latest first."""
         return [date.fromordinal(int(day)) for day in np.unique(self.day[self.granted(wish)])[::-1]]
 
+    def together(self, days: Sequence[date], most: int) -> int:
+        """How many of days, in order, can be read at once: with those between, so many visits. At least one."""
+        ends = np.array([day.toordinal() for day in days])
+        low, high = np.minimum(ends, ends[0]), np.maximum(ends, ends[0])
+        order = np.sort(self.day)
+        counts = np.searchsorted(order, high, "right") - np.searchsorted(order, low, "left")
+        return max(1, int((counts <= most).sum()))
+
     def by_hour(self, wish: Wish) -> npt.NDArray[np.int64]:
         """(7, 24): how many visits began on each weekday, Monday first, in each hour of the clock on the wall."""
         granted = self.granted(wish)
@@ -105,11 +113,19 @@ class Passed:
         self._settings = settings
         self._calendar: Aside[tuple[int, int], Calendar] = Aside("calendar", self._make)
 
-    def on(self, day: date) -> list[Visit]:
-        """The visits of a local day, in the order in which they began; those over midnight are on both."""
-        begin, end = bounds(day)
-        found = visits(passages_between(self._settings(), begin - _BEFORE, end), self._settings().visits.gap)
-        return [visit for visit in found if visit.last >= begin and visit.first < end]
+    def on(self, days: Sequence[date]) -> dict[date, list[Visit]]:
+        """The visits of local days, read at once with those of all days between, in the order in which they began.
+
+        Those over midnight are on both days.
+        """
+        first, last = min(days), max(days)
+        begin, end = bounds(first)[0], bounds(last)[1]
+        read = visits(passages_between(self._settings(), begin - _BEFORE, end), self._settings().visits.gap)
+        found: dict[date, list[Visit]] = {}
+        for day in days:
+            begin, end = bounds(day)
+            found[day] = [visit for visit in read if visit.last >= begin and visit.first < end]
+        return found
 
     def latest(self) -> list[Visit]:
         """The visits that the latest tracks make, the latest first; of files, too."""

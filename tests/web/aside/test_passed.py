@@ -35,7 +35,7 @@ def calendar(passed: Passed) -> Calendar:
 
 def test_visits_of_a_day_are_those_of_the_table(passed: Passed, days: Days) -> None:
     one, two = days.people
-    found = [(visit.camera, visit.person, visit.first) for visit in passed.on(FRIDAY)]
+    found = [(visit.camera, visit.person, visit.first) for visit in passed.on([FRIDAY])[FRIDAY]]
     assert found == [
         ("door", two, local(FRIDAY - timedelta(days=1), 23, 59)),
         ("yard", None, local(FRIDAY, 3, 30)),
@@ -44,7 +44,7 @@ def test_visits_of_a_day_are_those_of_the_table(passed: Passed, days: Days) -> N
         ("yard", one, local(FRIDAY, 12)),
         ("door", two, local(FRIDAY, 23, 59)),
     ]
-    assert all(len(visit.faces) == (visit.person is not None) for visit in passed.on(FRIDAY))
+    assert all(len(visit.faces) == (visit.person is not None) for visit in passed.on([FRIDAY])[FRIDAY])
 
 
 def test_the_calendar_knows_on_which_days_somebody_came(calendar: Calendar, days: Days) -> None:
@@ -81,6 +81,13 @@ def test_visits_are_counted_by_hour_and_day(calendar: Calendar, days: Days) -> N
     assert (counts[4, 12], counts[3, 12], counts[2, 12], counts.sum()) == (1, 1, 1, 3)
     assert calendar.by_day(wish) == {FRIDAY - timedelta(days=back): 1 for back in (9, 1, 0)}
     assert calendar.by_day(Wish(camera="attic")) == {}
+
+
+def test_days_are_read_at_once_as_far_as_they_are_few(passed: Passed, calendar: Calendar) -> None:
+    days = [FRIDAY - timedelta(days=back) for back in (0, 1, 9)]
+    assert [calendar.together(days, most) for most in (0, 5, 10, 100)] == [1, 1, 2, 3]
+    whole = passed.on(days)
+    assert all(whole[day] == passed.on([day])[day] for day in days)
 
 
 def test_a_folder_without_tracks_has_an_empty_calendar() -> None:
