@@ -98,6 +98,13 @@ def test_cards_are_sorted_and_found_by_first_consonants(visitor: Visitor):
     assert "Nobody fits" in nobody.text
 
 
+def test_a_hidden_person_is_behind_the_filter(visitor: Visitor):
+    visitor.say("hide", person="person_02")
+    assert CARD.findall(visitor.ask("/people").text) == ["person_01"]
+    assert CARD.findall(visitor.ask("/people?named=hidden").text) == ["person_02"]
+    assert "Hidden" in visitor.ask("/people/person_02").text
+
+
 def test_htmx_gets_the_list_and_nothing_around_it(visitor: Visitor):
     part = visitor.ask("/people?q=01", HX_Request="true")
     assert CARD.findall(part.text) == ["person_01"]
