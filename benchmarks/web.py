@@ -3,7 +3,8 @@
     python benchmarks/web.py                                    # 10,000 faces of 500 people, 100,000 of 5,000
     python benchmarks/web.py --faces 100000 --people 5000 --runs 20 --folder DIR --json web.json
 
-*reads*: see `page/reads.py`; *commands*: see `page/commands.py`; *api*: see `page/api.py`.
+*reads*: see `page/reads.py`; *commands*: see `page/commands.py`; *api*: see `page/api.py`;
+*shown*: see `page/shown.py`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from page import api, commands, reads
+from page import api, commands, reads, shown
 
-PARTS = {"reads": reads.run, "commands": commands.run, "api": api.run}
+PARTS = {"reads": reads.run, "commands": commands.run, "api": api.run, "shown": shown.run}
 
 
 def main() -> None:
