@@ -12,6 +12,7 @@ import pytest
 from servers.pages import settings_of, site_of
 from web.past.days import FRIDAY, Days, fill
 
+from face_classifier.gallery.store import Store
 from face_classifier.web.app import make_app
 from face_classifier.web.served import served
 
@@ -90,6 +91,17 @@ def test_a_folder_in_which_nobody_passed_says_how_to_begin(tmp_path: Path) -> No
         page = httpx.get(f"http://127.0.0.1:{port}/events", timeout=10)
     assert page.status_code == 200
     assert "Nobody passed yet" in page.text
+
+
+def test_a_folder_without_a_journal_has_visits_too(result: Path) -> None:
+    fill(result)
+    with Store(result, writing=True) as store, store.tracks._table.together():
+        for table in ("changes", "journal"):
+            store.tracks._table.execute(f"DELETE FROM {table}")
+    site = site_of(settings_of(result))
+    with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
+        page = httpx.get(f"http://127.0.0.1:{port}/events?camera=door", timeout=10).text
+    assert page.count("data-visit") == 9
 
 
 def test_a_day_is_read_on_a_phone_and_a_bar_leads_to_its_visit(

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from face_classifier.core.errors import UserError
 from face_classifier.events.times import bounds, day_of
 from face_classifier.events.visits import Visit, Wish
 from face_classifier.gallery.passing.table import Outage
@@ -70,13 +71,16 @@ def events(request: Request) -> HTMLResponse:
         "csv": csv_address(filters),
         "before": before,
         "names": names_of(catalogue),
+        "problem": None,
     }
-    if not catalogue.revision:  # there is no folder yet, or nothing in it
+    try:
+        calendar = passed.calendar(catalogue.revision, PATIENCE)
+        outages = [] if filters.person or filters.unknown else passed.outages()
+    except UserError as error:  # there is no folder yet, or it cannot be read just now
+        values["problem"] = str(error) if catalogue.people or catalogue.revision else None
         return page(
             request, "events.html", days=[], older=None, cameras=[], charts=None, is_ready=True, is_empty=True, **values
         )
-    calendar = passed.calendar(catalogue.revision, PATIENCE)
-    outages = [] if filters.person or filters.unknown else passed.outages()
     candidates = days_of(calendar, outages, filters.wish) if calendar else []
     candidates = [day for day in candidates if before is None or day < before]
     days: list[Day] = []
@@ -99,7 +103,7 @@ def events(request: Request) -> HTMLResponse:
         cameras=sorted({*(calendar.cameras if calendar else ()), *(outage.camera for outage in outages)}),
         charts=Charts.of(calendar, filters.wish) if calendar and before is None else None,
         is_ready=calendar is not None,
-        is_empty=calendar is not None and not len(calendar.day),
+        is_empty=calendar is not None and not len(calendar.day) and not days,
         **values,
     )
 
