@@ -142,6 +142,13 @@ def test_no_face_is_passed_over_when_others_are_moved_while_one_scrolls(
     assert left <= seen
 
 
+@pytest.mark.parametrize("path", ["/people", "/people/person_01?tab=not", "/people/person_01", "/unknowns"])
+def test_a_part_of_a_page_is_made_without_the_rest(visitor: Visitor, path: str):
+    part = visitor.ask(path, HX_Request="true")
+    assert part.status == 200
+    assert part.text.strip() in visitor.ask(path).text
+
+
 def test_a_former_name_leads_to_the_person(visitor: Visitor):
     visitor.say("rename", person="person_01", name="Ana van der Berg", seen=None)
     visitor.say("merge", person="Ana van der Berg", **{"from": ["person_02"], "name": None, "seen": None})
@@ -189,6 +196,8 @@ def test_unknown_faces_that_may_be_one_person_are_a_group_with_one_field(visitor
     assert sorted(page.faces) == sorted(faces)
     assert "6 faces" in page.text
     assert "Wed, Jan 1, 2020" in page.text
+    part = visitor.ask("/unknowns", HX_Request="true")
+    assert (part.faces, "<html" in part.text) == (page.faces, False)
     visitor.say("assign", faces=faces, person="Joe Biden", new=False, seen=None)
     assert "data-group" not in visitor.ask("/unknowns").text
 

@@ -60,7 +60,8 @@ def page(
     template
         ``NAME.html``.
     part
-        The block of it that htmx gets, which asks for the same address when a part of the page is to change.
+        The block of it that htmx gets, which asks for the same address when a part of the page is to change. Macros
+        that it uses are within it.
     values
         What the template names, besides what `environment` gives. ``catalogue`` is the one that the page was
         made of, so that all of it is of one revision; else the one of now.
