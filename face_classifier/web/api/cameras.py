@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -80,21 +81,26 @@ async def stream(request: Request, camera: Name) -> Response:
     _watching(request, camera)
     live: Live = request.app.state.live
     kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
-    return StreamingResponse(_parts(live, camera), media_type=kind, headers=_NO_STORE)
+    return StreamingResponse(_parts(live, camera, request.state.still_may), media_type=kind, headers=_NO_STORE)
 
 
-async def _parts(live: Live, camera: str) -> AsyncIterator[bytes]:
-    """Each new picture of a camera, as a part of a stream; the newest one where the client is slow."""
+async def _parts(live: Live, camera: str, still_may: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """Each new picture of a camera, as a part of a stream; the newest one where the client is slow.
+
+    The stream ends where its client may see it no longer.
+    """
     woken, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def wake() -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(woken.set)
 
     assert live.tiles is not None
     with live.tiles.viewing(wake) as viewer:
         viewer.want([(camera, "large")])
         async for jpeg in _pictures(viewer, woken):
+            if not still_may():
+                return
             head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             yield head.encode() + jpeg + b"\r\n"
 

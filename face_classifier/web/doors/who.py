@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from time import monotonic
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
@@ -23,6 +25,7 @@ from face_classifier.web.doors.refusing import API, refusal
 from face_classifier.web.doors.sessions import COOKIE, Sessions
 
 OWNER = "owner"
+KNOWN = 5.0  # seconds after which somebody is asked again who they are
 _OPEN = ("/login", "/logout", "/healthz")  # and what lies below /static/, which tells nothing of anybody
 _LIVE = re.compile(r"/live(/|$)|/(api/v1/)?cameras/.*(\.mjpg|\.jpg)$")
 _ASKING = ("/api/v1/search",)  # what is sent there is a picture to look for; nothing is changed
@@ -70,7 +73,10 @@ class _Tokens:
 
 
 class Who:
-    """Lets in who may. ``request.state.who`` is ``owner``, or the name of a token; ``state.keeper`` is the `Keeper`."""
+    """Lets in who may. ``request.state.who`` is ``owner``, or the name of a token; ``state.keeper`` is the `Keeper`.
+
+    ``state.still_may()`` tells, of what goes on for long, whether who asked for it may still; it is quick.
+    """
 
     def __init__(self, app: ASGIApp, keeper: Keeper) -> None:
         self._app, self._keeper = app, keeper
@@ -78,6 +84,7 @@ class Who:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             scope["state"]["keeper"] = self._keeper
+            scope["state"]["still_may"] = _Still(lambda: self._refusal(scope) is None)
             if refused := self._refusal(scope):
                 await refused(scope, receive, send)
                 return
@@ -114,6 +121,19 @@ class Who:
         return None
 
 
+class _Still:
+    """Whether somebody may still, as of a few seconds ago."""
+
+    def __init__(self, may: Callable[[], bool]) -> None:
+        self._may, self._asked = may, monotonic()
+
+    def __call__(self) -> bool:
+        if monotonic() - self._asked < KNOWN:
+            return True
+        self._asked = monotonic()
+        return self._may()
+
+
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
@@ -138,13 +158,13 @@ def _log_in(scope: Scope, headers: Headers) -> Response:
     is_page = scope["type"] == "http" and scope["method"] in SAFE and not scope["path"].startswith(API)
     if not is_page or not ("text/html" in headers.get("accept", "") or "hx-request" in headers):
         return refusal(scope, 401, "nobody is logged in; log in at /login, or send a token as Bearer", _CHALLENGE)
-    query = scope["query_string"].decode("latin-1")
-    address = "/login?next=" + quote(scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""), safe="/")
     if "hx-request" in headers:
         return Response(status_code=204, headers={"HX-Redirect": "/login"})
+    query = scope["query_string"].decode("latin-1")
+    asked = local(scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""))  # `//elsewhere` is no path
     if headers.get("sec-fetch-site") == "cross-site":  # a link elsewhere, to which a strict cookie was not sent
-        return HTMLResponse(_AGAIN.format(escape(scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""))))
-    return RedirectResponse(address, 303)
+        return HTMLResponse(_AGAIN.format(escape(asked)))
+    return RedirectResponse("/login?next=" + quote(asked, safe="/"), 303)
 
 
 def local(address: str) -> str:

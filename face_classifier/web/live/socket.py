@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -44,7 +45,7 @@ async def live(socket: WebSocket, since: Annotated[int | None, Query(ge=0)] = No
     woken, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def wake() -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(woken.set)
 
     with line.tab(wake) as viewer:
@@ -78,6 +79,9 @@ async def _send(socket: WebSocket, line: Live, viewer: Viewer | None, woken: asy
     seq = int(hello["seq"]) if since is None else since
     try:
         while True:
+            if not socket.state.still_may():
+                await socket.close(_POLICY_VIOLATION)
+                return
             woken.clear()
             told = line.hub.after(seq)
             if told is None:
@@ -89,12 +93,24 @@ async def _send(socket: WebSocket, line: Live, viewer: Viewer | None, woken: asy
             if viewer and (tile := viewer.next()):
                 await socket.send_bytes(_packed(tile))
                 continue
-            try:
-                await asyncio.wait_for(woken.wait(), _BEAT)
-            except asyncio.TimeoutError:
+            if not await happens(woken, _BEAT):
                 await _tell(socket, {"type": "beat", "seq": seq})
     except (WebSocketDisconnect, RuntimeError):  # it is gone, or being closed
         pass
+
+
+async def happens(event: asyncio.Event, seconds: float) -> bool:
+    """Whether an event came within so many seconds.
+
+    `asyncio.wait_for` would lose a cancellation at the moment of the event, before Python 3.12.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.call_later(seconds, event.set)
+    try:
+        await event.wait()
+    finally:
+        end.cancel()
+    return loop.time() < end.when()
 
 
 async def _tell(socket: WebSocket, what: dict[str, Any]) -> None:

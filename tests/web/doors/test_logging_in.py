@@ -138,6 +138,13 @@ def test_who_has_logged_in_is_led_to_where_they_were_going(app: Any, address: st
     assert log_in(app, path=form).headers["location"] == address
 
 
+@pytest.mark.parametrize("address", ["//evil.example/x", "//evil.example", "/\\evil.example"])
+def test_a_link_elsewhere_leads_through_this_page_to_no_other(app: Any, address: str):
+    link = {"Accept": "text/html", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    answer = ask(app, address, {**link, "Sec-Fetch-Dest": "document"})
+    assert (answer.status, "evil" in answer.text) == (200, False)
+
+
 def test_a_part_of_a_page_leads_to_the_form_when_the_session_has_ended(app: Any):
     answer = ask(app, "/people", {"HX-Request": "true"})
     assert (answer.status, answer.headers["hx-redirect"]) == (204, "/login")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import json
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +20,20 @@ import httpx
 import numpy as np
 import pytest
 from conftest import Listener
+from servers.asking import run
 from servers.pages import settings_of
 from servers.watched import SECONDS, Cameras, Watched, until, watched
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from face_classifier.core.config import tokens
+from face_classifier.core.config.parts.page import Web
 from face_classifier.curate import ask
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.web.app import make_app
+from face_classifier.web.doors import who
 from face_classifier.web.live.live import telling
+from face_classifier.web.live.socket import happens
 from face_classifier.web.served import served
 from face_classifier.web.site import Site
 
@@ -169,6 +176,88 @@ def test_a_tab_that_talks_nonsense_has_to_go(house: House, nonsense: str | bytes
             tab.event("which never comes")
     assert closed.value.rcvd
     assert closed.value.rcvd.code == 1008
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_who_waits_is_stopped_also_at_the_moment_of_an_event(turns: int):
+    async def stopped() -> bool:
+        event = asyncio.Event()
+        waiting = asyncio.create_task(happens(event, SECONDS))
+        await asyncio.sleep(0)
+        event.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_over = waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return was_over or waiting.cancelled()
+
+    assert run(stopped())
+
+
+def test_silence_is_told_from_an_event():
+    async def heard() -> tuple[bool, bool]:
+        event = asyncio.Event()
+        is_silent = not await happens(event, 0.01)
+        event.set()
+        return is_silent, await happens(event, SECONDS)
+
+    assert run(heard()) == (True, True)
+
+
+class Guest(NamedTuple):
+    """A program with a token, which somebody may take away."""
+
+    address: str  # 127.0.0.1:45678
+    token: dict[str, str]
+    take_away: Callable[[], None]
+
+
+@pytest.fixture
+def guest(cameras: Cameras, result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guest]:
+    monkeypatch.setattr(who, "KNOWN", 0.1)
+    file = tmp_path / "tokens"
+    word = tokens.add(str(file), "phone", ["live"])
+    settings = dataclasses.replace(settings_of(result), web=Web(tokens_file=str(file)))
+    cameras.show("door", GREY)
+    with Reader(result) as reader:
+        app = make_app(Site(lambda: settings, refuse, reader, cameras.status, cameras))
+        with served(app, "127.0.0.1", 0) as port:
+            yield Guest(f"127.0.0.1:{port}", {"Authorization": f"Bearer {word}"}, lambda: file.write_text("") and None)
+
+
+def test_a_tab_whose_token_is_taken_away_is_told_nothing_more(guest: Guest, cameras: Cameras):
+    with connect(f"ws://{guest.address}/api/v1/ws", additional_headers=guest.token) as tab:
+        tab.send(json.dumps({"look": ["door"]}))
+        while isinstance(tab.recv(SECONDS), str):
+            pass
+        guest.take_away()
+
+        def is_closed() -> bool:
+            cameras.show("door", GREY)
+            try:
+                tab.recv(0.1)
+            except ConnectionClosed as closed:
+                return closed.rcvd is not None and closed.rcvd.code == 1008
+            except TimeoutError:
+                pass
+            return False
+
+        until(is_closed, "the tab is closed")
+
+
+def test_a_stream_whose_token_is_taken_away_ends(guest: Guest, cameras: Cameras):
+    address = f"http://{guest.address}/cameras/door/stream.mjpg"
+    with httpx.stream("GET", address, headers=guest.token, timeout=SECONDS) as answer:
+        parts = answer.iter_bytes()
+        assert b"image/jpeg" in next(parts)
+        guest.take_away()
+
+        def is_over() -> bool:
+            cameras.show("door", GREY)
+            return next(parts, None) is None
+
+        until(is_over, "the stream ends")
 
 
 def test_tabs_that_close_leave_no_thread_and_no_task(house: House, cameras: Cameras):
