@@ -73,16 +73,14 @@ class User:
         return self.owner(go) == self.owner(stay)
 
     def names_groups(self) -> None:
-        """Groups of faces that the page gives to somebody: the odd ones are taken out, the others move."""
-        self.press("j")
-        while self.tab.locator("[data-group]:visible").count():
-            group = self.tab.evaluate("document.activeElement.closest('[data-group] ul').id")
+        """Groups of faces that the page gives to somebody: the odd ones are taken out, the others move at once."""
+        for group in self.tab.eval_on_selector_all("[data-group] ul", "(all) => all.map((one) => one.id)"):
             offered = self.tab.get_attribute(f"#{group}", "data-offers")
             assert offered
             for face in self.faces(f"#{group}"):
                 if self.gallery.truth[face] != self.person(offered):
                     self.tab.click(f"#face-{face}", modifiers=["Control"])
-            self.press("Enter")
+        self.press("Shift+Enter")
 
     def person(self, name: str) -> int:
         """Whom a folder is named after, who it is for the user: whose most of its faces are."""

@@ -28,11 +28,25 @@ function give(group, name) {
 async function name(group) {
   const those = rest(group);
   if (!those.length) return;
-  const offered = offeredTo(those[0]);
-  if (offered) return give(group, offered);
+  const person = offeredTo(those[0]);
+  if (person) return give(group, person);
   const title = ngettext("Who is this? %(num)s face", "Who are these %(num)s faces?", those.length);
   const choice = await choose({ title, some: those });
   if (choice?.name) give(group, choice.name);
+}
+
+/** The groups that the page gives to somebody. @returns {HTMLElement[]} */
+const offered = () =>
+  /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-group]:not([hidden])")]).filter((group) =>
+    items(group).some((item) => offeredTo(item)),
+  );
+
+function giveAll() {
+  for (const group of offered()) {
+    const [first] = rest(group);
+    const person = first && offeredTo(first);
+    if (person) give(group, person);
+  }
 }
 
 /** How many Enter would name. */
@@ -45,6 +59,13 @@ function count() {
 
 /** @returns {import("./keys.js").Deed[]} */
 export const deeds = () => [
+  {
+    act: "name-all",
+    keys: ["Shift+Enter"],
+    words: _("All groups move, but for the faces that are selected"),
+    when: () => offered().length > 0,
+    run: giveAll,
+  },
   {
     act: "name-group",
     keys: ["Enter"],

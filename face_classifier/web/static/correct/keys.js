@@ -132,7 +132,9 @@ export function start() {
     "F2",
     "Space",
   ];
-  const ranges = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].map((key) => `Shift+${key}`);
+  const ranges = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter"].map(
+    (key) => `Shift+${key}`,
+  );
   for (const key of [...named, ...ranges, "$mod+a", "[Shift]+?"]) all.push([key, key]);
   for (const key of "jk") all.push([`Shift+${pattern(key)}`, `Shift+${key}`]);
   const bindings = Object.fromEntries(
