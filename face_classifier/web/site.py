@@ -8,7 +8,7 @@ from typing import Any
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.curate.ask import CarriedOut
-from face_classifier.daemon.status import Status
+from face_classifier.daemon.status import CameraStatus, Status
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.web.live.hub import Hub
 from face_classifier.web.live.watching import Watching
@@ -39,3 +39,7 @@ class Site:
     hub: Hub = field(default_factory=Hub)
     reload: Callable[[], None] | None = None
     config: str | None = None
+
+    def cameras(self) -> tuple[CameraStatus, ...]:
+        """How each camera does now; none in a folder alone."""
+        return self.status().cameras if self.status else ()

@@ -15,10 +15,10 @@ from starlette.responses import Response, StreamingResponse
 
 from face_classifier.core.errors import UserError
 from face_classifier.daemon.status import CameraStatus
+from face_classifier.web.asked import live_of, site_of
 from face_classifier.web.live.live import Live
 from face_classifier.web.live.tiles import Viewer
 from face_classifier.web.live.watching import Watching
-from face_classifier.web.site import Site
 
 router = APIRouter()
 
@@ -45,8 +45,8 @@ class Camera(BaseModel):
 @router.get("/api/v1/cameras")
 def cameras(request: Request) -> list[Camera]:
     """How each camera does now."""
-    site = _site(request)
-    return [Camera.of(camera) for camera in (site.status().cameras if site.status else ())]
+    site = site_of(request)
+    return [Camera.of(camera) for camera in site.cameras()]
 
 
 @router.get("/api/v1/cameras/{camera}/snapshot.jpg", response_class=Response)
@@ -79,9 +79,9 @@ async def stream(request: Request, camera: Name) -> Response:
     No page of ours has it: in Chromium six of them on one page hold up every other request.
     """
     _watching(request, camera)
-    live: Live = request.app.state.live
     kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
-    return StreamingResponse(_parts(live, camera, request.state.still_may), media_type=kind, headers=_NO_STORE)
+    parts = _parts(live_of(request), camera, request.state.still_may)
+    return StreamingResponse(parts, media_type=kind, headers=_NO_STORE)
 
 
 async def _parts(live: Live, camera: str, still_may: Callable[[], bool]) -> AsyncIterator[bytes]:
@@ -114,14 +114,9 @@ async def _pictures(viewer: Viewer, woken: asyncio.Event) -> AsyncIterator[bytes
             await woken.wait()
 
 
-def _site(request: Request) -> Site:
-    site: Site = request.app.state.site
-    return site
-
-
 def _watching(request: Request, camera: str) -> Watching:
     """What the cameras see. Raises UserError where there is none of that name: 404."""
-    watching = _site(request).watching
+    watching = site_of(request).watching
     if watching is None:
         raise HTTPException(404, "no camera is watched here; start face-classifier watch")
     names = [one.name for one in cameras(request)]

@@ -15,7 +15,8 @@ from face_classifier.web.api.common.cards import Face, catalogue_of, check_faces
 from face_classifier.web.api.common.lists import numbers_of
 from face_classifier.web.api.common.problems import ProblemError, told
 from face_classifier.web.api.common.text import Json, Name
-from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, site_of, writing
+from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, writing
+from face_classifier.web.asked import site_of
 
 reader, writer = reading("faces"), writing("faces")
 pictures = APIRouter(tags=["faces"])

@@ -14,7 +14,8 @@ from face_classifier.web.api.common.cards import catalogue_of
 from face_classifier.web.api.common.lists import Limit
 from face_classifier.web.api.common.problems import ProblemError, told
 from face_classifier.web.api.common.text import Name, Time
-from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, site_of, writing
+from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, writing
+from face_classifier.web.asked import site_of
 
 reader, writer = reading("journal"), writing("journal")
 

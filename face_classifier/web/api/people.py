@@ -14,12 +14,14 @@ from face_classifier.daemon.answers import Notes
 from face_classifier.gallery.reading.cards import PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.photos.forgetting import forget_everywhere
+from face_classifier.web.addresses import person_url
 from face_classifier.web.api.common import cards
 from face_classifier.web.api.common.cards import Face, Faces, People, catalogue_of, check_faces, person_of
 from face_classifier.web.api.common.lists import Cursor, Limit, Lists, numbers_of
 from face_classifier.web.api.common.problems import ProblemError, told
-from face_classifier.web.api.common.text import Name, PersonName, in_path
-from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, site_of, writing
+from face_classifier.web.api.common.text import Name, PersonName
+from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, writing
+from face_classifier.web.asked import site_of
 from face_classifier.web.words.typed import is_meant
 
 reader, writer = reading("people"), writing("people")
@@ -89,7 +91,7 @@ def one(request: Request, person: PersonName) -> cards.Person:
     """A former name leads to who has it now, unless somebody else is called so."""
     catalogue = catalogue_of(request)
     if catalogue.person(person) is None and (now := catalogue.successor(person)):
-        return _moved(f"/api/v1/people/{in_path(now)}")  # type: ignore[return-value]  # FastAPI takes either
+        return _moved(f"/api/v1{person_url(now)}")  # type: ignore[return-value]  # FastAPI takes either
     return cards.Person.of(person_of(catalogue, person), catalogue)
 
 

@@ -19,8 +19,8 @@ from face_classifier.web.api.common.lists import Cursor, Limit, Lists
 from face_classifier.web.api.common.problems import AGAIN, ProblemError, told
 from face_classifier.web.api.common.text import Name, PersonName, Time
 from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, writing
-from face_classifier.web.aside.asides import Asides
 from face_classifier.web.aside.questions import MayBeOne
+from face_classifier.web.asked import asides_of
 
 _PATIENCE = 20.0  # seconds for what takes long to work out
 _SHOWN = 12  # faces of a group
@@ -70,7 +70,7 @@ def suggestions(request: Request) -> Questions:
     catalogue = catalogue_of(request)
     if not catalogue.revision and not catalogue.people:
         return Questions(items=[], splits=[], revision=0)
-    asides: Asides = request.app.state.asides
+    asides = asides_of(request)
     made = asides.asking.now(catalogue, _PATIENCE)
     if made is None:
         raise ProblemError(
@@ -177,7 +177,7 @@ def groups(request: Request, cursor: Cursor = None, limit: Limit = 50) -> Groups
     lists: Lists = request.app.state.lists
 
     def begin() -> Sequence[UnknownGroup]:
-        asides: Asides = request.app.state.asides
+        asides = asides_of(request)
         made = asides.unknown.now(catalogue, _PATIENCE)
         if made is None:
             sentence = "the groups are still worked out; ask again in a moment"

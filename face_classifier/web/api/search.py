@@ -27,7 +27,8 @@ from face_classifier.vision.engine import make_engine
 from face_classifier.web.api.common import cards
 from face_classifier.web.api.common.cards import Face, catalogue_of
 from face_classifier.web.api.common.problems import ProblemError, told
-from face_classifier.web.api.common.writing import reading, site_of, who_of
+from face_classifier.web.api.common.writing import reading, who_of
+from face_classifier.web.asked import site_of
 
 searcher = reading("search")
 

@@ -22,11 +22,12 @@ from face_classifier.events.asked.present import present
 from face_classifier.events.visits import COLUMNS, Visit, Wish, record
 from face_classifier.gallery.passing.passages import Passage
 from face_classifier.gallery.reading.catalogue import Catalogue
-from face_classifier.web.api.common.cards import catalogue_of
+from face_classifier.web.api.common.cards import catalogue_of, picture_of
 from face_classifier.web.api.common.lists import Limit, Remembered
 from face_classifier.web.api.common.problems import ProblemError, told
-from face_classifier.web.api.common.text import Json, Name, Time, picture_of, rfc3339
-from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, site_of, writing
+from face_classifier.web.api.common.text import Json, Name, Time, rfc3339
+from face_classifier.web.api.common.writing import Done, Seen, carry_out, done, reading, writing
+from face_classifier.web.asked import site_of
 
 reader, writer = reading("visits"), writing("visits")
 
@@ -182,7 +183,7 @@ def _page(
 
 def _picture(visit: Visit, catalogue: Catalogue) -> dict[str, Any]:
     card = catalogue.face(visit.face) if visit.face is not None else None
-    return {"face_id": card.id, "picture": picture_of(card.id, card.hash)} if card else {}
+    return {"face_id": card.id, "picture": picture_of(card)} if card else {}
 
 
 def _is_reviewed(visit: Visit, catalogue: Catalogue) -> bool:

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from face_classifier.core.errors import UserError
-from face_classifier.daemon.status import CameraStatus
 from face_classifier.events.event import Event
 from face_classifier.web.live.pulse import Pulse, told
 from face_classifier.web.live.tiles import Tiles, Viewer
@@ -23,7 +22,7 @@ class Live:
         self._site = site
         self.hub = site.hub
         self.tiles = Tiles(site.watching) if site.watching else None
-        self.pulse = Pulse(site.hub, self._gallery, self._cameras)
+        self.pulse = Pulse(site.hub, self._gallery, site.cameras)
 
     @contextmanager
     def tab(self, wake: Callable[[], None]) -> Iterator[Viewer | None]:
@@ -39,7 +38,7 @@ class Live:
 
     def hello(self) -> dict[str, Any]:
         """The first thing that a tab is told: how everything is."""
-        cameras = [told(camera) for camera in self._cameras()]
+        cameras = [told(camera) for camera in self._site.cameras()]
         return {"type": "hello", "seq": self.hub.seq, "cameras": cameras, **(self.pulse.gallery or {})}
 
     def _gallery(self) -> Mapping[str, Any] | None:
@@ -47,9 +46,6 @@ class Live:
         with suppress(UserError):
             return {"revision": self._site.reader.revision()}
         return None
-
-    def _cameras(self) -> tuple[CameraStatus, ...]:
-        return self._site.status().cameras if self._site.status else ()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from face_classifier.web.asked import live_of
 from face_classifier.web.live.live import Live
 from face_classifier.web.live.tiles import Size, Tile, Viewer
 
@@ -41,7 +42,7 @@ async def live(socket: WebSocket, since: Annotated[int | None, Query(ge=0)] = No
     camera, age in seconds, size), a JPEG.
     """
     await socket.accept()
-    line: Live = socket.app.state.live
+    line = live_of(socket)
     woken, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def wake() -> None:

@@ -12,8 +12,9 @@ from starlette.responses import HTMLResponse
 
 from face_classifier.gallery.reading.cards import PersonCard
 from face_classifier.identity.naming import natural
+from face_classifier.web.asked import site_of
 from face_classifier.web.pages.lists import PIECE
-from face_classifier.web.pages.rendering import page, site_of
+from face_classifier.web.pages.rendering import page
 from face_classifier.web.words.initials import fits
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

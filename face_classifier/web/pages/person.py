@@ -15,8 +15,10 @@ from face_classifier.gallery.reading.cards import FaceCard, PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.gallery.reading.folder_faces import Order
 from face_classifier.photos.forgetting import forget_everywhere
+from face_classifier.web.addresses import person_url
+from face_classifier.web.asked import site_of
 from face_classifier.web.pages.lists import PIECE, cursor_after, start_of
-from face_classifier.web.pages.rendering import page, person_url, site_of
+from face_classifier.web.pages.rendering import page
 
 logger = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

@@ -16,9 +16,9 @@ from starlette.responses import HTMLResponse
 from face_classifier.core.names import in_utf8, shown
 from face_classifier.gallery.reading.cards import PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue
-from face_classifier.web.aside.asides import Asides
+from face_classifier.web.addresses import face_url, person_url
+from face_classifier.web.asked import site_of
 from face_classifier.web.pages.assets import STATIC, address
-from face_classifier.web.site import Site
 from face_classifier.web.words import times
 from face_classifier.web.words.catalogue import script_words, translations
 from face_classifier.web.words.choice import LANGUAGES, choose
@@ -26,18 +26,6 @@ from face_classifier.web.words.choice import LANGUAGES, choose
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 _YEAR = 31_536_000
 THEMES = ("auto", "light", "dark")
-
-
-def site_of(request: Request) -> Site:
-    """The site that a request asks about."""
-    site: Site = request.app.state.site
-    return site
-
-
-def asides_of(request: Request) -> Asides:
-    """What is made aside for the pages of that site."""
-    asides: Asides = request.app.state.asides
-    return asides
 
 
 def language_of(request: Request) -> str:
@@ -136,17 +124,6 @@ def environment(language: str) -> Environment:
 def utc(time: datetime) -> str:
     """A time for machines (RFC 3339)."""
     return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def person_url(name: str) -> str:
-    """The page of a person."""
-    return f"/people/{quote(name, safe='', errors='surrogateescape')}"
-
-
-def face_url(face: int, version: str, width: int | None = 224) -> str:
-    """The picture of a face, ``width`` pixels wide (None: as it lies in the folder), by its id and the hash of it."""
-    wide = f"w={width}&" if width else ""
-    return f"/faces/{face}.jpg?{wide}v={version}"
 
 
 def cover_url(catalogue: Catalogue, person: PersonCard, width: int = 224) -> str:

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from face_classifier.web.pages.rendering import page, site_of
+from face_classifier.web.asked import site_of
+from face_classifier.web.pages.rendering import page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

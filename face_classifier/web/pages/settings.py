@@ -19,7 +19,8 @@ from face_classifier.core.config.reach import is_own
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
 from face_classifier.daemon.described import Checked, checked, lines
-from face_classifier.web.pages.rendering import page, site_of
+from face_classifier.web.asked import site_of
+from face_classifier.web.pages.rendering import page
 
 _HERE = ("print", "file")  # kinds of channels by which nothing leaves this machine
 

@@ -14,7 +14,8 @@ from face_classifier.gallery.reading.cards import FaceCard, PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue, kept_apart
 from face_classifier.web.aside.elsewhere import MayBeTheirs
 from face_classifier.web.aside.questions import MayBeOne, MayBeTwo, Questions
-from face_classifier.web.pages.rendering import asides_of, page, site_of
+from face_classifier.web.asked import asides_of, site_of
+from face_classifier.web.pages.rendering import page
 
 _PATIENCE = 1.0  # seconds for the questions of now; a page that has none says so, and goes on by itself
 _QUEUE = 20  # questions on a page, shown one after the other

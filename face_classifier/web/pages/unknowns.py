@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse
 from face_classifier.curate.questions.groups import UnknownGroup
 from face_classifier.gallery.reading.cards import FaceCard
 from face_classifier.gallery.reading.catalogue import Catalogue
+from face_classifier.web.asked import asides_of, site_of
 from face_classifier.web.pages.lists import PIECE, cursor_after, start_of
-from face_classifier.web.pages.rendering import asides_of, page, site_of
+from face_classifier.web.pages.rendering import page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

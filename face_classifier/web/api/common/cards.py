@@ -7,9 +7,15 @@ from starlette.requests import Request
 
 from face_classifier.gallery.reading.cards import FaceCard, PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue
+from face_classifier.web.addresses import face_url
 from face_classifier.web.api.common.problems import AGAIN, ProblemError, missing
-from face_classifier.web.api.common.text import Name, Time, picture_of
-from face_classifier.web.api.common.writing import site_of
+from face_classifier.web.api.common.text import Name, Time
+from face_classifier.web.asked import site_of
+
+
+def picture_of(face: FaceCard) -> str:
+    """The address of its picture, 112 pixels wide."""
+    return face_url(face.id, face.hash, 112)
 
 
 class Face(BaseModel):
@@ -44,7 +50,7 @@ class Face(BaseModel):
             corrected=card.corrected,
             ignored=card.pinned,
             excluded=card.excluded,
-            picture=picture_of(card.id, card.hash),
+            picture=picture_of(card),
         )
 
 
@@ -74,7 +80,7 @@ class Person(BaseModel):
             named=card.named,
             hidden=card.hidden,
             face=card.best,
-            picture=picture_of(face.id, face.hash) if face else None,
+            picture=picture_of(face) if face else None,
             distance=distance,
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import Path
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
@@ -59,13 +58,3 @@ Time = Annotated[
 
 PersonName = Annotated[str, Path(max_length=_LONGEST, description="the name of a person", examples=["Ann"])]
 """The name of a person in an address: the program leaves folders alone whose names are no UTF-8."""
-
-
-def in_path(name: str) -> str:
-    """A name as a part of an address."""
-    return quote(names.stored(name), safe="")
-
-
-def picture_of(face: int, content_hash: str, width: int = 112) -> str:
-    """The address of a face's picture; it never changes what it shows."""
-    return f"/faces/{face}.jpg?w={width}&v={content_hash}"

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from face_classifier.gallery.past.journal import PAGE
 from face_classifier.web.api.common.problems import ProblemError
 from face_classifier.web.api.common.text import Json, Name
-from face_classifier.web.site import Site
+from face_classifier.web.asked import site_of
 
 _MOST = 2000  # answers that are remembered
 _MOST_BYTES = 8 << 20  # of these
@@ -53,12 +53,6 @@ class Done(BaseModel):
     unseen: int = Field(default=0, description="entries of others since the revision that was seen")
     person: Name | None = Field(default=None, description="whose they are now, or who was written about")
     notes: list[str] = Field(default=[], description="sentences about what could not be done beside it")
-
-
-def site_of(request: Request) -> Site:
-    """The site that a request asks about."""
-    site: Site = request.app.state.site
-    return site
 
 
 def who_of(request: Request) -> str:

@@ -13,7 +13,8 @@ from face_classifier.core.errors import UserError
 from face_classifier.events.visits import Visit
 from face_classifier.gallery.reading.cards import PersonCard
 from face_classifier.gallery.reading.catalogue import Catalogue
-from face_classifier.web.pages.rendering import asides_of, page, site_of
+from face_classifier.web.asked import asides_of, site_of
+from face_classifier.web.pages.rendering import page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -40,7 +41,7 @@ def home(request: Request) -> HTMLResponse:
         request,
         "home.html",
         folder=site.settings().result,
-        cameras=site.status().cameras if site.status else (),
+        cameras=site.cameras(),
         here=[shown for shown in latest if shown.is_here],
         visits=latest[:_VISITS],
         people=_seen_last(catalogue),

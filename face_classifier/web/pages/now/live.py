@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from face_classifier.core.config.parts.cameras import Camera
-from face_classifier.web.pages.rendering import page, site_of
+from face_classifier.web.asked import site_of
+from face_classifier.web.pages.rendering import page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -20,14 +21,14 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 def live(request: Request) -> HTMLResponse:
     """All cameras."""
     site = site_of(request)
-    return page(request, "live.html", cameras=site.status().cameras if site.status else ())
+    return page(request, "live.html", cameras=site.cameras())
 
 
 @router.get("/live/{camera}")
 def camera(request: Request, camera: str) -> Response:
     """One camera, large; one that is watched no more leads to those that are."""
     site = site_of(request)
-    found = [one for one in (site.status().cameras if site.status else ()) if one.name == camera]
+    found = [one for one in site.cameras() if one.name == camera]
     if not found:
         return RedirectResponse("/live", 303)
     settings = site.settings()

@@ -19,7 +19,8 @@ from face_classifier.gallery.reading.cards import FaceCard
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.gallery.reading.together import Together
 from face_classifier.web.aside.passed import Calendar
-from face_classifier.web.pages.rendering import page, site_of
+from face_classifier.web.asked import site_of
+from face_classifier.web.pages.rendering import page
 
 _LEVELS = 4  # shades above none
 _DAYS = 60  # days of a chart

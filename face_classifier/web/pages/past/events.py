@@ -19,10 +19,11 @@ from face_classifier.gallery.passing.table import Outage
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.identity.naming import natural
 from face_classifier.web.aside.passed import Calendar
+from face_classifier.web.asked import asides_of, site_of
 from face_classifier.web.pages.past.charts import Charts
 from face_classifier.web.pages.past.filters import Filters, last_day
 from face_classifier.web.pages.past.strip import Strip, color_of, hours, strips
-from face_classifier.web.pages.rendering import asides_of, page, site_of
+from face_classifier.web.pages.rendering import page
 
 PATIENCE = 1.0  # seconds for the calendar; a page that has none says so, and goes on by itself
 _ENOUGH = 60  # visits on a page, with which no other day is begun

@@ -15,8 +15,9 @@ from face_classifier.core.errors import UserError
 from face_classifier.gallery.reading.cards import FaceCard
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.web.aside.plane import MOST, Plane, can_be_drawn
+from face_classifier.web.asked import asides_of, site_of
 from face_classifier.web.pages.past.strip import color_of
-from face_classifier.web.pages.rendering import asides_of, page, site_of
+from face_classifier.web.pages.rendering import page
 
 SIDE = 1000  # of the drawing
 _FEWEST = 3  # faces of a map

@@ -17,7 +17,8 @@ from face_classifier.gallery.places import UNKNOWNS, is_excluded, person_of
 from face_classifier.gallery.reading.cards import FaceCard
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.gallery.table.row import DELETED
-from face_classifier.web.pages.rendering import page, site_of
+from face_classifier.web.asked import site_of
+from face_classifier.web.pages.rendering import page
 
 _COUNT = 40  # entries on a page
 
