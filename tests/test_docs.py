@@ -24,7 +24,7 @@ COMMANDS: dict[str, click.Command] = cli._main.commands
 
 
 def test_the_readme_is_short():
-    assert len(README.splitlines()) <= 200
+    assert len(README.splitlines()) <= 170
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"])
