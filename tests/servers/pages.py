@@ -103,13 +103,7 @@ def context_of(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
         context.on("console", lambda line: wrong.append(line.text) if _is_wrong(line) else None)
         context.on(
             "request",
-            lambda request: (
-                wrong.append(request.url)
-                if not request.url.startswith(
-                    ("http://127.0.0.1:", "https://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
-                )
-                else None
-            ),
+            lambda request: wrong.append(request.url) if not request.url.startswith(_HERE) else None,
         )
         made.append(context)
         return context

@@ -105,7 +105,7 @@ export const exclude = (some) =>
   tell(some, "faces/exclude", {}, _("%(faces)s: no face to keep", { faces: faces(some.length) }));
 
 /** What was said of faces is said no longer. @param {Item[]} some */
-export function restore(some) {
+function restore(some) {
   const put = some.filter(restoresOf);
   const not = put.find((item) => restoresOf(item) === "not");
   const body = not ? { not: listOf(not).dataset.person } : {};

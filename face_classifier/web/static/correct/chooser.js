@@ -181,7 +181,7 @@ class Chooser {
 }
 
 /** @param {any} answer of `GET people` @returns {Person[]} */
-export const peopleOf = (answer) => (Array.isArray(answer) ? answer : (answer.people ?? answer.items ?? []));
+const peopleOf = (answer) => (Array.isArray(answer) ? answer : (answer.people ?? answer.items ?? []));
 
 /** @param {Person} person */
 export const face = (person) =>

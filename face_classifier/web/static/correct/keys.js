@@ -88,7 +88,7 @@ export function label() {
 }
 
 /** @param {Deed} deed */
-export const keyOf = (deed) => deed.shown || deed.keys[0];
+const keyOf = (deed) => deed.shown || deed.keys[0];
 
 /** The deed of this name that can be done now. @param {string} act */
 export const deedOf = (act) => deeds.find((one) => one.act === act && can(one));

@@ -44,7 +44,7 @@ export function toggle(item) {
 export const selectList = (list) => select(items(list), "more");
 
 /** Everything from where the range begins. @param {Item} item */
-export function selectTo(item) {
+function selectTo(item) {
   const all = items();
   const [from, to] = [anchor && all.includes(anchor) ? all.indexOf(anchor) : all.indexOf(item), all.indexOf(item)];
   select(all.slice(Math.min(from, to), Math.max(from, to) + 1));
