@@ -105,7 +105,10 @@ def test_the_page_shows_one_question_with_three_faces_of_each(asked: Path) -> No
         carry_out(asked, "suggest reject", one="Barack", other="Obama")
         answered = client.get("/suggestions?show=answered").text
         assert 'data-one="Barack" data-other="Obama"' in answered
-        assert 'class="question"' not in client.get("/suggestions").text
+        page = client.get("/suggestions").text  # the next kind of question of which there is any
+        assert 'data-kind="two"' in page
+        assert 'data-kind="one"' not in page
+        assert 'class="question"' not in client.get("/suggestions?show=one").text
 
 
 def test_a_folder_without_people_says_how_to_begin(tmp_path: Path) -> None:

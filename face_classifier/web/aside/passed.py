@@ -131,7 +131,12 @@ class Passed:
         """The visits that the latest tracks make, the latest first; of files, too."""
         with open_existing(self._settings(), writing=False) as store, store.tracks.as_of_now():
             passages = recent(store, _EVER, most=_TRACKS)
-        found = visits(passages, self._settings().visits.gap)
+            span = store.tracks.span()
+        if passages or span is None:
+            found = visits(passages, self._settings().visits.gap)
+        else:  # a folder of runs before there were tracks
+            day = span[1].astimezone().date()
+            found = self.on([day])[day]
         return sorted(found, key=lambda visit: visit.last, reverse=True)
 
     def outages(self) -> list[Outage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 from functools import lru_cache, partial
 from pathlib import Path
@@ -81,7 +82,7 @@ def environment(language: str) -> Environment:
 
     They have ``_("…")``, ``ngettext("…", "…", n)``; the parts of ``ui.html`` as ``ui``; addresses (``asset``,
     ``person_url``, ``face_url``, ``cover_url``, ``with_query``), and filters for times and numbers (those of
-    `words.times`) and for sources (``shown``: without logins).
+    `words.times`) and for sources (``shown``: without logins; ``file_name``: short, too).
     """
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -105,7 +106,7 @@ def environment(language: str) -> Environment:
     ):
         made.filters[form.__name__] = partial(form, language=language)
     made.filters["percent"] = partial(times.percent, language=language)
-    made.filters.update(utc=utc, shown=shown)
+    made.filters.update(utc=utc, shown=shown, file_name=file_name)
     made.globals.update(
         lang=language,
         languages=LANGUAGES,
@@ -124,6 +125,12 @@ def environment(language: str) -> Environment:
 def utc(time: datetime) -> str:
     """A time for machines (RFC 3339)."""
     return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def file_name(source: str) -> str:
+    """A source as it is told where there is little room: of a file its name alone; without logins."""
+    text = shown(source)
+    return text if "://" in text else re.split(r"[/\\]", text.rstrip("/\\"))[-1] or text
 
 
 def cover_url(catalogue: Catalogue, person: PersonCard, width: int = 224) -> str:

@@ -44,20 +44,20 @@ class ShownSplit:
 
 @router.get("/suggestions")
 def suggestions(request: Request) -> HTMLResponse:
-    """Questions of one kind, ``?show=one|two|odd|answered``."""
+    """Questions of one kind, ``?show=one|two|odd|answered``; else of the first one of which there is any."""
     catalogue = site_of(request).reader.now()
-    kind = request.query_params.get("show", "one")
-    kind = kind if kind in _KINDS else "one"
+    wished = request.query_params.get("show")
     problem = None
     found: Questions | None = Questions()
     odd: Sequence[MayBeTheirs] | None = ()
     if catalogue.people:
         try:
             found = asides_of(request).asking.now(catalogue, _PATIENCE)
-            odd = asides_of(request).elsewhere.now(catalogue, _PATIENCE if kind == "odd" else 0.0)
+            odd = asides_of(request).elsewhere.now(catalogue, _PATIENCE if wished == "odd" else 0.0)
         except UserError as error:
             problem = str(error)
     asked = found or Questions()
+    kind = wished if wished in _KINDS else _first(asked, odd) if found is not None else "one"
     return page(
         request,
         "suggestions.html",
@@ -76,6 +76,12 @@ def suggestions(request: Request) -> HTMLResponse:
         groups=odd if kind == "odd" else (),
         answered=_answered(catalogue) if kind == "answered" else [],
     )
+
+
+def _first(asked: Questions, odd: Sequence[MayBeTheirs] | None) -> str:
+    if asked.ones or not (asked.twos or odd):
+        return "one"
+    return "two" if asked.twos else "odd"
 
 
 def _pair(question: MayBeOne, catalogue: Catalogue) -> ShownPair:

@@ -25,6 +25,7 @@ export async function refresh() {
   if (response.redirected) history.replaceState(history.state, "", response.url); // a person has another name now
   document.title = page.title;
   main.replaceChildren(...document.adoptNode(now).childNodes);
+  bring(page); // what stands beside it
   /** @type {any} */ (window).htmx?.process(main);
   scrollTo({ top, behavior: "instant" });
   settle();
@@ -35,13 +36,15 @@ export async function refresh() {
 
 /** Counts and the like ([data-fresh] with an id) follow what was done; lists stay as they are while somebody works. */
 async function freshen() {
-  const marked = [...document.querySelectorAll("[data-fresh][id]")];
-  const response = marked.length ? await fetched() : null;
-  if (!response?.ok) return;
-  const page = await parsed(response);
-  for (const place of marked) {
+  const response = await fetched();
+  if (response.ok) bring(await parsed(response));
+}
+
+/** @param {Document} page */
+function bring(page) {
+  for (const place of document.querySelectorAll("[data-fresh][id]")) {
     const now = page.getElementById(place.id);
-    if (now && place.isConnected) place.replaceChildren(...document.adoptNode(now).childNodes);
+    if (now) place.replaceChildren(...document.adoptNode(now).childNodes);
   }
 }
 

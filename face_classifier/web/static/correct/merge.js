@@ -5,7 +5,7 @@ import { choose, face } from "./chooser.js";
 import { byId, h, personPage } from "./dom.js";
 import { picked, pickNone } from "./people.js";
 import { toast } from "./toasts.js";
-import { pageRevision } from "./lists.js";
+import { items, pageRevision } from "./lists.js";
 import { write } from "./writes.js";
 
 /** @typedef {{name: string, faces: number, picture: string | null, named: boolean}} Person */
@@ -164,6 +164,7 @@ async function begin(button) {
   const choice = await choose({
     title: _("Who is the same person as %(name)s?", { name: own }),
     without: own,
+    some: own === pageOf() ? items() : [],
     known: true,
   });
   if (choice?.name) return merge([own], choice.name);
