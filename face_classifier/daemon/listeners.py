@@ -29,5 +29,6 @@ class Listeners(Generic[_T]):
                 self._all = tuple(other for other in self._all if other is not hear)
 
     def tell(self, what: _T) -> None:
+        """Tell all who listen now, in this thread."""
         for hear in self._all:
             hear(what)

@@ -45,6 +45,10 @@ class Visit:
         """How long it took."""
         return (self.last - self.first).total_seconds()
 
+    def goes_on(self, now: datetime, gap: float) -> bool:
+        """Whether who it is still is before the camera. ``now``: aware; ``gap``: seconds, `Visits.gap`."""
+        return self.fingerprint is None and (now - self.last).total_seconds() <= gap
+
 
 @dataclass(frozen=True)
 class Wish:

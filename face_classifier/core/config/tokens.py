@@ -68,6 +68,12 @@ def _token(line: str, where: str) -> Token:
 def add(path: str, name: str, scopes: Collection[str]) -> str:
     """Make a token, keep its hash in a file that only its owner may read, and return it.
 
+    Parameters
+    ----------
+    path : of the file, which is made where there is none
+    name : of the program
+    scopes : of `SCOPES`
+
     Raises
     ------
     UserError : the name is taken or cannot be one, or the file cannot be read or written

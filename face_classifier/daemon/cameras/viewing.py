@@ -36,6 +36,7 @@ class Viewing:
         self.scene: Scene | None = None
 
     def turn(self) -> None:
+        """The camera's loop has turned."""
         self.turned = monotonic()
 
     def forget(self) -> None:
@@ -43,6 +44,7 @@ class Viewing:
         self.scene = None
 
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
+        """Show a frame (BGR, black where masks lie) with who was seen on it; it is the newest one from now on."""
         self.turn()
         self._count += 1
         arrived = self.turned if frame.arrived is None else frame.arrived
@@ -51,8 +53,10 @@ class Viewing:
         self._scenes.tell(self._name)
 
     def end(self, source: str) -> None:
+        """No frame of this source comes any more."""
         self._stage.end(source)
 
     def flush(self) -> None:
+        """Show what still waits."""
         self.turn()
         self._stage.flush()

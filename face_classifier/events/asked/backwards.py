@@ -27,7 +27,15 @@ class Place(NamedTuple):
 def latest_visits(settings: Settings, wish: Wish, after: Place | None = None) -> Iterator[Visit]:
     """The visits that are asked for, the one that began last first, as the table has them.
 
-    ``after``: only those that come after this place. Raises UserError where the folder cannot be used.
+    Parameters
+    ----------
+    settings : name the folder, and say with `visits.gap` when one visit ends and the next begins.
+    wish : which are asked for.
+    after : only those that come after this place; None: all.
+
+    Raises
+    ------
+    UserError : the folder cannot be used.
     """
     for begin, end in _stretches(settings, wish, after):
         passages = passages_between(settings, begin - _BESIDE, end + _BESIDE)

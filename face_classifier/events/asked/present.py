@@ -27,4 +27,4 @@ def present(settings: Settings, now: datetime) -> list[Present]:
     found = visits(latest_passages(settings, now - _RECENT), settings.visits.gap)
     latest = {(visit.camera, visit.person): visit for visit in found if visit.fingerprint is None}
     rows = sorted(latest.values(), key=lambda visit: (visit.camera, -visit.last.timestamp()))
-    return [Present(visit, (now - visit.last).total_seconds() <= settings.visits.gap) for visit in rows]
+    return [Present(visit, visit.goes_on(now, settings.visits.gap)) for visit in rows]

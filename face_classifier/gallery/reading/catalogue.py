@@ -136,7 +136,15 @@ class Catalogue:
     def faces_of(
         self, person: str | None, order: Order = "newest", start: int = 0, count: int | None = None
     ) -> Sequence[FaceCard]:
-        """Some faces of a person, or of nobody (None; without the ignored ones)."""
+        """Some faces of a person.
+
+        Parameters
+        ----------
+        person : its name; None: nobody's faces, without the ignored ones.
+        order : odd: the farthest from the person's average first.
+        start : the first one's place in that order, from 0.
+        count : how many at most; None: all that follow.
+        """
         return _cards(self.faces(person), self._places(person, order), start, count)
 
     def ids_of(self, person: str | None, order: Order = "newest") -> list[int]:
@@ -150,7 +158,7 @@ class Catalogue:
         return places if person is not None else places[~faces.pinned[places]]
 
     def ignored_faces(self, order: Order = "newest", start: int = 0, count: int | None = None) -> Sequence[FaceCard]:
-        """Some of the faces that lie in `unknowns` by the user's word."""
+        """Some of the faces that lie in `unknowns` by the user's word; parameters as `faces_of` has them."""
         faces = self._of_nobody
         places = faces.ordered(order)
         return _cards(faces, places[faces.pinned[places]], start, count)

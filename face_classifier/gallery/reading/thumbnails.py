@@ -93,6 +93,7 @@ class Thumbnails:
             return jpeg
 
     def keep(self, content: str, size: int | None, jpeg: bytes) -> None:
+        """Keep what was drawn of a picture (by its content hash) at a size; what was asked for longest ago goes."""
         with self._lock:
             self._bytes += len(jpeg) - len(self._drawn.pop((content, size), b""))
             self._drawn[content, size] = jpeg

@@ -63,7 +63,17 @@ def who_of(request: Request) -> str:
 def carry_out(request: Request, name: str, arguments: dict[str, Any], seen: Seen | None = None) -> dict[str, Any]:
     """Have the owner carry out a command; returns its answer with ``notes``.
 
-    Raises ProblemError (409) at a conflict, UserError and InUseError as the command does.
+    Parameters
+    ----------
+    request : of whoever asks, whose name goes into the journal.
+    name : one of `curate.commands.HANDLERS`.
+    arguments : of that command, but for those of ``seen``.
+    seen : what whoever asks saw before; None: the command takes no such thing.
+
+    Raises
+    ------
+    ProblemError : 409, a conflict.
+    UserError, InUseError : as the command does.
     """
     who = who_of(request)
     door = PAGE if who == _OWNER else f"{PAGE} {who}"

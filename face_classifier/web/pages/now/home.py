@@ -61,8 +61,7 @@ def _latest(request: Request, catalogue: Catalogue) -> list[Shown]:
 
     def shown(visit: Visit) -> Shown:
         card = catalogue.face(visit.face) if visit.face is not None else None
-        is_here = visit.fingerprint is None and (now - visit.last).total_seconds() <= gap
-        return Shown(visit, (card.id, card.hash) if card else None, is_here)
+        return Shown(visit, (card.id, card.hash) if card else None, visit.goes_on(now, gap))
 
     return [shown(visit) for visit in found]
 
