@@ -102,7 +102,7 @@ HANDLERS: dict[str, Handler] = {
         "enroll": enrol,
         "verify": repair,
         "undo": answering_conflicts(undo),
-        "forget": forget,
+        "forget": answering_conflicts(forget),
         "retain": retain_now,
     }.items()
 } | {"note use": note_use}

@@ -15,6 +15,7 @@ from face_classifier.core.disk.logs import rewrite
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.words import counted
+from face_classifier.curate.hands.hand import Hand
 from face_classifier.display.captures import forget_in_captures
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.past.back import CAPTURES, LOG
@@ -26,9 +27,16 @@ def forget(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[s
 
     Answers how many ``faces`` were forgotten, how many ``captures`` were removed and ``pixelated``, how many ``lines``
     of logs are gone or without a name, and sentences about what was ``left``. Raises UserError unless there is one.
+
+    ``seen``: nobody is forgotten whom others changed since that entry of the journal: raises ConflictError.
+    ``only_check``: nobody is at all, but who may not be is told.
     """
     past = gallery.store.past
     gallery.look()
+    if "seen" in arguments:
+        Hand(gallery, arguments, people=[arguments["what"]]).check_untouched([arguments["what"]])
+    if arguments.get("only_check"):
+        return {}
     chosen = past.to_forget(arguments["what"], Path(arguments["path"]))
     answer: dict[str, Any] = {"faces": len(chosen.rows), "captures": 0, "pixelated": 0, "lines": 0, "left": []}
     for kind, path in past.uses():

@@ -8,7 +8,7 @@ from typing import Any
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.words import counted
-from face_classifier.curate.hands.hand import ConflictError, done, mine_of, seen_of
+from face_classifier.curate.hands.hand import ConflictError, done, mine_of, number_of, seen_of
 from face_classifier.curate.questions.log import label_of
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.past.back import Past, Return
@@ -20,7 +20,7 @@ _TRIALS = 4  # while the user moves pictures at the same time
 
 
 def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
-    """Take back the latest entry of the journal, or all after entry ``to`` if that is not None.
+    """Take back the latest entry of the journal, all after entry ``to`` if that is not None, or ``entry`` alone.
 
     Answers the numbers of the undo's own ``entry`` and of those ``taken_back``, the oldest first; how many ``faces``
     have another label now; and what was ``left``: ``face``, ``person`` and ``why`` each. A face that the user moved
@@ -31,9 +31,10 @@ def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str
     stands; anything else raises ConflictError.
     """
     past, to, seen, mine = gallery.store.past, arguments["to"], seen_of(arguments), mine_of(arguments)
-    before = None if seen is None or gallery.stale else _taken(past, to, seen, mine)
+    alone = number_of(arguments, "entry")
+    before = None if seen is None or gallery.stale else _taken(past, to, alone, seen, mine)
     gallery.look(touched=None if before is None else _folders_of(before))
-    taken = _taken(past, to, seen, mine)
+    taken = _taken(past, to, alone, seen, mine)
     if seen is not None:
         later = past.entries(max(seen, to or 0))
         _check_unseen([entry for entry in later if entry.number not in mine], taken)
@@ -52,8 +53,10 @@ def undo(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str
     }
 
 
-def _taken(past: Past, to: int | None, seen: int | None, mine: Collection[int]) -> list[Entry]:
+def _taken(past: Past, to: int | None, alone: int | None, seen: int | None, mine: Collection[int]) -> list[Entry]:
     """What is to be taken back, of all that the user saw or did, the oldest first. Raises UserError if nothing is."""
+    if alone is not None:
+        return _single(past, alone)
     entries = past.entries(to or 0)
     if seen is not None:
         entries = [entry for entry in entries if entry.number <= seen or entry.number in mine]
@@ -103,6 +106,16 @@ def _latest_standing(entries: Sequence[Entry]) -> list[Entry]:
             return [before[0]]
     skipped = [entry for entry in entries if entry.undone and entry.number < latest.number < entry.undone]
     return [*skipped, latest]
+
+
+def _single(past: Past, number: int) -> list[Entry]:
+    found = [entry for entry in past.entries(max(0, number - 1)) if entry.number == number]
+    if not found:
+        raise UserError(f"there is no entry {number}; `face-classifier log` tells them")
+    if found[0].forgets or found[0].undone:
+        why = "nothing takes forgetting back" if found[0].forgets else f"entry {found[0].undone} took it back"
+        raise UserError(f"entry {number} cannot be taken back: {why}")
+    return found
 
 
 def _after(entries: Sequence[Entry], to: int, latest: int) -> list[Entry]:

@@ -13,7 +13,11 @@ from face_classifier.photos.forget_index import forget_in_indexes
 
 
 def forget_everywhere(
-    settings: Settings, what: str, observer: Teller, carry_out: Callable[[str, dict[str, Any]], Any]
+    settings: Settings,
+    what: str,
+    observer: Teller,
+    carry_out: Callable[[str, dict[str, Any]], Any],
+    seen: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Forget a person, or one face, for good.
 
@@ -26,7 +30,9 @@ def forget_everywhere(
     observer
         Is told what is wrong in the result folder.
     carry_out
-        Has the owner of the folder carry out a command, and returns its answer.
+        Has the owner of the folder carry out a command, and returns its answer; raises what a conflict is to raise.
+    seen
+        What the user saw, as commands of a page are told it: nobody is forgotten whom others changed since.
 
     Returns
     -------
@@ -36,7 +42,10 @@ def forget_everywhere(
     ------
     UserError: there is nobody and no face of that name, or a place cannot be used.
     """
+    given = {"what": what, "path": str(Path(what).resolve()), **(seen or {})}
+    if seen is not None:
+        carry_out("forget", {**given, "only_check": True})
     photos, left = forget_in_indexes(settings, what, observer)
     left += forget_in(Path(settings.result), what)
-    answer = carry_out("forget", {"what": what, "path": str(Path(what).resolve())})
+    answer = carry_out("forget", given)
     return {**answer, "photos": photos, "left": [*left, *answer["left"]]}

@@ -46,10 +46,13 @@ class Visitor:
     port: int
     folder: Path
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+    def ask(self, path: str, method: str = "GET", body: str = "", **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request(method, path, headers={name.replace("_", "-"): given for name, given in headers.items()})
+            if body:
+                headers = {"Content_Type": "application/x-www-form-urlencoded", **headers}
+            given = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body or None, given)
             answer = connection.getresponse()
             body = answer.read()
             told = {name.lower(): value for name, value in answer.getheaders()}
@@ -222,12 +225,25 @@ def test_forgetting_a_person_says_what_is_gone(visitor: Visitor):
     refused = visitor.ask("/people/person_02/forget", "POST", Origin="https://evil.example")
     assert refused.status == 403
     own = f"http://127.0.0.1:{visitor.port}"
-    done = visitor.ask("/people/person_02/forget", "POST", Origin=own, Sec_Fetch_Site="same-origin")
+    seen = re.search(r'name="(revision)" value="([0-9]+)"', page.text)
+    assert seen is not None
+    body, asked = "=".join(seen.groups()), {"Origin": own, "Sec_Fetch_Site": "same-origin"}
+    done = visitor.ask("/people/person_02/forget", "POST", body, **asked)
     assert f"{len(faces)} pictures and their numbers are gone" in done.text
     assert not (visitor.folder / "person_02").exists()
     assert visitor.ask(f"/faces/{faces[0]}.jpg?w=112").status == 404
     assert visitor.ask("/people/person_02").status == 404
-    assert visitor.ask("/people/person_02/forget", "POST", Origin=own).status == 404
+    assert visitor.ask("/people/person_02/forget", "POST", body, **asked).status == 404
+
+
+def test_a_page_that_is_old_forgets_nobody_whom_others_changed_since(visitor: Visitor, reader: Reader):
+    asked = {"Origin": f"http://127.0.0.1:{visitor.port}", "Sec_Fetch_Site": "same-origin"}
+    before = f"revision={reader.now().revision}"
+    visitor.say("merge", person="person_02", **{"from": ["person_01"]}, seen=None)
+    refused = visitor.ask("/people/person_02/forget", "POST", before, **asked)
+    assert (refused.status, "moved meanwhile" in refused.text.lower()) == (409, True)
+    assert visitor.ask("/people/person_02/forget", "POST", **asked).status == 422
+    assert (visitor.folder / "person_02").exists()
 
 
 @pytest.mark.parametrize("path", ["/people", "/unknowns"])

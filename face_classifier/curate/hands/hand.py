@@ -151,14 +151,16 @@ def _people_of(entry: Entry) -> set[str]:
 
 
 def seen_of(arguments: Arguments) -> int | None:
-    """The latest entry of the journal that the user saw; None: nothing is against them.
+    """The latest entry of the journal that the user saw; None: nothing is against them. Raises as `number_of`."""
+    return number_of(arguments, "seen")
 
-    Raises UserError where that can be no number of an entry.
-    """
-    seen = arguments.get("seen")
-    if seen is None or _is_number(seen):
-        return seen
-    raise UserError(f"seen is {seen!r}, but must be the number of an entry of the log, or null")
+
+def number_of(arguments: Arguments, key: str) -> int | None:
+    """The number of an entry, or None. Raises UserError where it can be none."""
+    number = arguments.get(key)
+    if number is None or _is_number(number):
+        return number
+    raise UserError(f"{key} is {number!r}, but must be the number of an entry of the log, or null")
 
 
 def mine_of(arguments: Arguments) -> frozenset[int]:

@@ -258,6 +258,7 @@ class Journal:
         number = self.number()
         for taken in numbers:
             self._table.execute("UPDATE journal SET undone = ? WHERE number = ?", (number, taken))
+            self._table.execute("UPDATE journal SET undone = NULL WHERE undone = ?", (taken,))
         if to is not None:
             self._table.execute("UPDATE journal SET undone = NULL WHERE number <= ? AND undone > ?", (to, to))
 

@@ -136,7 +136,7 @@ def undo(request: Request, body: Undoing) -> Undone:
         raise ProblemError(422, "to and entry are both given; give one of them")
     if body.entry is not None:
         seen = Seen(revision=body.entry, mine=body.mine)
-        answer = carry_out(request, "undo", {"to": body.entry - 1}, seen)
+        answer = carry_out(request, "undo", {"to": None, "entry": body.entry}, seen)
     else:
         answer = carry_out(request, "undo", {"to": body.to}, body)
     more = {key: answer[key] for key in ("taken_back", "left", "expired")}

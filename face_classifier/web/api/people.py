@@ -228,13 +228,17 @@ class Forgotten(BaseModel):
     revision: int
 
 
-@writer.post("/people/{person}/forget", summary="Forget a person for good", responses=told(404))
-def forget(request: Request, person: PersonName) -> Forgotten:
+@writer.post("/people/{person}/forget", summary="Forget a person for good", responses=told(404, 409))
+def forget(request: Request, person: PersonName, body: Seen | None = None) -> Forgotten:
     """Pictures, encodings and whatever tells of them are gone; nothing takes that back."""
     known = person_of(catalogue_of(request), person).name
     notes = Notes()
     answer = forget_everywhere(
-        site_of(request).settings(), known, notes, lambda command, given: carry_out(request, command, given)
+        site_of(request).settings(),
+        known,
+        notes,
+        lambda command, given: carry_out(request, command, given),
+        None if body is None or body.revision is None else {"seen": body.revision, "mine": body.mine},
     )
     left = [*answer["left"], *notes.sentences]
     return Forgotten(**answer | {"left": left, "revision": catalogue_of(request).revision})

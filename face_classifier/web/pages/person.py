@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -16,6 +16,7 @@ from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.gallery.reading.folder_faces import Order
 from face_classifier.photos.forgetting import forget_everywhere
 from face_classifier.web.addresses import person_url
+from face_classifier.web.api.common.writing import carry_out
 from face_classifier.web.asked import site_of
 from face_classifier.web.pages.lists import PIECE, cursor_after, start_of
 from face_classifier.web.pages.rendering import page
@@ -75,14 +76,14 @@ def _of_tab(catalogue: Catalogue, person: PersonCard, tab: str, order: Any, curs
 
 
 @router.post("/people/{name}/forget")
-def forget(request: Request, name: str) -> HTMLResponse:
-    """Forget a person for good, as the dialog of their page says."""
+def forget(request: Request, name: str, revision: Annotated[int, Form(ge=0)]) -> HTMLResponse:
+    """Forget a person for good, as the dialog of their page says; nobody whom others changed since it was shown."""
     site = site_of(request)
     if site.reader.now().person(name) is None:
         return page(request, "nobody.html", status_code=404, name=name)
 
-    def carry_out(command: str, given: dict[str, Any]) -> Any:
-        return site.carry_out(command, given).answer
+    def by_owner(command: str, given: dict[str, Any]) -> Any:
+        return carry_out(request, command, given)
 
-    answer = forget_everywhere(site.settings(), name, Log(logger), carry_out)
+    answer = forget_everywhere(site.settings(), name, Log(logger), by_owner, {"seen": revision})
     return page(request, "forgotten.html", name=name, answer=answer)

@@ -123,6 +123,30 @@ def test_part_of_a_person_becomes_another_one(ask: Asking):
     assert ask("/people/Ann").json()["faces"] == 23
 
 
+def test_one_of_ones_own_entries_is_taken_back_alone(ask: Asking):
+    one, two = ask.faces_of("person_01")[:2]
+    first = ask("/faces/assign", "POST", json={"faces": [one], "person": "Ann"}).json()
+    second = ask("/faces/assign", "POST", json={"faces": [two], "person": "Bea"}).json()
+    own = {"mine": [first["entry"], second["entry"]]}
+    undone = ask("/journal/undo", "POST", json={"entry": first["entry"], **own}).json()
+    assert (undone["taken_back"], undone["changed"]) == ([first["entry"]], [one])
+    assert ask(f"/faces/{two}").json()["person"] == "Bea"
+    ask("/journal/undo", "POST", json={"entry": first["entry"], **own}, status=422)
+    again = ask("/journal/undo", "POST", json={"entry": undone["entry"], **own}).json()
+    assert (again["changed"], ask(f"/faces/{one}").json()["person"]) == ([one], "Ann")
+    assert ask("/journal").json()["items"][3]["taken_back_by"] is None
+    ask("/journal/undo", "POST", json={"entry": 999}, status=422)
+
+
+def test_nobody_is_forgotten_whom_others_changed_since(ask: Asking, result: Path):
+    revision = ask("/people").json()["revision"]
+    ask("/people/person_01/merge", "POST", json={"from": ["person_02"]})
+    ask("/people/person_01/forget", "POST", json={"revision": revision}, status=409)
+    assert (result / "person_01").exists()
+    revision = ask("/people").json()["revision"]
+    assert ask("/people/person_01/forget", "POST", json={"revision": revision}).json()["faces"] == 38
+
+
 def test_somebody_who_is_forgotten_is_gone_for_good(ask: Asking, result: Path):
     (face, *_), path = ask.faces_of("person_01"), ask("/people/person_01").json()["picture"]
     forgotten = ask("/people/person_01/forget", "POST").json()
