@@ -130,6 +130,11 @@ class Hands(RuleBasedStateMachine):
         if latest or to >= self.number:
             self.does(tab, "undo", to=None if latest else to)
 
+    @rule(tab=st.integers(0, 1), back=st.integers(0, 4))
+    def undo_one(self, tab: int, back: int) -> None:
+        if (entry := self.latest() - back) > self.number:
+            self.does(tab, "undo", to=None, entry=entry)
+
     # The file manager
 
     @rule(which=numbers, name=st.sampled_from([*NAMES, UNKNOWNS]))
