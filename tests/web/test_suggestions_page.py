@@ -16,6 +16,7 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.reading.catalogue import kept_apart
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.web.app import make_app
+from face_classifier.web.aside.apart import Apart
 from face_classifier.web.aside.questions import Asking, Questions
 from face_classifier.web.served import served
 
@@ -37,7 +38,7 @@ def asked(result: Path) -> Path:
 def questions(asked: Path) -> Iterator[Callable[[], Questions]]:
     """What may be asked now."""
     settings = settings_of(asked)
-    asking = Asking(lambda: settings)
+    asking = Asking(lambda: settings, Apart())
     with Reader(asked) as reader:
 
         def now() -> Questions:

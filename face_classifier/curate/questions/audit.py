@@ -17,7 +17,7 @@ from face_classifier.core.types import Image, Sighting
 from face_classifier.core.words import counted
 from face_classifier.curate.ask import carry_out
 from face_classifier.curate.questions.splits import Split, splits
-from face_classifier.gallery.snapshot import take_snapshot
+from face_classifier.gallery.snapshot import Snapshot, take_snapshot
 from face_classifier.identity.grouping.rule import Rule
 from face_classifier.identity.matching.nearest import Matrix
 from face_classifier.identity.naming import is_named, natural
@@ -37,6 +37,7 @@ _SMOOTHEST = 0.04  # distances of a person are never taken to vary less, or thre
 _CLEARLY = 0.1  # so much nearer another person must be: of two folders of one person each face is about as near to both
 _ALIKE = 0.2  # between near-identical encodings; two frames a second apart are mostly farther
 _CLOSE = 2.0  # seconds of one source
+_BLOCK = 256  # faces that are compared with everybody at a time
 _SAME_LOOK = 10  # of 64 bits of a difference hash: Krawetz's limit for the same picture
 
 # The picture of the n-th face, (height, width, 3) uint8; None if it cannot be read
@@ -100,12 +101,8 @@ def audit_gallery(settings: Settings, observer: Observer, *, apply: bool) -> tup
     return findings, carry_out(settings, "audit", {"faces": faces}, observer)
 
 
-def nearer_elsewhere(settings: Settings, observer: Observer) -> list[Outlier]:
-    """The outliers of a gallery that are nearer to somebody else, but for those that the user placed.
-
-    Works while another process runs. Raises UserError.
-    """
-    snapshot = take_snapshot(settings, observer)
+def nearer_elsewhere(snapshot: Snapshot) -> list[Outlier]:
+    """The outliers of a gallery that are nearer to somebody else, but for those that the user placed."""
     found = outliers(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings))
     return [
         outlier
@@ -189,6 +186,11 @@ class _People:
             [float(((encodings - encodings.mean(axis=0)) ** 2).sum(axis=1).mean()) for _, encodings in people.values()]
         )
 
+    def blocks(self, encodings: Matrix, person: str) -> Iterator[Floats]:
+        """Of each of some faces the row of `squares`, of which a few are held at a time."""
+        for start in range(0, len(encodings), _BLOCK):
+            yield from self.squares(encodings[start : start + _BLOCK], person)
+
     def squares(self, encodings: Matrix, person: str) -> Floats:
         """(n, people) squared L2 distances; infinite to the person of the faces."""
         lengths = (encodings * encodings).sum(axis=1)[:, None] + (self._averages * self._averages).sum(axis=1)
@@ -234,7 +236,7 @@ def _outliers(
     if count < _FEWEST_NEARER:
         return
     scores = _scores(np.linalg.norm(encodings - np.median(encodings, axis=0), axis=1), _SMOOTHEST * rule.limit)
-    to_others = people.squares(encodings, faces[0].person or "")
+    to_others = people.blocks(encodings, faces[0].person or "")
     total, squares = encodings.sum(axis=0), float((encodings * encodings).sum())
     scatter = squares / count - float(total @ total) / count**2
     for face, encoding, score, to_other in zip(faces, encodings, scores.tolist(), to_others, strict=True):

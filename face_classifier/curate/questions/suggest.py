@@ -14,7 +14,7 @@ from face_classifier.core.words import counted
 from face_classifier.curate.questions.splits import Split, splits
 from face_classifier.display import contact_sheet
 from face_classifier.display.text import SHADE
-from face_classifier.gallery.snapshot import take_snapshot
+from face_classifier.gallery.snapshot import Snapshot, take_snapshot
 from face_classifier.identity.rethink import Suggestion, rethink
 from face_classifier.identity.rules import rule_of
 from face_classifier.sources.picture import read_picture
@@ -59,14 +59,19 @@ def suggestions(settings: Settings, observer: Teller, file: str | None = None) -
     written.
     """
     snapshot = take_snapshot(settings, observer)
-    rule = rule_of(snapshot.settings)
-    rethought = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule)
-    twos = splits(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule)
-    questions = Questions(evidence(rethought.suggestions, snapshot.faces), [split for split in twos if split.movable])
+    questions = asked_of(snapshot)
     if file is not None and questions:
         path_of = snapshot.path_of
         contact_sheet.write(file, picture(questions, lambda face: read_picture(path_of[face.id])))
     return questions
+
+
+def asked_of(snapshot: Snapshot) -> Questions:
+    """What may be asked about a result folder as it was."""
+    rule = rule_of(snapshot.settings)
+    rethought = rethink(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule)
+    twos = splits(snapshot.faces, snapshot.cannot_links, snapshot.kept_apart, rule)
+    return Questions(evidence(rethought.suggestions, snapshot.faces), [split for split in twos if split.movable])
 
 
 def evidence(suggestions: Iterable[Suggestion], sightings: Sequence[Sighting]) -> list[Evidence]:

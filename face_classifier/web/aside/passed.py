@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 
 import numpy as np
@@ -15,9 +15,12 @@ from face_classifier.events.visits import Visit, Wish, visits
 from face_classifier.gallery.opening import open_existing
 from face_classifier.gallery.passing.passages import passages_between, recent
 from face_classifier.gallery.passing.table import Outage
+from face_classifier.gallery.reading.catalogue import Catalogue
+from face_classifier.web.aside.apart import Apart, size_of
 from face_classifier.web.aside.aside import Aside
 
 Ints = npt.NDArray[np.int32]
+FEW = 20_000  # faces, or tracks, whose calendar is made in this process, in a quarter of a second
 _BEFORE = timedelta(days=1)  # what began so long before a day is read, too: a visit may have begun with it
 _NOBODY = -1
 _EVER = datetime(1900, 1, 1, tzinfo=timezone.utc)
@@ -108,10 +111,10 @@ def _place(names: Sequence[str], name: str) -> int:
 class Passed:
     """The visits of a result folder. Threads may share it. Everything raises UserError where that cannot be used."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        """``settings``: name the folder."""
-        self._settings = settings
-        self._calendar: Aside[tuple[int, int], Calendar] = Aside("calendar", self._make)
+    def __init__(self, settings: Callable[[], Settings], apart: Apart) -> None:
+        """``settings``: name the folder; ``apart``: where the calendar of many faces is made."""
+        self._settings, self._apart = settings, apart
+        self._calendar: Aside[_Key, Calendar] = Aside("calendar", self._make)
 
     def on(self, days: Sequence[date]) -> dict[date, list[Visit]]:
         """The visits of local days, read at once with those of all days between, in the order in which they began.
@@ -144,15 +147,32 @@ class Passed:
         with open_existing(self._settings(), writing=False) as store:
             return store.tracks.outages()
 
-    def calendar(self, revision: int, patience: float) -> Calendar | None:
+    def calendar(self, catalogue: Catalogue, patience: float) -> Calendar | None:
         """All visits as of now, or as of a while ago; None: it is still to be made.
 
-        ``revision``: of the gallery; ``patience``: seconds to wait for that of now.
+        ``catalogue``: of the gallery; ``patience``: seconds to wait for that of now.
         """
         with open_existing(self._settings(), writing=False) as store:
-            key = revision, store.first_track()
+            key = _Key(catalogue.revision, store.first_track(), size_of(catalogue))
         done = self._calendar.get(key, patience)
         return done.made if done else None
 
-    def _make(self, _key: tuple[int, int]) -> Calendar:
-        return Calendar.of(visits(passages_between(self._settings()), self._settings().visits.gap))
+    def end(self) -> None:
+        """No calendar is made any more."""
+        self._calendar.end()
+
+    def _make(self, key: _Key) -> Calendar:
+        settings = self._settings()
+        return calendar_of(settings) if max(key.faces, key.track) <= FEW else self._apart.do(calendar_of, settings)
+
+
+@dataclass(frozen=True)
+class _Key:
+    revision: int
+    track: int  # above all others
+    faces: int = field(compare=False)
+
+
+def calendar_of(settings: Settings) -> Calendar:
+    """Every visit of a result folder. Raises UserError where it cannot be used."""
+    return Calendar.of(visits(passages_between(settings), settings.visits.gap))

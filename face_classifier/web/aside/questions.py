@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Log
+from face_classifier.curate.questions.audit import nearer_elsewhere
 from face_classifier.curate.questions.splits import APART, ONE_FRAME, SAID, Split
-from face_classifier.curate.questions.suggest import Evidence, suggestions, typical
+from face_classifier.curate.questions.suggest import Evidence, asked_of, typical
 from face_classifier.gallery.reading.catalogue import Catalogue, kept_apart
+from face_classifier.gallery.snapshot import take_snapshot
+from face_classifier.web.aside.apart import Apart, size_of
 from face_classifier.web.aside.aside import Aside
+from face_classifier.web.aside.elsewhere import MayBeTheirs, Nearer, may_be_theirs
 
 logger = logging.getLogger(__name__)
 
+FEW = 1000  # faces that are compared in this process, in a quarter of a second
 PAIRS = 3  # of faces a question
 _MOST = 300  # questions of either kind: more than anybody answers at a time
 _WHY = {ONE_FRAME: "frame", SAID: "said", APART: "apart"}
@@ -92,25 +97,67 @@ def _key(*names: str) -> str:
     return sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What comes of comparing everybody with everybody, once for all that it is asked for."""
+
+    questions: Questions
+    nearer: Sequence[Nearer]
+
+
 class Asking:
     """The questions of a result folder. Threads may share it."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        """``settings``: name the folder."""
-        self._settings = settings
-        self._questions: Aside[int, Questions] = Aside("questions", self._make)
+    def __init__(self, settings: Callable[[], Settings], apart: Apart) -> None:
+        """``settings``: name the folder; ``apart``: where large ones are compared."""
+        self._settings, self._apart = settings, apart
+        self._compared: Aside[_Key, Compared] = Aside("questions", self._make)
 
     def now(self, catalogue: Catalogue, patience: float) -> Questions | None:
         """What may be asked now; None: it is still to be worked out. Raises UserError where the folder is of no use.
 
         ``patience``: seconds to wait for what is of now, rather than of a while ago.
         """
-        done = self._questions.get(catalogue.revision, patience)
-        return done.made.standing(catalogue) if done else None
+        done = self._compared.get(_Key.of(catalogue), patience)
+        return done.made.questions.standing(catalogue) if done else None
 
-    def _make(self, _revision: int) -> Questions:
-        found = suggestions(self._settings(), Log(logger))
-        return Questions([_one(evidence) for evidence in found.ones[:_MOST]], [_two(two) for two in found.twos[:_MOST]])
+    def elsewhere(self, catalogue: Catalogue, patience: float) -> Sequence[MayBeTheirs] | None:
+        """As `now`, the faces that may be somebody else's than whose they are."""
+        done = self._compared.get(_Key.of(catalogue), patience)
+        return may_be_theirs(done.made.nearer, catalogue) if done else None
+
+    def end(self) -> None:
+        """Nothing is compared any more."""
+        self._compared.end()
+
+    def _make(self, key: _Key) -> Compared:
+        settings = self._settings()
+        return compared(settings) if key.faces <= FEW else self._apart.do(compared, settings)
+
+
+@dataclass(frozen=True)
+class _Key:
+    revision: int
+    faces: int = field(compare=False)
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> _Key:
+        return cls(catalogue.revision, size_of(catalogue))
+
+
+def compared(settings: Settings) -> Compared:
+    """Compare everybody of a result folder. Works while another process runs. Raises UserError."""
+    snapshot = take_snapshot(settings, Log(logger))
+    found = asked_of(snapshot)
+    questions = Questions(
+        [_one(evidence) for evidence in found.ones[:_MOST]], [_two(two) for two in found.twos[:_MOST]]
+    )
+    nearer = [
+        Nearer(outlier.face.id, outlier.face.person, outlier.nearest)
+        for outlier in nearer_elsewhere(snapshot)
+        if outlier.nearest is not None
+    ]
+    return Compared(questions, nearer)
 
 
 def _one(evidence: Evidence) -> MayBeOne:

@@ -10,7 +10,10 @@ from face_classifier.curate.questions.groups import UnknownFaces, unknown_faces
 from face_classifier.gallery.reading.catalogue import Catalogue
 from face_classifier.identity.profiles import of_gallery
 from face_classifier.identity.rules import profile_of, rule_of
+from face_classifier.web.aside.apart import Apart
 from face_classifier.web.aside.aside import Aside
+
+FEW = 5000  # faces that are grouped in this process, in a quarter of a second
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class _Key:
 class Unknown:
     """The groups of unknown faces of a result folder. Threads may share it."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        """``settings``: how to decide."""
-        self._settings = settings
+    def __init__(self, settings: Callable[[], Settings], apart: Apart) -> None:
+        """``settings``: how to decide; ``apart``: where many are grouped."""
+        self._settings, self._apart = settings, apart
         self._groups: Aside[_Key, UnknownFaces] = Aside("unknown faces", self._make)
 
     def now(self, catalogue: Catalogue, patience: float) -> UnknownFaces | None:
@@ -45,10 +48,10 @@ class Unknown:
         catalogue, settings = key.catalogue, self._settings()
         if own := of_gallery(catalogue.spaces):
             settings = replace(settings, encoder=own.encoder)
-        return unknown_faces(
-            catalogue.faces(None),
-            catalogue.cannot_links(),
-            catalogue.not_person,
-            rule_of(settings),
-            profile_of(settings),
-        )
+        faces = catalogue.faces(None)
+        given = faces, catalogue.cannot_links(), catalogue.not_person, rule_of(settings), profile_of(settings)
+        return unknown_faces(*given) if len(faces) <= FEW else self._apart.do(unknown_faces, *given)
+
+    def end(self) -> None:
+        """Nothing is grouped any more."""
+        self._groups.end()

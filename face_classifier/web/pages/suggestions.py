@@ -53,7 +53,7 @@ def suggestions(request: Request) -> HTMLResponse:
     if catalogue.people:
         try:
             found = asides_of(request).asking.now(catalogue, _PATIENCE)
-            odd = asides_of(request).elsewhere.now(catalogue, _PATIENCE if wished == "odd" else 0.0)
+            odd = asides_of(request).asking.elsewhere(catalogue, _PATIENCE if wished == "odd" else 0.0)
         except UserError as error:
             problem = str(error)
     asked = found or Questions()

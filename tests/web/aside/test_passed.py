@@ -10,6 +10,8 @@ from servers.pages import settings_of
 from web.past.days import FRIDAY, Days, fill, local
 
 from face_classifier.events.visits import Wish
+from face_classifier.gallery.reading.reader import Reader
+from face_classifier.web.aside.apart import Apart
 from face_classifier.web.aside.passed import Calendar, Passed
 
 SECONDS = 10.0
@@ -23,12 +25,13 @@ def days(result: Path) -> Days:
 @pytest.fixture
 def passed(days: Days) -> Passed:
     settings = settings_of(days.folder)
-    return Passed(lambda: settings)
+    return Passed(lambda: settings, Apart())
 
 
 @pytest.fixture
-def calendar(passed: Passed) -> Calendar:
-    found = passed.calendar(1, SECONDS)
+def calendar(passed: Passed, days: Days) -> Calendar:
+    with Reader(days.folder) as reader:
+        found = passed.calendar(reader.now(), SECONDS)
     assert found is not None
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +11,11 @@ import numpy as np
 import pytest
 from servers.pages import SECONDS, settings_of, site_of
 
-from face_classifier.core.errors import UserError
-from face_classifier.display.face_map import places
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.web.app import make_app
-from face_classifier.web.aside.plane import Chosen, Plane, Planes, Processes, chosen, in_process
+from face_classifier.web.aside.apart import Apart
+from face_classifier.web.aside.asides import Asides
+from face_classifier.web.aside.plane import Chosen, Planes, chosen, lay_out
 from face_classifier.web.pages.past.face_map import SIDE, dots_of
 from face_classifier.web.served import served
 
@@ -26,17 +25,12 @@ if TYPE_CHECKING:
 LONG = 60.0  # seconds for a process that reads scikit-learn on a busy machine
 
 
-def at_once(asked: Chosen, _processes: Processes) -> Plane:
-    """Lays out in this process, in which other tests have read scikit-learn already."""
-    return Plane(asked.faces, places(asked.encodings.astype(np.float64)))
-
-
 @pytest.fixture
 def address(result: Path) -> Iterator[str]:
     """Of a page whose map is laid out in this process."""
     site = site_of(settings_of(result))
     app = make_app(site)
-    app.state.asides.planes = Planes(at_once)
+    app.state.asides.planes = Planes(lay_out)  # other tests have read scikit-learn in this process already
     with site.reader, served(app, "127.0.0.1", 0) as port:
         app.state.asides.planes.now(site.reader.now(), LONG)
         yield f"http://127.0.0.1:{port}"
@@ -46,7 +40,7 @@ def test_faces_that_are_alike_lie_together_and_a_correction_changes_only_whose_t
     with Reader(result) as reader:
         catalogue = reader.now()
         asked = chosen(catalogue)
-        dots = dots_of(at_once(asked, Processes()), catalogue)
+        dots = dots_of(lay_out(asked), catalogue)
         assert len(dots) == 38
         by_name = {
             name: np.array([(dot.x, dot.y) for dot in dots if dot.card.person == name])
@@ -110,23 +104,16 @@ def test_a_folder_of_nobody_has_no_map(tmp_path: Path) -> None:
     assert (answer.status_code, "Too few faces for a map" in answer.text) == (200, True)
 
 
-@pytest.mark.parametrize("way", ["a page ends", "it ended before"])
-def test_nothing_is_laid_out_once_nobody_asks_any_more(way: str) -> None:
-    processes = Processes()
-    asked = Chosen(tuple(range(50)), np.random.default_rng(0).normal(size=(50, 128)).astype(np.float32))
-    timer = threading.Timer(0.2, processes.end)
-    if way == "it ended before":
-        processes.end()
-    else:
-        timer.start()
-    with pytest.raises(UserError, match="could not be made"):
-        in_process(asked, processes)
-    timer.cancel()
+def test_a_page_that_has_ended_lays_out_nothing(result: Path) -> None:
+    asides = Asides(lambda: settings_of(result))
+    asides.end()
+    with Reader(result) as reader:
+        assert asides.planes.now(reader.now(), SECONDS) is None
 
 
 @pytest.mark.proof
 def test_a_process_lays_out_the_same_as_this_one(result: Path) -> None:
     with Reader(result) as reader:
         asked = chosen(reader.now())
-    apart = in_process(asked, Processes())
-    np.testing.assert_allclose(apart.places, at_once(asked, Processes()).places, atol=1e-6)
+    apart = Apart().do(lay_out, asked)
+    np.testing.assert_allclose(apart.places, lay_out(asked).places, atol=1e-6)

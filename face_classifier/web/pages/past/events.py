@@ -75,7 +75,7 @@ def events(request: Request) -> HTMLResponse:
         "problem": None,
     }
     try:
-        calendar = passed.calendar(catalogue.revision, PATIENCE)
+        calendar = passed.calendar(catalogue, PATIENCE)
         outages = [] if filters.person or filters.unknown else passed.outages()
     except UserError as error:  # there is no folder yet, or it cannot be read just now
         values["problem"] = str(error) if catalogue.people or catalogue.revision else None
