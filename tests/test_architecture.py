@@ -45,7 +45,7 @@ LIBRARIES = {
         "sklearn": "display",
         "threadpoolctl": "display",
         "arro3": "events",
-        "pickle": "gallery.derived",
+        "pickle": "gallery.derived web.aside",
         "pydantic": "core.config core.config.parts web.api web.api.common web.live",
         "av": "sources.live.reading",
         "paho": "alerts.channels.mqtt",
