@@ -13,8 +13,8 @@ from face_classifier.gallery.places import UNKNOWNS, check_name, is_excluded, pe
 def assign(gallery: Gallery, arguments: Arguments) -> Arguments:
     """``faces`` (ids) become a ``person``'s, who is made where nobody is called so; of a ``new`` person; or unknown.
 
-    Unknown ones stay so until somebody says otherwise. ``not``: besides, they are not that person. Answers the
-    ``person``, None: unknown.
+    Unknown ones stay so until somebody says otherwise. ``not``: besides, they are not that person; unknown ones may be
+    anybody else's then, so that they are placed and asked about again. Answers the ``person``, None: unknown.
     """
     faces, name, is_new = numbers_of(arguments, "faces"), name_of(arguments, "person"), bool(arguments.get("new"))
     if is_new and name is not None:
@@ -32,6 +32,8 @@ def assign(gallery: Gallery, arguments: Arguments) -> Arguments:
     hand.look()
     if others:
         hand.words.deny(faces, [face for face in others if face not in hand.faces])
+        if person is None and not is_new:
+            hand.words.free(faces)
         hand.look()
     return {"person": person}
 
