@@ -68,6 +68,33 @@ def test_counts_of_unknown_and_ignored_faces_follow_what_is_done(result: Path, p
     tab.wait_for_selector("#count-ignored:not(:has(*))", state="attached")
 
 
+def test_control_z_undoes_from_an_empty_field_and_leaves_what_is_typed(result: Path, page_of: str, tab: Page) -> None:
+    tab.goto(f"{page_of}/people/person_01")
+    tab.locator("[data-face]").first.click()
+    tab.keyboard.press("i")
+    tab.wait_for_selector("#toasts button")
+    tab.evaluate("document.querySelector('h1').after(document.createElement('input'))")
+    field = tab.locator("h1 + input")
+    field.fill("Kim")
+    field.press("Control+z")
+    tab.wait_for_function("document.querySelector('h1 + input').value === ''")
+    assert "Taken back" not in tab.locator("#toasts").inner_text()
+    field.press("Control+z")
+    tab.wait_for_selector('.toast:has-text("Taken back")')
+
+
+def test_news_lies_beside_the_page_within_the_rail(page_of: str, tab: Page) -> None:
+    tab.goto(page_of)
+    tab.evaluate("""document.getElementById("main").insertAdjacentHTML("beforebegin",
+        '<button class="news"><svg class="icon"></svg><span>Something has changed</span></button>')""")
+    rail, news = tab.locator("nav.nav").bounding_box(), tab.locator(".news").bounding_box()
+    assert rail
+    assert news
+    assert rail["x"] <= news["x"]
+    assert news["x"] + news["width"] <= rail["x"] + rail["width"]
+    assert tab.evaluate("document.querySelector('.news').scrollWidth <= document.querySelector('.news').offsetWidth")
+
+
 def test_what_is_wider_than_a_phone_scrolls_within_itself(page_of: str, tab: Page) -> None:
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.goto(page_of)

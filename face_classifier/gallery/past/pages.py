@@ -101,7 +101,14 @@ def after(table: Table, number: int) -> After:
         f"SELECT count(DISTINCT face) FROM changes WHERE entry > ? AND {_HAS_CHANGES}", (number,)
     ).fetchone()
     forgotten = sum(entry.forgets for entry in later)
-    entries = sum(entry.number in told and not entry.forgets and not entry.undoes for entry in later)
+    reaching = {  # what took back others of before as well
+        one
+        for (one,) in table.execute(
+            "SELECT DISTINCT undone FROM journal WHERE number <= ? AND undone > ?", (number, number)
+        )
+    }
+    counted = [entry for entry in later if entry.number in reaching or not entry.undoes]
+    entries = sum(entry.number in told and not entry.forgets for entry in counted)
     return After(entries, int(faces[0]), forgotten)
 
 

@@ -100,6 +100,14 @@ def test_going_back_is_told_before_it_is_done(client: httpx.Client, changed: Pat
     assert client.get("/history?to=-1&before=x").status_code == 200
 
 
+def test_what_took_back_an_entry_counts_on_the_way_back_to_it(client: httpx.Client, changed: Path) -> None:
+    carry_out(changed, "undo", to=None)  # that somebody is called Bob
+    carry_out(changed, "rename", person="person_02", name="Joe")
+    undone = max(entry.number for entry in log.read(settings_of(changed))[0] if entry.undone)
+    assert "2 later changes are taken back" in client.get("/history", params={"to": undone}).text
+    assert "1 later change is taken back" in client.get("/history", params={"to": undone - 1}).text
+
+
 def test_a_folder_without_changes_says_what_comes_here(tmp_path: Path) -> None:
     site = site_of(settings_of(tmp_path / "nothing"))
     with site.reader, served(make_app(site), "127.0.0.1", 0) as port:

@@ -269,7 +269,7 @@ export const deeds = () => [
     run: () => selectList(listOf(current()[0] ?? items()[0])),
   },
   { act: "clear", keys: ["Escape"], shown: "Esc", words: _("Select none"), when: some, run: selectNone },
-  { act: "undo", keys: ["z"], words: _("Undo"), run: undo },
+  { act: "undo", keys: ["z", "$mod+z"], words: _("Undo"), run: undo },
   ...goes("right", "j", "ArrowRight"),
   ...goes("left", "k", "ArrowLeft"),
   ...goes("down", "ArrowDown"),

@@ -50,10 +50,17 @@ function pattern(key) {
   return korean ? `([${key}${korean}])` : key;
 }
 
+// In an empty field there is nothing of its own to take back.
+const isUndoOfNothing = (/** @type {KeyboardEvent} */ event) =>
+  (event.ctrlKey || event.metaKey) &&
+  event.key.toLowerCase() === "z" &&
+  event.target instanceof HTMLInputElement &&
+  !event.target.value;
+
 /** @param {KeyboardEvent} event */
 const isElsewhere = (event) =>
   isComposing(event) ||
-  isField(event.target) ||
+  (isField(event.target) && !isUndoOfNothing(event)) ||
   document.querySelector("dialog[open]") !== null ||
   event.defaultPrevented;
 
@@ -135,7 +142,7 @@ export function start() {
   const ranges = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter"].map(
     (key) => `Shift+${key}`,
   );
-  for (const key of [...named, ...ranges, "$mod+a", "[Shift]+?"]) all.push([key, key]);
+  for (const key of [...named, ...ranges, "$mod+a", "$mod+z", "[Shift]+?"]) all.push([key, key]);
   for (const key of "jk") all.push([`Shift+${pattern(key)}`, `Shift+${key}`]);
   const bindings = Object.fromEntries(
     all.map(([found, key]) => [found, (/** @type {KeyboardEvent} */ event) => press(key, event)]),
