@@ -20,6 +20,7 @@ import httpx
 import pytest
 from conftest import Ended, Watcher
 from servers.pages import settings_of
+from servers.watched import until
 
 from face_classifier.core.disk.locks import holder_of
 from face_classifier.core.disk.retry import ROOM, DiskError, asking_the_disk
@@ -47,13 +48,6 @@ def shown(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             yield process, found[1]
         finally:
             process.kill()
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def owner_of(folder: Path) -> str | None:
@@ -85,11 +79,11 @@ def test_other_commands_and_runs_go_on_working_beside_the_page(
 
     with shown(result) as (process, address):
         assert httpx.get(address).status_code == 200
-        wait_for(lambda: owner_of(result) == str(process.pid), "the page did not come to own its folder")
+        until(lambda: owner_of(result) == str(process.pid), "the page owns its folder")
         (one, other) = sorted(people_of(result))
         ask("suggest", "reject", one, other)
         (result / one).rename(result / "Bea")  # as the user does
-        wait_for(lambda: "Bea" in log_of(result), "what the user does to the folders is not taken in")
+        until(lambda: "Bea" in log_of(result), "what the user does to the folders is taken in")
         ask(short_clip)  # a run
         assert str(short_clip) in sources_of(result, command)
         assert "watches no camera; stop it and start face-classifier watch" in ask("status", code=1).err
