@@ -216,8 +216,8 @@ class Looker:
         folder = self._folder
         numbers = [number for name in folder.listing.folders if (number := number_in(name)) is not None]
         with folder.table.together():
+            folder.rows.update(*changed)
             for row in changed:
-                folder.rows.update(row)
                 if row.state == DELETED and row.encoding is None:
                     folder.encodings.forget(row.id)
             folder.journal.observe(before, changed, {move.face: move.kind for move in moves})

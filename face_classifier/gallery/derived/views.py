@@ -73,7 +73,7 @@ class Views:
         listed = self._folder.listing.folders if folders is None else ()
         with suppress(DiskError):
             for name, there in self._named(folders):
-                if name not in listed and next(self._portraits(name, hidden), None) is None:
+                if name not in listed and not self._folder.whereabouts.shows(name, hidden):
                     for _ in self._draw_folder(name, hidden, there):
                         pass
 

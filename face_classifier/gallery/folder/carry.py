@@ -79,18 +79,19 @@ def _intend(folder: ResultFolder, rows: Sequence[Row], target: str) -> None:
     """Write down where pictures will be moved: after a crash in between, it was no user who did."""
     for row in rows:
         row.intent = target
-        folder.rows.update(row)
-        folder.journal.plan(row, place_of(row)._replace(folder=target, state=KEPT, placed=target))
+    folder.rows.update(*rows)
+    places = {row.id: place_of(row)._replace(folder=target, state=KEPT, placed=target) for row in rows}
+    folder.journal.plan(places, {})
 
 
 def settle(folder: ResultFolder, rows: Sequence[Row], target: str) -> None:
     """Write into rows that their pictures are where they were to be by the program's decision; in a transaction."""
+    before = {row.id: place_of(row) for row in rows}
     for row in rows:
-        before = place_of(row)
         row.folder = row.placed = target
         row.intent = None
-        folder.rows.update(row)
-        folder.journal.record(row, before)
+    folder.rows.update(*rows)
+    folder.journal.record(rows, before, {})
 
 
 def move_files(folder: ResultFolder, rows: Sequence[Row], target: str, undo: ExitStack) -> None:
@@ -120,9 +121,8 @@ def sync(folder: ResultFolder, changed: Iterable[str]) -> None:
 def rename(folder: ResultFolder, person: str, name: str) -> None:
     """As `Store.rename`: the move is all, the next look takes it for what the user did, but of the open entry."""
     own = person, f"{EXCLUDED}/{person}"
-    folder.journal.ask(
-        folder.rows.with_id(face) for place in own for face in folder.whereabouts.contents(place).values()
-    )
+    faces = [face for place in own for face in folder.whereabouts.contents(place).values()]
+    folder.journal.ask(folder.whereabouts.concerned(faces, ()))
     with folder.as_last_seen():
         if folder.root.has(name) and alike(name) != alike(person):  # else it is one folder on some file systems
             raise FileExistsError(name)

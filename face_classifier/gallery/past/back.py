@@ -164,7 +164,8 @@ class Past:
     def _bring_back(self, back: Return, taken: Sequence[Entry], to: int | None) -> int:
         folder = self._folder
         groups: dict[str, list[Row]] = defaultdict(list)
-        rows = [folder.rows.with_id(face) for face in back.places]
+        known = {row.id: row for row in folder.whereabouts.concerned(back.places, ())}
+        rows = [known[face] for face in back.places]
         for row in rows:
             if place_of(row) != back.places[row.id]:
                 groups[back.places[row.id].folder].append(row)
@@ -192,16 +193,16 @@ class Past:
                 with folder.table.together():
                     for row in going:
                         row.intent = target
-                        folder.rows.update(row)
-                        folder.journal.plan(row, back.places[row.id], back.kinds.get(row.id))
+                    folder.rows.update(*going)
+                    folder.journal.plan({row.id: back.places[row.id] for row in going}, back.kinds)
                 move_files(folder, going, target, undo)
             with folder.table.together():
+                before = {row.id: place_of(row) for row in rows}
                 for row in rows:
-                    before = place_of(row)
                     take_place(row, back.places[row.id])
                     row.intent = None
-                    folder.rows.update(row)
-                    folder.journal.record(row, before, back.kinds.get(row.id))
+                folder.rows.update(*rows)
+                folder.journal.record(rows, before, back.kinds)
             undo.pop_all()  # it is done
 
 

@@ -179,11 +179,15 @@ class Journal:
         values = datetime.now(timezone.utc).isoformat(), door, what
         return self._table.execute("INSERT INTO journal (time, door, what) VALUES (?, ?, ?)", values).lastrowid or 0
 
-    def plan(self, row: Row, place: Place, kind: str | None = None) -> None:
-        """Write down where a face will be once its picture is moved; within a transaction."""
-        self._table.execute(
+    def plan(self, places: Mapping[int, Place], kinds: Mapping[int, str]) -> None:
+        """Write down where faces (ids) will be once their pictures are moved; within a transaction.
+
+        ``kinds``: of these changes, but for MOVE.
+        """
+        number = self.number() if places else 0
+        self._table.execute_each(
             f"INSERT OR REPLACE INTO planned (face, entry, kind, {_PLACE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (row.id, self.number(), kind or MOVE, *place),
+            ((face, number, kinds.get(face, MOVE), *place) for face, place in places.items()),
         )
 
     def planned(self) -> dict[int, Plan]:
@@ -191,10 +195,15 @@ class Journal:
         found = checked.read(self._table, "planned", f"face, entry, kind, {_PLACE}")
         return {face: Plan(entry, kind, _place(*place)) for face, entry, kind, *place in found}
 
-    def record(self, row: Row, before: Place, kind: str | None = None) -> None:
-        """The program has moved a face from ``before`` to where its row says; within a transaction."""
-        self._write(self.number(), Change(row.id, kind or MOVE, before, place_of(row)))
-        self._table.execute("DELETE FROM planned WHERE face = ?", (row.id,))
+    def record(self, rows: Sequence[Row], before: Mapping[int, Place], kinds: Mapping[int, str]) -> None:
+        """The program has moved faces from ``before`` (by id) to where their rows say; within a transaction.
+
+        ``kinds``: as of `plan`.
+        """
+        if rows:
+            changes = [Change(row.id, kinds.get(row.id, MOVE), before[row.id], place_of(row)) for row in rows]
+            self._write(self.number(), changes)
+            self._table.execute_each("DELETE FROM planned WHERE face = ?", ((row.id,) for row in rows))
 
     def ask(self, rows: Iterable[Row]) -> None:
         """Whatever the next look sees of these faces is what the command of the open entry did, not the user."""
@@ -224,8 +233,7 @@ class Journal:
         elif by_user and self._number is not None:
             changes[self._number] += by_user
         for number, made in changes.items():
-            for change in made:
-                self._write(int(number), change)
+            self._write(int(number), made)
         self._asked.clear()
         self._table.execute("DELETE FROM planned")
 
@@ -241,17 +249,18 @@ class Journal:
             for pair in sorted(pairs):
                 self._table.execute("INSERT OR REPLACE INTO parted VALUES (?, ?, ?, ?)", (number, *pair, added))
 
-    def _write(self, number: int, change: Change) -> None:
+    def _write(self, number: int, changes: Sequence[Change]) -> None:
         """A face that an entry moves again came from where it was at first."""
         marks = ", ".join("?" * 13)
         news = ", ".join(f"{column} = excluded.{column}" for column in _NEW_PLACE.split(", "))
-        self._table.execute(
+        self._table.execute_each(
             f"INSERT INTO changes (entry, face, kind, {_PLACE}, {_NEW_PLACE}) VALUES ({marks}) "
             f"ON CONFLICT (entry, face) DO UPDATE SET {news}",
-            (number, change.face, change.kind, *change.before, *change.after),
+            ((number, change.face, change.kind, *change.before, *change.after) for change in changes),
         )
-        if change.before.label != change.after.label and change.kind != RENAME:
-            self._table.execute("DELETE FROM flags WHERE face = ?", (change.face,))  # it was said of another person
+        others = [one.face for one in changes if one.before.label != one.after.label and one.kind != RENAME]
+        # What was marked was said of another person.
+        self._table.execute_each("DELETE FROM flags WHERE face = ?", ((face,) for face in others))
 
     def take_back(self, numbers: Iterable[int], to: int | None) -> None:
         """The open entry takes back others; those that they took back stand again, up to ``to``. In a transaction."""

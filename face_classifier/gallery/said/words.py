@@ -63,10 +63,10 @@ class Words:
             target = person
             self._carry(rows, target)
             with folder.table.together():
-                for row in rows:
-                    if row.folder != target:
-                        row.placed = None  # or all of a person's faces, going to a new folder, would be a renamed one
-                        folder.rows.update(row)
+                going = [row for row in rows if row.folder != target]
+                for row in going:
+                    row.placed = None  # or all of a person's faces, going to a new folder, would be a renamed one
+                folder.rows.update(*going)
             self._confirm([row for row in rows if row.folder == target])
         tidy(folder, [], sorted({row.folder for row in rows} - {target}))
         return target
@@ -147,12 +147,12 @@ class Words:
     def _change(self, rows: Sequence[Row], **values: object) -> None:
         """Change what rows tell of faces that stay where they are."""
         with self._folder.table.together():
+            before = {row.id: place_of(row) for row in rows}
             for row in rows:
-                before = place_of(row)
                 for column, value in values.items():
                     setattr(row, column, value)
-                self._folder.rows.update(row)
-                self._folder.journal.record(row, before, FOLLOW)
+            self._folder.rows.update(*rows)
+            self._folder.journal.record(rows, before, dict.fromkeys(before, FOLLOW))
 
     # Who is not whom
 

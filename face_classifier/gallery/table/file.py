@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from typing import Any
@@ -132,6 +132,11 @@ class Table:
     def execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
         with self.telling():
             return self.database.execute(statement, values)
+
+    def execute_each(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
+        """A statement that changes something, with one values after the other."""
+        with self.telling():
+            self.database.executemany(statement, values)
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +19,9 @@ from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import DISCARDED, SEEN, Row
 from face_classifier.gallery.table.schema import COLUMNS, FLOATS, PLAIN, QUOTED, SCORES, SELECT
 
+_MOST = 500  # values of one statement
+_STORED, _FOLDER = f"SELECT id, {QUOTED} FROM faces", COLUMNS.index("folder")
+_plain_of, _SOURCE = attrgetter(*PLAIN), PLAIN.index("source")
 _Text = TypeVar("_Text", str, "str | None")
 
 
@@ -35,17 +40,33 @@ class Rows:
         marks = ", ".join("?" * len(COLUMNS))
         cursor = self._table.execute(f"INSERT INTO faces ({QUOTED}) VALUES ({marks})", values_of(row))
         row.id = cursor.lastrowid or 0
-        self._set_emotion(row)
+        self._set_emotions([row])
         self.touch(row.folder)
 
-    def update(self, row: Row) -> None:
-        """Write a row anew."""
-        for (before,) in self._table.execute("SELECT folder FROM faces WHERE id = ?", (row.id,)).fetchall():
-            self.touch(before)
-        self.touch(row.folder)
-        marks = ", ".join(f'"{column}" = ?' for column in COLUMNS)
-        self._table.execute(f"UPDATE faces SET {marks} WHERE id = ?", [*values_of(row), row.id])
-        self._set_emotion(row)
+    def update(self, *rows: Row) -> None:
+        """Write rows anew; several within a transaction.
+
+        Only columns that differ are written: SQLite brings every index up to date of which a column is set at all.
+        """
+        for folder in {row.folder for row in rows}:
+            self.touch(folder)
+        now = {row.id: values_of(row) for row in rows}
+        for part, marks in in_parts(now):
+            self._write_differing(now, self._table.execute(f"{_STORED} WHERE id IN ({marks})", part).fetchall())
+        self._set_emotions(rows)
+
+    def _write_differing(self, rows: Mapping[int, list[Any]], stored: Sequence[tuple[Any, ...]]) -> None:
+        """``rows``: values by id, ``stored``: id and values of each as they are so far."""
+        alike: dict[tuple[int, ...], list[list[Any]]] = defaultdict(list)
+        for number, *before in stored:
+            self.touch(before[_FOLDER])
+            now = rows[number]
+            differing = tuple(place for place, value in enumerate(now) if value != before[place])
+            alike[differing].append([*(now[place] for place in differing), number])
+        for differing, values in alike.items():
+            if differing:
+                columns = ", ".join(f'"{COLUMNS[place]}" = ?' for place in differing)
+                self._table.execute_each(f"UPDATE faces SET {columns} WHERE id = ?", values)
 
     def touch(self, folder: str) -> None:
         """What lies in a folder is no longer what the last look saw there."""
@@ -65,16 +86,17 @@ class Rows:
         touched, self._touched = self._touched, set()
         return touched
 
-    def _set_emotion(self, row: Row) -> None:
-        if row.emotion is None:
-            if self._has_emotions:  # without any it would be half as much work again
-                self._table.execute("DELETE FROM emotions WHERE face = ?", (row.id,))
-        else:
-            self._has_emotions = True
-            scores = np.array(row.emotion.scores, SCORES).tobytes()
-            self._table.execute(
-                "INSERT OR REPLACE INTO emotions VALUES (?, ?, ?)", (row.id, row.emotion.engine, scores)
-            )
+    def _set_emotions(self, rows: Sequence[Row]) -> None:
+        if self._has_emotions:  # without any it would be half as much work again
+            without = ((row.id,) for row in rows if row.emotion is None)
+            self._table.execute_each("DELETE FROM emotions WHERE face = ?", without)
+        for row in rows:
+            if row.emotion is not None:
+                self._has_emotions = True
+                scores = np.array(row.emotion.scores, SCORES).tobytes()
+                self._table.execute(
+                    "INSERT OR REPLACE INTO emotions VALUES (?, ?, ?)", (row.id, row.emotion.engine, scores)
+                )
 
     def all(self) -> list[Row]:
         """All but those of `seen` faces that never had a picture, of which there may be any number."""
@@ -134,6 +156,14 @@ class Rows:
         return max(number or 0 for number in used)
 
 
+def in_parts(values: Iterable[int | str]) -> Iterator[tuple[list[int | str], str]]:
+    """As many values as a statement takes at once, and the marks for them."""
+    left = list(values)
+    for first in range(0, len(left), _MOST):
+        part = left[first : first + _MOST]
+        yield part, ", ".join("?" * len(part))
+
+
 def select(table: Table, clause: str, *values: Any) -> list[Row]:
     """The rows that a clause of SQL names."""
     return list(each(table, clause, *values))
@@ -149,9 +179,10 @@ def each(table: Table, clause: str, *values: Any) -> Iterator[Row]:
 def values_of(row: Row) -> list[Any]:
     """What is stored of a row, in the order of COLUMNS."""
     box = row.box.css if row.box else (None, None, None, None)
-    plain = {name: getattr(row, name) for name in PLAIN}
+    plain = list(_plain_of(row))
+    plain[_SOURCE] = row.source and names.stored(row.source)
     return [
-        *(plain | {"source": row.source and names.stored(row.source)}).values(),
+        *plain,
         row.time.isoformat() if row.time else None,
         *box,
         row.encoding.astype(FLOATS).tobytes() if row.encoding is not None else None,
