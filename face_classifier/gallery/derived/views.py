@@ -18,6 +18,7 @@ from face_classifier.gallery.derived.pickled import pickle_bytes, read_pickle
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.places import UNKNOWNS, is_excluded, is_own_cut
 from face_classifier.gallery.table.row import Row
+from face_classifier.gallery.table.whereabouts import has_portraits
 from face_classifier.vision.sface import SCALE, is_sface
 
 Sheets = Mapping[str, tuple[str, list[Portrait]]]  # montages by file: a digest of what is on it, and its portraits
@@ -73,7 +74,7 @@ class Views:
         listed = self._folder.listing.folders if folders is None else ()
         with suppress(DiskError):
             for name, there in self._named(folders):
-                if name not in listed and not self._folder.whereabouts.shows(name, hidden):
+                if name not in listed and not has_portraits(self._folder.table, name, hidden):
                     for _ in self._draw_folder(name, hidden, there):
                         pass
 

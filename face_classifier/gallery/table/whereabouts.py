@@ -167,11 +167,6 @@ class Whereabouts:
                 if number not in hidden
             ]
 
-    def shows(self, folder: str, hidden: Collection[int]) -> bool:
-        """Whether `pictures_in` would find any."""
-        found = self._table.execute(f"SELECT id FROM faces WHERE folder = ? AND {_KEPT}", (folder,))
-        return any(face not in hidden for (face,) in found)
-
     def with_id(self, face: int) -> Row | None:
         """The row of a kept face with an encoding; None if it is none."""
         rows = select(self._table, f"WHERE {_KEPT} AND id = ?", face)
@@ -201,6 +196,12 @@ class Whereabouts:
     def last(self) -> int:
         """The highest id."""
         return int(self._table.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0])
+
+
+def has_portraits(table: Table, folder: str, hidden: Collection[int]) -> bool:
+    """Whether `Whereabouts.pictures_in` would find any."""
+    found = table.execute(f"SELECT id FROM faces WHERE folder = ? AND {_KEPT}", (folder,))
+    return any(face not in hidden for (face,) in found)
 
 
 def rows_called(table: Table, folders: Collection[str]) -> list[Row]:
