@@ -143,4 +143,5 @@ def with_query(request: Request, **values: Any) -> str:
     """The address of a page with other values in its query; None takes one out, and a cursor never stays."""
     given = {**dict(request.query_params), "cursor": None, **values}
     query = "&".join(f"{quote(key)}={quote(str(value))}" for key, value in given.items() if value is not None)
-    return f"{request.url.path}?{query}" if query else request.url.path
+    path = "/" + request.url.path.lstrip("/")  # `//elsewhere/` would be another site
+    return f"{path}?{query}" if query else path

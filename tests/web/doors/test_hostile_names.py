@@ -135,6 +135,12 @@ def test_no_address_leads_out_of_the_folder(app: Any):
                 assert "SQLite format" not in said(answer), door.path
 
 
+@pytest.mark.parametrize("path", ["//evil.example/x", "///evil.example", "//evil.example/people/1"])
+def test_a_page_at_an_odd_address_has_no_link_elsewhere(app: Any, path: str):
+    answer = ask(app, path, {"Accept": "text/html"})
+    assert (answer.status, Tags(answer.text).wrong) == (404, [])
+
+
 def test_a_browser_that_looks_at_every_page_runs_nothing(
     hostile: Path, context_of: Callable[..., BrowserContext], tmp_path: Path
 ):
