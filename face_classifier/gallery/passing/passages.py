@@ -102,7 +102,7 @@ def passages_between(settings: Settings, begin: datetime | None = None, end: dat
     """
     with open_existing(settings, writing=False) as store, store.tracks.as_of_now():
         rows = list(store.tracks.all()) if begin is None or end is None else store.tracks.between(begin, end)
-        of_none = list(store.tracks.faces_of_none())
+        of_none = list(store.tracks.faces_of_none(begin, end))
         old = [
             row
             for row in derived(of_none, store.tracks.latest())

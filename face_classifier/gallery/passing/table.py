@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from face_classifier.core import names
@@ -45,6 +45,16 @@ _OF_NONE = (  # faces of no track with a row: the index tells it, without rows, 
     "SELECT id FROM faces WHERE track IS NULL AND state = 'kept' UNION ALL "
     "SELECT id FROM faces WHERE track >= 0 AND state = 'kept' AND track NOT IN (SELECT number FROM tracks)"
 )
+# Those at some time between two, with the whole of their tracks; the + keeps SQLite from the index of tracks, by which
+# it would go through all that belong to none.
+_OF_NONE_BETWEEN = """
+SELECT id FROM faces WHERE time >= :begin AND time < :end AND +track IS NULL AND +state = 'kept'
+UNION ALL SELECT id FROM faces WHERE state = 'kept' AND track IN (
+    SELECT track FROM faces WHERE time >= :begin AND time < :end
+    AND +track >= 0 AND +state = 'kept' AND track NOT IN (SELECT number FROM tracks)
+)
+"""
+_INSTANT = timedelta(seconds=1)  # times of faces may be stored without fractions, which come later in their order
 _SPAN = f"""
 SELECT min(first), max(last) FROM (
     SELECT min(first) AS first, max(first) AS last FROM tracks
@@ -197,12 +207,19 @@ class Tracks:
         best = "SELECT best FROM tracks WHERE number BETWEEN ? AND ?"
         return self._faces(f"track BETWEEN ? AND ? OR id IN ({best})", (first, last, first, last))
 
-    def faces_of_none(self) -> Iterator[FaceOfTrack]:
-        """The kept faces that were seen in a source and belong to no track with a row, by id."""
-        best = "SELECT best FROM tracks WHERE best IS NOT NULL"
-        return self._faces(f"id IN ({_OF_NONE}) AND id NOT IN ({best})", ())
+    def faces_of_none(self, begin: datetime | None = None, end: datetime | None = None) -> Iterator[FaceOfTrack]:
+        """The kept faces that were seen in a source and belong to no track with a row, by id.
 
-    def _faces(self, clause: str, values: Sequence[int]) -> Iterator[FaceOfTrack]:
+        ``begin``, ``end``: only the tracks of which a face was between these times (aware), and those about a second
+        before or after; None: all.
+        """
+        best = "SELECT best FROM tracks WHERE best IS NOT NULL"
+        if begin is None or end is None:
+            return self._faces(f"id IN ({_OF_NONE}) AND id NOT IN ({best})")
+        times = {"begin": stored_time(begin - _INSTANT), "end": stored_time(end + _INSTANT)}
+        return self._faces(f"id IN ({_OF_NONE_BETWEEN}) AND id NOT IN ({best})", times)
+
+    def _faces(self, clause: str, values: Sequence[int] | Mapping[str, str] = ()) -> Iterator[FaceOfTrack]:
         columns = "id, face, folder, track, quality, source, fingerprint, position, time"
         where = f"WHERE state = 'kept' AND source IS NOT NULL AND ({clause}) ORDER BY id"
         with self._table.telling():

@@ -158,6 +158,7 @@ LEAVING = "state = 'seen' AND folder <> ''"  # gave way, and their pictures are 
 _INDEXES = {  # that came later
     "faces_lying": "faces (folder, state, file, size, mtime)",
     "faces_file": "faces (file)",
+    "faces_time": "faces (time, track, state)",
     # Which are to go is asked every few minutes, and told by this alone:
     "faces_unknown": f"faces (folder, state, fingerprint, time, mtime, source, size, file) WHERE folder = '{UNKNOWNS}'",
     "faces_odd": f"faces (state) WHERE {ODD}",
