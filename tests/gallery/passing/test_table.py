@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from gallery.test_journal import World
+from servers.pages import settings_of
 
+from face_classifier.gallery.passing.passages import passages_between
 from face_classifier.gallery.passing.table import TrackRow, Tracks
 from face_classifier.gallery.store import Store
 
@@ -172,6 +174,28 @@ def test_a_track_that_keeps_another_face_stays_when_one_is_forgotten(world: Worl
     assert 1 in rows_in(world)
     with Store(world.folder, writing=False) as store:
         assert next(store.tracks.all()).best is None
+
+
+@pytest.mark.parametrize("kept", ["photos", "tracks without rows"])
+def test_a_day_without_rows_of_tracks_is_what_all_days_have_of_it(result: Path, kept: str) -> None:
+    settings = settings_of(result)
+    begin = datetime(2026, 11, 10, tzinfo=timezone.utc)
+    with closing(sqlite3.connect(result / "faces.sqlite")) as table, table:
+        table.execute("DELETE FROM tracks")
+        if kept == "photos":
+            table.execute("UPDATE faces SET track = NULL")
+        for (face,) in table.execute("SELECT id FROM faces WHERE state = 'kept'").fetchall():
+            time = begin + timedelta(hours=face)
+            stored = time.isoformat() if face % 2 else time.isoformat(timespec="microseconds")
+            table.execute("UPDATE faces SET time = ? WHERE id = ?", (stored, face))
+    whole = passages_between(settings)
+    ends = {passage.first for passage in whole} | {passage.last for passage in whole}
+    assert len(ends) > 1
+    for first in ends:
+        last = first + timedelta(hours=5)
+        expected = [passage for passage in whole if passage.last >= first and passage.first < last]
+        assert expected
+        assert passages_between(settings, first, last) == expected
 
 
 def test_a_row_that_cannot_be_so_is_told_and_mended(world: World) -> None:

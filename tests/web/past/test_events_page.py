@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,6 +104,37 @@ def test_a_folder_without_a_journal_has_visits_too(result: Path) -> None:
     with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
         page = httpx.get(f"http://127.0.0.1:{port}/events?camera=door", timeout=10).text
     assert page.count("data-visit") == 9
+
+
+def photographed(folder: Path, source: str) -> None:
+    """As if each of the faces had come from a file of its own, before there were tracks."""
+    with closing(sqlite3.connect(folder / "faces.sqlite")) as table, table:
+        table.execute("DELETE FROM tracks")
+        table.execute("UPDATE faces SET track = NULL, fingerprint = id, source = ?", (source,))
+        table.execute("UPDATE faces SET source = replace(source, '#', id)")
+
+
+def test_a_day_of_photos_is_one_strip_and_no_choice_of_files(result: Path) -> None:
+    photographed(result, "/photos/#.jpg")
+    site = site_of(settings_of(result))
+    with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
+        page = httpx.get(f"http://127.0.0.1:{port}/events", timeout=10).text
+    assert page.count("data-visit") == 38
+    assert page.count('<figure class="strip">') == len(shown(page)) == 1
+    assert "Photos</figcaption>" in page
+    assert '<option value="/photos' not in page
+
+
+def test_a_day_of_many_files_draws_some_and_counts_the_rest(result: Path) -> None:
+    photographed(result, "rtsp://user:secret@127.0.0.1/#.mp4")
+    site = site_of(settings_of(result))
+    with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
+        page = httpx.get(f"http://127.0.0.1:{port}/events", timeout=10).text
+        home = httpx.get(f"http://127.0.0.1:{port}/", timeout=10).text
+    assert page.count('<figure class="strip">') == 20
+    assert "30 more cameras and files" in page
+    assert "and 18 more, in the list below" in page
+    assert "secret" not in page + home
 
 
 def test_a_day_is_read_on_a_phone_and_a_bar_leads_to_its_visit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -61,3 +62,14 @@ def test_what_is_of_other_days_is_cut_off_and_outages_are_drawn() -> None:
 def test_hours_are_those_of_the_clock_on_the_wall() -> None:
     assert hours(FRIDAY)[:3] == [(0, 0), (12.5, 3), (25, 6)]
     assert hours(date(2026, 1, 1))[-1] == (100, 24)
+
+
+def test_all_photos_of_a_day_are_one_strip_the_last() -> None:
+    found = [
+        replace(visit("Ann", local(FRIDAY, 6 + number), 0, f"/photos/{number}.JPG"), fingerprint=f"{number}")
+        for number in range(5)
+    ]
+    clip = replace(visit("Ann", local(FRIDAY, 9), 1, "/photos/clip.mp4"), fingerprint="clip")
+    camera = visit("Ann", local(FRIDAY, 9), 1, "yard.jpg")  # a live source may be called so
+    drawn = strips(FRIDAY, [*found, clip, camera], [])
+    assert [(strip.camera, len(strip.bars)) for strip in drawn] == [("/photos/clip.mp4", 1), ("yard.jpg", 1), (None, 5)]

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.names import shown
 from face_classifier.events.times import bounds, day_of
 from face_classifier.events.visits import Visit, Wish
 from face_classifier.gallery.passing.table import Outage
@@ -22,13 +23,15 @@ from face_classifier.web.aside.passed import Calendar
 from face_classifier.web.asked import asides_of, site_of
 from face_classifier.web.pages.past.charts import Charts
 from face_classifier.web.pages.past.filters import Filters, last_day
-from face_classifier.web.pages.past.strip import Strip, color_of, hours, strips
+from face_classifier.web.pages.past.strip import Strip, color_of, hours, is_photo, strips
 from face_classifier.web.pages.rendering import page
 
 PATIENCE = 1.0  # seconds for the calendar; a page that has none says so, and goes on by itself
 _ENOUGH = 60  # visits on a page, with which no other day is begun
 _MOST_DAYS = 14  # on a page
 _MOST = 100  # visits of one day on a page
+_STRIPS = 20  # of one day
+_CHOICES = 200  # cameras and files
 _AT_ONCE = 300  # visits that are read at once for several days
 _OFFERED = 200  # names
 _OUTAGE = 31  # days of an outage that are days of their own where nobody came
@@ -53,7 +56,8 @@ class Day:
     day: date
     count: int  # of visits
     people: int
-    strips: Sequence[Strip]
+    strips: Sequence[Strip]  # some of them
+    more_strips: int  # that are not drawn
     hours: Sequence[tuple[float, int]]
     visits: Sequence[Shown]  # the latest first
     next_start: int | None  # where the rest of them begins
@@ -101,12 +105,20 @@ def events(request: Request) -> HTMLResponse:
         "events.html",
         days=days,
         older=days[-1].day if days and candidates else None,
-        cameras=sorted({*(calendar.cameras if calendar else ()), *(outage.camera for outage in outages)}),
+        cameras=_cameras(calendar, outages),
         charts=Charts.of(calendar, filters.wish) if calendar and before is None else None,
         is_ready=calendar is not None,
         is_empty=calendar is not None and not len(calendar.day) and not days,
         **values,
     )
+
+
+def _cameras(calendar: Calendar | None, outages: Sequence[Outage]) -> list[str]:
+    """The cameras and files that a field offers: no photos, which are many, and no address with a login."""
+    found = {*(calendar.cameras if calendar else ()), *(outage.camera for outage in outages)}
+    return sorted((camera for camera in found if not is_photo(camera) and shown(camera) == camera), key=natural)[
+        :_CHOICES
+    ]
 
 
 def names_of(catalogue: Catalogue) -> list[str]:
@@ -150,10 +162,11 @@ def _made(
     if not drawn:
         return None
     own = sorted((visit for visit in found if visit.first >= begin), key=lambda visit: visit.first, reverse=True)
-    shown = [_shown(visit, catalogue) for visit in own[start : start + _MOST]]
+    listed = [_shown(visit, catalogue) for visit in own[start : start + _MOST]]
     rest = start + _MOST if len(own) > start + _MOST else None
     people = {visit.person for visit in own if visit.person is not None}
-    return Day(day, len(own), len(people), drawn, hours(day), shown, rest)
+    more = max(0, len(drawn) - _STRIPS)
+    return Day(day, len(own), len(people), drawn[:_STRIPS], more, hours(day), listed, rest)
 
 
 def _shown(visit: Visit, catalogue: Catalogue) -> Shown:

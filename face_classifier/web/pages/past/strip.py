@@ -1,12 +1,14 @@
-"""A day of one camera as a strip: where its bars and hours lie."""
+"""A day of one camera as a strip: where its bars and hours lie. All photos of a day are one strip."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import PurePath
 from zlib import crc32
 
+from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.events.times import bounds
 from face_classifier.events.visits import Visit
 from face_classifier.gallery.passing.table import Outage
@@ -47,7 +49,7 @@ class Away:
 class Strip:
     """One camera on one day."""
 
-    camera: str
+    camera: str | None  # or a file; None: all photos
     bars: Sequence[Bar]
     aways: Sequence[Away]
     lanes: int
@@ -56,6 +58,11 @@ class Strip:
 def color_of(person: str) -> int:
     """The same person always has the same color."""
     return crc32(person.encode("utf-8", "surrogatepass")) % COLORS
+
+
+def is_photo(source: str) -> bool:
+    """Whether a source is a picture's file, of which a day may have thousands."""
+    return PurePath(source).suffix.lower() in PICTURE_SUFFIXES
 
 
 def hours(day: date) -> list[tuple[float, int]]:
@@ -69,12 +76,13 @@ def hours(day: date) -> list[tuple[float, int]]:
 
 
 def strips(day: date, found: Iterable[Visit], outages: Iterable[Outage]) -> list[Strip]:
-    """A strip for each camera that saw somebody on a local day, or sent nothing for a while."""
+    """A strip for each camera that saw somebody on a local day, or sent nothing for a while; the one of photos last."""
     (begin, end), now = bounds(day), datetime.now().astimezone()
-    visits: dict[str, list[Visit]] = {}
+    visits: dict[str | None, list[Visit]] = {}
     for visit in found:
-        visits.setdefault(visit.camera, []).append(visit)
-    aways: dict[str, list[Away]] = {}
+        is_of_photo = visit.fingerprint is not None and is_photo(visit.camera)
+        visits.setdefault(None if is_of_photo else visit.camera, []).append(visit)
+    aways: dict[str | None, list[Away]] = {}
     for outage in outages:
         if outage.first < end and (outage.last is None or outage.last >= begin):
             left, right = (_across(at, begin, end) for at in (outage.first, outage.last or max(now, outage.first)))
@@ -82,11 +90,11 @@ def strips(day: date, found: Iterable[Visit], outages: Iterable[Outage]) -> list
             aways.setdefault(outage.camera, []).append(away)
     return [
         _strip(camera, visits.get(camera, []), aways.get(camera, []), begin, end)
-        for camera in sorted(visits.keys() | aways.keys(), key=natural)
+        for camera in sorted(visits.keys() | aways.keys(), key=lambda name: (name is None, natural(name or "")))
     ]
 
 
-def _strip(camera: str, visits: Sequence[Visit], aways: Sequence[Away], begin: datetime, end: datetime) -> Strip:
+def _strip(camera: str | None, visits: Sequence[Visit], aways: Sequence[Away], begin: datetime, end: datetime) -> Strip:
     groups: list[tuple[float, float, list[Visit]]] = []
     latest: dict[str | None, int] = {}  # by person the place of the last group
     for visit in sorted(visits, key=lambda visit: visit.first):
