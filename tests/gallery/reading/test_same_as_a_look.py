@@ -165,7 +165,7 @@ def run_changes(count: int, home: Path, *, derandomize: bool) -> None:
 
 
 def test_a_catalogue_is_what_a_look_tells_after_any_changes(tmp_path: Path) -> None:
-    run_changes(20, tmp_path, derandomize=True)
+    run_changes(10, tmp_path, derandomize=True)
 
 
 @pytest.mark.proof

@@ -20,7 +20,7 @@ from face_classifier.web.folder import Folder
 from face_classifier.web.served import served
 from face_classifier.web.site import Site
 
-EXAMPLES = 4  # of each operation, with names that are there and with others
+FEW, MANY = 2, 40  # requests of each operation, with names that are there and with others
 KNOWN = {"person": "person_01", "face": 1, "one": "person_01", "other": "person_02"}
 PROBLEM = "application/problem+json"
 
@@ -77,6 +77,16 @@ def owned(result: Path) -> Iterator[str]:
 
 
 def test_no_random_request_after_the_document_is_answered_otherwise(owned: str):
+    ask_at_random(owned, FEW)
+
+
+@pytest.mark.proof
+def test_none_of_very_many_random_requests_is_answered_otherwise(owned: str):
+    ask_at_random(owned, MANY)
+
+
+def ask_at_random(owned: str, count: int) -> None:
+    """Ask for each operation ``count`` times with names that are there, and with others."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the library
         import schemathesis
@@ -95,14 +105,14 @@ def test_no_random_request_after_the_document_is_answered_otherwise(owned: str):
         for operation in found:
             for known in ({}, {name: value for name, value in KNOWN.items() if f"{{{name}}}" in operation.path}):
                 cases = operation.as_strategy(**({"path_parameters": known} if known else {}))
-                _ask_for(cases, owned, wanted)
+                _ask_for(cases, owned, wanted, count)
 
 
-def _ask_for(cases: Any, address: str, checks: list[Any]) -> None:
+def _ask_for(cases: Any, address: str, checks: list[Any], count: int) -> None:
     """Ask for some cases of an operation, always the same ones."""
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=count,
         deadline=None,
         database=None,
         derandomize=True,
