@@ -117,20 +117,29 @@ class Tiles:
 
     def _draw_all(self) -> None:
         """What the thread does."""
-        with self._watching.seeing(self._hear):
-            while (want := self._next()) is not None:
-                began = thread_time()
-                tile = self._draw(*want)
-                self.seconds += thread_time() - began
-                if tile is None:
+        try:
+            with self._watching.seeing(self._hear):
+                self._draw_wanted()
+        except BaseException:
+            with self._changed:
+                self._thread = None  # the next tab that looks begins another one
+            raise
+
+    def _draw_wanted(self) -> None:
+        """Draw, one after the other, until nobody wants any more."""
+        while (want := self._next()) is not None:
+            began = thread_time()
+            tile = self._draw(*want)
+            self.seconds += thread_time() - began
+            if tile is None:
+                continue
+            with self._changed:
+                if want not in self._wanted():
                     continue
-                with self._changed:
-                    if want not in self._wanted():
-                        continue
-                    self._tiles[want] = tile
-                    viewers = [viewer for viewer in self._viewers if want in viewer.wants]
-                for viewer in viewers:
-                    viewer.wake()
+                self._tiles[want] = tile
+                viewers = [viewer for viewer in self._viewers if want in viewer.wants]
+            for viewer in viewers:
+                viewer.wake()
 
     def _next(self) -> Want | None:
         """The next one to draw, as soon as it is due; None: nobody wants any more, and the thread is to end."""

@@ -139,3 +139,15 @@ def test_who_is_hidden_cannot_be_made_out_in_a_tile(cameras: Cameras, tiles: Til
     inside = image[80:195, 180:295].astype(int)
     plain = cv2.resize(face, (480, 270), interpolation=cv2.INTER_AREA)[80:195, 180:295].astype(int)
     assert np.abs(np.diff(inside, axis=0)).mean() < np.abs(np.diff(plain, axis=0)).mean() / 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_picture_that_cannot_be_drawn_costs_nobody_the_next_ones(cameras: Cameras, tiles: Tiles):
+    cameras.show("door", grey(1, 0, 0))
+    with tiles.viewing(ignore) as viewer:
+        viewer.want([("door", "small")])
+        until(lambda: not threads(), "the thread has ended")
+    cameras.show("door", grey(90))
+    with tiles.viewing(ignore) as viewer:
+        viewer.want([("door", "small")])
+        assert decoded(awaited(viewer)).shape[1] == 480
