@@ -95,6 +95,18 @@ def test_news_lies_beside_the_page_within_the_rail(page_of: str, tab: Page) -> N
     assert tab.evaluate("document.querySelector('.news').scrollWidth <= document.querySelector('.news').offsetWidth")
 
 
+def test_buttons_of_a_person_stay_where_they_are_however_long_the_words_beside_are(page_of: str, tab: Page) -> None:
+    tab.goto(f"{page_of}/people/person_01")
+    button = tab.locator("main [data-act=rename]").first
+    before = button.bounding_box()
+    tab.evaluate("document.getElementById('about').textContent += ' · a few words more'.repeat(9)")
+    after = button.bounding_box()
+    assert before
+    assert after
+    assert abs(after["y"] - before["y"]) < 30  # it is in the middle of a row that grew
+    assert after["x"] == before["x"]
+
+
 def test_what_is_wider_than_a_phone_scrolls_within_itself(page_of: str, tab: Page) -> None:
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.goto(page_of)
