@@ -4,7 +4,7 @@
     python benchmarks/web.py --faces 100000 --people 5000 --runs 20 --folder DIR --json web.json
 
 *reads*: see `page/reads.py`; *commands*: see `page/commands.py`; *api*: see `page/api.py`;
-*shown*: see `page/shown.py`.
+*aside*: see `page/aside.py`; *shown*: see `page/shown.py`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from page import api, commands, reads, shown
+from page import api, aside, commands, reads, shown
 
-PARTS = {"reads": reads.run, "commands": commands.run, "api": api.run, "shown": shown.run}
+PARTS = {"reads": reads.run, "commands": commands.run, "api": api.run, "aside": aside.run, "shown": shown.run}
 
 
 def main() -> None:

@@ -13,16 +13,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
-from servers.pages import settings_of
+from servers.pages import SECONDS, settings_of, site_of
 from servers.watched import until
 from web.past.days import fill
 
 from face_classifier.core.errors import UserError
 from face_classifier.gallery.reading.reader import Reader
+from face_classifier.web.app import make_app
 from face_classifier.web.aside import passed, questions, unknown
 from face_classifier.web.aside.apart import Apart, size_of
+from face_classifier.web.served import served
 
 LONG = 60.0  # seconds for processes on a busy machine
 
@@ -123,6 +126,16 @@ def test_a_large_gallery_is_worked_out_apart_with_the_same_answers(
                 monkeypatch.setattr(module, "FEW", -1)
     assert answers[0] == answers[1]
     assert None not in answers[0]
+
+
+def test_a_page_that_ends_leaves_no_process(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "FEW", -1)
+    site = site_of(settings_of(result))
+    app = make_app(site)
+    with site.reader, served(app, "127.0.0.1", 0) as port:
+        assert "goes on by itself" in httpx.get(f"http://127.0.0.1:{port}/suggestions", timeout=SECONDS).text
+        process = until(lambda: next(iter(app.state.asides._apart._working), None), "it works")
+    assert process.wait(SECONDS) != 0
 
 
 def test_a_folder_that_is_of_no_use_is_told_from_there(apart: Apart, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from face_classifier.core.errors import UserError
+from face_classifier.web.aside import aside as module
 from face_classifier.web.aside.aside import Aside
 
 SECONDS = 10.0  # for anything here, which fails then
@@ -64,3 +65,28 @@ def test_what_cannot_be_made_is_told_until_something_else_is_asked() -> None:
         with pytest.raises(UserError, match="no result folder"):
             aside.get(1, SECONDS)
     assert aside.get(2, SECONDS)
+
+
+def test_what_could_not_be_made_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def make(key: int) -> int:
+        tries.append(key)
+        if len(tries) == 1:
+            raise UserError("its process was killed")
+        return key
+
+    aside = Aside("test", make)
+    with pytest.raises(UserError, match="killed"):
+        aside.get(1, SECONDS)
+    monkeypatch.setattr(module, "_AGAIN", 0.0)
+    assert aside.get(1, SECONDS) is not None
+    assert tries == [1, 1]
+
+
+def test_nothing_is_begun_once_nobody_asks_any_more() -> None:
+    made: list[int] = []
+    aside: Aside[int, None] = Aside("test", made.append)
+    aside.end()
+    assert aside.get(1, SECONDS) is None
+    assert made == []
