@@ -12,7 +12,7 @@ from gallery.test_journal import World
 from face_classifier.core.errors import UserError
 from face_classifier.gallery import look
 from face_classifier.gallery.folder import carry, opened
-from face_classifier.gallery.past import journal
+from face_classifier.gallery.past import back, journal
 from face_classifier.gallery.table import rows
 
 
@@ -126,3 +126,21 @@ def test_a_rename_that_is_killed_is_done_or_not_at_the_next_start(world: World):
         assert set(left.labels().values()) in ({"person_01", "person_02", None}, {"Anna", "person_02", None})
         assert len(left.labels()) == 6
     assert "Anna" in left.labels().values()
+
+
+def test_an_undo_gives_the_folder_its_name_back_as_a_whole_and_can_be_killed_anywhere(world: World):
+    before, inode = world.labels(), (world.folder / "person_01").stat().st_ino
+    rename(world, "person_01", "Anna")
+    after, number = world.labels(), world.entries()[-1].number
+    rooms = [carry, back, journal, rows]
+    copies = killed_at_every_line(world.folder, rooms, world.folder.parent, lambda: world.undo(to=number - 1))
+    assert len(copies) > 8
+    for folder in copies:
+        killed = World(folder)
+        killed.start()
+        assert killed.labels() in (before, after)
+        if killed.labels() != before:
+            killed.undo(to=number - 1)
+        assert killed.labels() == before
+    assert world.labels() == before
+    assert (world.folder / "person_01").stat().st_ino == inode

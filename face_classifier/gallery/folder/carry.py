@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
@@ -10,7 +11,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.names import alike
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
 from face_classifier.gallery.past.journal import place_of
-from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
+from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.table.row import KEPT, Row
 from face_classifier.identity.naming import numbered
 
@@ -101,6 +102,37 @@ def move_files(folder: ResultFolder, rows: Sequence[Row], target: str, undo: Exi
         row.file = carry_file(folder, row, target)
         undo.callback(_move_back, folder, f"{target}/{row.file}", origin)
     sync(folder, {target, *(row.folder for row in rows)})
+
+
+def is_all_there(folder: ResultFolder, rows: Sequence[Row], target: str) -> bool:
+    """Whether a folder can be given the name ``target``: nobody has it, and these pictures are all that lies in it."""
+    origins = {row.folder for row in rows}
+    if len(origins) > 1 or UNKNOWNS in {target, *origins} or folder.root.has(target):
+        return False
+    origin = next(iter(origins))
+    is_own = is_excluded(origin) == is_excluded(target)
+    return is_own and set(folder.root.names(origin)) == {row.file for row in rows}
+
+
+def move_folder(folder: ResultFolder, origin: str, target: str, undo: ExitStack) -> None:
+    """Give a folder a name that nobody has, durably, with all that lies in it."""
+    for name in (origin, target):
+        folder.rows.touch(name)
+    try:
+        folder.root.rename(origin, target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # somebody was quicker
+            raise FoldersChangedError from error
+        raise
+    undo.callback(_call, folder, target, origin)
+    undo.callback(_move_back, folder, target, origin)
+    _call(folder, origin, target)
+    sync(folder, {place.rpartition("/")[0] for place in (origin, target)})
+
+
+def _call(folder: ResultFolder, former: str, name: str) -> None:
+    folder.listing.folders.discard(former)
+    folder.listing.folders.add(name)
 
 
 def carry_file(folder: ResultFolder, row: Row, target: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from face_classifier.core.words import counted
-from face_classifier.gallery.folder.carry import folder_for, move_files, tidy
+from face_classifier.gallery.folder.carry import folder_for, is_all_there, move_files, move_folder, tidy
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.past import forget
 from face_classifier.gallery.past.forget import Chosen
@@ -189,13 +189,18 @@ class Past:
             if going:
                 if is_excluded(target):
                     folder_for(folder, EXCLUDED)
-                folder_for(folder, target)
+                is_whole = is_all_there(folder, going, target)
+                if not is_whole:
+                    folder_for(folder, target)
                 with folder.table.together():
                     for row in going:
                         row.intent = target
                     folder.rows.update(*going)
                     folder.journal.plan({row.id: back.places[row.id] for row in going}, back.kinds)
-                move_files(folder, going, target, undo)
+                if is_whole:
+                    move_folder(folder, going[0].folder, target, undo)
+                else:
+                    move_files(folder, going, target, undo)
             with folder.table.together():
                 before = {row.id: place_of(row) for row in rows}
                 for row in rows:
