@@ -64,7 +64,8 @@ class Hand:
 
     def _lying(self, faces: Collection[int]) -> dict[int, Lying]:
         lying = self.words.lying(faces)
-        if gone := next((face for face in faces if face not in lying), None):
+        gone = next((face for face in faces if face not in lying), None)
+        if gone is not None:
             if self._saw:
                 raise ConflictError("some of these faces are gone meanwhile")
             raise UserError(f"there is no face {gone}; give the numbers of faces that have a picture")

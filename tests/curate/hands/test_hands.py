@@ -193,6 +193,7 @@ def test_a_no_to_a_suggestion_is_kept_and_taken_back(world: World) -> None:
         ("assign", {"faces": [1], "person": "Zoe", "seen": 1 << 70}, "seen is"),
         ("merge", {"person": "person_01", "from": ["\ud800"]}, "from must be a list"),
         ("assign", {"faces": [999], "person": "Zoe"}, "there is no face 999"),
+        ("assign", {"faces": [0], "person": "Zoe"}, "there is no face 0"),
         ("assign", {"faces": [1], "person": "../x"}, "no folder can be called so"),
         ("assign", {"faces": [1], "person": ""}, "is empty"),
         ("assign", {"faces": [1], "person": "unknowns"}, "the faces of nobody"),
