@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from face_classifier.core.errors import UserError
 from face_classifier.curate.hands.hand import Arguments, Hand, name_of, numbers_of
@@ -13,8 +13,9 @@ from face_classifier.gallery.places import UNKNOWNS, check_name, is_excluded, pe
 def assign(gallery: Gallery, arguments: Arguments) -> Arguments:
     """``faces`` (ids) become a ``person``'s, who is made where nobody is called so; of a ``new`` person; or unknown.
 
-    Unknown ones stay so until somebody says otherwise. ``not``: besides, they are not that person; unknown ones may be
-    anybody else's then, so that they are placed and asked about again. Answers the ``person``, None: unknown.
+    ``not``: besides, they are not that person; of those who become unknown that is said of whose they were. So they may
+    be anybody else's, are placed and asked about again; where of that person nothing is left, they stay unknown until
+    somebody says otherwise. Answers the ``person``, None: unknown.
     """
     faces, name, is_new = numbers_of(arguments, "faces"), name_of(arguments, "person"), bool(arguments.get("new"))
     if is_new and name is not None:
@@ -23,19 +24,31 @@ def assign(gallery: Gallery, arguments: Arguments) -> Arguments:
     hand = Hand(gallery, arguments, faces, [one for one in (name, denied) if one is not None])
     hand.check_faces()
     person = None if name is None else _person(hand, name)
-    others = [] if denied is None else _denied(hand, denied, person)
-    _take_back_exclusion(hand, faces)
-    if is_new or person is not None:
-        person = hand.words.join(faces, person)
+    is_unknown = person is None and not is_new
+    if denied is not None:
+        noes = [(faces, _denied(hand, denied, person))]
     else:
+        noes = list(_whose(hand, faces)) if is_unknown else []
+    _take_back_exclusion(hand, faces)
+    if is_unknown:
         hand.words.put_aside(faces)
+    else:
+        person = hand.words.join(faces, person)
     hand.look()
-    if others:
-        hand.words.deny(faces, [face for face in others if face not in hand.faces])
-        if person is None and not is_new:
-            hand.words.free(faces)
-        hand.look()
+    for those, others in noes:
+        if left := [face for face in others if face not in hand.faces]:
+            hand.words.deny(those, left)
+            if is_unknown:
+                hand.words.free(those)
+            hand.look()
     return {"person": person}
+
+
+def _whose(hand: Hand, faces: Collection[int]) -> Iterator[tuple[list[int], list[int]]]:
+    """Of each person who has some of the faces (ids): those, and all that the person has."""
+    folders = {hand.faces[face].folder for face in faces} - {UNKNOWNS}
+    for folder in sorted(folder for folder in folders if not is_excluded(folder)):
+        yield [face for face in faces if hand.faces[face].folder == folder], hand.words.faces_of(folder)
 
 
 def _person(hand: Hand, name: str) -> str:

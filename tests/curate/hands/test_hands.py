@@ -91,14 +91,22 @@ def test_a_name_that_is_written_otherwise_is_the_same_person(world: World) -> No
     assert ids(world, "José") == [6, 7, 8]
 
 
-def test_unknown_faces_stay_so_until_somebody_says_otherwise(world: World) -> None:
+def test_faces_that_become_unknown_are_not_whose_they_were(world: World) -> None:
     do(world, "assign", faces=[1], person=None)
-    assert world.flags()[world.sightings()[0].face] == (True, False)
+    assert world.flags()[world.sightings()[0].face] == (False, False), "they are asked about again"
+    assert (1, 2) in world.kept_apart()
     world.think_again()
     assert 1 in ids(world, None)
-    do(world, "restore", faces=[1])
+
+
+def test_all_faces_of_somebody_stay_unknown_until_somebody_says_otherwise(world: World) -> None:
+    all_of_them = ids(world, "person_01")
+    do(world, "assign", faces=all_of_them, person=None)
     world.think_again()
-    assert 1 in ids(world, "person_01")
+    assert set(all_of_them) <= set(ids(world, None))
+    do(world, "restore", faces=all_of_them)
+    world.think_again()
+    assert not set(all_of_them) & set(ids(world, None))
 
 
 def test_who_is_not_somebody_may_be_anybody_else_and_the_no_is_kept_until_it_is_taken_back(world: World) -> None:
