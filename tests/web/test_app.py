@@ -10,4 +10,4 @@ if TYPE_CHECKING:
 
 def test_the_first_page_is_shown(page_of: str, tab: Page):
     tab.goto(page_of)
-    assert tab.title() == "Face Classifier"
+    assert tab.title() == "Home · Face Classifier"
