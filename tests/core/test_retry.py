@@ -200,10 +200,17 @@ class Database:
         return self._usual.in_transaction
 
     def execute(self, statement: str, *values: Any) -> Any:
+        self._write(statement)
+        return self._usual.execute(statement, *values)
+
+    def executemany(self, statement: str, values: Any) -> Any:
+        self._write(statement)
+        return self._usual.executemany(statement, values)
+
+    def _write(self, statement: str) -> None:
         writes = statement.split()[0] in ("INSERT", "UPDATE", "DELETE", "COMMIT", "BEGIN")
         if writes and self._injected.fails(statement[:30]):
             raise sqlite3.OperationalError("database or disk is full")
-        return self._usual.execute(statement, *values)
 
     def close(self) -> None:
         self._usual.close()

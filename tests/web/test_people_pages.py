@@ -191,8 +191,8 @@ def test_ignored_and_excluded_faces_have_a_list_each(visitor: Visitor):
 
 def test_unknown_faces_that_may_be_one_person_are_a_group_with_one_field(visitor: Visitor):
     faces = visitor.ask("/people/person_02?order=best").faces[:6]
-    visitor.say("assign", faces=faces, person=None, new=False, seen=None)
-    assert visitor.ask("/unknowns").faces == []  # they are ignored
+    visitor.say("ignore", faces=faces, seen=None)
+    assert visitor.ask("/unknowns").faces == []
     visitor.say("restore", faces=faces, seen=None)
     page = visitor.ask("/unknowns")
     assert page.text.count("data-group") == page.text.count('name="name"') == 1

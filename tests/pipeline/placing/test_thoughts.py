@@ -326,8 +326,8 @@ def test_whoever_is_in_a_hurry_leaves_montages_for_the_next_time_but_the_pickle_
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(views.montages, "draw_montage", slowly)
             gallery.write_views(within=0.15)
-        assert len(drawn) == 2
-        assert len(dict(check.wrong_views(check.stock()))) == len(wrong) - 2
+        assert 1 <= len(drawn) <= 2  # the second one only where the first one took no longer than it should
+        assert len(dict(check.wrong_views(check.stock()))) == len(wrong) - len(drawn)
     with opened(folder) as (gallery, _, _told):
         gallery.write_views()
         assert dict(gallery.store.check.wrong_views(gallery.store.check.stock())) == {}
