@@ -47,7 +47,8 @@ def pictures(result: Path) -> list[str]:
 
 
 def contents(result: Path) -> Counter[str]:
-    return Counter(content_hash(path) for path in result.glob("*/*"))
+    """Hashes of the pictures; what was being written when a process was killed is hidden, and none of them."""
+    return Counter(content_hash(path) for path in result.glob("*/[!.]*"))
 
 
 def lines(path: Path) -> list[dict[str, object]]:
