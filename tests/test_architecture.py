@@ -76,6 +76,9 @@ LIBRARIES = {
         "platformdirs": "vision.models gallery.owner",
         "msgpack": "gallery.owner",
         "watchfiles": "gallery.owner",
+        "dask": "pipeline.spread.clusters",
+        "distributed": "pipeline.spread.clusters",
+        "ray": "pipeline.spread.clusters",
     }.items()
 }
 

@@ -1,0 +1,1 @@
+"""Many processes analyse, here or on other machines; one places."""

@@ -1,0 +1,36 @@
+"""Processes that carry out tasks, here or on other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Cluster(Protocol):
+    """A context manager: entering connects, leaving ends all that it started."""
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at a time now; 0 while no worker is there. It grows and shrinks."""
+
+    def submit(self, function: Callable[..., _T], /, *arguments: Any) -> Future[_T]:
+        """As of `concurrent.futures.Executor`; ``function`` can be imported, its ``arguments`` can be pickled.
+
+        Where a worker dies, the task is done again.
+        """
+
+    def refuse(self, worker: str) -> None:
+        """Give no more tasks to a worker, by the name that it tells."""
+
+    def workers(self) -> Sequence[str]:
+        """The names of those that are there now, and not refused."""
+
+    def __enter__(self) -> Cluster: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...

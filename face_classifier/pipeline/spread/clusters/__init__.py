@@ -1,0 +1,1 @@
+"""Engines of other projects that run our tasks."""
