@@ -74,7 +74,7 @@ def measure_run(source: str, settings: Numbers, begin: float = 0.0) -> Numbers:
     from face_classifier.core.config.load import load
     from face_classifier.pipeline import place
     from face_classifier.pipeline import run as pipeline
-    from face_classifier.pipeline.records import AnalysedFrame
+    from face_classifier.records import AnalysedFrame
 
     found = 0
     usual = place.Session.place

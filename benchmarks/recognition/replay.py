@@ -26,11 +26,11 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.pipeline.archive import analyse_into, place_record
 from face_classifier.pipeline.desk import Desk
-from face_classifier.pipeline.records.file import read_record
+from face_classifier.records.file import read_record
 from face_classifier.vision.engine import Engine
 from recognition.faces import tell
 
-_ANALYSIS = "core", "sources", "vision", "pipeline/analysis", "pipeline/records", "pipeline/archive.py"
+_ANALYSIS = "core", "sources", "vision", "records", "pipeline/analysis", "pipeline/archive.py"
 
 
 class Quiet:

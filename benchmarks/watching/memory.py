@@ -30,7 +30,7 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.store import Store
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.place import Session
-from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
+from face_classifier.records import AnalysedFace, AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.vision.sface import SCALE, SFaceEncoder
 

@@ -16,8 +16,8 @@ from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.analysis.analyse import Analysis, follows
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.inputs import sampling_of
-from face_classifier.pipeline.records.file import Head, RecordWriter, read_record
-from face_classifier.pipeline.records.plain import Origin
+from face_classifier.records.file import Head, RecordWriter, read_record
+from face_classifier.records.plain import Origin
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine

@@ -26,8 +26,8 @@ from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.guests import BEGIN, ENCODER, END, PLACE, uses_of
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.placing.discretion import Discretion
-from face_classifier.pipeline.records import AnalysedFrame
-from face_classifier.pipeline.records.plain import plain_frame
+from face_classifier.records import AnalysedFrame
+from face_classifier.records.plain import plain_frame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 

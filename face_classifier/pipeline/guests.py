@@ -19,7 +19,7 @@ from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.placing.discretion import Discretion
-from face_classifier.pipeline.records.plain import Origin, frame_from
+from face_classifier.records.plain import Origin, frame_from
 from face_classifier.sources.base import Sampling
 
 ENCODER, BEGIN, PLACE, END = "place encoder", "place begin", "place", "place end"

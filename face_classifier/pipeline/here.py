@@ -34,7 +34,7 @@ from face_classifier.pipeline.guests import Guests, note_uses, uses_of
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.placing.discretion import Discretion
-from face_classifier.pipeline.records import AnalysedFrame
+from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine

@@ -18,7 +18,7 @@ from face_classifier.pipeline.placing.count import StrangerCount
 from face_classifier.pipeline.placing.discretion import OPEN, Cover, Discretion
 from face_classifier.pipeline.placing.latest import in_view
 from face_classifier.pipeline.placing.tracks import SourceTracks
-from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
+from face_classifier.records import AnalysedFace, AnalysedFrame
 
 
 class _Waiting(NamedTuple):

@@ -26,11 +26,11 @@ from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.opening import check_place
 from face_classifier.identity.rules import profile_of
+from face_classifier.pipeline.analysis.advance import Advance, WaitingRecord
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.elsewhere import Elsewhere
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.inputs import find_all
-from face_classifier.pipeline.records.advance import Advance, WaitingRecord
 from face_classifier.pipeline.show import Stage
 from face_classifier.pipeline.watch import Crew, watch
 from face_classifier.sources.base import Sampling

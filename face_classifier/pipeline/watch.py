@@ -18,7 +18,7 @@ from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.placing.discretion import Discretion, discretion_of
-from face_classifier.pipeline.records import AnalysedFrame
+from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.sources.live.source import LiveSource, changes_told

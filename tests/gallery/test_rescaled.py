@@ -24,8 +24,8 @@ from face_classifier.gallery.derived.pickled import pickle_bytes, read_pickle
 from face_classifier.gallery.opening import photo_reader
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import rescaled
-from face_classifier.pipeline.records import AnalysedFace
-from face_classifier.pipeline.records.plain import Origin, frame_from, plain_face
+from face_classifier.records import AnalysedFace
+from face_classifier.records.plain import Origin, frame_from, plain_face
 from face_classifier.vision.engine import Engine, make_engine
 from face_classifier.vision.sface import FORMER_SPACE, SCALE, SFaceEncoder, is_sface
 

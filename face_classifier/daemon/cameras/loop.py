@@ -30,8 +30,8 @@ from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Counts
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.placing.discretion import Discretion
-from face_classifier.pipeline.records import AnalysedFrame
 from face_classifier.pipeline.watch import Crew, classify
+from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.sources.live.source import LiveSource, SourceState

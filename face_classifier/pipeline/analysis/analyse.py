@@ -19,7 +19,7 @@ from face_classifier.pipeline.analysis.uncounted import Uncounted
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.analysis.workers import Ahead
 from face_classifier.pipeline.placing.discretion import discretion_of
-from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
+from face_classifier.records import AnalysedFace, AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine

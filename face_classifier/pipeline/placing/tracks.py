@@ -9,7 +9,7 @@ from face_classifier.core.types import Encoding
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.identity.tracks import Track
 from face_classifier.pipeline.placing.latest import in_view, latest
-from face_classifier.pipeline.records import AnalysedFace
+from face_classifier.records import AnalysedFace
 
 _MET = 1000  # tracks of an earlier run that are remembered
 

@@ -13,8 +13,8 @@ from face_classifier.core.types import Frame, Image
 from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.analysis.view import View
-from face_classifier.pipeline.records import AnalysedFace
-from face_classifier.pipeline.records.plain import Origin, frame_from, plain_frame
+from face_classifier.records import AnalysedFace
+from face_classifier.records.plain import Origin, frame_from, plain_frame
 from face_classifier.vision.engine import Engine
 
 OBAMA, BIDEN = "obama.jpg", "biden.jpg"

@@ -17,7 +17,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Box, Detection, Frame, Image, Search
 from face_classifier.pipeline.analysis.analyse import Analysis
 from face_classifier.pipeline.analysis.view import View
-from face_classifier.pipeline.records import AnalysedFrame
+from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
 from face_classifier.vision.engine import Engine

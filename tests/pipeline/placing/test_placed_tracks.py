@@ -17,7 +17,7 @@ from face_classifier.core.types import Box, Detection, Face, Frame
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.store import Store
 from face_classifier.pipeline.place import Placed, Session
-from face_classifier.pipeline.records import AnalysedFace, AnalysedFrame
+from face_classifier.records import AnalysedFace, AnalysedFrame
 
 IMAGE = np.zeros((30, 90, 3), np.uint8)
 

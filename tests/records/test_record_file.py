@@ -27,9 +27,9 @@ from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.analysis.tracker import Follower
 from face_classifier.pipeline.archive import analyse_into, place_record
 from face_classifier.pipeline.desk import Desk
-from face_classifier.pipeline.records import AnalysedFrame
-from face_classifier.pipeline.records.file import read_record
-from face_classifier.pipeline.records.plain import Origin, frame_from, plain_frame
+from face_classifier.records import AnalysedFrame
+from face_classifier.records.file import read_record
+from face_classifier.records.plain import Origin, frame_from, plain_frame
 from face_classifier.vision.engine import Engine
 
 

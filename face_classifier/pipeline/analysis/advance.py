@@ -18,8 +18,8 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.pipeline.archive import analyse_into
-from face_classifier.pipeline.records import AnalysedFrame
-from face_classifier.pipeline.records.file import read_record
+from face_classifier.records import AnalysedFrame
+from face_classifier.records.file import read_record
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine

@@ -17,8 +17,8 @@ from face_classifier.core.disk.database import open_database, open_to_read
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.messages import MessageError, time_from
-from face_classifier.pipeline.records.frames import AnalysedFrame
-from face_classifier.pipeline.records.plain import (
+from face_classifier.records.frames import AnalysedFrame
+from face_classifier.records.plain import (
     MOST_PICTURE,
     Origin,
     frame_from,

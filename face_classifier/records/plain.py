@@ -14,7 +14,7 @@ from typing import Any
 from face_classifier.core import messages
 from face_classifier.core.messages import MessageError
 from face_classifier.core.types import Box
-from face_classifier.pipeline.records.frames import AnalysedFace, AnalysedFrame
+from face_classifier.records.frames import AnalysedFace, AnalysedFrame
 from face_classifier.vision.sface import in_todays_scale
 
 _MOST_FACES = 10_000  # in a frame

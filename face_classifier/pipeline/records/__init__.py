@@ -1,3 +1,0 @@
-from face_classifier.pipeline.records.frames import AnalysedFace, AnalysedFrame
-
-__all__ = ["AnalysedFace", "AnalysedFrame"]

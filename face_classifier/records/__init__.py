@@ -1,0 +1,3 @@
+from face_classifier.records.frames import AnalysedFace, AnalysedFrame
+
+__all__ = ["AnalysedFace", "AnalysedFrame"]
