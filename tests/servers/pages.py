@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 _HERE = "http://127.0.0.1:", "https://127.0.0.1:", "ws://127.0.0.1:", "wss://127.0.0.1:", "data:", "blob:"
-SECONDS = 10  # for anything in a browser, which fails then
+SECONDS = 30  # that a page may take on a busy machine
 
 
 @pytest.fixture(scope="session")
