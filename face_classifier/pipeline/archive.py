@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from face_classifier import __version__
@@ -16,21 +17,44 @@ from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.analysis.analyse import Analysis, follows
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.inputs import sampling_of
-from face_classifier.records.file import Head, RecordWriter, read_record
+from face_classifier.records.file import RecordWriter, read_record
+from face_classifier.records.head import Head
 from face_classifier.records.plain import Origin
 from face_classifier.sources.base import Sampling
+from face_classifier.sources.chapters import Chapter
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine
+from face_classifier.vision.models.registry import models_digest
 
 # What the records of a source depend on, beside its sampling.
 SETTINGS = "engine encoder detector resize_ratio refresh founding search_still quality emotion emotion_engine".split()
-_LIBRARIES = "numpy", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "Pillow"
+_LIBRARIES = (  # that detect, encode and decode
+    *("numpy", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "deepface", "tensorflow"),
+    *("Pillow", "pi-heif", "pylibjxl", "rawpy"),
+)
 
 
-def head_of(source: Source, settings: Settings, sampling: Sampling | None = None) -> Head:
+def head_of(
+    source: Source,
+    settings: Settings,
+    sampling: Sampling | None = None,
+    *,
+    chapter: Chapter | None = None,
+    kernel: str | None = None,
+) -> Head:
     """What the record of a source tells of it; reads the whole file for its fingerprint.
 
-    ``sampling``: None = as a source that was never seen.
+    Parameters
+    ----------
+    source: open.
+    settings: how it is analysed.
+    sampling: None = as a source that was never seen.
+    chapter: the part of it that is analysed; None = the whole.
+    kernel: the digest of the canary where it is analysed.
+
+    Raises
+    ------
+    UserError: it cannot be read.
     """
     return Head(
         Origin(source.name, source.fingerprint),
@@ -38,8 +62,17 @@ def head_of(source: Source, settings: Settings, sampling: Sampling | None = None
         sampling_of(settings) if sampling is None else sampling,
         follows(settings),
         {name: getattr(settings, name) for name in SETTINGS} | {"encoder": profile_of(settings).encoder},
-        {"face-classifier": __version__} | {name: made for name in _LIBRARIES if (made := _version(name))},
+        versions(),
+        chapter,
+        kernel,
     )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of the program, of the libraries that detect, encode and decode, and the digest of its models."""
+    libraries = {name: made for name in _LIBRARIES if (made := _version(name))}
+    return {"face-classifier": __version__, "models": models_digest()} | libraries
 
 
 def _version(library: str) -> str | None:
@@ -80,7 +113,7 @@ def analyse_into(
     Raises
     ------
     UserError: the source cannot be analysed.
-    OSError, sqlite3.Error: the record cannot be written.
+    DiskError, OSError: the record cannot be written.
     """
     with open_source(path) as source:
         head = head_of(source, settings, sampling(source))

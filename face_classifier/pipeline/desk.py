@@ -26,7 +26,7 @@ from face_classifier.pipeline.place import Placed, Session
 from face_classifier.pipeline.placing.discretion import OPEN, Discretion, discretion_of
 from face_classifier.pipeline.placing.thoughts import SecondThoughts
 from face_classifier.records import AnalysedFrame
-from face_classifier.records.file import Head
+from face_classifier.records.head import Head
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 

@@ -1,4 +1,4 @@
-"""Records on disk: an SQLite file a source, written beside, made durable, and then given its name."""
+"""Records on disk: an SQLite file a part of a source, written beside, made durable, and then given its name."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
-from face_classifier.core import names
+import numpy as np
+
 from face_classifier.core.disk.database import open_database, open_to_read
+from face_classifier.core.disk.retry import ROOM, DiskError, asking_the_disk
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.core.messages import MessageError, time_from
+from face_classifier.core.messages import MessageError
+from face_classifier.core.types import ENCODING_SIZE
 from face_classifier.records.frames import AnalysedFrame
+from face_classifier.records.head import Head, head_from, head_values
+from face_classifier.records.parts import part_name
 from face_classifier.records.plain import (
     MOST_PICTURE,
     Origin,
@@ -25,10 +28,10 @@ from face_classifier.records.plain import (
     plain_frame,
     shifted,
 )
-from face_classifier.sources.base import Sampling
 
-VERSION = 1
+VERSION = 2
 _APPLICATION = 0x46616352  # "FacR" in the head of the SQLite file
+_FRAME = "index", "position", "tolerance", "time", "scale", "stream"
 _FACE = (
     "box",
     "score",
@@ -46,7 +49,8 @@ _SCHEMA = """
 CREATE TABLE head (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;  -- JSON
 CREATE TABLE frames (
     number INTEGER PRIMARY KEY,  -- from 1, in the order of the source
-    "index" INTEGER, position REAL NOT NULL, tolerance REAL NOT NULL, time TEXT NOT NULL, scale INTEGER NOT NULL
+    "index" INTEGER, position REAL NOT NULL, tolerance REAL NOT NULL, time TEXT NOT NULL, scale INTEGER NOT NULL,
+    stream INTEGER NOT NULL      -- from 1
 );
 CREATE TABLE faces (
     frame INTEGER NOT NULL, place INTEGER NOT NULL,  -- from 0, from left to right
@@ -57,104 +61,75 @@ CREATE TABLE faces (
 ) WITHOUT ROWID;
 """
 _JSON = "box", "made_by", "emotion"  # columns
+_ENCODING = "<f8"
 _MOST_HEAD = 1 << 20  # characters
 
 
-@dataclass(frozen=True)
-class Head:
-    """What a record tells of its source, and of how that was analysed."""
-
-    origin: Origin
-    start: datetime  # of the source, aware, UTC
-    sampling: Sampling
-    follows: bool  # whether the tracks of its faces count
-    settings: dict[str, str | float | bool | None]  # those that the analysis depends on
-    versions: dict[str, str]  # of the program and of the libraries that analysed it
-
-    @property
-    def name(self) -> str:
-        """Of the record's file: equal for what gives equal records."""
-        told = {key: value for key, value in _head_values(self).items() if key != "source"}
-        return f"{sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]}.record"
-
-
-def _head_values(head: Head) -> dict[str, Any]:
-    return {
-        "source": names.stored(head.origin.source),
-        "fingerprint": head.origin.fingerprint,
-        "start": head.start.isoformat(),
-        "sampling": vars(head.sampling),
-        "follows": head.follows,
-        "settings": head.settings,
-        "versions": head.versions,
-    }
-
-
-def _head_from(told: dict[str, Any]) -> Head:
-    try:
-        start = time_from(told["start"])
-        if not isinstance(told["follows"], bool):
-            raise MessageError("its head is none")
-        fingerprint = told["fingerprint"]
-        if fingerprint is not None and not isinstance(fingerprint, str):
-            raise MessageError("its fingerprint is none")
-        return Head(
-            Origin(names.restored(told["source"]), fingerprint),
-            start,
-            Sampling(**told["sampling"]),
-            told["follows"],
-            dict(told["settings"]),
-            dict(told["versions"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MessageError(f"its head is none ({error})") from error
-
-
 class RecordWriter:
-    """Writes the record of one source; it has its name only when all of it is durable. A context manager."""
+    """Writes a record; it has its name only when all of it is durable. A context manager.
+
+    Several processes, also on several machines, may write the same one at a time: the first to end gives it its name.
+    """
 
     def __init__(self, root: Root, head: Head, name: str | None = None) -> None:
         """``root``: the folder; ``name``: of the file, else the one that the head says. Raises OSError, UserError."""
         self._root, self.name = root, name or head.name
-        self._part = f".{self.name}.{os.getpid()}.part"
-        self._remove_part()
-        self._database = open_database(root, self._part)
+        self._part = part_name(self.name)
         self._frames = 0
+        with self._asking():
+            self._database = open_database(root, self._part, alone=True)
+            try:
+                self._begin(head)
+            except BaseException:
+                self._database.close()
+                self._remove_part()
+                raise
+
+    def _begin(self, head: Head) -> None:
         self._database.executescript(
             f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA application_id = {_APPLICATION};"
             f"PRAGMA user_version = {VERSION};{_SCHEMA}"
         )
         self._database.execute("BEGIN")
-        self._database.executemany(
-            "INSERT INTO head VALUES (?, ?)",
-            [(key, json.dumps(value)) for key, value in _head_values(head).items()],
-        )
+        self._database.executemany("INSERT INTO head VALUES (?, ?)", head_values(head).items())
 
     def add(self, analysed: AnalysedFrame) -> None:
-        """Write the next frame."""
+        """Write the next frame. Raises DiskError."""
         self._frames += 1
         told = plain_frame(analysed)
         faces = told.pop("faces")
-        self._database.execute("INSERT INTO frames VALUES (?, ?, ?, ?, ?, ?)", (self._frames, *told.values()))
-        for place, face in enumerate(faces):
-            values = [json.dumps(face[key]) if key in _JSON and key in face else face.get(key) for key in _FACE]
-            marks = ", ".join("?" * (2 + len(values)))
-            self._database.execute(f"INSERT INTO faces VALUES ({marks})", (self._frames, place, *values))
+        with self._asking():
+            self._database.execute("INSERT INTO frames VALUES (?, ?, ?, ?, ?, ?, ?)", (self._frames, *told.values()))
+            for place, face in enumerate(faces):
+                marks = ", ".join("?" * (2 + len(_FACE)))
+                values = [_stored(key, face.get(key)) for key in _FACE]
+                self._database.execute(f"INSERT INTO faces VALUES ({marks})", (self._frames, place, *values))
 
     def __enter__(self) -> RecordWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            if kind is None:
-                self._database.execute("COMMIT")
-            self._database.close()
-            if kind is None:
-                self._sync_part()
-                self._root.rename(self._part, self.name)
-                self._root.sync()
+            with self._asking():
+                if kind is None:
+                    self._database.execute("COMMIT")
+                self._database.close()
+                if kind is None:
+                    self._sync_part()
+                    self._root.name(self._part, self.name)
+                    self._root.sync()
         finally:
             self._remove_part()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Within, what the disk refuses is a DiskError."""
+        path = self._root.path / self.name
+        try:
+            with asking_the_disk(path):
+                yield
+        except sqlite3.Error as error:
+            raise DiskError(path, str(error), ROOM) from error
 
     def _sync_part(self) -> None:
         descriptor = self._root.open_own(self._part)
@@ -166,6 +141,15 @@ class RecordWriter:
     def _remove_part(self) -> None:
         with suppress(FileNotFoundError):
             self._root.remove(self._part)
+
+
+def _stored(key: str, value: Any) -> Any:
+    """A value of a face as its column has it."""
+    if value is None:
+        return None
+    if key == "encoding":
+        return np.frombuffer(value, "<f8").astype(_ENCODING).tobytes()
+    return json.dumps(value) if key in _JSON else value
 
 
 @contextmanager
@@ -209,18 +193,20 @@ def _read_head(database: sqlite3.Connection) -> Head:
     if version != VERSION:
         raise MessageError(f"its version is {version}, and this program reads version {VERSION}")
     rows = database.execute("SELECT key, value FROM head WHERE length(value) <= ?", (_MOST_HEAD,)).fetchmany(100)
-    return _head_from({key: json.loads(value) for key, value in rows if isinstance(value, str)})
+    head = head_from({key: json.loads(value) for key, value in rows if isinstance(value, str)})
+    if head.failure is not None and database.execute("SELECT 1 FROM frames LIMIT 1").fetchone():
+        raise MessageError("it tells a failure, and has frames")
+    return head
 
 
 def _read_frames(
     database: sqlite3.Connection, origin: Origin, shift: timedelta, path: object
 ) -> Iterator[AnalysedFrame]:
     with _telling(path):
-        frames = database.execute(
-            'SELECT number, "index", position, tolerance, time, scale FROM frames ORDER BY number'
-        )
+        columns = ", ".join(f'"{name}"' for name in _FRAME)
+        frames = database.execute(f"SELECT number, {columns} FROM frames ORDER BY number")
         for number, *values in frames:
-            told = dict(zip(("index", "position", "tolerance", "time", "scale"), values, strict=True))
+            told = dict(zip(_FRAME, values, strict=True))
             columns = ", ".join(_FACE)
             faces = database.execute(f"SELECT {columns} FROM faces WHERE frame = ? ORDER BY place", (number,))
             told["faces"] = [_face_values(face) for face in faces]
@@ -229,4 +215,9 @@ def _read_frames(
 
 def _face_values(row: tuple[Any, ...]) -> dict[str, Any]:
     values = dict(zip(_FACE, row, strict=True))
+    encoding = values["encoding"]
+    if encoding is not None:
+        if not isinstance(encoding, bytes) or len(encoding) != np.dtype(_ENCODING).itemsize * ENCODING_SIZE:
+            raise MessageError(f"its encoding is no row of {ENCODING_SIZE} numbers")
+        values["encoding"] = np.frombuffer(encoding, _ENCODING).astype("<f8").tobytes()
     return values | {key: json.loads(values[key]) for key in _JSON if isinstance(values[key], str)}

@@ -18,6 +18,7 @@ from face_classifier.records.frames import AnalysedFace, AnalysedFrame
 from face_classifier.vision.sface import in_todays_scale
 
 _MOST_FACES = 10_000  # in a frame
+_MOST_STREAMS = 1000  # of a file
 _LARGER = 40  # times: 8K beside the smallest streams that cameras send
 MOST_PICTURE = 64 << 20  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -28,7 +29,9 @@ class Origin:
     """What all frames of a source share."""
 
     source: str  # path as given, or a camera's name
-    fingerprint: str | None  # of its content; None for live sources
+    fingerprint: (
+        str | None
+    )  # of its content; that of the frames of further video streams ends with their number; None for live sources
 
 
 def plain_frame(analysed: AnalysedFrame) -> dict[str, Any]:
@@ -36,7 +39,8 @@ def plain_frame(analysed: AnalysedFrame) -> dict[str, Any]:
     told = messages.frame_message(analysed.frame)
     for name in vars(Origin("", None)):
         del told[name]
-    return told | {"faces": [plain_face(face) for face in analysed.faces]}
+    _, mark, stream = (analysed.frame.fingerprint or "").partition("#")
+    return told | {"stream": int(stream) if mark else 1, "faces": [plain_face(face) for face in analysed.faces]}
 
 
 def plain_face(analysed: AnalysedFace) -> dict[str, Any]:
@@ -53,7 +57,9 @@ def frame_from(values: object, origin: Origin) -> AnalysedFrame:
     faces = told.get("faces")
     if not isinstance(faces, list) or len(faces) > _MOST_FACES:
         raise MessageError("a frame has no list of faces")
-    frame = messages.frame_from({**told, **vars(origin)})
+    stream = messages.whole_from(told.get("stream"), "stream", 1, _MOST_STREAMS)
+    fingerprint = f"{origin.fingerprint}#{stream}" if origin.fingerprint and stream > 1 else origin.fingerprint
+    frame = messages.frame_from({**told, "source": origin.source, "fingerprint": fingerprint})
     return AnalysedFrame(frame, tuple(_face_from(messages.fields_of(face)) for face in faces))
 
 

@@ -164,7 +164,7 @@ def test_one_that_is_stopped_or_fails_leaves_nothing(
 @pytest.mark.parametrize(
     "statement",
     [
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 1",
         "PRAGMA application_id = 7",
         "DELETE FROM head",
         "UPDATE head SET value = '[' WHERE key = 'sampling'",

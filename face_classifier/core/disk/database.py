@@ -15,7 +15,7 @@ SIDES = "-wal", "-shm", "-journal"  # how the names of the files end that SQLite
 _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")  # at the end of a journal that names another file; SQLite removes it
 
 
-def open_database(root: Root, name: str, *, timeout: float = 5.0) -> sqlite3.Connection:
+def open_database(root: Root, name: str, *, timeout: float = 5.0, alone: bool = False) -> sqlite3.Connection:
     """Opens a database to read and write, and makes it if it is missing. Deleted rows leave no trace in it.
 
     Parameters
@@ -23,6 +23,7 @@ def open_database(root: Root, name: str, *, timeout: float = 5.0) -> sqlite3.Con
     root : the folder
     name : of the file in it
     timeout : seconds to wait for another process that writes
+    alone : no other process knows of the file, so that no locks are needed, which not every network share has
 
     Raises
     ------
@@ -32,7 +33,7 @@ def open_database(root: Root, name: str, *, timeout: float = 5.0) -> sqlite3.Con
     """
     if root.check_own(name) is None:
         os.close(root.open_own(name))
-    database = _opened(root, name, "mode=rw", timeout)
+    database = _opened(root, name, "mode=rw&nolock=1" if alone else "mode=rw", timeout)
     try:
         database.execute("PRAGMA secure_delete = ON")
     except BaseException:
@@ -68,7 +69,8 @@ def open_to_read(root: Root, name: str, *, written: bool) -> sqlite3.Connection 
 
 
 def _opened(root: Root, name: str, mode: str, timeout: float = 5.0) -> sqlite3.Connection:
-    look = root.check_own if mode == "mode=rw" else root.refuse_link  # to read is no harm to the other names of a file
+    # To read is no harm to the other names of a file.
+    look = root.check_own if mode.startswith("mode=rw") else root.refuse_link
     before = _check(root, name, look)
     address = f"{(root.real / name).as_uri()}?{mode}"
     database = sqlite3.connect(address, timeout=timeout, uri=True, isolation_level=None, check_same_thread=False)

@@ -10,12 +10,12 @@ from pathlib import Path
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 
-RESULT, CAPTURES, ALBUM = "result folder", "captures folder", "sorted album"
+RESULT, CAPTURES, ALBUM, RECORDS = "result folder", "captures folder", "sorted album", "folder of records"
 TABLE = "faces.sqlite"  # in a result folder
 ALERTS = "alerts.sqlite"  # in a result folder: what was told, and what is still to be
 PICKLE = "face_encodings"  # in a result folder, in the format of the original program
 MANIFEST = ".face-classifier-album.json"  # in a sorted album
-MARKER = ".face-classifier-folder.json"  # in result and captures folders, from this version on; an album has a manifest
+MARKER = ".face-classifier-folder.json"  # in the others of them, from this version on; an album has a manifest
 _VERSION = 1
 _ABOUT = "Face Classifier wrote this folder, and never takes what is in it for input."
 # By these the folders of earlier versions, and of the original program, are known. Their captures have nothing.
@@ -31,12 +31,12 @@ def is_litter(name: str) -> bool:
 
 
 def kind_of(folder: str | Path) -> str | None:
-    """RESULT, CAPTURES or ALBUM if it is a folder of ours, else None. What cannot be read says nothing."""
+    """RESULT, CAPTURES, RECORDS or ALBUM if it is a folder of ours, else None. What cannot be read says nothing."""
     marker = os.path.join(folder, MARKER)
     if os.path.isfile(marker):
         with suppress(OSError, ValueError, TypeError, KeyError, RecursionError), open(marker, "rb") as file:
             kind = json.loads(file.read(_LONGEST))["kind"]
-            if kind in (RESULT, CAPTURES):
+            if kind in (RESULT, CAPTURES, RECORDS):
                 return str(kind)
     return next((kind for name, kind in _KNOWN_BY.items() if os.path.isfile(os.path.join(folder, name))), None)
 
@@ -79,7 +79,7 @@ def refuse_place(folder: Path, kind: str, flag: str) -> None:
     Parameters
     ----------
     folder : the place where a folder of ours is to be; it may be missing
-    kind : RESULT, CAPTURES or ALBUM
+    kind : RESULT, CAPTURES, RECORDS or ALBUM
     flag : the option with which the user named it, for the message
     """
     own = kind_of(folder)

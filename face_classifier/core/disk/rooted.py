@@ -13,6 +13,7 @@ from pathlib import Path
 from face_classifier.core.disk.durable import (
     FOLDER,
     NO_LINK,
+    UNSUPPORTED,
     USUAL,
     Modes,
     identity,
@@ -139,6 +140,29 @@ class Root(Tree):
         """What is at ``new`` is replaced. Not durable before a `sync` of both folders."""
         with self._parent(old) as (source, name), self._parent(new) as (target, other):
             os.rename(name, other, src_dir_fd=source, dst_dir_fd=target)
+
+    def name(self, old: str, new: str) -> bool:
+        """Give a file another name, unless something there has it; then the file goes. Returns whether it has it now.
+
+        Of several processes that do so at a time, on several machines too, one succeeds; where the file system has no
+        hard links, all may, one after the other. Not durable before a `sync` of the folder.
+        """
+        with self._parent(old) as (source, name), self._parent(new) as (target, other):
+            try:
+                os.link(name, other, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.EMLINK, *UNSUPPORTED):
+                    raise
+                if not self.has(new):
+                    os.rename(name, other, src_dir_fd=source, dst_dir_fd=target)
+                    return True
+            else:
+                os.unlink(name, dir_fd=source)
+                return True
+            os.unlink(name, dir_fd=source)
+            return False
 
     def remove(self, place: str) -> None:
         """A file, or a link itself."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -109,7 +108,7 @@ class Advance:
                     name=f"{number}.record",
                     most=_MOST,
                 )
-        except (UserError, OSError, sqlite3.Error):
+        except (UserError, OSError):
             return None
 
     def record(self, number: int, stopping: threading.Event, sampling: Sampling) -> WaitingRecord | None:

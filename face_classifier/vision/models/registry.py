@@ -216,6 +216,12 @@ def all_weights() -> dict[str, Weights]:
     return {name: model.weights for name, model in MODELS.items()} | {"landmarks": LANDMARKS}
 
 
+def models_digest() -> str:
+    """Equal where the same graphs are made of the same published files: 16 hexadecimal digits."""
+    told = sorted(f"{name} {weights.sha256}" for name, weights in all_weights().items())
+    return sha256("\n".join([str(_BUILDERS), *told]).encode()).hexdigest()[:16]
+
+
 def state(weights: Weights) -> tuple[str, Path | None]:
     """Whether a file of weights is "ready", has the "wrong content" or is "not fetched", and where; fetches nothing."""
     for path in _places(weights):
