@@ -20,9 +20,11 @@ from face_classifier.cli.options import say
 from face_classifier.core import names
 from face_classifier.core.types import Frame, Sighting
 from face_classifier.core.words import counted, counts_of
+from face_classifier.curate.corrections import per_person
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, Calibration
 from face_classifier.identity.statistics import PersonSummary, by_person, statistics, summaries
 from face_classifier.pipeline.desk import Counts
+from face_classifier.pipeline.run import RunResult
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.models.registry import Weights
@@ -309,6 +311,19 @@ def calibration_lines(calibration: Calibration, rate: float, threshold: float) -
     if calibration.people < FEWEST_PEOPLE:
         yield f"too few people for --threshold auto, which takes the default below {FEWEST_PEOPLE}"
     yield f"balanced (--threshold auto): {balanced.value:.3f} (90 % from {balanced.low:.3f} to {balanced.high:.3f})"
+
+
+def print_result(result: RunResult, folder: str, *, as_json: bool) -> None:
+    """Print whom a run into a result folder saw. Exits with 1 where a source failed."""
+    if result.sightings is not None:
+        if as_json:
+            print_json(people_record(result.sightings))
+        else:
+            second_thoughts = per_person(result.rethought, names=False)
+            print_lines(f"second thoughts, {line}" for line in second_thoughts)
+            print_statistics(result.sightings, folder)
+    if result.failed:
+        raise SystemExit(1)
 
 
 def print_statistics(sightings: Sequence[Sighting], result: str) -> None:

@@ -40,12 +40,27 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("run")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @run_options
+@click.option("--on", "where", metavar="WHERE", help="Analyse in other processes: local, or local:N for N of them.")
+@click.option("--records", metavar="DIR", help="Keep there what is analysed. [default: with --on RESULT.records]")
 @json_option
-def _run(sources: tuple[str, ...], config: str | None, as_json: bool, **flags: Any) -> None:
+def _run(
+    sources: tuple[str, ...],
+    config: str | None,
+    where: str | None,
+    records: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """Classify the faces of videos, webcams, pictures and folders of them."""
     if not sources:
         raise WrongUseError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
-    _classify(sources, load_settings(flags, config), as_json=as_json)
+    chosen = load_settings(flags, config)
+    if where is None and records is None:
+        _classify(sources, chosen, as_json=as_json)
+    else:
+        from face_classifier.cli.spreading import screen
+
+        screen.classify(sources, chosen, where or screen.HERE, records, as_json=as_json)
 
 
 @click.command("demo")
@@ -67,21 +82,12 @@ def _demo(config: str | None, clip: str | None, as_json: bool, **flags: Any) -> 
 
 def _classify(sources: Sequence[str], chosen: Settings, *, as_json: bool) -> None:
     from face_classifier.cli import console
-    from face_classifier.curate import corrections
     from face_classifier.pipeline import run as pipeline
 
     observer = console.Screen()
     result = pipeline.run(chosen, sources, stop_on_signals(), observer)
     observer.finish()
-    if result.sightings is not None:
-        if as_json:
-            console.print_json(console.people_record(result.sightings))
-        else:
-            second_thoughts = corrections.per_person(result.rethought, names=False)
-            console.print_lines(f"second thoughts, {line}" for line in second_thoughts)
-            console.print_statistics(result.sightings, chosen.result)
-    if result.failed:
-        raise SystemExit(1)
+    console.print_result(result, chosen.result, as_json=as_json)
 
 
 COMMANDS: list[click.Command] = [_run, _demo]

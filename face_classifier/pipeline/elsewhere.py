@@ -24,12 +24,11 @@ from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.guests import BEGIN, ENCODER, END, PLACE, uses_of
-from face_classifier.pipeline.inputs import sampling_of
+from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.records import AnalysedFrame
 from face_classifier.records.plain import plain_frame
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import Source
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Elsewhere:
     def _ask(self, name: str, arguments: dict[str, Any]) -> Any:
         return self._client.ask(name, arguments, self._observer)
 
-    def begin(self, source: Source, sampling: Sampling, _view: View, discretion: Discretion) -> Begun:
+    def begin(self, source: Known, sampling: Sampling, _view: View, discretion: Discretion) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""
         arguments = {
             "source": source.name,
@@ -77,7 +76,7 @@ class Elsewhere:
         start = datetime.fromisoformat(told["start"])
         return Begun(Sampling(**told["sampling"]), start, kept, told["session"])
 
-    def sampling(self, _source: Source) -> Sampling:
+    def sampling(self, _source: Known) -> Sampling:
         """How a source would be sampled if it was never seen; `begin` tells what the owner knows of it."""
         return sampling_of(self.settings)
 

@@ -31,12 +31,11 @@ from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Desk, Observer
 from face_classifier.pipeline.guests import Guests, note_uses, uses_of
-from face_classifier.pipeline.inputs import sampling_of
+from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine
 
 _T = TypeVar("_T")
@@ -97,7 +96,7 @@ class Here:
         """Have the gallery remember where else its faces will be seen by other settings. Raises DiskError."""
         self._owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
 
-    def begin(self, source: Source, sampling: Sampling, view: View, discretion: Discretion) -> Begun:
+    def begin(self, source: Known, sampling: Sampling, view: View, discretion: Discretion) -> Begun:
         """Make ready for a source, whose fingerprint is known already."""
         follow, given = follows(self.settings), self.settings.seconds is not None
         begun = self._owner.call(
@@ -114,7 +113,7 @@ class Here:
         self._sessions.append(begun.session)
         return begun
 
-    def sampling(self, source: Source) -> Sampling:
+    def sampling(self, source: Known) -> Sampling:
         """How a source would be sampled if it began now."""
         fingerprint, given = source.fingerprint, self.settings.seconds is not None
         return self._owner.call(lambda _: self._desk.sampling(fingerprint, sampling_of(self.settings), given=given))

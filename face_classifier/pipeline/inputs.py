@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.markers import refuse_source
@@ -17,6 +18,22 @@ from face_classifier.core.types import PICTURE_SUFFIXES
 from face_classifier.gallery.store import Store
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import find_sources
+
+
+class Known(Protocol):
+    """What is to be known of a source before its first frame is placed."""
+
+    @property
+    def name(self) -> str:
+        """As it was given."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of its content; None for a live source."""
+
+    @property
+    def start(self) -> datetime:
+        """When it began, as it tells itself."""
 
 
 def find_all(

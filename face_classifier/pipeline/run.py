@@ -71,7 +71,7 @@ def run(
         captures, window, log = open_sinks(settings, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
         engine = cache(partial(engine_of, settings, observer))  # by its encoder, which the result folder decides on
-        places = stack.enter_context(_places(settings, engine, log, observer, patience))
+        places = stack.enter_context(places_of(settings, engine, log, observer, patience))
         own = engine(profile_of(places.settings).encoder)
         run = _Run(Crew(places.settings, own, places, stage, observer, stopping), places, stage)
         try:
@@ -84,7 +84,7 @@ def run(
 
 
 @contextmanager
-def _places(
+def places_of(
     settings: Settings, engine: Callable[[str], Engine], log: JsonLines | None, observer: Observer, patience: Patience
 ) -> Iterator[Here | Elsewhere]:
     """Who places the frames: this process, or the one that owns the result folder already. Raises UserError."""

@@ -16,7 +16,7 @@ from face_classifier.core.types import Frame, Seen
 from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
-from face_classifier.pipeline.inputs import sampling_of
+from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.pipeline.placing.discretion import Discretion, discretion_of
 from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
@@ -28,10 +28,10 @@ from face_classifier.vision.engine import Engine
 class Places(Protocol):
     """Where the frames of a run are placed: by the owner of the gallery, in this process or in another one."""
 
-    def begin(self, source: Source, sampling: Sampling, view: View, discretion: Discretion, /) -> Begun:
+    def begin(self, source: Known, sampling: Sampling, view: View, discretion: Discretion, /) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""
 
-    def sampling(self, source: Source) -> Sampling:
+    def sampling(self, source: Known) -> Sampling:
         """How a source would be sampled if it began now, as far as it is known here."""
 
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
@@ -99,11 +99,14 @@ def classify(source: Source, crew: Crew, ahead: Callable[[Sampling], Record | No
         crew.stage.end(source.name)
         observer.closed(source)
     if not analysed and begun.sampling.skip and not crew.stopping.is_set():
-        observer.problem(
-            f"{source.name} has no frame to analyse from second {begun.sampling.skip:g} on; give a smaller --skip"
-        )
+        observer.problem(nothing_after(source.name, begun.sampling.skip))
     if failure := analysis.failures.failure():
         observer.problem(failure)
+
+
+def nothing_after(source: str, skip: float) -> str:
+    """A sentence: a source has no frame from that second on."""
+    return f"{source} has no frame to analyse from second {skip:g} on; give a smaller --skip"
 
 
 class Record(Protocol):

@@ -29,6 +29,7 @@ from face_classifier.gallery.owner.queue import OwnerClosedError
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Counts
 from face_classifier.pipeline.here import Here
+from face_classifier.pipeline.inputs import Known
 from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.pipeline.watch import Crew, classify
 from face_classifier.records import AnalysedFrame
@@ -261,12 +262,12 @@ class _Counting:
         self.frames = self.faces = self.tracks = 0
         self.last: float | None = None  # monotonic, when a frame was last handed over
 
-    def begin(self, source: Source, sampling: Sampling, view: View, discretion: Discretion) -> Begun:
+    def begin(self, source: Known, sampling: Sampling, view: View, discretion: Discretion) -> Begun:
         self._newest = -1
         self._begun = self._here.begin(source, sampling, view, discretion)
         return self._begun
 
-    def sampling(self, source: Source) -> Sampling:
+    def sampling(self, source: Known) -> Sampling:
         return self._here.sampling(source)
 
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:

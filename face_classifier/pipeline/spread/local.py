@@ -1,0 +1,141 @@
+"""The cluster of this machine: a process a slot, each begun when it is first needed, and anew when it has died."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, TypeVar
+
+from face_classifier.core.errors import UserError
+
+_T = TypeVar("_T")
+_PROGRAM = "face_classifier.pipeline.spread.worker"
+MOST_DEATHS = 5  # of workers that one task may bring about
+_SECONDS = 5.0  # that a process has to end by itself
+
+
+class DiedError(UserError):
+    """Too many workers died of one task."""
+
+
+class LocalCluster:
+    """See `Cluster`. A thread of this process stands for each worker, and waits for it."""
+
+    def __init__(self, slots: int) -> None:
+        """``slots``: processes."""
+        self._slots = slots
+        self._lock = threading.Lock()
+        self._ending = False
+        self._processes: dict[int, _Process] = {}  # by the thread that waits for it
+        self._refused: set[str] = set()
+
+    @property
+    def slots(self) -> int:
+        with self._lock:
+            return max(0, self._slots - len(self._refused))
+
+    def submit(self, function: Callable[..., _T], /, *arguments: Any) -> Future[_T]:
+        return self._pool.submit(self._carry_out, function, arguments)
+
+    def refuse(self, worker: str) -> None:
+        with self._lock:
+            self._refused.add(worker)
+
+    def workers(self) -> Sequence[str]:
+        with self._lock:
+            names = [process.name for process in self._processes.values() if process.is_alive]
+            return sorted(name for name in names if name not in self._refused)
+
+    def __enter__(self) -> LocalCluster:
+        self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="local")
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._ending = True
+            processes = list(self._processes.values())
+        for process in processes:
+            process.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for process in processes:
+            process.close()
+
+    def _carry_out(self, function: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
+        for _ in range(MOST_DEATHS):
+            try:
+                went_well, answer = self._process().ask(function, arguments)
+            except (EOFError, OSError):
+                self._leave_dead()
+                continue
+            if went_well:
+                return answer
+            raise answer
+        raise DiedError(
+            f"{MOST_DEATHS} processes died of one task, one after the other; give them more memory, or leave it out"
+        )
+
+    def _process(self) -> _Process:
+        """That of this thread. Raises DiedError where no more are begun."""
+        with self._lock:
+            if self._ending:
+                raise DiedError("the program ends")
+            thread = threading.get_ident()
+            if thread not in self._processes:
+                self._processes[thread] = _Process()
+            return self._processes[thread]
+
+    def _leave_dead(self) -> None:
+        with self._lock:
+            if not self._ending:
+                self._processes.pop(threading.get_ident()).close()
+
+
+class _Process:
+    """A worker, used by one thread."""
+
+    def __init__(self) -> None:
+        self._connection, theirs = Pipe()
+        try:
+            self._process = _begun(theirs)
+        finally:
+            theirs.close()
+        self.name = f"{socket.gethostname()}-{self._process.pid}"
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+        """Whether it went well, and what came out or was raised. Raises EOFError, OSError where it has died."""
+        self._connection.send((function, arguments))
+        answer: tuple[bool, Any] = self._connection.recv()
+        return answer
+
+    def kill(self) -> None:
+        """End it at once: what it has not finished is as if it was never begun."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Know no more of one that has died, or is about to."""
+        self._process.kill()
+        self._process.wait(_SECONDS)
+        self._connection.close()
+
+
+def _begun(connection: Connection) -> subprocess.Popen[bytes]:
+    number = connection.fileno()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, *(["-X", "utf8"] if sys.flags.utf8_mode else []), "-m", _PROGRAM, str(number)]
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment, pass_fds=[number]
+    )
