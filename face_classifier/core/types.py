@@ -15,6 +15,7 @@ Landmarks = npt.NDArray[np.float32]  # shape (5, 2)
 Encoding = npt.NDArray[np.float64]  # shape (128,)
 
 ENCODING_SIZE = 128
+_UNITS = 1 << 24  # of which a stored number of an encoding is a whole number, in 1
 EMOTIONS = ("angry", "disgusted", "fearful", "happy", "sad", "surprised", "neutral")
 
 # Which files of a folder are taken for pictures; those of cameras' raw formats for the preview in them.
@@ -182,13 +183,13 @@ class Face:
     """A face as numbers."""
 
     box: Box
-    encoding: Encoding  # (128,) float64
+    encoding: Encoding  # (128,) float64; as it was made, or given: rounded by `as_stored` here
     made_by: Provenance
     quality: float | None = None  # as of its detection
     emotion: Emotion | None = None  # None = not asked for
 
     def __post_init__(self) -> None:
-        check_encoding(self.encoding)
+        object.__setattr__(self, "encoding", check_encoding(as_stored(check_encoding(self.encoding))))
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,19 @@ def check_encoding(value: Any) -> Encoding:
     if not np.isfinite(value).all():
         raise ValueError("an encoding holds finite numbers only")
     return value
+
+
+def as_stored(encoding: npt.NDArray[np.floating]) -> Encoding:
+    """The same numbers rounded to multiples of 2⁻²⁴, which are float32 as long as they are below 1.
+
+    Whatever is decided by encodings is decided by these, before they are stored and after: they lose nothing in a file
+    of float32, and sums of them as float64 are exact, whatever their order.
+
+    ``encoding``: (..., 128). Returns float64 of that shape, without negative zeros.
+    """
+    with np.errstate(over="ignore"):  # what is no encoding may be of any size
+        rounded = (np.rint(np.asarray(encoding, np.float64) * _UNITS) / _UNITS).astype(np.float32)
+    return rounded.astype(np.float64) + 0.0
 
 
 def as_rgb(image: Image) -> Image:

@@ -17,7 +17,7 @@ from face_classifier.core.disk.database import open_database
 from face_classifier.core.disk.durable import PRIVATE, Modes
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.core.types import Box, Encoding, check_encoding
+from face_classifier.core.types import Box, Encoding, as_stored, check_encoding
 from face_classifier.identity.profiles import PROFILES
 from face_classifier.photos import rescaled
 from face_classifier.photos.finder import BEST, PLAIN, UNSURE, FaceFinder, PhotoFace
@@ -364,7 +364,7 @@ CREATE INDEX faces_content ON faces (content, space);
 
 def _encoding(stored: bytes) -> Encoding:
     """Raises ValueError."""
-    return check_encoding(np.frombuffer(stored, _FLOATS).astype(np.float64))
+    return check_encoding(as_stored(np.frombuffer(stored, _FLOATS)))
 
 
 def _faults(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from face_classifier.core.disk.markers import PICKLE
 from face_classifier.core.disk.retry import DiskError, asking_the_disk
-from face_classifier.core.types import Encoding, Sighting
+from face_classifier.core.types import Encoding, Sighting, as_stored
 from face_classifier.display import montages
 from face_classifier.display.montages import Portrait
 from face_classifier.gallery.derived.pickled import pickle_bytes, read_pickle
@@ -38,7 +38,9 @@ def old_encodings(folder: ResultFolder) -> dict[str, Encoding]:
 
 def _in_todays_scale(encodings: dict[str, Encoding]) -> dict[str, Encoding]:
     """Of a pickle of any version."""
-    return {name: SCALE * encoding if is_sface(encoding, 1) else encoding for name, encoding in encodings.items()}
+    return {
+        name: as_stored(SCALE * encoding if is_sface(encoding, 1) else encoding) for name, encoding in encodings.items()
+    }
 
 
 class Views:

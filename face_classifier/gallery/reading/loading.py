@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from face_classifier.core import names
-from face_classifier.core.types import ENCODING_SIZE
+from face_classifier.core.types import ENCODING_SIZE, as_stored
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.reading.folder_faces import NO_TRACK, FolderFaces, Ints, no_faces, stamp_of
 from face_classifier.gallery.said.flags import COVER, HIDDEN
@@ -153,7 +153,7 @@ def _columns(folder: str, found: Iterable[tuple[Any, ...]]) -> FolderFaces:
     )
     if not all(isinstance(encoding, bytes) and len(encoding) == _BYTES for encoding in encodings):
         raise ValueError(f"an encoding of {folder} is none")
-    matrix = np.frombuffer(b"".join(encodings), FLOATS).reshape(-1, ENCODING_SIZE)
+    matrix = as_stored(np.frombuffer(b"".join(encodings), FLOATS).reshape(-1, ENCODING_SIZE))
     if not np.isfinite(matrix).all():
         raise ValueError(f"an encoding of {folder} is no number")
     is_somebodys = folder != UNKNOWNS and not is_excluded(folder)

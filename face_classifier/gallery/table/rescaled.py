@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from face_classifier.core.types import as_stored
 from face_classifier.vision.sface import FORMER_SPACE, SCALE, SFaceEncoder
 
 FUNCTION = "in_todays_scale"  # of SQL
@@ -29,7 +30,7 @@ def known_to(database: sqlite3.Connection) -> None:
 def _scaled(stored: Any) -> Any:
     if not isinstance(stored, bytes) or len(stored) % _FLOATS.itemsize:
         return stored
-    return (SCALE * np.frombuffer(stored, _FLOATS)).astype(_FLOATS).tobytes()
+    return as_stored(SCALE * np.frombuffer(stored, _FLOATS)).astype(_FLOATS).tobytes()
 
 
 def has_former(database: sqlite3.Connection) -> bool:

@@ -17,7 +17,7 @@ from face_classifier.core.types import Box, Emotion
 from face_classifier.gallery.places import person_of
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import DISCARDED, SEEN, Row
-from face_classifier.gallery.table.schema import COLUMNS, FLOATS, PLAIN, QUOTED, SCORES, SELECT
+from face_classifier.gallery.table.schema import COLUMNS, FLOATS, PLAIN, QUOTED, SCORES, SELECT, encoding_from
 
 _MOST = 500  # values of one statement
 _STORED, _FOLDER = f"SELECT id, {QUOTED} FROM faces", COLUMNS.index("folder")
@@ -222,7 +222,7 @@ def row_from(record: tuple[Any, ...]) -> Row:
     if top is not None:
         row.box = Box(top, right, bottom, left)
     if encoding is not None:
-        row.encoding = np.frombuffer(encoding, FLOATS).astype(float, copy=False)
+        row.encoding = encoding_from(encoding)
     if scores is not None:
         row.emotion = Emotion(tuple(np.frombuffer(scores, SCORES).tolist()), engine)
     return row

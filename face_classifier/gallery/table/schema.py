@@ -8,6 +8,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from face_classifier.core.types import Encoding, as_stored
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table import rescaled
 from face_classifier.gallery.table.row import Row
@@ -189,6 +190,11 @@ SELECT = (
 )
 FLOATS = np.dtype("<f8")  # of encodings
 SCORES = np.dtype("<f4")  # of emotions
+
+
+def encoding_from(stored: bytes) -> Encoding:
+    """An encoding from its column; those of earlier versions have more digits. Raises ValueError where it is none."""
+    return as_stored(np.frombuffer(stored, FLOATS))
 
 
 def version_of(database: sqlite3.Connection) -> int:

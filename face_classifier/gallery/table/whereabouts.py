@@ -6,15 +6,13 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from face_classifier.core import names
 from face_classifier.core.types import Box, Encoding, Label, Sighting
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row, whose
 from face_classifier.gallery.table.rows import each, in_parts, select
-from face_classifier.gallery.table.schema import FLOATS, LYING, ODD
+from face_classifier.gallery.table.schema import LYING, ODD, encoding_from
 
 _OF_FOLDER = "FROM faces WHERE folder = ? AND state = ?"
 _KEPT = "state = 'kept' AND encoding IS NOT NULL"
@@ -116,7 +114,7 @@ class Whereabouts:
             for face, folder, placed, pinned, track, encoding, quality in records:
                 if folder in folders and face not in hidden:
                     person, track, corrected = whose(folder, placed, pinned, track)
-                    known = np.frombuffer(encoding, FLOATS)
+                    known = encoding_from(encoding)
                     worth = None if quality is None else float(quality)
                     yield Label(face, person, track, bool(pinned), corrected, known, worth)
 
@@ -138,7 +136,7 @@ class Whereabouts:
                     source=source and names.restored(source),
                     position=when[0],
                     time=None if when[1] is None else datetime.fromisoformat(when[1]),
-                    encoding=np.frombuffer(encoding, FLOATS).astype(float, copy=False),
+                    encoding=encoding_from(encoding),
                     pinned=bool(pinned),
                     corrected=corrected,
                     quality=quality,
@@ -153,7 +151,7 @@ class Whereabouts:
             found = self._table.database.execute(f"SELECT id, folder, file, encoding FROM faces {clause}", values)
             for number, folder, file, encoding in found:
                 if folder in folders and number not in hidden:
-                    yield file, np.frombuffer(encoding, FLOATS).astype(float, copy=False)
+                    yield file, encoding_from(encoding)
 
     def pictures_in(self, folder: str, hidden: Collection[int]) -> list[tuple[str, str, bool, Box | None]]:
         """File, content hash, whether it came from a source, and box of each picture of a kept face in a folder."""
