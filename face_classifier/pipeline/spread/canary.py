@@ -1,0 +1,80 @@
+"""The canary: a tiny clip and a picture that each process analyses, so that those are known which compute otherwise.
+
+Processors differ: by AVX2 and by AVX-512 the boxes, landmarks, qualities and pictures of faces are equal, and all
+encodings differ, by up to 5.4e-7. So do other versions of libraries. Records of both in one result folder would make it
+depend on which process analysed what. What the canary shows was drawn by ``scripts/canary.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from hashlib import sha256
+from pathlib import Path
+
+from face_classifier.core import messages
+from face_classifier.core.types import Frame, Search
+from face_classifier.gallery.keep import face_picture
+from face_classifier.pipeline.archive import versions
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import open_source
+from face_classifier.vision.engine import Engine
+
+_SHOWN = "canary.mp4", "canary.jpg"  # H.264 and JPEG, each frame with one face or two
+_BEGAN = datetime(2020, 1, 1, tzinfo=timezone.utc)
+_DIGITS = 16  # hexadecimal
+
+
+@dataclass(frozen=True)
+class Canary:
+    """How a process computes."""
+
+    digest: str  # equal where all that a record holds would be equal by the last bit
+    versions: dict[str, str]  # of the program, the libraries and the models
+    processor: str  # for the user
+
+    def why_another(self, other: Canary) -> str:
+        """Why ``other``, of a process elsewhere, has another digest than this one here: part of a sentence."""
+        names = sorted(self.versions.keys() | other.versions.keys())
+        pairs = [(name, self.versions.get(name, "missing"), other.versions.get(name, "missing")) for name in names]
+        told = [f"{name} is {there} there and {here} here" for name, here, there in pairs if here != there]
+        return (
+            ", ".join(told) or f"its processor, {other.processor}, computes otherwise than this one, {self.processor}"
+        )
+
+
+def canary(engine: Engine) -> Canary:
+    """What this process makes of the clip and the picture with an engine. Raises UserError where they are missing."""
+    digest = sha256()
+    for frame in _frames():
+        detections = engine.search(frame.image, Search.USUAL)
+        faces = engine.encode(frame.image, detections)
+        told = [messages.detection_message(detection) for detection in detections]
+        for values in (*told, *map(messages.face_message, faces)):
+            digest.update(json.dumps(values, sort_keys=True, default=_hexadecimal).encode())
+        digest.update(b"".join(face_picture(frame, face) for face in faces))
+    return Canary(digest.hexdigest()[:_DIGITS], versions(), _processor())
+
+
+def _frames() -> Iterator[Frame]:
+    for name in _SHOWN:
+        with open_source(str(Path(__file__).with_name(name))) as source:
+            yield from source.frames(Sampling(0.0), _BEGAN, threading.Event())
+
+
+def _hexadecimal(value: bytes) -> str:
+    return value.hex()
+
+
+def _processor() -> str:
+    with suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        for line in file:
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
