@@ -61,7 +61,7 @@ CREATE TABLE faces (
 ) WITHOUT ROWID;
 """
 _JSON = "box", "made_by", "emotion"  # columns
-_ENCODING = "<f8"
+_ENCODING = "<f4"
 _MOST_HEAD = 1 << 20  # characters
 
 

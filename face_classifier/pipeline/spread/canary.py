@@ -43,9 +43,8 @@ class Canary:
         names = sorted(self.versions.keys() | other.versions.keys())
         pairs = [(name, self.versions.get(name, "missing"), other.versions.get(name, "missing")) for name in names]
         told = [f"{name} is {there} there and {here} here" for name, here, there in pairs if here != there]
-        return (
-            ", ".join(told) or f"its processor, {other.processor}, computes otherwise than this one, {self.processor}"
-        )
+        processors = f"the processor there ({other.processor}) computes otherwise than here ({self.processor})"
+        return ", ".join(told) or processors
 
 
 def canary(engine: Engine) -> Canary:

@@ -60,8 +60,8 @@ def test_it_is_the_same_again_and_in_another_process(engine: Engine, usual: Cana
 
 
 def test_every_detector_finds_its_faces() -> None:
-    for name, detector in (("fast", None), ("fast", "hog"), ("fast", "cnn")):
-        engine = make_engine(name, detector, 1.0, pytest.fail)
+    for detector in (None, "hog"):
+        engine = make_engine("fast", detector, 1.0, pytest.fail)
         found = [len(engine.search(frame.image, Search.USUAL)) for frame in module._frames()]
         assert found == [2, 2, 2, 1]
 
