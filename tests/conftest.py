@@ -235,7 +235,7 @@ class Gallery:
             sightings = self.classify(
                 store, [self._frame(name, float(position), fingerprint) for position, name in enumerate(names)]
             )
-            store.write_views(store.look(self.read_photo).faces)
+            store.write_views(None, store.look(self.read_photo).faces.hidden)
             self.problems = store.problems()
         return sightings
 
@@ -252,9 +252,10 @@ class Gallery:
     def look(self, *, writing: bool = True) -> list[Sighting]:
         """Start the program and end it at once."""
         with Store(self.folder, writing=writing) as store:
-            sightings = list(store.look(self.read_photo).faces)
+            faces = store.look(self.read_photo).faces
+            sightings = list(faces)
             if writing:
-                store.write_views(sightings)
+                store.write_views(None, faces.hidden)
             self.problems = store.problems()
         return sightings
 

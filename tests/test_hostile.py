@@ -60,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, portraits: dict[str, Image], 
             taken = begun + timedelta(seconds=second)
             frame = Frame(portraits[name], "clip.mp4", "clip", second, float(second), 0.5, taken)
             store.keep(frame, faces[name], Match(person), 0)
-        store.write_views(store.look(lambda path, own_cut: pytest.fail(str(path))).faces)
+        store.write_views(None, store.look(lambda path, own_cut: pytest.fail(str(path))).faces.hidden)
     return folder
 
 

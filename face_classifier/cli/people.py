@@ -13,14 +13,21 @@ from face_classifier.core.errors import StoppedError, WrongUseError
 
 
 @click.command("people")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
 @result_option
 @click.option("--matrix", is_flag=True, help="Print the distances of everybody to everybody instead.")
+@click.option("--montage", is_flag=True, help="Make the montages of the people NAME... instead, and print their paths.")
 @json_option
-def _people(result: str | None, matrix: bool, as_json: bool) -> None:
-    """List the people of a result folder."""
+def _people(names: tuple[str, ...], result: str | None, matrix: bool, montage: bool, as_json: bool) -> None:
+    """List the people of a result folder, or make the montages of some."""
     from face_classifier.cli import console
     from face_classifier.gallery.snapshot import faces_of
 
+    if montage != bool(names) or (montage and matrix):
+        raise WrongUseError("--montage and the names of people belong together, without --matrix; give both, or none")
+    if montage:
+        _draw_montages(names, result, as_json=as_json)
+        return
     sightings = faces_of(load_settings({"result": result}), observer := console.Screen())
     observer.finish()
     if as_json:
@@ -29,6 +36,16 @@ def _people(result: str | None, matrix: bool, as_json: bool) -> None:
         console.print_lines(console.statistics_lines(sightings))
     else:
         console.print_people(sightings)
+
+
+def _draw_montages(names: tuple[str, ...], result: str | None, *, as_json: bool) -> None:
+    from face_classifier.cli import console
+    from face_classifier.curate import corrections
+
+    made = corrections.draw_montages(load_settings({"result": result}), observer := console.Screen(), names)
+    observer.finish()
+    record = [{"person": name, "montages": [str(path) for path in paths]} for name, paths in made.items()]
+    console.print_answer(as_json, record, [str(path) for paths in made.values() for path in paths])
 
 
 @click.command("export")

@@ -78,6 +78,22 @@ def draw(gallery: Gallery, observer: Observer) -> None:
         observer.problem(f"{error.fault}, so montages and pickle are as they were before; {error.cure}")
 
 
+def draw_montages(gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> dict[str, list[str]]:
+    """Handler: bring the montages of some ``folders`` up to date, however many people there are.
+
+    Answers their files, by folder. Raises UserError where no face lies in one of them.
+    """
+    gallery.look()
+    draw(gallery, observer)
+    made: dict[str, list[str]] = {}
+    for name in arguments["folders"]:
+        made[name] = gallery.store.draw_montages_of(name, gallery.looked.faces.hidden)
+        if not made[name]:
+            raise UserError(f"there is no face of {name!r} in {gallery.store.folder}; `people` lists who is there")
+    gallery.tell_problems(observer)
+    return made
+
+
 def _door(arguments: dict[str, Any], name: str) -> str:
     """Through which door a command comes. Raises UserError where it tells one that is no page's."""
     door = arguments.get("door")
@@ -105,7 +121,7 @@ HANDLERS: dict[str, Handler] = {
         "forget": answering_conflicts(forget),
         "retain": retain_now,
     }.items()
-} | {"note use": note_use}
+} | {"note use": note_use, "montage": draw_montages}
 HANDLERS |= {
     name: _by_hand(name, answering(act))
     for name, act in {

@@ -55,6 +55,15 @@ def rethink(settings: Settings, observer: Observer, *, dry_run: bool = False) ->
     return [Change(face, person, then, new=False) for face, person, then in moved]
 
 
+def draw_montages(settings: Settings, observer: Observer, folders: Sequence[str]) -> dict[str, list[Path]]:
+    """Bring the montages of these people (or of the unknown faces) up to date; their files, by name. Raises UserError.
+
+    However many people there are: above a number these are the only montages.
+    """
+    made = carry_out(settings, "montage", {"folders": list(folders)}, observer)
+    return {name: [Path(settings.result) / file for file in files] for name, files in made.items()}
+
+
 def accept(settings: Settings, observer: Observer, one: str, other: str) -> dict[str, Any]:
     """Two people are one, by the user's word; as `decide.accept` answers. Raises UserError."""
     answer: dict[str, Any] = carry_out(settings, "suggest accept", {"one": one, "other": other}, observer)

@@ -55,8 +55,9 @@ def reencode(settings: Settings, stopping: threading.Event, observer: Observer) 
                 )
             step()
         store.switch(space)
-        after = store.look(new_reader).faces
-        store.write_views(after)
+        looked = store.look(new_reader).faces
+        after = list(looked)
+        store.write_views(None, looked.hidden)
         tell_problems(store, observer)
     comparable = not mixed and not former <= {space}
     return Reencoded(len(steps), agreement(before, after) if comparable else None)

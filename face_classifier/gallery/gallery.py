@@ -239,7 +239,7 @@ class Gallery:
         """Bring the pickle, and montages ``within`` so many seconds, up to date; the rest is for the next time."""
         if self._is_pickled and self._undrawn == frozenset():
             return
-        if self.store.write_own_views(self._undrawn, self.looked.faces.hidden, within):
+        if self.store.write_views(self._undrawn, self.looked.faces.hidden, within):
             self._undrawn, self._is_pickled = frozenset(), True
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial, wraps
+from math import inf
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -335,25 +336,31 @@ class Store:
 
     # Views
 
-    @_until_done
-    def write_views(self, faces: Iterable[Sighting], *, changed: Collection[str] | None = None) -> None:
-        """Bring montages and pickle up to date with ``faces``, all of the latest look.
-
-        ``changed``: folders in which faces are others than when this was last done; None: it may be all.
-        """
-        self._views.write(faces, changed)
-
     def draw_montages(self, folders: Collection[str] | None, hidden: Collection[int]) -> Iterator[None]:
         """Bring the montages of folders (None: of all) up to date with the table, one at a step; not the pickle.
 
-        ``hidden``: ids of faces whose pictures could not be seen. Raises DiskError; what is drawn by then stays.
+        Where there are too many people, those that are there alone. ``hidden``: ids of faces whose pictures could not
+        be seen. Raises DiskError; what is drawn by then stays.
         """
         return self._views.draw(folders, hidden)
 
     @_until_done
-    def write_own_views(self, folders: Collection[str] | None, hidden: Collection[int], within: float) -> bool:
-        """The same, and the pickle first; no montage is begun after ``within`` seconds. Returns whether all is done."""
-        return self._views.write_own(folders, hidden, within)
+    def draw_montages_of(self, folder: str, hidden: Collection[int]) -> list[str]:
+        """Bring those of a folder up to date, however many people there are; returns their files."""
+        return self._views.draw_of(folder, hidden)
+
+    @_until_done
+    def write_views(self, folders: Collection[str] | None, hidden: Collection[int], within: float = inf) -> bool:
+        """As `draw_montages`, and the pickle first; no montage is begun after ``within`` seconds.
+
+        Returns whether all is done.
+        """
+        return self._views.write(folders, hidden, within)
+
+    def tell_views_left_out(self) -> None:
+        """Have the next `problems` tell which views are not made, since there are too many people or faces."""
+        for sentence in self._views.left_out():
+            self.report(sentence)
 
     # Thinking
 

@@ -266,6 +266,7 @@ class Desk:
             if think:
                 self.thoughts.at_once()
             self.gallery.write_views(within=within)
+            self.gallery.store.tell_views_left_out()
             self._catch_up()
         finally:
             for session in self._sessions:

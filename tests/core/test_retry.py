@@ -230,7 +230,7 @@ def work(store: Store, frame: Callable[..., Frame], faces: dict[str, Face], read
     store.look(read_photo)
     store.move([three.id], None)
     store.move([two.id, two.id + 2], None, new=True)
-    store.write_views(store.look(read_photo).faces)
+    store.write_views(None, store.look(read_photo).faces.hidden)
 
 
 def outcome(folder: Path) -> dict[str, Any]:

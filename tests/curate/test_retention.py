@@ -62,7 +62,7 @@ class House(World):
             frame = Frame(picture_of(who, look), camera, None, 0, 0.0, 0.02, NOW - ago)
             face = Face(BOX, encoding_of(who, look), MADE_BY)
             kept = store.keep(frame, face, Match(person), 0, track)
-            store.write_views(self.look(store).faces)
+            store.write_views(None, self.look(store).faces.hidden)
         return next(row for row in rows_in(self.folder) if row.id == kept.sightings[0].id)
 
     def retain(

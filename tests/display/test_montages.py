@@ -159,12 +159,12 @@ def test_only_montages_of_changed_people_are_looked_at(gallery: Gallery) -> None
     gallery.see(OBAMA, BIDEN, OBAMA_AGAIN)
     (gallery.folder / "person_01").rename(gallery.folder / "Barack")
     with Store(gallery.folder, writing=True) as store:
-        store.write_views(store.look(gallery.read_photo).faces)
+        store.write_views(None, store.look(gallery.read_photo).faces.hidden)
         (gallery.folder / "Barack").rename(gallery.folder / "Barry")
         (gallery.folder / "montage.unknowns-00.png").unlink()
         looked = store.look(gallery.read_photo)
         assert looked.changed == {"Barack", "Barry"}
-        store.write_views(looked.faces, changed=looked.changed)
+        store.write_views(looked.changed, looked.faces.hidden)
         assert [path.name for path in gallery.folder.glob("montage*")] == ["montage.Barry-00.png"]
-        store.write_views(looked.faces)
+        store.write_views(None, looked.faces.hidden)
         assert (gallery.folder / "montage.unknowns-00.png").exists()

@@ -69,7 +69,7 @@ class World:
         """A clip of which each second shows somebody (who, look), without second thoughts."""
         with Store(self.folder, writing=True) as store:
             self.see(store, seen, clip)
-            store.write_views(self.look(store).faces)
+            store.write_views(None, self.look(store).faces.hidden)
 
     def see(self, store: Store, seen: Iterable[tuple[int, int]], clip: str = "clip", rule: int = 2) -> None:
         people = PersonDB(0.44, founding=rule)
@@ -118,7 +118,7 @@ class World:
         """Start the program and end it at once."""
         with Store(self.folder, writing=True) as store:
             looked = self.look(store)
-            store.write_views(looked.faces)
+            store.write_views(None, looked.faces.hidden)
         return looked
 
     def accept(self, person: str, other: str) -> None:

@@ -358,7 +358,7 @@ def classify(folder: Path, frames: list[Frame], engine: Engine) -> list[str]:
     gallery = Gallery(folder, engine, lambda *_: frames[0])
     with Store(folder, writing=True) as opened:
         gallery.classify(opened, frames)
-        opened.write_views(opened.look(gallery.read_photo).faces)
+        opened.write_views(None, opened.look(gallery.read_photo).faces.hidden)
         return opened.problems()
 
 

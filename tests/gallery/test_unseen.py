@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, portraits: dict[str, Image], 
                 portraits[name], "clip.mp4", "clip", second, float(second), 0.5, begun + timedelta(seconds=second)
             )
             store.keep(frame, face, Match(person), 0)
-        store.write_views(store.look(lambda path, own_cut: pytest.fail(str(path))).faces)
+        store.write_views(None, store.look(lambda path, own_cut: pytest.fail(str(path))).faces.hidden)
     return folder
 
 
@@ -228,7 +228,7 @@ class TestAnotherFolderInThePlaceOfTheOpenedOne:
             lambda: store.move([1], None),
             lambda: store.words.join([1], "Joe"),
             lambda: store.words.exclude([1]),
-            lambda: store.write_views([]),
+            lambda: store.write_views(None, ()),
         ):
             with pytest.raises(UserError, match="another one is in its place"):
                 write()

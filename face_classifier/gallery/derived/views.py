@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 
 import numpy as np
@@ -18,8 +19,12 @@ from face_classifier.gallery.derived.pickled import pickle_bytes, read_pickle
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.places import UNKNOWNS, is_excluded, is_own_cut
 from face_classifier.gallery.table.row import Row
-from face_classifier.gallery.table.whereabouts import has_portraits
+from face_classifier.gallery.table.whereabouts import count_faces, count_people, has_portraits
 from face_classifier.vision.sface import SCALE, is_sface
+
+MOST_DRAWN = 1_000  # people up to which everybody has montages: a file manager shows no more of them at a glance
+MOST_PICKLED = 100_000  # faces: every run and command writes a pickle anew, these in 2.4 s and with .4 GB of memory
+_CROWDED = "crowded"  # the mark of a folder whose montages are of those alone who were named
 
 Sheets = Mapping[str, tuple[str, list[Portrait]]]  # montages by file: a digest of what is on it, and its portraits
 
@@ -49,24 +54,29 @@ class Views:
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
 
-    def write(self, faces: Iterable[Sighting], changed: Collection[str] | None) -> None:
-        """As `Store.write_views`."""
-        self._folder.root.check()
-        if changed is not None and not changed:
-            return
-        places = {face_id: (folder, file, content) for face_id, folder, file, content in self._folder.rows.places()}
-        sheets, encodings = _views_of(
-            ((self._portrait(*places[face.id], face), face.encoding) for face in faces), changed
-        )
-        with asking_the_disk():
-            self._write_montages(sheets, changed)
-            self._write_pickle(encodings)
-
     def draw(self, folders: Collection[str] | None, hidden: Collection[int]) -> Iterator[None]:
         """As `Store.draw_montages`."""
-        for name, there in self._named(folders):
+        notes, is_crowded = self._folder.notes, _is_crowded(self._folder)
+        is_new = is_crowded != bool(notes.mark(_CROWDED))
+        drawn = self._drawn if is_crowded else self._named
+        for name, there in drawn(None if is_new else folders):
             self._folder.root.check()
-            yield from self._draw_folder(name, hidden, there)
+            yield from self._draw_folder(name, hidden, there, wanted=not (is_crowded and is_new))
+        if is_new:
+            notes.set_mark(_CROWDED, is_crowded)
+            if is_crowded:
+                self._folder.report(_crowded(self._folder.path))
+
+    def draw_of(self, name: str, hidden: Collection[int]) -> list[str]:
+        """As `Store.draw_montages_of`."""
+        for _ in self._draw_folder(name, hidden, ()):
+            pass
+        return sorted(self._made_of(name))
+
+    def left_out(self) -> list[str]:
+        """As `Store.tell_views_left_out`."""
+        crowded = [_crowded(self._folder.path)] if _is_crowded(self._folder) else []
+        return crowded if _is_pickled(self._folder) else [*crowded, _unpickled(self._folder.path)]
 
     def remove_gone(self, folders: Collection[str] | None, hidden: Collection[int]) -> None:
         """Remove the montages of those of these folders in which no face lies; None: of all that are not there.
@@ -80,8 +90,8 @@ class Views:
                     for _ in self._draw_folder(name, hidden, there):
                         pass
 
-    def write_own(self, folders: Collection[str] | None, hidden: Collection[int], within: float) -> bool:
-        """As `Store.write_own_views`."""
+    def write(self, folders: Collection[str] | None, hidden: Collection[int], within: float) -> bool:
+        """As `Store.write_views`."""
         end = monotonic() + within
         self.remove_gone(folders, hidden)
         self.write_pickle(hidden)
@@ -101,12 +111,25 @@ class Views:
         for name in sorted(name for name in names if name and not is_excluded(name)):
             yield name, there.get(name, set())
 
-    def _draw_folder(self, name: str, hidden: Collection[int], there: set[str]) -> Iterator[None]:
-        """``there``: further montages of it that may be there."""
+    def _drawn(self, folders: Collection[str] | None) -> Iterator[tuple[str, set[str]]]:
+        """Likewise, only those that have montages."""
+        for name, there in self._named(folders):
+            if there or (folders is not None and self._made_of(name)):
+                yield name, there
+
+    def _made_of(self, name: str) -> dict[str, str]:
+        """Digests of the montages of a folder, by file."""
+        made = self._folder.notes.view_digests(name)
+        return {file: digest for file, digest in made.items() if montages.is_of(file, name)}
+
+    def _draw_folder(
+        self, name: str, hidden: Collection[int], there: Collection[str], *, wanted: bool = True
+    ) -> Iterator[None]:
+        """``there``: further montages of it that may be there; ``wanted``: whether it is to have any."""
         root, notes = self._folder.root, self._folder.notes
-        portraits = sorted(self._portraits(name, hidden), key=lambda portrait: portrait.path)
+        portraits = sorted(self._portraits(name, hidden), key=lambda portrait: portrait.path) if wanted else []
         sheets = montages.montage_sheets(name, portraits)
-        made = {file: digest for file, digest in notes.view_digests(name).items() if montages.is_of(file, name)}
+        made = self._made_of(name)
         for file, (digest, shown) in sheets.items():
             if made.get(file) == digest and root.has(file):
                 continue
@@ -121,8 +144,15 @@ class Views:
         yield
 
     def write_pickle(self, hidden: Collection[int]) -> None:
-        """Bring the pickle up to date with the table."""
-        self._folder.root.check()
+        """Bring the pickle up to date with the table, or remove it where there are too many faces."""
+        root = self._folder.root
+        root.check()
+        if not _is_pickled(self._folder):
+            with asking_the_disk():
+                if root.has_file(PICKLE):
+                    root.remove(PICKLE)
+                    self._folder.report(_unpickled(self._folder.path))
+            return
         by_file: dict[str, list[Encoding]] = defaultdict(list)
         for file, encoding in self._folder.whereabouts.encodings(self._folder.listing.folders, hidden):
             by_file[file].append(encoding)
@@ -139,19 +169,19 @@ class Views:
 
         ``faces``: folder, file and row of each.
         """
-        root = self._folder.root
+        root, made, there = self._folder.root, self._folder.notes.view_digests(), self._montages()
         sheets, encodings = _views_of(
-            (self._portrait(folder, file, row.hash, row), row.encoding) for folder, file, row in faces
+            ((self._portrait(folder, file, row.hash, row), row.encoding) for folder, file, row in faces),
+            {montages.person_of(file) for file in (*made, *there)} if _is_crowded(self._folder) else None,
         )
         if fault := self._pickle_fault(encodings):
             yield PICKLE, fault
-        made = self._folder.notes.view_digests()
         for file, (digest, portraits) in sheets.items():
-            if made.get(file) != digest or not root.has_file(file):
-                yield file, "does not show the faces of today" if root.has_file(file) else "is missing"
+            if made.get(file) != digest or file not in there:
+                yield file, "does not show the faces of today" if file in there else "is missing"
             elif not montages.shows_the_same(root.read(file), montages.draw_montage(portraits)):
                 yield file, "is damaged"
-        for file in self._montages() - sheets.keys():
+        for file in there - sheets.keys():
             yield file, "shows faces that are not there"
 
     def files(self) -> set[str]:
@@ -164,6 +194,8 @@ class Views:
 
     def _pickle_fault(self, encodings: Mapping[str, Encoding]) -> str | None:
         root = self._folder.root
+        if not _is_pickled(self._folder):
+            return "was written when there were fewer faces" if root.has_file(PICKLE) else None
         if not root.has_file(PICKLE):
             return "is missing"
         try:
@@ -186,27 +218,6 @@ class Views:
         old_encodings(self._folder)  # sets a damaged one aside before it is replaced
         self._write_file(PICKLE, content)
 
-    def _write_montages(self, wanted: Sheets, changed: Collection[str] | None) -> None:
-        """``changed``: folders of which these are all montages; None: there are no others."""
-
-        def is_outdated(file: str) -> bool:
-            return file not in wanted and (changed is None or montages.person_of(file) in changed)
-
-        folder, made = self._folder, self._folder.notes.view_digests()
-        drawn = {
-            file: digest
-            for file, (digest, portraits) in wanted.items()
-            if not (made.get(file) == digest and folder.root.has(file))
-            and self._write_file(file, montages.draw_montage(portraits))
-        }
-        for file in filter(is_outdated, self._montages()):
-            folder.root.remove(file)
-        with folder.table.together():
-            for file in filter(is_outdated, made):
-                folder.notes.set_view(file, None)
-            for file, digest in drawn.items():
-                folder.notes.set_view(file, digest)
-
     def _montages(self) -> set[str]:
         root = self._folder.root
         return {name for name in root.names() if montages.MONTAGE.fullmatch(name) and root.has_file(name)}
@@ -222,8 +233,32 @@ class Views:
         return True
 
 
+def _is_crowded(folder: ResultFolder) -> bool:
+    """Whether there are so many people that montages are made of those alone who are named."""
+    return count_people(folder.table, MOST_DRAWN + 1) > MOST_DRAWN
+
+
+def _is_pickled(folder: ResultFolder) -> bool:
+    """Whether there are so few faces that the pickle is written."""
+    return count_faces(folder.table, MOST_PICKLED + 1) <= MOST_PICKLED
+
+
+def _crowded(path: Path) -> str:
+    return (
+        f"{path} has more than {MOST_DRAWN:,} people, so montages are left out; "
+        "`face-classifier people --montage NAME` makes those of one"
+    )
+
+
+def _unpickled(path: Path) -> str:
+    return (
+        f"{path} has more than {MOST_PICKLED:,} faces, so {PICKLE} is left out; "
+        "`face-classifier export --format npz` writes the encodings"
+    )
+
+
 def _views_of(
-    faces: Iterable[tuple[Portrait, Encoding | None]], folders: Collection[str] | None = None
+    faces: Iterable[tuple[Portrait, Encoding | None]], folders: Collection[str | None] | None
 ) -> tuple[Sheets, dict[str, Encoding]]:
     """What the montages, and the pickle by file name, should hold of faces; montages of these folders only."""
     by_file: dict[str, list[Encoding]] = defaultdict(list)

@@ -15,6 +15,10 @@ from face_classifier.gallery.table.rows import each, in_parts, select
 from face_classifier.gallery.table.schema import LYING, ODD, encoding_from
 
 _OF_FOLDER = "FROM faces WHERE folder = ? AND state = ?"
+_NAMES = (  # of folders, from each one to the next by the index, rather than through all faces
+    "WITH RECURSIVE names(name) AS (SELECT min(folder) FROM faces UNION ALL "
+    "SELECT (SELECT min(folder) FROM faces WHERE folder > name) FROM names WHERE name IS NOT NULL)"
+)
 _KEPT = "state = 'kept' AND encoding IS NOT NULL"
 
 
@@ -34,12 +38,7 @@ class Whereabouts:
 
     def folders(self) -> set[str]:
         """In which pictures lay, or whose faces are deleted or missing."""
-        # From each name to the next one, by the index, rather than through all faces.
-        names = self._table.execute(
-            "WITH RECURSIVE names(name) AS (SELECT min(folder) FROM faces UNION ALL "
-            "SELECT (SELECT min(folder) FROM faces WHERE folder > name) FROM names WHERE name IS NOT NULL) "
-            "SELECT name FROM names WHERE name IS NOT NULL"
-        )
+        names = self._table.execute(f"{_NAMES} SELECT name FROM names WHERE name IS NOT NULL")
         return {name for (name,) in names}
 
     def contents(self, folder: str) -> dict[tuple[str, int, int], int]:
@@ -200,6 +199,25 @@ def has_portraits(table: Table, folder: str, hidden: Collection[int]) -> bool:
     """Whether `Whereabouts.pictures_in` would find any."""
     found = table.execute(f"SELECT id FROM faces WHERE folder = ? AND {_KEPT}", (folder,))
     return any(face not in hidden for (face,) in found)
+
+
+def count_people(table: Table, most: int) -> int:
+    """How many people have a kept face, counted up to ``most``."""
+    return _count(
+        table,
+        f"{_NAMES} SELECT 1 FROM names WHERE name IS NOT NULL AND name <> '{UNKNOWNS}' "
+        "AND EXISTS (SELECT 1 FROM faces WHERE folder = name AND state = 'kept')",
+        most,
+    )
+
+
+def count_faces(table: Table, most: int) -> int:
+    """How many faces are kept, counted up to ``most``."""
+    return _count(table, "SELECT 1 FROM faces WHERE state = 'kept'", most)
+
+
+def _count(table: Table, selection: str, most: int) -> int:
+    return int(table.execute(f"SELECT count(*) FROM ({selection} LIMIT ?)", (most,)).fetchone()[0])
 
 
 def rows_called(table: Table, folders: Collection[str]) -> list[Row]:

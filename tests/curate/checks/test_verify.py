@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, halved: dict[str, Image], eng
     (gallery.folder / "person_01").rename(gallery.folder / "Barack")
     with Store(gallery.folder, writing=True) as store:
         store.words.exclude([store.look(gallery.read_photo).faces[0].id])
-        store.write_views(store.look(gallery.read_photo).faces)
+        store.write_views(None, store.look(gallery.read_photo).faces.hidden)
     return gallery.folder
 
 
