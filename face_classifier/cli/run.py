@@ -40,7 +40,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("run")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @run_options
-@click.option("--on", "where", metavar="WHERE", help="Analyse in other processes: local, or local:N for N of them.")
+@click.option("--on", "where", metavar="WHERE", help="Analyse elsewhere: local, local:N, dask://HOST:PORT.")
 @click.option("--records", metavar="DIR", help="Keep there what is analysed. [default: with --on RESULT.records]")
 @json_option
 def _run(

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
+from face_classifier.core.errors import UserError
+
 _T = TypeVar("_T")
+MOST_DEATHS = 5  # of workers that one task may bring about
+_called: str | None = None
+
+
+class DiedError(UserError):
+    """Too many workers died of one task."""
+
+    def __init__(self, sentence: str = f"{MOST_DEATHS} workers died of it, one after the other; leave it out") -> None:
+        super().__init__(sentence)
+
+
+def worker_name() -> str:
+    """Of this process among the workers of its cluster: as that calls it, else host and process."""
+    return _called or f"{socket.gethostname()}-{os.getpid()}"
+
+
+def called(name: str) -> None:
+    """Name this process as its cluster does."""
+    global _called
+    _called = name
 
 
 class Cluster(Protocol):

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, TypeVar
 
-from face_classifier.core.errors import UserError
+from face_classifier.pipeline.spread.cluster import MOST_DEATHS, DiedError
 
 _T = TypeVar("_T")
 _PROGRAM = "face_classifier.pipeline.spread.worker"
-MOST_DEATHS = 5  # of workers that one task may bring about
+_Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 _SECONDS = 5.0  # that a process has to end by itself
-
-
-class DiedError(UserError):
-    """Too many workers died of one task."""
 
 
 class LocalCluster:
@@ -34,6 +31,7 @@ class LocalCluster:
         self._slots = slots
         self._lock = threading.Lock()
         self._ending = False
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()  # None: one of the threads ends
         self._processes: dict[int, _Process] = {}  # by the thread that waits for it
         self._refused: set[str] = set()
 
@@ -43,7 +41,9 @@ class LocalCluster:
             return max(0, self._slots - len(self._refused))
 
     def submit(self, function: Callable[..., _T], /, *arguments: Any) -> Future[_T]:
-        return self._pool.submit(self._carry_out, function, arguments)
+        future: Future[_T] = Future()
+        self._calls.put((future, function, arguments))
+        return future
 
     def refuse(self, worker: str) -> None:
         with self._lock:
@@ -55,7 +55,9 @@ class LocalCluster:
             return sorted(name for name in names if name not in self._refused)
 
     def __enter__(self) -> LocalCluster:
-        self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="local")
+        self._threads = [threading.Thread(target=self._serve, name="local", daemon=True) for _ in range(self._slots)]
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -66,9 +68,31 @@ class LocalCluster:
             processes = list(self._processes.values())
         for process in processes:
             process.kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for _ in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
         for process in processes:
             process.close()
+
+    def _serve(self) -> None:
+        """Carry out one task after the other, until the program ends or the process is refused."""
+        for call in iter(self._calls.get, None):
+            if self._is_refused():
+                self._calls.put(call)  # another thread takes it, if one is left
+                return
+            future, function, arguments = call
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(self._carry_out(function, arguments))
+            except Exception as error:
+                future.set_exception(error)
+
+    def _is_refused(self) -> bool:
+        with self._lock:
+            process = self._processes.get(threading.get_ident())
+            return process is not None and process.name in self._refused
 
     def _carry_out(self, function: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
         for _ in range(MOST_DEATHS):
@@ -80,9 +104,7 @@ class LocalCluster:
             if went_well:
                 return answer
             raise answer
-        raise DiedError(
-            f"{MOST_DEATHS} processes died of one task, one after the other; give them more memory, or leave it out"
-        )
+        raise DiedError
 
     def _process(self) -> _Process:
         """That of this thread. Raises DiedError where no more are begun."""

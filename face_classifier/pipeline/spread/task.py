@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -69,11 +68,6 @@ class Refused:
 
 Outcome: TypeAlias = Analysed | Failed
 _T = TypeVar("_T")
-
-
-def worker_name() -> str:
-    """Of this process."""
-    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def look_at(job: Job, path: str) -> Looked | Failed | Refused:

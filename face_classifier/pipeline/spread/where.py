@@ -7,18 +7,23 @@ import re
 
 from face_classifier.core.errors import WrongUseError
 from face_classifier.pipeline.spread.cluster import Cluster
+from face_classifier.pipeline.spread.clusters.on_dask import DaskCluster
 from face_classifier.pipeline.spread.local import LocalCluster
 
 _MOST = 1024  # processes of this machine
 
 
 def open_cluster(where: str) -> Cluster:
-    """The cluster that ``local``, ``local:N`` … names; it connects when it is entered. Raises UserError."""
+    """What ``local``, ``local:N``, ``dask://host:port`` names; it connects when it is entered. Raises UserError."""
     if found := re.fullmatch(r"local(?::([0-9]{1,4}))?", where):
         slots = int(found[1]) if found[1] else _cores()
         if 1 <= slots <= _MOST:
             return LocalCluster(slots)
-    raise WrongUseError(f"--on {where} is no place to analyse; give local, or local:N for N processes of this machine")
+    if where.startswith("dask:"):
+        return DaskCluster(where)
+    raise WrongUseError(
+        f"--on {where} is no place to analyse; give local, local:N for N processes of this machine, or dask://host:port"
+    )
 
 
 def _cores() -> int:
