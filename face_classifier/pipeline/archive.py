@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from face_classifier import __version__
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.disk.rooted import Root
+from face_classifier.core.disk.tree import FolderGoneError
+from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.identity.rules import profile_of
@@ -19,8 +27,9 @@ from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.records.file import RecordWriter, read_record
 from face_classifier.records.head import Head
+from face_classifier.records.known import recall_into, state_of
 from face_classifier.records.plain import Origin
-from face_classifier.sources.base import Sampling
+from face_classifier.sources.base import File, Sampling
 from face_classifier.sources.chapters import Chapter
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine
@@ -56,16 +65,15 @@ def head_of(
     ------
     UserError: it cannot be read.
     """
-    return Head(
-        Origin(source.name, source.fingerprint),
-        source.start,
-        sampling_of(settings) if sampling is None else sampling,
-        follows(settings),
-        {name: getattr(settings, name) for name in SETTINGS} | {"encoder": profile_of(settings).encoder},
-        versions(),
-        chapter,
-        kernel,
-    )
+    origin = Origin(source.name, source.fingerprint)
+    return _head(origin, source.start, settings, sampling or sampling_of(settings), chapter, kernel)
+
+
+def _head(
+    origin: Origin, start: datetime, settings: Settings, sampling: Sampling, chapter: Chapter | None, kernel: str | None
+) -> Head:
+    told = {name: getattr(settings, name) for name in SETTINGS} | {"encoder": profile_of(settings).encoder}
+    return Head(origin, start, sampling, follows(settings), told, versions(), chapter, kernel)
 
 
 @cache
@@ -93,6 +101,8 @@ def analyse_into(
     tell: Callable[[str], None] = lambda _: None,
     name: str | None = None,
     most: float = math.inf,
+    chapter: Chapter | None = None,
+    kernel: str | None = None,
 ) -> str | None:
     """Analyse a source into a record in a folder.
 
@@ -107,39 +117,121 @@ def analyse_into(
     name: of the record, else the one that its head says.
     most: bytes that its pictures may have together.
 
+    chapter: the part of the source; None = the whole.
+    kernel: the digest of the canary of this process.
+
     Returns the name of its file, which is there already where the same was analysed before; None: it was stopped, or
-    would be too large.
+    would be too large. What cannot be analysed has a record, too, which tells why, unless it gets a ``name``.
 
     Raises
     ------
-    UserError: the source cannot be analysed.
+    UserError: the source cannot be analysed, or could not be when its record was made.
     DiskError, OSError: the record cannot be written.
     """
-    with open_source(path) as source:
-        head = head_of(source, settings, sampling(source))
-        name = name or head.name
-        if root.has(name):
-            return name
-        analysis = Analysis(source, head.sampling, head.start, engine, settings, stopping)
+    before = _state(path)
+    try:
+        source = open_source(path)
+    except UserError as error:
+        if not name and before and _is_lasting(error):
+            _write_failure(root, _head_of_file(root, File(path), settings, kernel), error)
+        raise
+    with source:
+        if isinstance(source, File) and not name:
+            recall_into(root, source)
+        head = head_of(source, settings, sampling(source), chapter=chapter, kernel=kernel)
+        if root.has(name or head.name):
+            return _found(root, name or head.name, tell)
         try:
-            with RecordWriter(root, head, name) as record, analysis as frames:
-                for analysed in frames:
-                    if analysed.frame.due:
-                        record.add(analysed)
-                        most -= sum(len(face.picture or b"") for face in analysed.faces)
-                    if most < 0:
-                        raise _StoppedError
-                if stopping.is_set():
-                    raise _StoppedError
-                if failure := analysis.failures.failure():
-                    tell(failure)
-        except _StoppedError:
-            return None
+            writer = RecordWriter(root, head, name)
+            return _analyse(writer, source, before, settings, engine, stopping, tell, most)
+        except UserError as error:
+            if not name and _is_lasting(error):
+                _write_failure(root, head, error)
+            raise
+
+
+def _found(root: Root, name: str, tell: Callable[[str], None]) -> str:
+    """A record that is there already. Raises UserError where it is one of a failure."""
+    with read_record(root, name) as (head, _):
+        if head.failure is not None:
+            raise UserError(head.failure)
+        for note in head.notes:
+            tell(note)
     return name
+
+
+def _analyse(
+    writer: RecordWriter,
+    source: Source,
+    before: object,
+    settings: Settings,
+    engine: Engine,
+    stopping: threading.Event,
+    tell: Callable[[str], None],
+    most: float,
+) -> str | None:
+    """As `analyse_into`, of an open source, whose state was as ``before`` when it was opened."""
+    head = writer.head
+    analysis = Analysis(source, head.sampling, head.start, engine, settings, stopping)
+    try:
+        with writer as record, analysis as frames:
+            for analysed in frames:
+                if analysed.frame.due:
+                    record.add(analysed)
+                    most -= sum(len(face.picture or b"") for face in analysed.faces)
+                if most < 0:
+                    raise _StoppedError
+            if stopping.is_set():
+                raise _StoppedError
+            if failure := analysis.failures.failure():
+                record.notes.append(failure)
+                tell(failure)
+            if _state(source.name) != before:
+                raise _ChangedError(f"{source.name} changed while it was analysed; run it again once it is whole")
+    except _StoppedError:
+        return None
+    return writer.name
 
 
 class _StoppedError(Exception):
     """The record is not whole."""
+
+
+class _ChangedError(UserError):
+    """A file was written, or taken away, while it was analysed."""
+
+
+def _state(path: str) -> dict[str, Any] | None:
+    """What tells whether a file has changed; None: it is none, or not there."""
+    with suppress(OSError):
+        return state_of(path)
+    return None
+
+
+def _is_lasting(error: UserError) -> bool:
+    """Whether a source is to blame, and not a disk, the memory or the set-up, which may be well a moment later."""
+    if isinstance(error, DiskError | FolderGoneError | SetUpError | _ChangedError):
+        return False
+    causes: list[BaseException] = []
+    cause = error.__cause__
+    while cause and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__
+    return not any(isinstance(one, OSError | MemoryError) for one in causes)
+
+
+def _write_failure(root: Root, head: Head, error: UserError) -> None:
+    """Have a record tell why a source cannot be analysed. Raises DiskError, OSError."""
+    if not root.has(head.name):
+        with RecordWriter(root, replace(head, failure=str(error))):
+            pass
+
+
+def _head_of_file(root: Root, file: File, settings: Settings, kernel: str | None) -> Head:
+    """What the record of a file tells that is no source. Raises UserError where it cannot be read."""
+    recall_into(root, file)
+    start = datetime.fromtimestamp(os.stat(file.name).st_mtime, timezone.utc)
+    return _head(Origin(file.name, file.fingerprint), start, settings, sampling_of(settings), None, kernel)
 
 
 def place_record(root: Root, name: str, owner: Owner[Gallery], desk: Desk) -> int:

@@ -73,9 +73,10 @@ class RecordWriter:
 
     def __init__(self, root: Root, head: Head, name: str | None = None) -> None:
         """``root``: the folder; ``name``: of the file, else the one that the head says. Raises OSError, UserError."""
-        self._root, self.name = root, name or head.name
+        self._root, self.head, self.name = root, head, name or head.name
         self._part = part_name(self.name)
         self._frames = 0
+        self.notes: list[str] = []  # sentences about what is lacking in it
         with self._asking():
             self._database = open_database(root, self._part, alone=True)
             try:
@@ -112,6 +113,8 @@ class RecordWriter:
         try:
             with self._asking():
                 if kind is None:
+                    notes = json.dumps(self.notes)
+                    self._database.execute("UPDATE head SET value = ? WHERE key = 'notes'", (notes,))
                     self._database.execute("COMMIT")
                 self._database.close()
                 if kind is None:

@@ -10,7 +10,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from face_classifier.core import names
 from face_classifier.core.messages import (
     MessageError,
     number_from,
@@ -28,6 +27,7 @@ SUFFIX = ".record"
 _NAME = re.compile(rf"[0-9a-f]{{24}}-[0-9a-f]{{8}}{re.escape(SUFFIX)}")
 _SOURCE, _WHAT, _MADE = 8, 16, 8  # hexadecimal digits
 _MOST_CHAPTERS = 1 << 20
+_MOST_NOTES = 1000
 _LAST = 1e12  # seconds of a source
 
 
@@ -44,6 +44,7 @@ class Head:
     chapter: Chapter | None = None  # None: the whole source
     kernel: str | None = None  # digest of the canary: of processors that compute alike; None: nobody asked
     failure: str | None = None  # a sentence: it cannot be analysed, and there are no frames
+    notes: tuple[str, ...] = ()  # sentences about what is lacking in it
 
     @property
     def part(self) -> str:
@@ -81,7 +82,7 @@ def head_values(head: Head) -> dict[str, str]:
 
 def _values(head: Head) -> dict[str, Any]:
     return {
-        "source": names.stored(head.origin.source),
+        "source": head.origin.source,
         "fingerprint": head.origin.fingerprint,
         "start": head.start.isoformat(),
         "sampling": vars(head.sampling),
@@ -91,6 +92,7 @@ def _values(head: Head) -> dict[str, Any]:
         "chapter": head.chapter and _chapter_values(head.chapter),
         "kernel": head.kernel,
         "failure": head.failure,
+        "notes": list(head.notes),
     }
 
 
@@ -102,7 +104,7 @@ def head_from(rows: dict[str, Any]) -> Head:
     """The head of these values by key, of which nothing is believed. Raises MessageError."""
     try:
         return Head(
-            Origin(names.restored(rows["source"]), _text_or_none(rows["fingerprint"], "fingerprint")),
+            Origin(text_from(rows["source"], "source"), _text_or_none(rows["fingerprint"], "fingerprint")),
             time_from(rows["start"]),
             Sampling(**rows["sampling"]),
             truth_from(rows["follows"]),
@@ -111,6 +113,7 @@ def head_from(rows: dict[str, Any]) -> Head:
             optional(rows["chapter"], _chapter_from),
             _text_or_none(rows["kernel"], "kernel"),
             _text_or_none(rows["failure"], "failure"),
+            _notes_from(rows["notes"]),
         )
     except MessageError:
         raise
@@ -120,6 +123,12 @@ def head_from(rows: dict[str, Any]) -> Head:
 
 def _text_or_none(value: object, name: str) -> str | None:
     return None if value is None else text_from(value, name)
+
+
+def _notes_from(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > _MOST_NOTES:
+        raise MessageError("its notes are no short list")
+    return tuple(text_from(note, "note") for note in value)
 
 
 def _settings_from(value: Any) -> dict[str, str | float | bool | None]:

@@ -1,0 +1,88 @@
+"""What is known of files, beside their records: a file that is as it was need not be read again for its fingerprint."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
+from face_classifier.sources.base import File
+
+_SUFFIX = ".source"
+_LONGEST = 1 << 24  # bytes of such a file
+_FINGERPRINT = re.compile(r"\d{1,18}-[0-9a-f]{64}")
+_SETTLED = 3.0  # seconds: a file that was written since then may be written again without another time
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was found out of a file's content."""
+
+    fingerprint: str  # as of `File.fingerprint`
+    facts: dict[str, Any] = field(default_factory=dict)  # JSON by name; whoever reads one believes nothing of it
+
+
+def state_of(path: str) -> dict[str, Any]:
+    """What tells whether a file has changed meanwhile. Raises OSError."""
+    state = os.stat(path)
+    return {
+        "path": os.path.realpath(path),
+        "size": state.st_size,
+        "mtime": state.st_mtime_ns,
+        "inode": state.st_ino,
+    }
+
+
+def recall(root: Root, path: str) -> Known | None:
+    """What was remembered of a file, if it has the size, time and inode that it had then; else None.
+
+    ``root``: a folder of records; ``path``: as given. Raises OSError where the file cannot be looked at.
+    """
+    state = state_of(path)
+    with suppress(OSError, UserError, ValueError, TypeError, KeyError, RecursionError):
+        told = json.loads(_read(root, path))
+        fingerprint, facts = told["fingerprint"], told["facts"]
+        is_so = {key: told[key] for key in state} == state and isinstance(facts, dict)
+        if is_so and _FINGERPRINT.fullmatch(fingerprint) and fingerprint.startswith(f"{state['size']}-"):
+            return Known(fingerprint, facts)
+    return None
+
+
+def remember(root: Root, path: str, known: Known, before: dict[str, Any]) -> None:
+    """Remember it for `recall`, unless the file may have changed since it was looked at.
+
+    ``before``: its `state_of` before it was read. Raises OSError.
+    """
+    if state_of(path) == before and time.time() - os.stat(path).st_mtime > _SETTLED:
+        told = state_of(path) | {"fingerprint": known.fingerprint, "facts": known.facts}
+        root.write(_name(path), json.dumps(told).encode(), durable=False)
+
+
+def recall_into(root: Root, file: File) -> None:
+    """Have a file know its fingerprint: from before, or by reading it, which is remembered.
+
+    Raises UserError where it cannot be read.
+    """
+    with suppress(OSError):  # which reading it tells, or it is read again by the next one
+        if known := recall(root, file.name):
+            file.fingerprint = known.fingerprint
+            return
+        before = state_of(file.name)
+        remember(root, file.name, Known(file.fingerprint), before)
+    assert file.fingerprint
+
+
+def _name(path: str) -> str:
+    return sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:24] + _SUFFIX
+
+
+def _read(root: Root, path: str) -> bytes:
+    with os.fdopen(root.open_to_read(_name(path)), "rb") as file:
+        return file.read(_LONGEST)

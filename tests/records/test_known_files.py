@@ -1,0 +1,115 @@
+"""A file that is as it was is not read again for its fingerprint, and nothing that somebody wrote is believed."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
+from face_classifier.records.known import Known, recall, recall_into, remember, state_of
+from face_classifier.sources.base import File
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Root]:
+    with Root.made(tmp_path / "records") as root:
+        yield root
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"as if it were a clip")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path
+
+
+def test_it_is_read_once(root: Root, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = File(str(clip))
+    recall_into(root, first)
+    assert first.fingerprint == File(str(clip)).fingerprint
+    monkeypatch.setattr(Path, "open", pytest.fail)
+    monkeypatch.chdir(clip.parent)
+    again = File(clip.name)  # the same, by another spelling
+    recall_into(root, again)
+    assert again.fingerprint == first.fingerprint
+
+
+def test_facts_are_remembered_too(root: Root, clip: Path) -> None:
+    known = Known(File(str(clip)).fingerprint, {"chapters": [[0, 600.0], [600.0, None]]})
+    remember(root, str(clip), known, state_of(str(clip)))
+    assert recall(root, str(clip)) == known
+
+
+def test_another_size_time_or_file_is_read_anew(root: Root, clip: Path) -> None:
+    path = str(clip)
+    recall_into(root, File(path))
+    os.utime(clip, (1_700_000_001, 1_700_000_001))
+    assert recall(root, path) is None
+    os.utime(clip, (1_700_000_000, 1_700_000_000))
+    assert recall(root, path)
+    other = clip.with_name("other.mp4")
+    other.write_bytes(b"another of that size")
+    os.utime(other, (1_700_000_000, 1_700_000_000))
+    other.rename(clip)
+    assert recall(root, path) is None
+    file = File(path)
+    recall_into(root, file)
+    assert recall(root, path) == Known(file.fingerprint)
+
+
+def test_one_that_is_being_written_is_not_remembered(root: Root, clip: Path) -> None:
+    now = time.time()
+    os.utime(clip, (now, now))
+    recall_into(root, File(str(clip)))
+    assert root.names() == []
+    os.utime(clip, (1_700_000_000, 1_700_000_000))
+    before = state_of(str(clip))
+    os.utime(clip, (1_700_000_001, 1_700_000_001))
+    remember(root, str(clip), Known(File(str(clip)).fingerprint), before)
+    assert root.names() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("fingerprint", "20-" + "g" * 64),
+        ("fingerprint", "21-" + "a" * 64),
+        ("fingerprint", ["20"]),
+        ("fingerprint", "20-" + "a" * 64 + "#2"),
+        ("facts", []),
+        ("size", "20"),
+        ("path", "/elsewhere"),
+        (None, "[" * 10_000),
+        (None, "\xff"),
+        (None, "7"),
+    ],
+)
+def test_what_somebody_wrote_is_not_believed(root: Root, clip: Path, key: str | None, value: object) -> None:
+    recall_into(root, File(str(clip)))
+    (name,) = root.names()
+    told = json.loads(root.read(name))
+    text = str(value) if key is None else json.dumps(told | {key: value})
+    root.write(name, text.encode("latin-1"))
+    assert recall(root, str(clip)) is None
+
+
+def test_a_link_in_its_place_is_not_followed(root: Root, clip: Path, tmp_path: Path) -> None:
+    recall_into(root, File(str(clip)))
+    (name,) = root.names()
+    secret = tmp_path / "secret"
+    secret.write_bytes(root.read(name))
+    root.remove(name)
+    root.make_link(name, str(secret))
+    assert recall(root, str(clip)) is None
+
+
+def test_one_that_is_not_there_is_told(root: Root, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        recall_into(root, File(str(tmp_path / "missing.mp4")))
