@@ -47,7 +47,7 @@ LIBRARIES = {
         "arro3": "events",
         "pickle": "gallery.derived web.aside",
         "pydantic": "core.config core.config.parts web.api web.api.common web.live",
-        "av": "sources.live.reading",
+        "av": "sources sources.live.reading",
         "paho": "alerts.channels.mqtt",
         "apprise": "alerts.channels",
         "telegram": "alerts.channels",

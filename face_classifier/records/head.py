@@ -29,6 +29,7 @@ _SOURCE, _WHAT, _MADE = 8, 16, 8  # hexadecimal digits
 _MOST_CHAPTERS = 1 << 20
 _MOST_NOTES = 1000
 _LAST = 1e12  # seconds of a source
+_OF_CHAPTER = "number count begin end stream".split()  # what it is; how it is read, the source tells
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def _values(head: Head) -> dict[str, Any]:
 
 
 def _chapter_values(chapter: Chapter) -> dict[str, Any]:
-    return vars(chapter) | {"end": chapter.end if math.isfinite(chapter.end) else None}
+    told = {key: value for key, value in vars(chapter).items() if key in _OF_CHAPTER}
+    return told | {"end": chapter.end if math.isfinite(chapter.end) else None}
 
 
 def head_from(rows: dict[str, Any]) -> Head:
@@ -145,4 +147,6 @@ def _chapter_from(value: Any) -> Chapter:
     end = optional(value["end"], lambda one: number_from(one, "end", 0, _LAST))
     if end is not None and end <= begin:
         raise MessageError("its chapter ends before it begins")
-    return Chapter(whole_from(value["number"], "chapter", 0, count), count, begin, math.inf if end is None else end)
+    stream = optional(value["stream"], lambda one: whole_from(one, "stream", 0, _MOST_CHAPTERS))
+    number = whole_from(value["number"], "chapter", 0, count)
+    return Chapter(number, count, begin, math.inf if end is None else end, stream)

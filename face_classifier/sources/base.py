@@ -42,11 +42,14 @@ class Sampling:
 
 
 class Grid:
-    """Which positions of one run are due."""
+    """Which positions are due, of one run or of a part of it; those of a part are those that they are in the whole."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampling, begin: float = 0.0) -> None:
+        """``begin``: seconds; the first time of the grid that counts is the first at or after this."""
         self._sampling = sampling
-        self._next = sampling.skip
+        every, skip = sampling.every, sampling.skip
+        steps = max(0, math.ceil((begin - SAME_TIME - skip) / every)) if every > 0 else 0
+        self._next = skip + every * steps if every > 0 else max(skip, begin)
 
     @property
     def next(self) -> float:

@@ -30,16 +30,17 @@ _FAILURES = 50
 _PATIENCE = 8.0  # seconds of a processor for reading up to the next frame
 
 
-class _Bytes(io.BufferedIOBase):
+class Content(io.BufferedIOBase):
     """The content of a file, which ffmpeg reads through here: it never learns a name.
 
-    An error must not leave `read` and `seek`, which OpenCV calls: it would end the process. It is kept in ``error``.
+    An error must not leave `read` and `seek`, which OpenCV calls: it would end the process. `check` raises it.
     """
 
     def __init__(self, path: str, hidden: Sequence[VideoStream] = ()) -> None:
         """``hidden``: the streams that it is to pass over."""
-        self.error: OSError | None = None
-        self.is_too_long = False  # reading up to the next frame; then the file ends here
+        self._path = path
+        self._error: OSError | None = None
+        self._is_too_long = False  # reading up to the next frame; then the file ends here
         self.bytes_read = 0
         self.be_patient()
         self._hidden = hidden
@@ -51,13 +52,13 @@ class _Bytes(io.BufferedIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if time.thread_time() > self._until:
-            self.is_too_long = True
+            self._is_too_long = True
             return b""
         try:
             begin = self._file.tell() if self._hidden else 0
             data = self._file.read(size)
         except OSError as error:
-            self.error = error
+            self._error = error
             return b""
         self.bytes_read += len(data)
         for stream in self._hidden:
@@ -69,6 +70,19 @@ class _Bytes(io.BufferedIOBase):
             return self._file.seek(offset, whence)
         except (OSError, ValueError):  # before the beginning, where a damaged container may lead
             return -1
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        """Raises UserError if it could not be read so far, or took too long."""
+        if self._is_too_long:
+            raise UserError(f"{self._path} takes too long to read; convert it to MP4 if it plays elsewhere")
+        if self._error:
+            raise unreadable(self._path, self._error)
 
     def close(self) -> None:
         self._file.close()
@@ -116,44 +130,44 @@ class Capture:
         hidden : streams to pass over, so that OpenCV takes the first other one
         decoding : False grabs frames without decoding them, in the order in which they are stored
         """
-        self._path, self._bytes = path, _Bytes(path, hidden)
+        self._path, self._content = path, Content(path, hidden)
         self.lost = 0  # frames that could not be decoded
         try:
-            content: Any = self._bytes  # OpenCV's stubs do not know that it takes Python's streams
+            content: Any = self._content  # OpenCV's stubs do not know that it takes Python's streams
             with _by_itself():
                 parameters = [] if decoding else [cv2.CAP_PROP_FORMAT, -1]
                 self._capture = cv2.VideoCapture(content, cv2.CAP_FFMPEG, parameters)
-            self._check()
+            self._content.check()
             if not self._capture.isOpened():
                 raise not_a_video(path)
         except cv2.error as error:
-            self._bytes.close()
+            self._content.close()
             raise not_a_video(path) from error
         except BaseException:
-            self._bytes.close()
+            self._content.close()
             raise
 
     def get(self, what: int) -> float:
         return self._capture.get(what)
 
     def set(self, what: int, value: float) -> bool:
-        self._bytes.be_patient()
+        self._content.be_patient()
         return self._capture.set(what, value)
 
     def grab(self, stopping: threading.Event | None = None) -> bool:
         """Go on to the next frame that can be decoded. False at the end, and when ``stopping`` is set."""
-        failed, idle, read = 0, 0, self._bytes.bytes_read
+        failed, idle, read = 0, 0, self._content.bytes_read
         while not (stopping and stopping.is_set()):
-            self._bytes.be_patient()
+            self._content.be_patient()
             grabbed = self._capture.grab()
-            self._check()
+            self._content.check()
             if grabbed:
                 self.lost += failed
                 return True
             failed, idle = failed + 1, idle + 1
-            if self._bytes.bytes_read > read:
+            if self._content.bytes_read > read:
                 self.lost += failed - 1
-                failed, idle, read = 1, 0, self._bytes.bytes_read
+                failed, idle, read = 1, 0, self._content.bytes_read
             elif idle >= _FAILURES:
                 return False
         return False
@@ -175,13 +189,7 @@ class Capture:
 
     def close(self) -> None:
         self._capture.release()
-        self._bytes.close()
-
-    def _check(self) -> None:
-        if self._bytes.is_too_long:
-            raise UserError(f"{self._path} takes too long to read; convert it to MP4 if it plays elsewhere")
-        if self._bytes.error:
-            raise unreadable(self._path, self._bytes.error)
+        self._content.close()
 
 
 def not_a_video(path: str) -> UserError:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -17,9 +16,12 @@ from face_classifier.core.types import Frame
 from face_classifier.core.words import counted
 from face_classifier.sources.base import SAME_TIME, File, Grid, Sampling, check_size, frame_duration
 from face_classifier.sources.capture import Capture, not_a_video
+from face_classifier.sources.chapters import WHOLE, Chapter, passed_chapters, sought_chapters
 from face_classifier.sources.formats.containers import creation_time, is_cut_off, lacks_index
 from face_classifier.sources.formats.kinds import head_of, is_seekable, is_text, may_jump
-from face_classifier.sources.formats.streams import video_streams
+from face_classifier.sources.formats.streams import VideoStream, video_streams
+from face_classifier.sources.packets import frame_times
+from face_classifier.sources.reading import LONGEST, Clock, Lack, Reading, last_position
 
 logger = logging.getLogger(__name__)
 
@@ -28,64 +30,11 @@ VIDEO_SUFFIXES = frozenset(
     ".mov .mp4 .mpe .mpeg .mpg .mts .mxf .ogv .rm .rmvb .ts .vob .webm .wmv .wtv .y4m".split()
 )
 
-_LONGEST = 10 * 365 * 86400.0  # seconds: a position beyond ten years is noise
 _SEEK_FROM = 10.0  # seconds: below, decoding costs little and keeps the frames' numbers
 _JUMP = 10.0  # seconds: a larger step of a clock that may jump is a jump, as for ffmpeg's -dts_delta_threshold
 # Bits a second: what would be less was measured with a clock that jumped. 25 h for 12 s of video are 110.
 _FEWEST_BITS = 1000.0
-_CONSTANT = 0.9  # of the steps from frame to frame must be one frame long for a constant rate
 _SEEK_AHEAD = 2.0  # seconds before the wanted time: leaves room for landing late, and for the decoder to settle
-
-
-class Clock:
-    """Positions of successive frames, always rising, in seconds, from the times a container tells.
-
-    A time that does not rise is not a time (raw streams say 0 for ever, some AVIs for the last frame): such a frame
-    comes one frame's duration after the one before. So does one after a jump, and the following ones go on from there.
-    """
-
-    def __init__(self, step: float, jump: float = math.inf) -> None:
-        """``step``: seconds a frame; ``jump``: seconds from which a step of the clock, either way, is none of time."""
-        self._step, self._jump = step, jump
-        self._last: float | None = None
-        self._behind = 0.0  # seconds that the container's clock is ahead of the position
-
-    def position(self, container_time: float) -> float:
-        """The position of the next frame in seconds, from what the container tells: seconds, or NaN."""
-        last = -self._step if self._last is None else self._last
-        now = container_time - self._behind
-        if self._last is not None and abs(now - last) > self._jump and abs(container_time) < _LONGEST:
-            now = last + self._step
-            self._behind = container_time - now
-        usable = max(last, -SAME_TIME) < now < _LONGEST  # False for NaN
-        self._last = max(now, 0.0) if usable else last + self._step
-        return self._last
-
-
-class _Lack:
-    """Counts the frames that a container lacks which drops damaged ones: transport streams.
-
-    It shows in the positions of the others, as far as the frame rate is constant.
-    """
-
-    def __init__(self, step: float) -> None:
-        """``step``: seconds a frame."""
-        self._step = step
-        self._first = self._last = 0.0
-        self._frames = self._regular = 0
-
-    def add(self, position: float) -> None:
-        """The position of the next frame in seconds."""
-        if not self._frames:
-            self._first = self._last = position
-        self._regular += abs((position - self._last) / self._step - 1) < 0.25
-        self._last = position
-        self._frames += 1
-
-    def missing(self) -> int:
-        if self._regular < _CONSTANT * (self._frames - 1):
-            return 0
-        return max(0, round((self._last - self._first) / self._step) + 1 - self._frames)
 
 
 class VideoFile(File):
@@ -102,7 +51,10 @@ class VideoFile(File):
         if is_text(self._head):
             raise UserError(f"{path} is a text or a playlist and no video; give the videos or pictures themselves")
         self._streams = video_streams(path, self._head)
-        self._notes: list[str] = []
+        self._notes: dict[int, str] = {}  # by number of the stream
+        self._lost = 0  # frames that could not be decoded
+        # What a chapter left to the next one: the number of the stream, where it goes on, whether jumps take no time.
+        self._left: tuple[int, float, bool, Reading] | None = None
         try:
             capture = self._open()
         except UserError as error:
@@ -117,7 +69,7 @@ class VideoFile(File):
             capture.close()
         self._step = frame_duration(fps)
         logger.debug("%s: %g x %g pixels, %d frames, %d video streams", path, width, height, count, len(self._streams))
-        if math.isfinite(count) and 0 < count * self._step < _LONGEST:
+        if math.isfinite(count) and 0 < count * self._step < LONGEST:
             self.duration = self._if_possible(count * self._step)
 
     def _if_possible(self, duration: float) -> float | None:
@@ -135,11 +87,7 @@ class VideoFile(File):
         """Seconds; what the container tells, but not where its clock may jump or it tells nothing."""
         if self.duration is not None and not may_jump(self._head):
             return self.duration
-        clock, last = Clock(self._step, self._jump), 0.0
-        with suppress(UserError), closing(Capture(self.name, decoding=False)) as capture:
-            while capture.grab():
-                last = max(last, clock.position(capture.position()))
-        return last
+        return last_position(self.name, Clock(self._step, self._jump))
 
     @property
     def _jump(self) -> float:
@@ -147,24 +95,44 @@ class VideoFile(File):
 
     def notes(self) -> list[str]:
         """What to tell about the frames so far: streams and frames that were not read, a missing end."""
-        notes = list(self._notes)
-        unread = sum(not stream.hidden for stream in self._streams[:-1])
-        if unread:
-            notes.append(
-                f"{self.name} has {unread + 1} video streams, of which only the first is read; save the others as "
-                "videos of their own"
-            )
+        notes = list(self._notes.values())
+        if self._lost:
+            frames = counted(self._lost, "frame")
+            notes.append(f"{frames} of {self.name} could not be decoded; copy it anew if there is a whole one")
+        if unread := sum(not stream.hidden for stream in self._streams[:-1]):
+            notes.append(_unchosen(self.name, unread + 1))
         if is_cut_off(self.name, self._head):
             notes.append(f"{self.name} is cut off: its end is missing; copy it anew if there is a whole one")
         return notes
 
+    def chapters(self, seconds: float) -> Sequence[Chapter]:
+        """The chapters of so many seconds, in order; 0 = never. Those of a long file take a look at each of its frames.
+
+        Raises UserError if it cannot be read.
+        """
+        if not seconds or (self.duration is not None and self.duration <= seconds):
+            return [WHOLE]
+        streams = [0, *(number for number, stream in enumerate(self._streams) if number and stream.hidden)]
+        if is_seekable(self._head):
+            times = {number: frame_times(self.name, self._head, self._others(number)) for number in streams}
+            known = {number: of_stream for number, of_stream in times.items() if of_stream is not None}
+            if len(known) == len(streams):
+                return sought_chapters(known, seconds)
+        return passed_chapters(self._length(), streams, seconds)
+
     def frames(
-        self, sampling: Sampling, start: datetime, stopping: threading.Event, between: bool = False
+        self,
+        sampling: Sampling,
+        start: datetime,
+        stopping: threading.Event,
+        between: bool = False,
+        chapter: Chapter = WHOLE,
     ) -> Iterator[Frame]:
         """Yields the sampled frames in order; a damaged file gives the frames that it has.
 
         A position is the presentation time in the container, which holds for variable frame rates, too; where there is
-        none, it is index / fps (25 where that is missing too). ``Frame.index`` is None after a seek.
+        none, it is index / fps (25 where that is missing too). ``Frame.index`` is None where the skipped beginning was
+        not read. A chapter that cannot be sought goes on where the one before it ended, if that was read last.
 
         Parameters
         ----------
@@ -172,58 +140,84 @@ class VideoFile(File):
         start : aware, UTC; ``Frame.time`` is this plus the position
         stopping : ends it within one frame
         between : for cameras
+        chapter : one of `chapters`, whose frames alone come
 
         Raises
         ------
         UserError : the file cannot be read any more, or takes too long
         """
-        self._notes = []
-        yield from self._frames_of(0, sampling, start, stopping)
+        if not chapter.number:
+            self._notes, self._lost = {}, 0
+        if not chapter.stream:
+            yield from self._frames_of(0, sampling, start, stopping, chapter)
         for number, stream in enumerate(self._streams[1:], 1):
-            if stream.hidden and not stopping.is_set():
+            if stream.hidden and chapter.stream in (None, number) and not stopping.is_set():
                 try:
-                    yield from self._frames_of(number, sampling, start, stopping)
+                    yield from self._frames_of(number, sampling, start, stopping, chapter)
                 except UserError as error:
                     logger.debug("%s: video stream %d: %s", self.name, number + 1, error)
-                    self._notes.append(
-                        f"video stream {number + 1} of {self.name} cannot be read; save it as a video of its own if it "
-                        "plays elsewhere"
-                    )
+                    self._notes[number] = _unread(self.name, number)
 
     def _frames_of(
-        self, number: int, sampling: Sampling, start: datetime, stopping: threading.Event
+        self, number: int, sampling: Sampling, start: datetime, stopping: threading.Event, chapter: Chapter
     ) -> Iterator[Frame]:
-        grid, clock = Grid(sampling), Clock(self._step, self._jump if sampling.bridged else math.inf)
-        lack = _Lack(self._step)
+        grid = Grid(sampling, chapter.begin)
         fingerprint = f"{self.fingerprint}#{number + 1}" if number else self.fingerprint
-        capture, index = self._open_near(sampling.skip, number)
+        reading, leaves = self._reading(number, sampling, chapter), False
         try:
-            while not stopping.is_set() and capture.grab(stopping):
-                position = clock.position(capture.position())
-                lack.add(position)
+            while not stopping.is_set() and reading.grab(stopping):
+                position = reading.position
                 if sampling.ends_before(position):
                     return
-                if grid.due(position) and (image := capture.retrieve()) is not None:
+                if chapter.is_over(position):
+                    reading.put_back()
+                    leaves = True
+                    return
+                if (
+                    not chapter.is_to_come(position)
+                    and grid.due(position)
+                    and (image := reading.retrieve()) is not None
+                ):
                     grid.advance(position)
                     when = start + timedelta(seconds=position)
-                    yield Frame(image, self.name, fingerprint, index, position, self._step / 2, when)
-                index = None if index is None else index + 1
-            if number and index == 0 and not stopping.is_set():
+                    yield Frame(image, self.name, fingerprint, reading.index, position, self._step / 2, when)
+            if number and reading.is_empty and not stopping.is_set():
                 raise not_a_video(self.name)
+            leaves = not stopping.is_set()
         finally:
-            capture.close()
-            if lost := capture.lost + (lack.missing() if may_jump(self._head) else 0):
-                self._notes.append(
-                    f"{counted(lost, 'frame')} of {self.name} could not be decoded; copy it anew if there is a "
-                    "whole one"
-                )
+            if leaves and not chapter.is_sought and math.isfinite(chapter.end):
+                self._left = number, chapter.end, sampling.bridged, reading
+            else:
+                self._lost += reading.close()
+
+    def _reading(self, number: int, sampling: Sampling, chapter: Chapter) -> Reading:
+        """A video stream before or at the begin of a chapter, or of what is sampled of it."""
+        left, self._left = self._left, None
+        if left is not None:
+            if left[:-1] == (number, chapter.begin, sampling.bridged):
+                return left[-1]
+            self._lost += left[-1].close()
+        capture, index = self._open_near(max(chapter.begin, sampling.skip), number)
+        first = chapter.first if index is None and sampling.skip <= chapter.begin else None
+        jump = self._jump if sampling.bridged else math.inf
+        lack = Lack(self._step) if may_jump(self._head) else None
+        return Reading(capture, Clock(self._step, jump), lack, index, chapter, first)
+
+    def close(self) -> None:
+        """Leave what is open between two chapters that are read one after the other."""
+        if self._left is not None:
+            self._lost += self._left[-1].close()
+            self._left = None
 
     def _open(self, number: int = 0) -> Capture:
         """A video stream, by hiding all others from OpenCV, which takes the first that it meets."""
-        others = [stream for place, stream in enumerate(self._streams) if place != number] if number else []
-        capture = Capture(self.name, others)
+        capture = Capture(self.name, self._others(number))
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         return capture
+
+    def _others(self, number: int) -> list[VideoStream]:
+        """The streams to hide so that one is the first; that of OpenCV's choice needs none."""
+        return [stream for place, stream in enumerate(self._streams) if place != number] if number else []
 
     def _open_near(self, skip: float, number: int) -> tuple[Capture, int | None]:
         """Return the video before or at ``skip`` seconds and the index of the next frame, None if not known.
@@ -243,6 +237,16 @@ class VideoFile(File):
                 return capture, None
         capture.close()
         return self._open(number), 0
+
+
+def _unread(path: str, number: int) -> str:
+    return f"video stream {number + 1} of {path} cannot be read; save it as a video of its own if it plays elsewhere"
+
+
+def _unchosen(path: str, streams: int) -> str:
+    return (
+        f"{path} has {streams} video streams, of which only the first is read; save the others as videos of their own"
+    )
 
 
 def _incomplete(path: str) -> UserError:

@@ -36,6 +36,7 @@ from face_classifier.sources.base import Sampling, frame_duration
 from face_classifier.sources.discover import open_source
 from face_classifier.sources.formats import containers, kinds, streams
 from face_classifier.sources.picture import Picture, read_picture
+from face_classifier.sources.reading import Clock
 from face_classifier.sources.video import VideoFile
 
 
@@ -316,11 +317,11 @@ class TestJumps:
         ],
     )
     def test_the_clock_goes_on_from_there(self, told: list[float], positions: list[float]) -> None:
-        clock = video.Clock(0.04, 10.0)
+        clock = Clock(0.04, 10.0)
         assert [clock.position(value) for value in told] == pytest.approx(positions)
 
     def test_a_gap_in_a_container_without_jumps_is_time(self) -> None:
-        clock = video.Clock(0.04)
+        clock = Clock(0.04)
         assert [clock.position(value) for value in (0, 90000)] == [0, 90000]
 
 
@@ -458,7 +459,7 @@ class TestSampling:
     def test_times_that_do_not_rise_are_replaced_by_the_frame_rate(
         self, told: list[float], positions: list[float]
     ) -> None:
-        clock = video.Clock(0.04)
+        clock = Clock(0.04)
         assert [clock.position(value) for value in told] == pytest.approx(positions)
 
     @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 90000.0])
