@@ -3,82 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Match, Sighting, check_encoding
 from face_classifier.identity.certainty import Certainty
 from face_classifier.identity.matching.averages import Averages
+from face_classifier.identity.matching.columns import LabelColumns, columns_of
 from face_classifier.identity.matching.crowd import among
 from face_classifier.identity.matching.exclusions import Exclusions
-from face_classifier.identity.matching.nearest import EncodingRows, Matrix
+from face_classifier.identity.matching.nearest import Matrix
+from face_classifier.identity.matching.unknowns import Unknowns
 from face_classifier.identity.tracks import founds, worth_of
 
-
-@dataclass(slots=True)
-class _Group:
-    """Unknown faces of one track, or a single one: nobody yet, but certainly one person."""
-
-    key: int  # the track, or minus the face id of a face without a track
-    ids: list[int]
-    total: Encoding  # the sum of their encodings
-    worth: float  # the sum of their qualities
-    digest: int  # the sum of their digests
-
-
-class _Unknown:
-    """Unknown faces by their tracks."""
-
-    def __init__(self) -> None:
-        self._groups: list[_Group] = []  # parallel to the rows of their means
-        self._row_of: dict[int, int] = {}  # by key
-        self._means = EncodingRows()
-        self.faces = 0
-        self.digest = 0  # the sum of those of the faces
-
-    def of_track(self, track: int | None) -> _Group | None:
-        return self._groups[self._row_of[track]] if track in self._row_of else None
-
-    def nearest(self, probe: Encoding, forbidden: Iterable[int]) -> tuple[_Group, float] | None:
-        """The group whose mean is nearest, and how far (L2). ``forbidden``: keys."""
-        nearest = self._means.nearest(probe, {self._row_of[key] for key in forbidden if key in self._row_of})
-        return nearest and (self._groups[nearest[0]], nearest[1])
-
-    def foresee(self, probes: Matrix) -> None:
-        """See `EncodingRows.foresee`."""
-        self._means.foresee(probes)
-
-    def add(self, face: Sighting | Label, encoding: Encoding) -> None:
-        key, digest = track_key(face), _digest(face)
-        self.faces += 1
-        self.digest += digest
-        row = self._row_of.get(key)
-        if row is None:
-            self._row_of[key] = len(self._groups)
-            self._groups.append(_Group(key, [face.id], encoding.copy(), worth_of(face.quality), digest))
-            self._means.append(encoding)
-            return
-        group = self._groups[row]
-        group.ids.append(face.id)
-        group.total += encoding
-        group.worth += worth_of(face.quality)
-        group.digest += digest
-        self._means.replace(row, group.total / len(group.ids))
-
-    def drop(self, key: int) -> None:
-        """Forget the faces of a track."""
-        row = self._row_of.pop(key, None)
-        if row is None:
-            return
-        self.faces -= len(self._groups[row].ids)
-        self.digest -= self._groups[row].digest
-        last = self._groups.pop()
-        self._means.drop(row)
-        if row < len(self._groups):
-            self._groups[row] = last
-            self._row_of[last.key] = row
+_PIECE = 1 << 13  # faces that are taken in at once: 8 MB of encodings
 
 
 class CannotLinks:
@@ -111,11 +52,12 @@ class _Tracks:
     def __init__(self, links: CannotLinks) -> None:
         self.links = links
         self._kept_apart: dict[int, set[str]] = {}  # track -> people whom it is not, as the user said
-        self._person_of: dict[int, str] = {}
-        self._torn: dict[int, set[str]] = {}  # tracks of which an earlier run tied several people
+        self._people_of: dict[int, tuple[tuple[str, int], ...]] = {}  # track -> whose its faces are, and how many
 
     def person_of(self, track: int | None) -> str | None:
-        return None if track is None else self._person_of.get(track)
+        """Whose all faces of a track are; None where they are of several, as an earlier run may have left them."""
+        people = self._people_of.get(track, ()) if track is not None else ()
+        return people[0][0] if len(people) == 1 else None
 
     def keep_apart(self, track: int, person: str) -> None:
         self._kept_apart.setdefault(track, set()).add(person)
@@ -131,20 +73,25 @@ class _Tracks:
         """The people who a track is not: those, and those of the tracks that shared a frame with it."""
         return {name for other in self.links.beside(track) if (name := self.person_of(other))} | self.kept_apart(track)
 
-    def add(self, track: int, person: str) -> None:
-        if track in self._torn:
-            self._torn[track].add(person)
-        elif self._person_of.setdefault(track, person) != person:
-            self._torn[track] = {self._person_of.pop(track), person}
+    def add(self, track: int, person: str, faces: int) -> None:
+        """So many faces of a track are a person's; below 0: are so no more."""
+        if track in self._people_of or faces < 0:
+            people = dict(self._people_of.get(track, ()))
+            self._set(track, people | {person: people.get(person, 0) + faces})
+        else:
+            self._people_of[track] = ((person, faces),)
 
     def drop(self, person: str) -> None:
         """Forget a person's faces."""
-        for track in [track for track, name in self._person_of.items() if name == person]:
-            del self._person_of[track]
-        for track in [track for track, names in self._torn.items() if person in names]:
-            self._torn[track].discard(person)
-            if len(self._torn[track]) == 1:
-                self._person_of[track] = self._torn.pop(track).pop()
+        for track in [track for track, people in self._people_of.items() if any(name == person for name, _ in people)]:
+            self._set(track, dict(self._people_of[track]) | {person: 0})
+
+    def _set(self, track: int, people: Mapping[str, int]) -> None:
+        left = tuple((name, faces) for name, faces in people.items() if faces > 0)
+        if left:
+            self._people_of[track] = left
+        else:
+            self._people_of.pop(track, None)
 
 
 class PersonDB:
@@ -183,7 +130,7 @@ class PersonDB:
         self._threshold, self._tightening = threshold, tightening
         self._founding, self._certainty = founding, certainty
         self._people = Averages(spread)
-        self._unknown = _Unknown()
+        self._unknown = Unknowns()
         self._tracks = _Tracks(links or CannotLinks())
         self._excluded = Exclusions(self._people, threshold)
         self._known = self._pinned = 0
@@ -220,34 +167,41 @@ class PersonDB:
 
     def add_all(self, sightings: Iterable[Sighting | Label]) -> None:
         """Take in faces as `add` does one after the other, in less time. None of them is kept in memory."""
-        self._people.add(self._known_among(sightings))
+        coming = iter(sightings)
+        while some := list(islice(coming, _PIECE)):
+            self.add_columns(columns_of(some))
+
+    def add_columns(self, faces: LabelColumns) -> None:
+        """Take in faces as `add` does one after the other, in the least time."""
+        for start in range(0, len(faces), _PIECE):
+            self._add(faces[start : start + _PIECE])
+
+    def _add(self, faces: LabelColumns) -> None:
+        is_known = faces.person >= 0
+        if is_known.any():
+            self._add_known(faces if is_known.all() else faces[is_known])
+        if not is_known.all():
+            others = faces[~is_known]
+            pinned = others[others.pinned]
+            self._pinned += len(pinned)
+            self._pinned_digest += int(pinned.digests().sum())
+            self._unknown.add(others[~others.pinned])
+
+    def _add_known(self, faces: LabelColumns) -> None:
+        self._known += len(faces)
+        for track, person, count in _tied(faces):
+            self._tracks.add(track, faces.names[person], count)
+        self._people.add(faces.names, faces.person, faces.encodings, faces.digests())
 
     def holds(self, person: str | None, sightings: Collection[Sighting | Label]) -> bool:
         """Whether these are the very faces that were taken in of a person, or unknown (None), and count as they did."""
         digest = self._people.digest(person) if person is not None else self._unknown.digest + self._pinned_digest
-        return digest == sum(map(_digest, sightings))
-
-    def _known_among(self, sightings: Iterable[Sighting | Label]) -> Iterator[tuple[str, Encoding, int]]:
-        """Name, encoding and digest of those that have a person; the others are taken in."""
-        for sighting in sightings:
-            encoding = sighting.encoding
-            if encoding is None:
-                raise ValueError(f"the face {sighting.id} has no encoding")
-            if sighting.person is not None:
-                self._known += 1
-                if sighting.track is not None and not sighting.corrected:
-                    self._tracks.add(sighting.track, sighting.person)
-                yield sighting.person, encoding, _digest(sighting)
-            elif sighting.pinned:
-                self._pinned += 1
-                self._pinned_digest += _digest(sighting)
-            else:
-                self._unknown.add(sighting, encoding)
+        return (digest - int(columns_of(list(sightings)).digests().sum())) % 2**64 == 0
 
     def drop(self, person: str | None) -> None:
         """Forget all faces of a person, or all unknown ones (None), so that they can be taken in as they are now."""
         if person is None:
-            self._unknown = _Unknown()
+            self._unknown = Unknowns()
             self._pinned = self._pinned_digest = 0
         else:
             self._known -= self._people.drop(person)
@@ -255,12 +209,17 @@ class PersonDB:
 
     def remove(self, face: Sighting, mates: Iterable[Sighting] = ()) -> None:
         """Take out a face that was taken in like this; an unknown one with its whole track, but for ``mates``."""
-        assert face.encoding is not None
+        faces = columns_of([face])
         if face.person is not None:
-            self._people.remove(face.person, face.encoding, _digest(face))
+            self._people.remove(face.person, faces.encodings[0], faces.digests())
             self._known -= 1
+            for track, _, count in _tied(faces):
+                self._tracks.add(track, face.person, -count)
+        elif face.pinned:
+            self._pinned -= 1
+            self._pinned_digest -= int(faces.digests()[0])
         else:
-            self._unknown.drop(track_key(face))
+            self._unknown.drop(int(faces.keys()[0]))
             self.add_all(mates)
 
     def cannot_link(self, one: int, other: int) -> None:
@@ -320,17 +279,17 @@ class PersonDB:
         if name is not None and name not in self._tracks.kept_apart(track):
             return Match(person=name, distance=float(np.linalg.norm(self._people.average(name) - encoding)))
         own = self._unknown.of_track(track)
-        probe = (own.total + encoding) / (len(own.ids) + 1) if own else encoding
+        probe = (self._unknown.total(own) + encoding) / (len(own.ids) + 1) if own else encoding
         mates = tuple(own.ids) if own else ()
         threshold = self.threshold_now
         person = self._nearest_person(probe, track)
         if person and person[1] + self.doubt(self._people.average(person[0]), probe) < threshold:
             return Match(person[0], float(np.linalg.norm(self._people.average(person[0]) - probe)), mates)
         unknown = self._unknown.nearest(probe, (*self._tracks.links.beside(track), *([own.key] if own else [])))
-        if unknown and unknown[1] + self.doubt(unknown[0].total / len(unknown[0].ids), probe) < threshold:
+        if unknown and unknown[1] + self.doubt(self._unknown.mean(unknown[0]), probe) < threshold:
             return Match(distance=unknown[1], partners=(*mates, *unknown[0].ids))
         if own and founds(len(own.ids) + 1, own.worth + worth_of(quality), self._founding):
-            return Match(distance=float(np.linalg.norm(own.total / len(own.ids) - encoding)), partners=mates)
+            return Match(distance=float(np.linalg.norm(self._unknown.mean(own) - encoding)), partners=mates)
         return Match(distance=min((nearest[1] for nearest in (person, unknown) if nearest), default=None))
 
     def doubt(self, one: Encoding, other: Encoding | None = None) -> float:
@@ -347,23 +306,23 @@ class PersonDB:
         return person
 
 
+def _tied(faces: LabelColumns) -> Iterable[tuple[int, int, int]]:
+    """The tracks of faces that count for them, the place of a person of each among the names, and how many faces."""
+    is_tied = (faces.track != 0) & ~faces.corrected
+    return [
+        (*tie, count)
+        for tie, count in Counter(
+            zip(faces.track[is_tied].tolist(), faces.person[is_tied].tolist(), strict=True)
+        ).items()
+    ]
+
+
 def _by_track(faces: Iterable[Sighting]) -> tuple[list[tuple[int, set[str | None]]], Matrix]:
     """Of each track the id of its first face and whose its faces are; and the means of encodings, (tracks, 128)."""
+    found = [face for face in faces if face.encoding is not None]
     tracks: dict[int, list[Sighting]] = {}
-    for face in faces:
-        if face.encoding is not None:
-            tracks.setdefault(track_key(face), []).append(face)
+    for face, key in zip(found, columns_of(found).keys().tolist(), strict=True):
+        tracks.setdefault(key, []).append(face)
     known = [(of_track[0].id, {face.person for face in of_track}) for of_track in tracks.values()]
     means = [np.mean([check_encoding(face.encoding) for face in of_track], axis=0) for of_track in tracks.values()]
     return known, np.array(means).reshape(-1, ENCODING_SIZE)
-
-
-def _digest(face: Sighting | Label) -> int:
-    """Of all that counts of a face but its person."""
-    assert face.encoding is not None
-    return hash((face.id, face.track, face.pinned, face.corrected, face.quality, face.encoding.tobytes()))
-
-
-def track_key(sighting: Sighting | Label) -> int:
-    """The track of a face, or minus its id where it has none."""
-    return -sighting.id if sighting.track is None else sighting.track

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Sighting, check_encoding
 
 GOOD = 1.0  # sum of the qualities of good faces
+_STEPS = 2.0**24  # of qualities
 _GAP = 60.0  # seconds without a face between two scenes
 
 
@@ -109,8 +110,16 @@ def parts(faces: Sequence[Sighting], limit: float) -> list[tuple[int, int]]:
 
 
 def worth_of(quality: float | None) -> float:
-    """What a face counts for among the good ones: its quality (0 to 1), or 1 where that was not assessed."""
-    return 1.0 if quality is None else quality
+    """What a face counts for among the good ones: its quality (0 to 1), or 1 where that was not assessed.
+
+    It is a multiple of 2^-24, so that sums of it are exact: the same in any order.
+    """
+    return 1.0 if quality is None else round(quality * _STEPS) / _STEPS
+
+
+def worths_of(quality: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What `worth_of` says of each of n faces. ``quality``: (n,) 0 to 1; NaN = not assessed."""
+    return np.where(np.isnan(quality), 1.0, np.rint(quality * _STEPS) / _STEPS)
 
 
 def founds(faces: npt.ArrayLike, worth: npt.ArrayLike, founding: float) -> npt.NDArray[np.bool_]:

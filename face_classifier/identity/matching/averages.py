@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from face_classifier.core.types import ENCODING_SIZE, Encoding
-from face_classifier.identity.matching.nearest import EncodingRows, Matrix
+from face_classifier.core.types import Encoding
+from face_classifier.identity.matching.columns import Digests, Encodings, runs_of, sizes_of_runs, totals_of_runs
+from face_classifier.identity.matching.nearest import EncodingRows, Matrix, Rows
 
-
-@dataclass(slots=True)
-class _Sums:
-    """Of the faces of a person."""
-
-    encodings: Encoding
-    squares: float = 0.0  # of their lengths
-    faces: int = 0
-    digests: int = 0
+# The sum of squared lengths is high * 2^-16 + low * 2^-48: exact, as encodings are multiples of 2^-24.
+_SUMS = np.dtype([("high", np.int64), ("low", np.int64), ("digest", np.uint64)])
+_HIGH, _LOW = 2.0**16, 2.0**48
 
 
 class Averages:
-    """People by the averages of their encodings, and how much their faces vary."""
+    """People by the averages of their encodings, and how much their faces vary.
+
+    It is the same, bit for bit, in whatever order faces were added and removed.
+    """
 
     def __init__(self, spread: float) -> None:
         self._spread = spread
         self._names: list[str] = []  # parallel to the rows of their averages
         self._row_of: dict[str, int] = {}
-        self._sums: list[_Sums] = []
-        self._averages = EncodingRows()
+        self._sums = np.zeros(16, _SUMS)  # parallel, too
+        self._averages = EncodingRows(self._names.__getitem__)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -60,56 +57,74 @@ class Averages:
         self._averages.foresee(probes)
 
     def digest(self, name: str) -> int:
-        """The sum of the digests of a person's faces; 0 for nobody known."""
-        return self._sums[self._row_of[name]].digests if name in self._row_of else 0
+        """The sum of the digests of a person's faces, modulo 2^64; 0 for nobody known."""
+        return int(self._sums["digest"][self._row_of[name]]) if name in self._row_of else 0
 
-    def add(self, faces: Iterable[tuple[str, Encoding, int]]) -> None:
-        """Take in faces: name, encoding and digest of each. The average of each person is taken once, at the end."""
-        grown: dict[str, _Sums] = {}
-        for name, encoding, digest in faces:
-            sums = grown.get(name) or grown.setdefault(name, self._sums_of(name))
-            sums.encodings += encoding
-            sums.squares += float(encoding.dot(encoding))  # the same as by @, in half the time
-            sums.faces += 1
-            sums.digests += digest
-        for name, sums in grown.items():
-            self._average(name, sums)
+    def add(self, names: Sequence[str], person: npt.NDArray[np.int32], encodings: Encodings, digests: Digests) -> None:
+        """Take in faces.
 
-    def remove(self, name: str, encoding: Encoding, digest: int) -> None:
-        """Take out one of several faces of a person."""
-        sums = self._sums[self._row_of[name]]
-        sums.encodings -= encoding
-        sums.squares -= float(encoding.dot(encoding))
-        sums.faces -= 1
-        sums.digests -= digest
-        self._average(name, sums)
+        Parameters
+        ----------
+        names: of people.
+        person: (n,) the place of each face's person among them; n > 0.
+        encodings: (n, 128).
+        digests: (n,).
+        """
+        order = np.argsort(person, kind="stable")
+        person = person[order]
+        starts = runs_of(person)
+        rows = self._rows_of([names[place] for place in person[starts].tolist()])
+        self._change(rows, starts, encodings[order], digests[order], 1)
 
-    def _average(self, name: str, sums: _Sums) -> None:
-        average = sums.encodings / sums.faces
-        scatter = sums.squares / sums.faces - float(average @ average)
-        self._averages.replace(self._row_of[name], average, self._spread * max(0.0, scatter))
+    def remove(self, name: str, encoding: Encoding, digests: Digests) -> None:
+        """Take out a face of a person, with its digest, (1,); with the last one the person goes."""
+        row = self._row_of[name]
+        if self._faces_of(row) == 1:
+            self.drop(name)
+        else:
+            rows, starts = np.array([row]), np.zeros(1, np.intp)
+            self._change(rows, starts, encoding[None], digests, -1)
 
-    def _sums_of(self, name: str) -> _Sums:
-        """Of a person, who is new if nobody has that name."""
-        row = self._row_of.setdefault(name, len(self._names))
-        if row == len(self._names):
-            self._names.append(name)
-            self._sums.append(_Sums(np.zeros(ENCODING_SIZE)))
-            self._averages.append(self._sums[row].encodings)
-        return self._sums[row]
+    def _faces_of(self, row: int) -> int:
+        return int(self._averages.faces(np.array([row]))[0])
+
+    def _rows_of(self, names: Sequence[str]) -> Rows:
+        """(names,) their rows; those of new people are empty."""
+        new = [name for name in names if name not in self._row_of]
+        self._row_of.update(zip(new, range(len(self._names), len(self._names) + len(new)), strict=True))
+        self._names += new
+        self._averages.grow(len(new))
+        if len(self._names) > len(self._sums):
+            more = max(len(self._sums), len(self._names) - len(self._sums))
+            self._sums = np.concatenate([self._sums, np.zeros(more, _SUMS)])
+        return np.array([self._row_of[name] for name in names], np.intp)
+
+    def _change(self, rows: Rows, starts: Rows, encodings: Encodings, digests: Digests, sign: int) -> None:
+        """Add (1) or take away (-1) runs of faces, of one row each, which begin at ``starts``."""
+        encodings = np.asarray(encodings, np.float64)
+        squares = (encodings**2).sum(axis=1)
+        high = np.floor(squares * _HIGH)
+        low = np.rint((squares - high / _HIGH) * _LOW)
+        sums = self._sums[rows]
+        sums["high"] += sign * np.add.reduceat(high.astype(np.int64), starts)
+        sums["low"] += sign * np.add.reduceat(low.astype(np.int64), starts)
+        sums["digest"] += np.add.reduceat(digests if sign > 0 else -digests, starts)
+        self._sums[rows] = sums
+        faces = self._averages.faces(rows) + sign * sizes_of_runs(starts, len(encodings))
+        totals = self._averages.totals(rows) + sign * totals_of_runs(encodings, starts)
+        mean_square = (sums["high"] / _HIGH + sums["low"] / _LOW) / faces
+        scatter = mean_square - ((totals / faces[:, None]) ** 2).sum(axis=1)
+        self._averages.replace(rows, totals, faces, self._spread * np.maximum(0.0, scatter))
 
     def drop(self, name: str) -> int:
         """Forget a person; returns how many faces there were."""
         if name not in self._row_of:
             return 0
-        row = self._row_of.pop(name)
-        faces = self._sums[row].faces
-        columns: tuple[list[Any], ...] = self._names, self._sums
-        for column in columns:
-            last = column.pop()
-            if row < len(column):
-                column[row] = last
+        row, last = self._row_of.pop(name), self._names.pop()
+        faces = self._faces_of(row)
         self._averages.drop(row)
-        if row < len(self._names):
-            self._row_of[self._names[row]] = row
+        self._sums[row] = self._sums[len(self._names)]
+        self._sums[len(self._names)] = 0
+        if last != name:
+            self._names[row], self._row_of[last] = last, row
         return faces

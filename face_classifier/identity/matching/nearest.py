@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding
 
+Ints = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float64]  # shape (rows, 128)
-_Rows = npt.NDArray[np.intp]
+Rows = npt.NDArray[np.intp]
 
 _ROUGH = 1e-5  # squared L2: ten times the error of a float32 product of encodings of length up to 2
 _PROBES, _ROWS = 64, 4096  # in one product: its 1 MB stays in the processor's cache
@@ -22,61 +23,94 @@ _MOST_CHANGES = 512  # rows after which it takes no longer to search anew
 
 
 class EncodingRows:
-    """A growing matrix of encodings whose nearest row is found by one matrix product.
+    """A growing matrix of encodings, or of the means of several, whose nearest row is found by one matrix product.
 
     The product is in float32, twice as fast; every row that its error leaves in doubt is measured again. One probe
-    reads the whole matrix, and so do sixty-four at once: `nearest_each`.
+    reads the whole matrix, and so do sixty-four at once: `nearest_each`. Of a mean its sum is kept, which is exact in
+    whatever order encodings that are multiples of 2^-24 came and went.
     """
 
-    def __init__(self) -> None:
-        self._matrix: Matrix = np.empty((16, ENCODING_SIZE))
+    def __init__(self, rank: Callable[[int], Any] = int) -> None:
+        """``rank``: of rows that are equally near the one of the least rank counts; it may change with `drop` alone."""
+        self._rank = rank
+        self._totals: Matrix = np.empty((16, ENCODING_SIZE))
+        self._faces = np.empty(16, np.int64)
         self._handicaps: npt.NDArray[np.float64] = np.empty(16)
         self._rough = np.empty((16, ENCODING_SIZE), np.float32)
         self._offsets = np.empty(16, np.float32)  # |x|^2 + the handicap of each row
         self._size = 0
-        self._foreseen: dict[bytes, tuple[_Rows, npt.NDArray[np.float32], float]] = {}  # see `foresee`
+        self._foreseen: dict[bytes, tuple[Rows, npt.NDArray[np.float32], float]] = {}  # see `foresee`
         self._changed: set[int] = set()  # rows that are others since then
 
     def __len__(self) -> int:
         return self._size
 
     def __getitem__(self, row: int) -> Encoding:
-        return self._matrix[row]
+        return np.asarray(self._totals[row] / self._faces[row])
 
     @property
     def all(self) -> Matrix:
         """The rows, (n, 128)."""
-        return self._matrix[: self._size]
+        return self._at(slice(0, self._size))
+
+    def _at(self, rows: Rows | slice) -> Matrix:
+        return np.asarray(self._totals[rows] / self._faces[rows, None])
+
+    def totals(self, rows: Rows) -> Matrix:
+        """(rows, 128), the sums of encodings that they are the means of; 0 of those that are empty."""
+        return self._totals[rows]
+
+    def faces(self, rows: Rows) -> Ints:
+        """(rows,) how many encodings they are the means of; 0 of those that are empty."""
+        return self._faces[rows]
 
     def append(self, encoding: Encoding) -> None:
-        if self._size == len(self._offsets):
-            self._matrix = _doubled(self._matrix)
+        self.grow(1)
+        self.replace(np.array([self._size - 1]), encoding[None], np.ones(1, np.int64))
+
+    def grow(self, count: int) -> None:
+        """Append empty rows, which are to be given something by `replace` before anything else."""
+        size, self._size = self._size, self._size + count
+        while self._size > len(self._offsets):
+            self._totals = _doubled(self._totals)
+            self._faces = _doubled(self._faces)
             self._handicaps = _doubled(self._handicaps)
             self._rough = _doubled(self._rough)
             self._offsets = _doubled(self._offsets)
-        self._size += 1
-        self.replace(self._size - 1, encoding)
+        self._totals[size : self._size] = 0
+        self._faces[size : self._size] = 0
 
-    def replace(self, row: int, encoding: Encoding, handicap: float = 0.0) -> None:
-        self._matrix[row] = self._rough[row] = encoding
-        self._handicaps[row] = handicap
-        self._offsets[row] = encoding @ encoding + handicap
+    def replace(self, rows: Rows, totals: Matrix, faces: Ints, handicaps: npt.NDArray[np.float64] | float = 0) -> None:
+        """Have rows be others.
+
+        Parameters
+        ----------
+        rows: (n,), each once.
+        totals: (n, 128), the sum of the encodings of each.
+        faces: (n,) how many encodings these are.
+        handicaps: (n,), squared L2, or the same for all.
+        """
+        self._totals[rows], self._faces[rows], self._handicaps[rows] = totals, faces, handicaps
+        means = totals / faces[:, None]
+        self._rough[rows] = means
+        self._offsets[rows] = (means**2).sum(axis=1) + handicaps
         if self._foreseen:
-            self._changed.add(row)
+            self._changed.update(rows.tolist())
             if len(self._changed) > _MOST_CHANGES:
                 self._foreseen = {}
 
     def drop(self, row: int) -> None:
         """Remove a row; the last one takes its place."""
         self._size -= 1
-        self.replace(row, self._matrix[self._size], float(self._handicaps[self._size]))
+        last = slice(self._size, self._size + 1)
+        self.replace(np.array([row]), self._totals[last], self._faces[last], self._handicaps[last])
 
     def handicap(self, row: int) -> float:
         return float(self._handicaps[row])
 
     def distance(self, row: int, probe: Encoding) -> float:
         """The root of a row's squared L2 distance + handicap."""
-        return float(np.sqrt(((self._matrix[row] - probe) ** 2).sum() + self._handicaps[row]))
+        return float(np.sqrt(((self[row] - probe) ** 2).sum() + self._handicaps[row]))
 
     def near_any(self, probes: Matrix, limit: float) -> npt.NDArray[np.intp]:
         """Numbers of those of the ``probes`` (rows, 128) that are nearer than ``limit`` (L2) to any row, or may be."""
@@ -97,10 +131,12 @@ class EncodingRows:
             taken = forbidden[start : start + _PROBES]
             rows, numbers, _ = self._near(probes[start : start + _PROBES], taken, _ROUGH)
             numbers += start
-            exact = ((self._matrix[rows] - probes[numbers]) ** 2).sum(axis=1) + self._handicaps[rows]
-            order = np.lexsort((rows, exact, numbers))  # of rows that are equally near the first, as argmin has it
-            for first in order[np.unique(numbers[order], return_index=True)[1]]:
-                found[numbers[first]] = int(rows[first]), float(np.sqrt(exact[first]))
+            exact = ((self._at(rows) - probes[numbers]) ** 2).sum(axis=1) + self._handicaps[rows]
+            order = np.argsort(numbers, kind="stable")
+            ends = np.flatnonzero(np.diff(numbers[order], append=-1)) + 1
+            for first, end in zip([0, *ends], ends, strict=False):
+                own = order[first:end]
+                found[numbers[own[0]]] = self._least(rows[own], exact[own])
         return found
 
     def foresee(self, probes: Matrix) -> None:
@@ -116,7 +152,7 @@ class EncodingRows:
                 own = numbers == number
                 self._foreseen[probe.tobytes()] = rows[own], measures[own], float(measures[own].min()) + _SLACK
 
-    def _expected(self, probe: Encoding, forbidden: Collection[int]) -> _Rows | None:
+    def _expected(self, probe: Encoding, forbidden: Collection[int]) -> Rows | None:
         """Rows among which is the nearest to a probe that was foreseen, rising; None where they are to be searched."""
         rows, measures, limit = self._foreseen.get(probe.tobytes(), (None, None, 0.0))
         if rows is None or measures is None:
@@ -130,7 +166,7 @@ class EncodingRows:
 
     def _near(
         self, probes: Matrix, forbidden: Sequence[Collection[int]], slack: float
-    ) -> tuple[_Rows, _Rows, npt.NDArray[np.float32]]:
+    ) -> tuple[Rows, Rows, npt.NDArray[np.float32]]:
         """Rows as near as the nearest + ``slack`` (squared L2), the numbers of the probes, and how near they are."""
         taken = [(row, number) for number, rows in enumerate(forbidden) for row in rows]
         which, whose = np.array(taken, np.intp).reshape(-1, 2).T
@@ -170,11 +206,15 @@ class EncodingRows:
             near = self._searched(probe, forbidden)
         if not len(near):
             return None
-        exact = ((self._matrix[near] - probe) ** 2).sum(axis=1) + self._handicaps[near]
-        best = int(np.argmin(exact))
-        return int(near[best]), float(np.sqrt(exact[best]))
+        return self._least(near, ((self._at(near) - probe) ** 2).sum(axis=1) + self._handicaps[near])
 
-    def _searched(self, probe: Encoding, forbidden: Collection[int]) -> _Rows:
+    def _least(self, rows: Rows, exact: npt.NDArray[np.float64]) -> tuple[int, float]:
+        """The nearest of rows at these squared distances, and the root of its own."""
+        least = exact.min()
+        equal = rows[exact == least].tolist()
+        return equal[0] if len(equal) == 1 else min(equal, key=self._rank), float(np.sqrt(least))
+
+    def _searched(self, probe: Encoding, forbidden: Collection[int]) -> Rows:
         """Rows among which is the nearest to a probe, rising."""
         # |x - q|^2 = |x|^2 - 2 x.q + |q|^2, and |q|^2 is the same for every row
         measure = self._rough[: self._size] @ (-2 * probe).astype(np.float32)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from face_classifier.core.types import Face
+from face_classifier.core.types import Encoding, Face
 from face_classifier.identity.matching.nearest import EncodingRows, Matrix
+
+
+def replace(rows: EncodingRows, row: int, encoding: Encoding, handicap: float) -> None:
+    rows.replace(np.array([row]), encoding[None], np.ones(1, np.int64), np.array([handicap]))
 
 
 def rows_of(encodings: Matrix, handicaps: Matrix | None = None) -> EncodingRows:
@@ -14,7 +18,7 @@ def rows_of(encodings: Matrix, handicaps: Matrix | None = None) -> EncodingRows:
     for number, encoding in enumerate(encodings):
         rows.append(encoding)
         if handicaps is not None:
-            rows.replace(number, encoding, float(handicaps[number]))
+            replace(rows, number, encoding, float(handicaps[number]))
     return rows
 
 
@@ -67,7 +71,7 @@ def test_probes_that_are_foreseen_find_the_same_whatever_changes_meanwhile(seed:
         for forbidden in ((), {near[0]}, set(range(5)), set(range(len(plain)))):
             assert foreseeing.nearest(probe, forbidden) == plain.nearest(probe, forbidden)
         for rows in (foreseeing, plain):  # the nearest row changes, another goes, one comes that is the nearest to some
-            rows.replace(near[0], probe + known[number % 7] - known[number % 5], 0.01)
+            replace(rows, near[0], probe + known[number % 7] - known[number % 5], 0.01)
             rows.drop((number * 37) % len(rows))
             rows.append(probes[-number] if number % 3 else known[number])
     assert foreseeing._foreseen  # it was used up to the end

@@ -1,0 +1,99 @@
+"""Unknown faces by their tracks. Pure numpy, no files."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from face_classifier.core.types import Encoding
+from face_classifier.identity.matching.columns import LabelColumns, runs_of, sizes_of_runs, totals_of_runs
+from face_classifier.identity.matching.nearest import EncodingRows, Matrix
+from face_classifier.identity.tracks import worths_of
+
+
+@dataclass(slots=True)
+class Group:
+    """Unknown faces of one track, or a single one: nobody yet, but certainly one person."""
+
+    key: int  # the track, or a number below zero of a face without one
+    ids: list[int]  # rising
+    worth: float  # the sum of their qualities
+    digest: int  # the sum of their digests
+
+
+class Unknowns:
+    """The groups, whose means are the same, bit for bit, in whatever order faces came."""
+
+    def __init__(self) -> None:
+        self._groups: list[Group] = []  # parallel to the rows of their means
+        self._row_of: dict[int, int] = {}  # by key
+        self._means = EncodingRows(lambda row: self._groups[row].ids)
+        self.faces = 0
+        self.digest = 0  # the sum of those of the faces
+
+    def of_track(self, track: int | None) -> Group | None:
+        return self._groups[self._row_of[track]] if track in self._row_of else None
+
+    def mean(self, group: Group) -> Encoding:
+        """Of the encodings of the faces of a group."""
+        return self._means[self._row_of[group.key]]
+
+    def total(self, group: Group) -> Encoding:
+        """The sum of the encodings of the faces of a group."""
+        return np.asarray(self._means.totals(np.array([self._row_of[group.key]]))[0])
+
+    def nearest(self, probe: Encoding, forbidden: Iterable[int]) -> tuple[Group, float] | None:
+        """The group whose mean is nearest, and how far (L2). ``forbidden``: keys."""
+        nearest = self._means.nearest(probe, {self._row_of[key] for key in forbidden if key in self._row_of})
+        return nearest and (self._groups[nearest[0]], nearest[1])
+
+    def foresee(self, probes: Matrix) -> None:
+        """See `EncodingRows.foresee`."""
+        self._means.foresee(probes)
+
+    def add(self, faces: LabelColumns) -> None:
+        """Take in faces, of whose people nothing is known."""
+        if not len(faces):
+            return
+        faces = faces[np.lexsort((faces.ids, faces.keys()))]
+        keys = faces.keys()
+        starts = runs_of(keys)
+        ends = [*starts[1:].tolist(), len(keys)]
+        ids, digests, worth = faces.ids.tolist(), faces.digests(), np.add.reduceat(worths_of(faces.quality), starts)
+        sums = np.add.reduceat(digests, starts).tolist()
+        new = 0
+        for start, end, key, good, digest in zip(
+            starts.tolist(), ends, keys[starts].tolist(), worth.tolist(), sums, strict=True
+        ):
+            row = self._row_of.setdefault(key, len(self._groups))
+            if row == len(self._groups):
+                self._groups.append(Group(key, ids[start:end], good, digest))
+                new += 1
+            else:
+                group = self._groups[row]
+                for face in ids[start:end]:
+                    insort(group.ids, face)
+                group.worth += good
+                group.digest += digest
+        self._means.grow(new)
+        rows = np.array([self._row_of[key] for key in keys[starts].tolist()], np.intp)
+        totals = self._means.totals(rows) + totals_of_runs(np.asarray(faces.encodings, np.float64), starts)
+        self._means.replace(rows, totals, self._means.faces(rows) + sizes_of_runs(starts, len(keys)))
+        self.faces += len(keys)
+        self.digest += int(digests.sum())
+
+    def drop(self, key: int) -> None:
+        """Forget the faces of a track."""
+        row = self._row_of.pop(key, None)
+        if row is None:
+            return
+        self.faces -= len(self._groups[row].ids)
+        self.digest -= self._groups[row].digest
+        last = self._groups.pop()
+        if row < len(self._groups):
+            self._groups[row] = last
+            self._row_of[last.key] = row
+        self._means.drop(row)
