@@ -125,16 +125,16 @@ class PersonDB:
 
         ``certainty``: of the encoder; None = no face casts a doubt.
 
-        ``links``: which may be those of several in turn; None = of its own.
+        ``links``: those of tracks that are different people, maybe of several in turn; None = of its own.
         """
         self._threshold, self._tightening = threshold, tightening
         self._founding, self._certainty = founding, certainty
         self._people = Averages(spread)
         self._unknown = Unknowns()
-        self._tracks = _Tracks(links or CannotLinks())
+        self.links = links or CannotLinks()
+        self._tracks = _Tracks(self.links)
         self._excluded = Exclusions(self._people, threshold)
-        self._known = self._pinned = 0
-        self._pinned_digest = 0  # the sum of those of the faces that are pinned to unknown
+        self._known = 0
 
     @property
     def threshold(self) -> float:
@@ -156,7 +156,7 @@ class PersonDB:
 
     @property
     def unknown_faces(self) -> int:
-        return self._unknown.faces + self._pinned
+        return self._unknown.faces
 
     def add(self, sighting: Sighting) -> None:
         """Take in a face as it is labelled. One that the user pinned to unknown counts, but founds no person.
@@ -178,31 +178,24 @@ class PersonDB:
 
     def _add(self, faces: LabelColumns) -> None:
         is_known = faces.person >= 0
-        if is_known.any():
-            self._add_known(faces if is_known.all() else faces[is_known])
         if not is_known.all():
-            others = faces[~is_known]
-            pinned = others[others.pinned]
-            self._pinned += len(pinned)
-            self._pinned_digest += int(pinned.digests().sum())
-            self._unknown.add(others[~others.pinned])
-
-    def _add_known(self, faces: LabelColumns) -> None:
-        self._known += len(faces)
-        for track, person, count in _tied(faces):
-            self._tracks.add(track, faces.names[person], count)
-        self._people.add(faces.names, faces.person, faces.encodings, faces.digests())
+            self._unknown.add(faces[~is_known])
+            faces = faces[is_known]
+        if len(faces):
+            self._known += len(faces)
+            self._people.add(faces.names, faces.person, faces.encodings, faces.digests())
+            for track, person, count in _tied(faces):
+                self._tracks.add(track, faces.names[person], count)
 
     def holds(self, person: str | None, sightings: Collection[Sighting | Label]) -> bool:
         """Whether these are the very faces that were taken in of a person, or unknown (None), and count as they did."""
-        digest = self._people.digest(person) if person is not None else self._unknown.digest + self._pinned_digest
+        digest = self._people.digest(person) if person is not None else self._unknown.digest
         return (digest - int(columns_of(list(sightings)).digests().sum())) % 2**64 == 0
 
     def drop(self, person: str | None) -> None:
         """Forget all faces of a person, or all unknown ones (None), so that they can be taken in as they are now."""
         if person is None:
             self._unknown = Unknowns()
-            self._pinned = self._pinned_digest = 0
         else:
             self._known -= self._people.drop(person)
             self._tracks.drop(person)
@@ -215,16 +208,9 @@ class PersonDB:
             self._known -= 1
             for track, _, count in _tied(faces):
                 self._tracks.add(track, face.person, -count)
-        elif face.pinned:
-            self._pinned -= 1
-            self._pinned_digest -= int(faces.digests()[0])
         else:
-            self._unknown.drop(int(faces.keys()[0]))
+            self._unknown.remove(faces)
             self.add_all(mates)
-
-    def cannot_link(self, one: int, other: int) -> None:
-        """Two tracks shared a frame: they are different people."""
-        self._tracks.links.add(one, other)
 
     def keep_apart(self, track: int, person: str) -> None:
         """The user said of a face of this track that it is not this person."""
@@ -285,7 +271,7 @@ class PersonDB:
         person = self._nearest_person(probe, track)
         if person and person[1] + self.doubt(self._people.average(person[0]), probe) < threshold:
             return Match(person[0], float(np.linalg.norm(self._people.average(person[0]) - probe)), mates)
-        unknown = self._unknown.nearest(probe, (*self._tracks.links.beside(track), *([own.key] if own else [])))
+        unknown = self._unknown.nearest(probe, (*self.links.beside(track), *([own.key] if own else [])))
         if unknown and unknown[1] + self.doubt(self._unknown.mean(unknown[0]), probe) < threshold:
             return Match(distance=unknown[1], partners=(*mates, *unknown[0].ids))
         if own and founds(len(own.ids) + 1, own.worth + worth_of(quality), self._founding):

@@ -248,7 +248,7 @@ def _rule(
     if face.pinned:
         return "you put it into unknowns, so it stays there"
     for one, other in cannot_links:
-        people.cannot_link(one, other)
+        people.links.add(one, other)
     people.add_all(others)
     person_of = {known.id: known.person for known in others}
     for track, other in kept_apart:

@@ -73,7 +73,7 @@ def replay(
     """
     faces = list(sightings)
     for one, other in cannot_links:
-        people.cannot_link(one, other)
+        people.links.add(one, other)
     names = _Names(faces)
     decided = _one_by_one(faces, people, names)
     if rule is not None:

@@ -31,7 +31,7 @@ class Unknowns:
         self._groups: list[Group] = []  # parallel to the rows of their means
         self._row_of: dict[int, int] = {}  # by key
         self._means = EncodingRows(lambda row: self._groups[row].ids)
-        self.faces = 0
+        self.faces = 0  # with those that the user pinned to unknown, which are in no group
         self.digest = 0  # the sum of those of the faces
 
     def of_track(self, track: int | None) -> Group | None:
@@ -55,7 +55,10 @@ class Unknowns:
         self._means.foresee(probes)
 
     def add(self, faces: LabelColumns) -> None:
-        """Take in faces, of whose people nothing is known."""
+        """Take in faces. Those that are pinned count, but for no decision."""
+        self.faces += len(faces)
+        self.digest += int(faces.digests().sum())
+        faces = faces[~faces.pinned]
         if not len(faces):
             return
         faces = faces[np.lexsort((faces.ids, faces.keys()))]
@@ -82,12 +85,14 @@ class Unknowns:
         rows = np.array([self._row_of[key] for key in keys[starts].tolist()], np.intp)
         totals = self._means.totals(rows) + totals_of_runs(np.asarray(faces.encodings, np.float64), starts)
         self._means.replace(rows, totals, self._means.faces(rows) + sizes_of_runs(starts, len(keys)))
-        self.faces += len(keys)
-        self.digest += int(digests.sum())
 
-    def drop(self, key: int) -> None:
-        """Forget the faces of a track."""
-        row = self._row_of.pop(key, None)
+    def remove(self, face: LabelColumns) -> None:
+        """Forget one face, with all others of its track unless it is pinned."""
+        if face.pinned[0]:
+            self.faces -= 1
+            self.digest -= int(face.digests()[0])
+            return
+        row = self._row_of.pop(int(face.keys()[0]), None)
         if row is None:
             return
         self.faces -= len(self._groups[row].ids)

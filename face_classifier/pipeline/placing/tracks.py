@@ -70,7 +70,7 @@ class SourceTracks:
             self._gallery.cannot_link(new)
         else:
             for one, other in new:
-                self._gallery.people.cannot_link(one, other)
+                self._gallery.people.links.add(one, other)
 
     def trim(self, faces: Sequence[AnalysedFace]) -> None:
         """Forget the tracks that were not seen for longest, but none of the ``faces`` in view."""
