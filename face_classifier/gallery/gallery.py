@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import count
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,7 +62,7 @@ class Gallery:
         self.founded: set[str | None] = set()
         self._links = CannotLinks()  # of tracks that may go on
         self._unsaved: set[tuple[int, int]] = set()  # pairs of them that the store does not know yet
-        self._track_numbers = count(store.first_track())
+        self._next_track = store.first_track()
         self.stale = True  # what the user did to the folders is still to be taken in
         self._undrawn: frozenset[str] | None = None  # folders whose montages are to be brought up to date; None: all
         self._is_pickled = False  # as far as montages are up to date, the pickle is, too
@@ -149,7 +148,8 @@ class Gallery:
 
     def new_track(self) -> int:
         """The number of another track: no track of any source has it."""
-        return next(self._track_numbers)
+        self._next_track += 1
+        return self._next_track - 1
 
     def cannot_link(self, pairs: Collection[tuple[int, int]]) -> None:
         """Tracks that shared a frame, the lower number first, are two people. `save_cannot_links` makes it durable."""
@@ -253,6 +253,29 @@ def _on_folders_as_they_are(gallery: Gallery, action: Callable[[], _T]) -> _T:
         except FoldersChangedError:
             gallery.look()
     return action()
+
+
+def all_or_nothing(gallery: Gallery, action: Callable[[], _T]) -> _T:
+    """Do something that writes much: all of it becomes durable together, or none, and the gallery is as before.
+
+    It is tried again as a whole where the disk refuses something, and inside another one it is part of that.
+    """
+    if gallery.store.is_whole:
+        return action()
+
+    def attempt() -> _T:
+        if gallery.stale:
+            gallery.look()
+        before = gallery._next_track, gallery._unsaved.copy(), gallery.founded.copy()
+        try:
+            with gallery.store.all_or_nothing():
+                return action()
+        except BaseException:
+            gallery._next_track, gallery._unsaved, gallery.founded = before
+            gallery.stale = True
+            raise
+
+    return gallery.store.until_done(attempt)
 
 
 def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:

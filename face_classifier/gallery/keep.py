@@ -134,7 +134,7 @@ class Keeper:
                 carry(folder, partners, target, undo)
             file = free_file(folder, target, stem)
             undo.callback(take_back, folder, f"{target}/{file}", len(content))
-            written = folder.root.write(f"{target}/{file}", content)
+            written = folder.root.write(f"{target}/{file}", content, digest=digest)
             row = Row(os.path.splitext(file)[0], target, file, written.st_size, written.st_mtime_ns, digest)
             take_origin(row, frame)
             row.placed, row.distance, row.track = None if by_user else target, match.distance, track

@@ -76,6 +76,11 @@ class Looker:
             self._folder.rows.touch_all()  # what was found is not taken over
             raise
 
+    def forget(self) -> None:
+        """Know nothing of the looks so far: what they wrote was taken back."""
+        self._comparer = Comparer(self._folder)
+        self._folder.rows.touch_all()
+
     def _look(self, read_photo: ReadPhoto, confirmed: bool, touched: Collection[str] | None) -> LookResult:
         folder = self._folder
         if folder.writing:

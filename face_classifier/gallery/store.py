@@ -8,6 +8,7 @@ but views of what the user removed.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial, wraps
 from math import inf
@@ -33,6 +34,7 @@ from face_classifier.gallery.past.back import Past
 from face_classifier.gallery.past.retention import Retention
 from face_classifier.gallery.past.strangers import Strangers
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
+from face_classifier.gallery.placing.placed import Placed
 from face_classifier.gallery.reconcile import is_cut
 from face_classifier.gallery.said.flags import Flags
 from face_classifier.gallery.said.words import Words
@@ -71,7 +73,7 @@ def _until_done(
                 store.check_root()  # SQLite tells a folder that is gone as a disk that fails
                 raise
 
-        return store._until_done(attempt)
+        return attempt() if store._is_whole else store.until_done(attempt)
 
     return until_done
 
@@ -80,9 +82,9 @@ class Store:
     """A result folder, opened by one writing process or any number of reading ones.
 
     What writes raises DiskError where the disk refuses it, and FolderGoneError where the folder is there no more.
-    ``folder``: its path; ``check``: what `verify` asks; ``past``: what happened, and the way back;
-    ``strangers``: how many passed of whom nothing else is kept; ``retention``: what is kept for a while only;
-    ``words``: what the user says of faces; ``flags``: what the user marks.
+    ``folder``: its path; ``until_done``: as it was given; ``check``: what `verify` asks; ``past``: what happened, and
+    the way back; ``strangers``: how many passed of whom nothing else is kept; ``retention``: what is kept for a while;
+    ``words``: what the user says of faces; ``flags``: what the user marks; ``placed``: which records were placed.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class Store:
         raises DiskError.
         """
         self.folder = folder
-        self._until_done = until_done
+        self.until_done = until_done
         self._inside = ResultFolder(folder, modes, writing=writing)
         self._looker, self._keeper, self._views = Looker(self._inside), Keeper(self._inside), Views(self._inside)
         self._tracks = TrackPictures(self._inside, self._keeper)
@@ -107,7 +109,8 @@ class Store:
         self.past = Past(self._inside, until_done)
         self.strangers = Strangers(self._inside, until_done)
         self.retention = Retention(self._inside, until_done)
-        self.words, self.flags = Words(self._inside), Flags(self._inside)
+        self.words, self.flags, self.placed = Words(self._inside), Flags(self._inside), Placed(self._inside)
+        self._is_whole = False  # what is written: within `all_or_nothing`
 
     def close(self) -> None:
         self._inside.close()
@@ -134,6 +137,29 @@ class Store:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what is written is part of something that is done `all_or_nothing`."""
+        return self._is_whole
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """All that is written within becomes durable together, in a fraction of the time; after an error nothing does.
+
+        Then a look is to come next. Within, a disk that refuses something is not asked again. Raises DiskError.
+        """
+        self._is_whole = True
+        try:
+            with self._inside.all_or_nothing():
+                yield
+        except BaseException as error:
+            self._looker.forget()
+            if isinstance(error, DiskError):
+                self.check_root()
+            raise
+        finally:
+            self._is_whole = False
 
     def report(self, problem: str) -> None:
         """Have a sentence told by the next `problems`."""

@@ -234,13 +234,10 @@ def _head_of_file(root: Root, file: File, settings: Settings, kernel: str | None
     return _head(Origin(file.name, file.fingerprint), start, settings, sampling_of(settings), None, kernel)
 
 
-def place_record(root: Root, name: str, owner: Owner[Gallery], desk: Desk) -> int:
-    """Have the frames of a record placed by the owner of a gallery; returns how many. Raises UserError."""
-    count = 0
+def place_record(root: Root, name: str, owner: Owner[Gallery], desk: Desk, *, again: bool = False) -> int | None:
+    """Have the frames of a record placed by the owner of a gallery, all or none; returns as `Desk.place_part`.
+
+    Raises UserError.
+    """
     with read_record(root, name) as (head, frames):
-        recorded = owner.call(lambda _: desk.begin_record(head))
-        for analysed in frames(recorded.start):
-            owner.call(lambda _, analysed=analysed: desk.place(recorded.session, analysed))  # type: ignore[misc]
-            count += 1
-        owner.call(lambda _: desk.end_all([recorded.session]))
-    return count
+        return owner.call(lambda _: desk.place_part(name, head, frames, again=again))

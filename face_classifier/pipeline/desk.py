@@ -12,7 +12,6 @@ from typing import Protocol
 
 from face_classifier.core.disk.retry import DiskError, Patience
 from face_classifier.core.disk.tree import FolderGoneError
-from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Observer as LongObserver
 from face_classifier.core.types import Frame, Seen, Sighting
 from face_classifier.events.event import Event
@@ -23,7 +22,8 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
 from face_classifier.pipeline.inputs import as_first_seen, sampling_as_first_seen
 from face_classifier.pipeline.place import Placed, Session
-from face_classifier.pipeline.placing.discretion import OPEN, Discretion, discretion_of
+from face_classifier.pipeline.placing.discretion import OPEN, Discretion
+from face_classifier.pipeline.placing.parts import Frames, place_frame, place_part
 from face_classifier.pipeline.placing.thoughts import SecondThoughts
 from face_classifier.records import AnalysedFrame
 from face_classifier.records.head import Head
@@ -63,14 +63,6 @@ class Begun:
     start: datetime
     kept_before: KeptBefore
     session: Session
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What the frames of a record are placed with."""
-
-    session: Session
-    start: datetime  # of its source, as the gallery knows it
 
 
 class Desk:
@@ -136,22 +128,6 @@ class Desk:
         self._sessions.append(session)
         return session
 
-    def begin_record(self, head: Head) -> Recorded:
-        """Make ready for a record. Raises UserError where it counts positions otherwise than this gallery."""
-        store, fingerprint, start = self.gallery.store, head.origin.fingerprint, head.start
-        if fingerprint:
-            start = store.first_start(fingerprint, start, head.sampling.every)
-            if store.is_bridged(fingerprint) != head.sampling.bridged:
-                raise UserError(
-                    f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "
-                    "classify it without a record"
-                )
-        discretion = discretion_of(self.gallery.settings, head.origin.source)
-        session = self._session(discretion, follows=head.follows)
-        if head.follows:
-            self._watch_passing(session, None)
-        return Recorded(session, start)
-
     def _watch_passing(
         self, session: Session, tell: Callable[[Event], None] | None, zones_of: ZonesOf = in_no_zone
     ) -> None:
@@ -178,13 +154,28 @@ class Desk:
             raise self._failed[session]
         try:
             passing = self._passing.get(session)
-            placed = _place(session, passing, analysed)
+            placed = place_frame(session, passing, analysed)
             if passing and passing.is_due:
                 self._patience.write(passing.flush)
             return placed
         except BaseException as error:
             self._failed[session] = error
             raise
+
+    def place_part(self, record: str, head: Head, frames: Frames, *, again: bool = False) -> int | None:
+        """Place the frames of a record, as `parts.place_part`; returns how many there are.
+
+        None: that very record was placed already, and is not placed ``again``.
+        """
+        if not again and record in self.gallery.store.placed:
+            return None
+        part = place_part(self.gallery, self._rules, record, head, frames)
+        self._tell(part.changed)
+        self.analysed += len(part.frames)
+        for frame in part.frames:
+            self._observer.analysed(frame, self.gallery.people)
+        self._catch_up()
+        return len(part.frames)
 
     def end(self, session: Session) -> None:
         """Write what is still to be written of a source of another process, and have second thoughts."""
@@ -278,14 +269,3 @@ class Desk:
 def _holds(session: Session, passing: Passing | None) -> bool:
     """Whether something of a source is still to be written."""
     return session.holds or (passing is not None and passing.holds)
-
-
-def _place(session: Session, passing: Passing | None, analysed: AnalysedFrame) -> Placed:
-    """Place the faces of a frame, and take in who passes; who was forgotten since the last one has new tracks."""
-    if passing is None:
-        return session.place(analysed)
-    with suppress(DiskError):  # which is told where something is written
-        session.tracks.renew(passing.let_forgotten_go())
-    placed = session.place(analysed)
-    passing.observe(analysed.frame, placed.observed)
-    return placed

@@ -57,7 +57,7 @@ def apart(engine: Engine, folder: Path, sources: Sequence[Path], **more: object)
             for source in sources:
                 name = names[source]
                 assert name is not None
-                place_record(root, name, owner, desk)
+                place_record(root, name, owner, desk, again=True)
             owner.call(lambda _: desk.finish())
         log.close()
     assert observer.problems == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
@@ -135,6 +136,21 @@ def sync(folder: int) -> str | None:
             raise
         return str(error.strerror)
     return None
+
+
+def sync_file_system(descriptor: int) -> bool:
+    """Make all durable that was written to the file system of an open file or folder, where that is one call (Linux).
+
+    Of hundreds of small files it takes a tenth of the time. Returns whether it was done; raises OSError.
+    """
+    try:
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except (OSError, AttributeError, TypeError):  # TypeError: Windows has no program to look into
+        return False
+    if syncfs(descriptor) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return True
 
 
 def set_mode(descriptor: int, mode: int | None) -> str | None:

@@ -9,6 +9,7 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from face_classifier.core.disk.durable import (
     FOLDER,
@@ -26,6 +27,8 @@ from face_classifier.core.disk.durable import (
 from face_classifier.core.disk.tree import Tree
 from face_classifier.core.errors import UserError
 
+AnyRoot = TypeVar("AnyRoot", bound="Root")
+
 
 class Root(Tree):
     """A `Tree` that may be changed. Whatever it contains, nothing outside of it is written, truncated or removed."""
@@ -36,7 +39,7 @@ class Root(Tree):
         self.modes = modes
 
     @classmethod
-    def made(cls, path: Path, modes: Modes = USUAL) -> Root:
+    def made(cls: type[AnyRoot], path: Path, modes: Modes = USUAL) -> AnyRoot:
         """Open a folder, which is made with all above it if it is missing."""
         missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
         for folder in reversed(missing):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,11 +13,11 @@ from face_classifier.core.disk.files import content_hash
 from face_classifier.core.disk.locks import FolderLock, holder_of
 from face_classifier.core.disk.markers import RESULT, TABLE, mark, refuse_place
 from face_classifier.core.disk.retry import asking_the_disk, retried
-from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.gallery.folder.scan import Entry, Scan, refuse_links
 from face_classifier.gallery.passing.table import Tracks
 from face_classifier.gallery.past.journal import Journal
+from face_classifier.gallery.placing.undo import UndoRoot
 from face_classifier.gallery.table.encodings import OtherEncodings
 from face_classifier.gallery.table.file import Table, may_pass
 from face_classifier.gallery.table.notes import Notes
@@ -53,15 +54,17 @@ class ResultFolder:
             with self._usable():
                 refuse_links(self.root)
             self._use(self._open_table())
+            if writing:
+                self._finish_changes()
         except BaseException:
             self._close_folder()
             raise
 
-    def _open_root(self, modes: Modes) -> Root:
+    def _open_root(self, modes: Modes) -> UndoRoot:
         if not self.writing and not self.path.is_dir():
             raise UserError(f"there is no result folder {self.path}; name one with --result")
         with self._usable("written" if self.writing else "read"):
-            return Root.made(self.path, modes) if self.writing else Root(self.path, modes)
+            return UndoRoot.made(self.path, modes) if self.writing else UndoRoot(self.path, modes)
 
     def _lock_folder(self) -> FolderLock:
         with self._usable("written"):
@@ -142,6 +145,40 @@ class ResultFolder:
     def is_written(self) -> bool:
         """Whether a process writes to the folder now."""
         return holder_of(self.root) is not None
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """All changes of files and of the table within become durable together, or none is made; not within itself.
+
+        Raises DiskError. After an error within, too, all is on disk as it was before.
+        """
+        token = secrets.token_hex(16)
+        with asking_the_disk():
+            self.root.begin(token)
+        try:
+            with self.table.together():
+                self.table.execute("DELETE FROM batch")
+                self.table.execute("INSERT INTO batch VALUES (?)", (token,))
+                yield
+                with asking_the_disk():
+                    self.root.make_durable()
+        except BaseException:
+            self.root.take_back()
+            self.rows.touch_all()
+            self.tracks = Tracks(self.table)
+            raise
+        self.root.let_stand()
+
+    def _finish_changes(self) -> None:
+        """Complete what a killed process was about to change `all_or_nothing`, or take it back."""
+        with self._usable("written"):
+            token = self.root.unfinished()
+            if token is None:
+                return
+            if self.table.execute("SELECT 1 FROM batch WHERE token = ?", (token,)).fetchone():
+                self.root.let_stand()
+            else:
+                self.root.take_back()
 
     @contextmanager
     def as_last_seen(self) -> Iterator[None]:

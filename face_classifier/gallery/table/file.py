@@ -56,6 +56,7 @@ class Table:
         opened, and UserError where it is of a newer version, or was made to have another file changed.
         """
         self._root, self.path = root, root.path / name
+        self._is_together = False  # what is written: within `together`
         try:
             self.database = open_database(root, name) if writing else open_or_empty(root, name, written=written)
         except OSError as error:
@@ -105,6 +106,7 @@ class Table:
     def beside(self) -> Iterator[Table]:
         """The file as it is now, to be read by another thread while this one goes on writing to it."""
         other = copy(self)
+        other._is_together = False
         with self.telling():
             database = open_to_read(self._root, self.path.name, written=True)
         if database is None:
@@ -130,30 +132,60 @@ class Table:
             ) from error
 
     def execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
+        self._check_whole()
         with self.telling():
             return self.database.execute(statement, values)
 
     def execute_each(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
         """A statement that changes something, with one values after the other."""
+        self._check_whole()
         with self.telling():
             self.database.executemany(statement, values)
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """All changes within become durable together, or none does."""
+        """All changes within become durable together, or none does; inside another one they do with all of that."""
+        if self._is_together:
+            with self._part():
+                yield
+            return
         self._end()  # of one that a failing disk did not let end
         self.execute("BEGIN IMMEDIATE")
+        self._is_together = True
         try:
             yield
             self.execute("COMMIT")
         except BaseException:
+            self._is_together = False
             with suppress(UserError):
                 self._end()
             raise
+        finally:
+            self._is_together = False
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        self.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            with suppress(UserError):
+                self.execute("ROLLBACK TO part")
+                self.execute("RELEASE part")
+            raise
+        self.execute("RELEASE part")
+
+    def _check_whole(self) -> None:
+        """Raise DiskError where a disk that refused something ended what is to be done together."""
+        if self._is_together and not self.database.in_transaction:
+            raise DiskError(self.path, "database or disk is full", ROOM)
 
     @contextmanager
     def as_of_now(self) -> Iterator[None]:
         """Whatever is read within is as it was at one moment, whoever else writes meanwhile; to be read only."""
+        if self._is_together:  # nobody else writes
+            yield
+            return
         self._end()
         self.execute("BEGIN")
         try:

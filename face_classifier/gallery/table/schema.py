@@ -143,6 +143,8 @@ _ADDED = {
     PRIMARY KEY (face, kind)
 )""",
     "reviewed": "(track INTEGER PRIMARY KEY)",  # that the user has looked through
+    "placed": "(record TEXT PRIMARY KEY)",  # names of records all frames of which were placed
+    "batch": "(token TEXT NOT NULL)",  # of the latest changes of many files that became durable together
     "planned": f"""(             -- what an entry is about to change: pictures are moved before their rows
     face INTEGER PRIMARY KEY, entry INTEGER NOT NULL, kind TEXT NOT NULL,
     {_PLACE}

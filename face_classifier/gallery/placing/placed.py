@@ -1,0 +1,20 @@
+"""The table ``placed``: of which records all frames were placed."""
+
+from __future__ import annotations
+
+from face_classifier.gallery.folder.opened import ResultFolder
+
+
+class Placed:
+    """Names of records. Raises UserError where the table cannot be used, DiskError if only for now."""
+
+    def __init__(self, folder: ResultFolder) -> None:
+        self._folder = folder
+
+    def __contains__(self, record: object) -> bool:
+        found = self._folder.table.execute("SELECT 1 FROM placed WHERE record = ?", (record,))
+        return found.fetchone() is not None
+
+    def add(self, record: str) -> None:
+        """Remember a record, in what is done all or nothing."""
+        self._folder.table.execute("INSERT OR IGNORE INTO placed VALUES (?)", (record,))

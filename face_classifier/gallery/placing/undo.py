@@ -1,0 +1,222 @@
+"""A folder in which changes of many files become durable together, or are taken back.
+
+Each change is in a log before it is made: a line of JSON. After a crash whoever opens the folder next has `take_back`
+undo what the log tells, from the last change to the first, or `let_stand` complete it. What somebody else did to the
+files meanwhile stays: a file is removed only if it has the content that was written, and moved only where nothing is.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from face_classifier.core.disk.durable import USUAL, Modes, sync_file_system
+from face_classifier.core.disk.rooted import Root
+from face_classifier.core.errors import UserError
+
+LOG = ".face-classifier-undo"
+_ASIDE = ".face-classifier-aside-"  # how the names of files begin that are removed for good at the end
+_WROTE, _MOVED, _MADE, _REMOVED = "wrote", "moved", "made", "removed"  # kinds of lines
+_FEW = 4  # files and folders that are sooner made durable one by one than with the whole file system
+
+
+@dataclass
+class _Open:
+    """What was changed so far."""
+
+    log: int  # descriptor
+    size: int = 0  # bytes of the log
+    files: dict[str, None] = field(default_factory=dict)  # places of those that were written, not yet durable
+    folders: dict[str, None] = field(default_factory=dict)  # places of those in which names were changed, likewise
+    aside: list[str] = field(default_factory=list)
+
+    def note(self, *line: str) -> None:
+        """Write a line. Raises OSError, and then there is nothing of it."""
+        text = f"{json.dumps(line)}\n".encode()
+        try:
+            if os.write(self.log, text) < len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), LOG)
+        except BaseException:
+            os.ftruncate(self.log, self.size)
+            os.lseek(self.log, self.size, os.SEEK_SET)
+            raise
+        self.size += len(text)
+
+
+class UndoRoot(Root):
+    """A `Root` whose changes are, `together`, all durable or none made."""
+
+    def __init__(self, path: Path, modes: Modes = USUAL) -> None:
+        super().__init__(path, modes)
+        self._open: _Open | None = None
+
+    def close(self) -> None:
+        if self._open:
+            os.close(self._open.log)
+            self._open = None
+        super().close()
+
+    def unfinished(self) -> str | None:
+        """The token of changes that a killed process left half made; "": it made none; None: there are none."""
+        if self.check_own(LOG) is None:
+            return None
+        lines = self._lines()
+        return str(lines[0][1][0]) if lines else ""
+
+    def begin(self, token: str) -> None:
+        """From now on changes are noted, and durable only after `make_durable`. Raises OSError.
+
+        ``token``: is told by `unfinished`.
+        """
+        assert self._open is None, "changes are noted already"
+        log = self.open_own(LOG)
+        self._open = _Open(log)
+        os.ftruncate(log, 0)
+        self._open.note(token)
+
+    def make_durable(self) -> None:
+        """Make all that was changed since `begin` durable, but for what is to go."""
+        changed = self._noted()
+        folders = {*changed.folders, *(place.rpartition("/")[0] for place in changed.files)}
+        with self._folder("") as top:
+            if len(changed.files) + len(folders) > _FEW and sync_file_system(top):
+                return
+        for place in changed.files:
+            with suppress(FileNotFoundError):  # somebody else moved it
+                descriptor = self.open_to_read(place)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        for place in folders:
+            with suppress(FileNotFoundError), self._folder(place) as folder:
+                super()._sync(folder)
+
+    def let_stand(self) -> None:
+        """Remove what is to go, and forget how the changes are taken back."""
+        aside = [str(line[2]) for _, line in self._lines() if line[0] == _MOVED]
+        for place in aside:
+            if place.startswith(_ASIDE):
+                with suppress(FileNotFoundError):
+                    super().remove(place)
+        self._end()
+
+    def take_back(self) -> None:
+        """Undo what was changed, as far as it is still as it was changed."""
+        self._stop()
+        folders: set[str] = set()
+        log = self.open_own(LOG)
+        try:
+            for offset, line in reversed(self._lines()[1:]):
+                with suppress(OSError, UserError):
+                    self._undo(*line)
+                folders.update(str(place).rpartition("/")[0] for place in line[1:3])
+                os.ftruncate(log, offset)  # so that nothing is undone twice
+        finally:
+            os.close(log)
+        for place in folders:
+            with suppress(OSError, UserError):
+                self.sync(place)
+        self._end()
+
+    def _undo(self, kind: object, place: object, other: object = None) -> None:
+        one, two = str(place), str(other)
+        if kind == _WROTE:
+            if sha256(self.read(one)).hexdigest() == two:
+                self.remove(one)
+        elif kind == _MOVED:
+            if not self.has(one):
+                self.rename(two, one)
+        elif kind == _MADE:
+            self.remove_folder(one)  # only if it is empty
+        elif kind == _REMOVED:
+            self.make_folder(one)
+
+    def _stop(self) -> None:
+        if self._open:
+            os.close(self._open.log)
+            self._open = None
+
+    def _end(self) -> None:
+        self._stop()
+        with suppress(FileNotFoundError):
+            super().remove(LOG)
+
+    def _lines(self) -> list[tuple[int, list[object]]]:
+        """Where each line of the log begins, in bytes, and what it tells; from the first one that is none on, none."""
+        lines, offset = [], 0
+        for text in self.read(LOG).splitlines(keepends=True):
+            try:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
+                break
+            if not (isinstance(line, list) and line and text.endswith(b"\n")):
+                break
+            lines.append((offset, line))
+            offset += len(text)
+        return lines
+
+    def _noted(self) -> _Open:
+        assert self._open, "changes are not noted"
+        return self._open
+
+    # Changes
+
+    def write(self, place: str, content: bytes, *, durable: bool = True, digest: str | None = None) -> os.stat_result:
+        """As `Root.write`. ``digest``: SHA-256 of the content, if it is known."""
+        if not (noted := self._open):
+            return super().write(place, content, durable=durable)
+        if self.has(place):
+            self.remove(place)
+        noted.note(_WROTE, place, digest or sha256(content).hexdigest())
+        noted.files[place] = None
+        return super().write(place, content, durable=False)
+
+    def make_folder(self, place: str) -> None:
+        if self._open:
+            if self.has(place):  # or it would be removed with what is taken back
+                raise FileExistsError(place)
+            self._open.note(_MADE, place)
+            self._open.folders[place.rpartition("/")[0]] = None
+        super().make_folder(place)
+
+    def rename(self, old: str, new: str) -> None:
+        if noted := self._open:
+            if self.has(new):
+                self.remove(new)
+            noted.note(_MOVED, old, new)
+            noted.folders |= dict.fromkeys(place.rpartition("/")[0] for place in (old, new))
+            if old in noted.files:
+                del noted.files[old]
+                noted.files[new] = None
+        super().rename(old, new)
+
+    def remove(self, place: str) -> None:
+        if not (noted := self._open):
+            return super().remove(place)
+        if place in noted.files:
+            del noted.files[place]
+            return super().remove(place)
+        aside = f"{_ASIDE}{len(noted.aside)}"
+        noted.aside.append(aside)
+        return self.rename(place, aside)
+
+    def remove_folder(self, place: str) -> None:
+        if self._open:
+            self._open.note(_REMOVED, place)
+            self._open.folders[place.rpartition("/")[0]] = None
+        super().remove_folder(place)
+
+    def _sync(self, descriptor: int) -> None:
+        if not self._open:
+            super()._sync(descriptor)
+
+    def sync(self, place: str = "") -> None:
+        if self._open:
+            self._open.folders[place] = None
+        super().sync(place)

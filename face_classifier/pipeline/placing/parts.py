@@ -1,0 +1,116 @@
+"""A part of a source is placed at once: all that comes of its record becomes durable together, or nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from face_classifier.core.disk.retry import DiskError
+from face_classifier.core.errors import UserError
+from face_classifier.core.types import Frame, Sighting
+from face_classifier.events.passing import Passing
+from face_classifier.events.telling import Rules
+from face_classifier.gallery.gallery import Gallery, all_or_nothing
+from face_classifier.gallery.store import Store
+from face_classifier.pipeline.place import Placed, Session
+from face_classifier.pipeline.placing.discretion import discretion_of
+from face_classifier.records.file import Head
+from face_classifier.records.frames import AnalysedFrame
+
+Frames = Callable[[datetime], Iterable[AnalysedFrame]]  # by when the source began; read anew whenever it is called
+_AHEAD = 64  # faces that are matched together
+
+
+@dataclass
+class Part:
+    """What became of the frames of a record."""
+
+    frames: list[Frame] = field(default_factory=list)  # without their images
+    changed: list[Sighting] = field(default_factory=list)  # new, met again, or changed by the new ones
+
+
+def place_part(gallery: Gallery, rules: Rules, record: str, head: Head, frames: Frames) -> Part:
+    """Place the frames of a record, and remember that they are placed.
+
+    Parameters
+    ----------
+    gallery: of the calling thread.
+    rules: when a visit is over.
+    record: its name.
+    head: what it tells of its source.
+    frames: reads it.
+
+    Raises
+    ------
+    UserError: it is no record, or counts positions otherwise than this gallery. Then nothing is placed.
+    DiskError: the disk refused something for too long. Likewise.
+    """
+    return all_or_nothing(gallery, partial(_place_part, gallery, rules, record, head, frames))
+
+
+def _place_part(gallery: Gallery, rules: Rules, record: str, head: Head, frames: Frames) -> Part:
+    store, part = gallery.store, Part()
+    start = _start_of(head, store)
+    discretion = discretion_of(gallery.settings, head.origin.source)
+    session = Session(gallery, follows=head.follows, discretion=discretion)
+    passing = Passing(store, gallery.new_track, rules) if head.follows else None
+    try:
+        for analysed in _foreseen(gallery, frames(start)):
+            part.changed += place_frame(session, passing, analysed).changed
+            part.frames.append(analysed.frame)
+        if passing:
+            passing.end()
+            passing.flush()
+        session.keep_held()
+        store.placed.add(record)
+    finally:
+        session.tracks.end()
+    return part
+
+
+def _start_of(head: Head, store: Store) -> datetime:
+    """When the source of a record began, as the gallery knows it."""
+    fingerprint = head.origin.fingerprint
+    if not fingerprint:
+        return head.start
+    start = store.first_start(fingerprint, head.start, head.sampling.every)
+    if store.is_bridged(fingerprint) != head.sampling.bridged:
+        raise UserError(
+            f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "
+            "classify it without a record"
+        )
+    return start
+
+
+def _foreseen(gallery: Gallery, frames: Iterable[AnalysedFrame]) -> Iterator[AnalysedFrame]:
+    """The frames, each once many faces are matched together with its own."""
+    waiting: list[AnalysedFrame] = []
+    count = 0
+    for analysed in frames:
+        waiting.append(analysed)
+        count += sum(face.face is not None for face in analysed.faces)
+        if count >= _AHEAD:
+            yield from _together(gallery, waiting)
+            waiting, count = [], 0
+    yield from _together(gallery, waiting)
+
+
+def _together(gallery: Gallery, frames: Iterable[AnalysedFrame]) -> Iterable[AnalysedFrame]:
+    encodings = [face.face.encoding for analysed in frames for face in analysed.faces if face.face]
+    if encodings:
+        gallery.people.foresee(encodings)
+    return frames
+
+
+def place_frame(session: Session, passing: Passing | None, analysed: AnalysedFrame) -> Placed:
+    """Place the faces of a frame, and take in who passes; who was forgotten since the last one has new tracks."""
+    if passing is None:
+        return session.place(analysed)
+    with suppress(DiskError):  # which is told where something is written
+        session.tracks.renew(passing.let_forgotten_go())
+    placed = session.place(analysed)
+    passing.observe(analysed.frame, placed.observed)
+    return placed
