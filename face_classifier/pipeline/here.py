@@ -34,7 +34,9 @@ from face_classifier.pipeline.guests import Guests, note_uses, uses_of
 from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.placing.discretion import Discretion
+from face_classifier.pipeline.placing.parts import Frames
 from face_classifier.records import AnalysedFrame
+from face_classifier.records.head import Head
 from face_classifier.sources.base import Sampling
 from face_classifier.vision.engine import Engine
 
@@ -129,6 +131,10 @@ class Here:
     def submit(self, begun: Begun, analysed: AnalysedFrame) -> Future[list[Seen]]:
         """Have the faces of the next frame placed."""
         return self._owner.submit(lambda _: self._desk.place(begun.session, analysed))
+
+    def place_part(self, record: str, head: Head, frames: Frames, *, again: bool = False) -> int | None:
+        """As `Desk.place_part`."""
+        return self._owner.call(lambda _: self._desk.place_part(record, head, frames, again=again))
 
     def end(self, begun: Begun) -> None:
         """A source has ended while others go on: write what is still to be written of it. Raises DiskError."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from face_classifier.core.disk.durable import USUAL, Modes, sync_file_system
+from face_classifier.core.disk.durable import PART, USUAL, Modes, sync_file_system
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 
@@ -133,6 +133,9 @@ class UndoRoot(Root):
             if not self.has(one):
                 self.rename(two, one)
         elif kind == _MADE:
+            for name in self.names(one):
+                if name.startswith(PART):  # half written
+                    self.remove(f"{one}/{name}")
             self.remove_folder(one)  # only if it is empty
         elif kind == _REMOVED:
             self.make_folder(one)

@@ -17,8 +17,8 @@ from face_classifier.gallery.gallery import Gallery, all_or_nothing
 from face_classifier.gallery.store import Store
 from face_classifier.pipeline.place import Placed, Session
 from face_classifier.pipeline.placing.discretion import discretion_of
-from face_classifier.records.file import Head
 from face_classifier.records.frames import AnalysedFrame
+from face_classifier.records.head import Head
 
 Frames = Callable[[datetime], Iterable[AnalysedFrame]]  # by when the source began; read anew whenever it is called
 _AHEAD = 64  # faces that are matched together
