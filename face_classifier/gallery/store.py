@@ -73,7 +73,7 @@ def _until_done(
                 store.check_root()  # SQLite tells a folder that is gone as a disk that fails
                 raise
 
-        return attempt() if store._is_whole else store.until_done(attempt)
+        return attempt() if store.is_whole else store.until_done(attempt)
 
     return until_done
 
@@ -110,7 +110,7 @@ class Store:
         self.strangers = Strangers(self._inside, until_done)
         self.retention = Retention(self._inside, until_done)
         self.words, self.flags, self.placed = Words(self._inside), Flags(self._inside), Placed(self._inside)
-        self._is_whole = False  # what is written: within `all_or_nothing`
+        self.is_whole = False  # what is written is part of something that is done `all_or_nothing`
 
     def close(self) -> None:
         self._inside.close()
@@ -138,18 +138,12 @@ class Store:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether what is written is part of something that is done `all_or_nothing`."""
-        return self._is_whole
-
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """All that is written within becomes durable together, in a fraction of the time; after an error nothing does.
-
-        Then a look is to come next. Within, a disk that refuses something is not asked again. Raises DiskError.
+        """All that is written within becomes durable together, in a fraction of the time; after an error nothing does,
+        and a look is to come next. Within, a disk that refuses something is not asked again. Raises DiskError.
         """
-        self._is_whole = True
+        self.is_whole = True
         try:
             with self._inside.all_or_nothing():
                 yield
@@ -159,7 +153,7 @@ class Store:
                 self.check_root()
             raise
         finally:
-            self._is_whole = False
+            self.is_whole = False
 
     def report(self, problem: str) -> None:
         """Have a sentence told by the next `problems`."""
