@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -118,6 +120,17 @@ def test_of_a_clip_and_photos(
     tmp_path: Path, demo_clip: Path, short_clip: Path, photo: Path, command: Callable[..., Ended], engine: Engine
 ) -> None:
     check(tmp_path, engine, [short_clip, demo_clip, photo], command, seconds=0.5, stop=12.0)
+
+
+def test_with_as_many_pictures_a_track_as_the_user_wants(tmp_path: Path, demo_clip: Path, engine: Engine) -> None:
+    for name, make in (("direct", direct), ("apart", apart)):
+        make(engine, tmp_path / name, [demo_clip], seconds=0.25, stop=6.0, pictures_per_track=2)
+    assert everything(tmp_path / "apart") == everything(tmp_path / "direct")
+    with closing(sqlite3.connect(tmp_path / "apart" / "result" / "faces.sqlite")) as table:
+        states = dict(table.execute("SELECT state, count(*) FROM faces GROUP BY state"))
+        each = table.execute("SELECT count(*) FROM faces WHERE state = 'kept' GROUP BY folder, track").fetchall()
+    assert states["seen"] > 0
+    assert max(each) == (2,)
 
 
 @pytest.mark.proof
