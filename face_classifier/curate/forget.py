@@ -18,15 +18,17 @@ from face_classifier.core.words import counted
 from face_classifier.curate.hands.hand import Hand
 from face_classifier.display.captures import forget_in_captures
 from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.past.back import CAPTURES, LOG
+from face_classifier.gallery.past.back import CAPTURES, LOG, RECORDS
 from face_classifier.gallery.past.forget import Chosen
+from face_classifier.records.forgetting import forget_in_records
 
 
 def forget(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[str, Any]:
     """Forget a person, or the face that is called ``what`` or has its picture at ``path`` (absolute).
 
     Answers how many ``faces`` were forgotten, how many ``captures`` were removed and ``pixelated``, how many ``lines``
-    of logs are gone or without a name, and sentences about what was ``left``. Raises UserError unless there is one.
+    of logs are gone or without a name, how many ``records`` were removed, and sentences about what was ``left``. Raises
+    UserError unless there is one.
 
     ``seen``: nobody is forgotten whom others changed since that entry of the journal: raises ConflictError.
     ``only_check``: nobody is at all, but who may not be is told.
@@ -38,13 +40,22 @@ def forget(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[s
     if arguments.get("only_check"):
         return {}
     chosen = past.to_forget(arguments["what"], Path(arguments["path"]))
-    answer: dict[str, Any] = {"faces": len(chosen.rows), "captures": 0, "pixelated": 0, "lines": 0, "left": []}
+    answer: dict[str, Any] = {
+        "faces": len(chosen.rows),
+        "captures": 0,
+        "pixelated": 0,
+        "lines": 0,
+        "records": 0,
+        "left": [],
+    }
     for kind, path in past.uses():
         try:
             if kind == CAPTURES:
                 _in_captures(path, chosen, answer)
             elif kind == LOG:
                 answer["lines"] += _in_log(path, chosen)
+            elif kind == RECORDS:
+                answer["records"] += forget_in_records(path, [(row.fingerprint, row.position) for row in chosen.rows])
         except (OSError, UserError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             answer["left"].append(f"the {kind} {path} could not be looked through ({why}); do it yourself")
@@ -110,6 +121,7 @@ def lines(answer: dict[str, Any]) -> Iterator[str]:
     """What `forget` answered, in words, with how many ``photos`` were forgotten in indexes."""
     yield (
         f"{counted(answer['faces'], 'face')} forgotten; captures: {answer['captures']} removed, {answer['pixelated']} "
-        f"pixelated; lines of logs: {answer['lines']}; photos in indexes: {answer['photos']}"
+        f"pixelated; lines of logs: {answer['lines']}; records: {answer['records']}; "
+        f"photos in indexes: {answer['photos']}"
     )
     yield from answer["left"]

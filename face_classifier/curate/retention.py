@@ -24,8 +24,10 @@ from face_classifier.core.progress import Teller
 from face_classifier.core.words import counted
 from face_classifier.display.captures import Capture, CaptureFolder
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.past.back import RECORDS
 from face_classifier.gallery.past.clock import Doubt
 from face_classifier.gallery.past.retention import Unknown
+from face_classifier.records.forgetting import forget_in_records
 
 _MOST = 50  # faces, and captures, that are removed at a time: the owner of a gallery has other things to do
 _COMMANDS_MOST = 5000
@@ -78,6 +80,7 @@ class Removed:
 
     faces: int = 0  # of nobody
     captures: int = 0
+    records: int = 0  # in which faces of nobody were
     tracks: int = 0
     freed: int = 0  # bytes
     over: int = 0  # bytes by which the disk budget is exceeded all the same
@@ -89,7 +92,9 @@ class Removed:
         """For a log; None: there is nothing to tell."""
         parts = [f"{counted(self.faces, 'face')} of nobody"] if self.faces else []
         parts += [
-            f"{number} {word}" for number, word in ((self.captures, "captures"), (self.tracks, "tracks")) if number
+            f"{number} {word}"
+            for number, word in ((self.captures, "captures"), (self.tracks, "tracks"), (self.records, "records"))
+            if number
         ]
         if not parts:
             return None
@@ -162,7 +167,7 @@ class Retaining:
             self._is_over = done.over > 0
 
     def _add(self, done: Removed) -> None:
-        for name in ("faces", "captures", "tracks", "freed"):
+        for name in ("faces", "captures", "tracks", "records", "freed"):
             setattr(self._removed, name, getattr(self._removed, name) + getattr(done, name))
 
 
@@ -222,6 +227,7 @@ class _Round:
             with suppress(OSError):
                 path.unlink()
         if self._faces:
+            self._remove_from_records(list(self._faces))
             self._remove_faces(list(self._faces))
         if self._faces or self._removed.tracks:
             self._retention.erase()
@@ -234,6 +240,19 @@ class _Round:
         for face in found:
             gallery.people.remove(face)  # with its whole track
         gallery.people.add_all(self._retention.mates(sorted({face.track for face in found if face.track is not None})))
+
+    def _remove_from_records(self, faces: Collection[int]) -> None:
+        """Remove the records in which these faces are, too: before the gallery knows no more where those lie."""
+        past = self._gallery.store.past
+        folders = [path for kind, path in past.uses() if kind == RECORDS]
+        found = [self._gallery.faces.get(face) for face in faces] if folders else []
+        places = [(face.fingerprint, face.position) for face in found if face]
+        for folder in folders:
+            try:
+                self._removed.records += forget_in_records(folder, places)
+            except (OSError, UserError) as error:
+                why = f"the records in {folder} cannot be looked through ({error}); look yourself"
+                self._removed.problems.append(why)
 
     def _size(self) -> int:
         return sum(face.size for face in self._faces.values()) + sum(one.size for one in self._captures.values())
@@ -353,6 +372,8 @@ def lines(answer: dict[str, Any], *, dry_run: bool) -> Iterator[str]:
     """What `retain_now` answered in all, in words."""
     counts = f"{counted(answer['faces'], 'face')} of nobody, {counted(answer['captures'], 'capture')}, "
     counts += counted(answer["tracks"], "track")
+    if answer["records"]:
+        counts += f", {counted(answer['records'], 'record')}"
     yield f"{counts} {'would be' if dry_run else 'were'} removed: {answer['freed'] / 1e6:.1f} MB"
     if answer["over"]:
         yield over_sentence(answer["over"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from face_classifier.core.config.settings import Settings
@@ -19,6 +21,7 @@ from face_classifier.curate.corrections import Change
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.again import KeptBefore
 from face_classifier.gallery.owner.client import Client
+from face_classifier.gallery.past.back import RECORDS
 from face_classifier.gallery.snapshot import faces_of
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.analysis.view import View
@@ -55,6 +58,10 @@ class Elsewhere:
 
     def _ask(self, name: str, arguments: dict[str, Any]) -> Any:
         return self._client.ask(name, arguments, self._observer)
+
+    def note_records(self, folder: Path) -> None:
+        """Have the owner remember a folder of records, in which its faces can be forgotten, too. Raises UserError."""
+        self._ask("note use", {"kind": RECORDS, "path": os.fsencode(folder.resolve())})
 
     def begin(self, source: Known, sampling: Sampling, _view: View, discretion: Discretion) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""

@@ -26,6 +26,7 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner, OwnerClosedError
 from face_classifier.gallery.owner.server import NOTHING_ASIDE, Answer, serving
 from face_classifier.gallery.owner.watcher import Watcher
+from face_classifier.gallery.past.back import RECORDS
 from face_classifier.identity.rules import crowded
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.analysis.view import View
@@ -97,6 +98,10 @@ class Here:
     def note_uses_of(self, settings: Settings) -> None:
         """Have the gallery remember where else its faces will be seen by other settings. Raises DiskError."""
         self._owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
+
+    def note_records(self, folder: Path) -> None:
+        """Have the gallery remember a folder of records, in which its faces can be forgotten, too. Raises DiskError."""
+        self._owner.call(lambda gallery: gallery.store.past.note_use(RECORDS, folder.resolve()))
 
     def begin(self, source: Known, sampling: Sampling, view: View, discretion: Discretion) -> Begun:
         """Make ready for a source, whose fingerprint is known already."""

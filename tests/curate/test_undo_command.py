@@ -150,7 +150,7 @@ def test_forget_tells_how_many_faces_it_forgot(stocked: Gallery, command: Comman
     ended = command("forget", "Barack", "--result", stocked.folder)
     assert (ended.code, ended.out) == (
         0,
-        "2 faces forgotten; captures: 0 removed, 0 pixelated; lines of logs: 0; photos in indexes: 0\n",
+        "2 faces forgotten; captures: 0 removed, 0 pixelated; lines of logs: 0; records: 0; photos in indexes: 0\n",
     )
     assert stocked.pictures() == [f"unknowns/{stocked.picture(UNKNOWNS).name}"]
     assert not list(stocked.folder.glob("montage.Barack*"))

@@ -29,7 +29,7 @@ def _retain(config: str | None, dry_run: bool, yes: bool, result: str | None, as
     answer: dict[str, Any] = {}
     while True:
         done = carry_out(settings, "retain", arguments, observer)
-        for key in ("faces", "captures", "tracks", "freed"):
+        for key in ("faces", "captures", "tracks", "records", "freed"):
             answer[key] = answer.get(key, 0) + done[key]
         answer["over"], answer["problems"] = done["over"], done["problems"]
         if not done["more"]:

@@ -31,7 +31,7 @@ from face_classifier.gallery.reconcile import lay
 from face_classifier.gallery.table.row import DELETED, DISCARDED, MISSING, SEEN, Row
 from face_classifier.gallery.table.whereabouts import known_faces, rows_called
 
-CAPTURES, LOG, INDEX = "captures", "log", "index"  # kinds of places where faces may be seen, too
+CAPTURES, LOG, INDEX, RECORDS = "captures", "log", "index", "records"  # kinds of places where faces may be seen, too
 
 
 class Left(NamedTuple):
@@ -90,7 +90,7 @@ class Past:
     # Forgetting
 
     def note_use(self, kind: str, path: Path) -> None:
-        """Remember where else faces may be seen: CAPTURES, LOG, or INDEX of photos."""
+        """Remember where else faces may be seen: CAPTURES, LOG, RECORDS, or INDEX of photos."""
         self._until_done(lambda: self._folder.notes.note_use(kind, path))
 
     def uses(self) -> list[tuple[str, Path]]:
