@@ -19,6 +19,7 @@ import click
 from face_classifier import __version__
 from face_classifier.cli import curate, models, past, people, photos, run
 from face_classifier.cli.options import say
+from face_classifier.cli.spreading import commands
 from face_classifier.cli.watching import alerting, checking, events, keeping, page, status, watch, who
 from face_classifier.core import names
 from face_classifier.core.errors import StoppedError, UserError, WrongUseError
@@ -67,6 +68,7 @@ def _main() -> None:
 
 for _command in [
     *run.COMMANDS,
+    *commands.COMMANDS,
     *people.COMMANDS,
     *curate.COMMANDS,
     *past.COMMANDS,

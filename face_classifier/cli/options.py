@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from face_classifier.core import names
+from face_classifier.core.config import flat
 
 if TYPE_CHECKING:
     from face_classifier.core.config.settings import Settings
 
 result_option = click.option("--result", metavar="PATH", help="The result folder. [default: result]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for every setting; what the user typed goes to `load` as it is, which tells what is wrong."""
+    command = click.option("--config", metavar="FILE", help="Read settings from this YAML file.")(command)
+    for field in reversed(dataclasses.fields(flat.Flat)):
+        flags, text, default = field.metadata["flags"], field.metadata["text"], field.default
+        if isinstance(default, bool):
+            command = click.option(*flags, field.name, is_flag=True, default=None, help=text)(command)
+        else:
+            metavar = flat.metavar(field)
+            shown = (
+                f" [default: {default:g}]"
+                if isinstance(default, float)
+                else f" [default: {default}]"
+                if default
+                else ""
+            )
+            command = click.option(*flags, field.name, metavar=metavar, help=text + shown)(command)
+    return command
 
 
 def say(line: str, stream: TextIO | None = None) -> None:

@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from face_classifier.cli.options import json_option, load_settings, say, stop_on_signals
-from face_classifier.core.config import flat
+from face_classifier.cli.options import json_option, load_settings, run_options, say, stop_on_signals
+from face_classifier.cli.spreading.commands import classify, spread_options
 from face_classifier.core.errors import WrongUseError
 
 if TYPE_CHECKING:
     from face_classifier.core.config.settings import Settings
 
 
-def run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """An option for every setting; what the user typed goes to `load` as it is, which tells what is wrong."""
-    command = click.option("--config", metavar="FILE", help="Read settings from this YAML file.")(command)
-    for field in reversed(dataclasses.fields(flat.Flat)):
-        flags, text, default = field.metadata["flags"], field.metadata["text"], field.default
-        if isinstance(default, bool):
-            command = click.option(*flags, field.name, is_flag=True, default=None, help=text)(command)
-        else:
-            metavar = flat.metavar(field)
-            shown = (
-                f" [default: {default:g}]"
-                if isinstance(default, float)
-                else f" [default: {default}]"
-                if default
-                else ""
-            )
-            command = click.option(*flags, field.name, metavar=metavar, help=text + shown)(command)
-    return command
-
-
 @click.command("run")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @run_options
-@click.option("--on", "where", metavar="WHERE", help="Analyse elsewhere: local, local:N, dask://HOST:PORT.")
-@click.option("--records", metavar="DIR", help="Keep there what is analysed. [default: with --on RESULT.records]")
+@spread_options
 @json_option
 def _run(
     sources: tuple[str, ...],
     config: str | None,
     where: str | None,
     records: str | None,
+    mixed: bool,
+    again: bool,
     as_json: bool,
     **flags: Any,
 ) -> None:
@@ -58,9 +38,7 @@ def _run(
     if where is None and records is None:
         _classify(sources, chosen, as_json=as_json)
     else:
-        from face_classifier.cli.spreading import screen
-
-        screen.classify(sources, chosen, where or screen.HERE, records, as_json=as_json)
+        classify(sources, chosen, where, records, mixed=mixed, again=again, as_json=as_json)
 
 
 @click.command("demo")

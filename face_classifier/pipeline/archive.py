@@ -24,7 +24,7 @@ from face_classifier.gallery.owner.queue import Owner
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.analysis.analyse import Analysis, follows
 from face_classifier.pipeline.desk import Desk
-from face_classifier.pipeline.inputs import sampling_of
+from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.records.file import RecordWriter, read_record
 from face_classifier.records.head import Head
 from face_classifier.records.known import recall_into, state_of
@@ -44,7 +44,7 @@ _LIBRARIES = (  # that detect, encode and decode
 
 
 def head_of(
-    source: Source,
+    source: Known,
     settings: Settings,
     sampling: Sampling | None = None,
     *,

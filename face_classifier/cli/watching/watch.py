@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from face_classifier.cli.options import load_settings
-from face_classifier.cli.run import run_options
+from face_classifier.cli.options import load_settings, run_options
 from face_classifier.cli.watching.page import serving
 from face_classifier.core.errors import UserError, WrongUseError
 

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.pipeline.desk import Observer
+from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.spread.cluster import Cluster
-from face_classifier.pipeline.spread.task import Analysed, Failed, Job, Looked, Outcome, Refused, analyse, look_at
+from face_classifier.pipeline.spread.task import Failed, Job, Looked, Outcome, Refused, analyse, begin
 from face_classifier.sources.base import Sampling
 
 _MOST = 4  # tasks a slot that are given out and not done: enough that none waits for the driver
@@ -38,6 +39,7 @@ class Done:
     sources: int  # also those that failed
     of: int  # sources
     seconds: float  # of source time that are done
+    failed: int  # sources
     workers: int
 
 
@@ -46,6 +48,9 @@ class Watching(Observer, Protocol):
 
     def went_on(self, done: Done) -> None:
         """Called ten times a second at most."""
+
+    def failed(self, sentence: str) -> None:
+        """A source cannot be analysed; all of them are told at the end."""
 
 
 @dataclass
@@ -66,6 +71,7 @@ class Pull:
         sampling: Callable[[Looked], Sampling],
         observer: Watching,
         stopping: threading.Event,
+        find: Callable[[Looked, Sampling], Outcome] | None = None,
     ) -> None:
         """What it needs to know.
 
@@ -76,10 +82,15 @@ class Pull:
         sampling: how a source is sampled.
         observer: is told how it goes on, and of workers that are refused.
         stopping: the user's wish to end.
+        find: what became of a source before, so that none is analysed; None: all are.
         """
         self._cluster, self._job, self._sampling, self._stopping = cluster, job, sampling, stopping
         self._observer, self._told = observer, -inf  # monotonic seconds
+        self._find = find
+        self._usual = sampling_of(job.settings)  # of sources that were never seen
+        self._guesses = find is None
         self._done, self._of, self._seconds = 0, 0, 0.0
+        self.failed = 0  # sources
         self._active: dict[Future[Any], _Source] = {}
         self._left: deque[str] = deque()
         self._waiting: deque[_Source] = deque()  # in order, from the next one on that is to be given
@@ -120,10 +131,16 @@ class Pull:
             self._waiting.append(_Source(self._left.popleft()))
             self._submit(self._waiting[-1])
 
+    def fail(self, sentence: str) -> None:
+        """A source failed: count and tell it."""
+        self.failed += 1
+        self._observer.failed(sentence)
+
     def _tell(self) -> None:
         if monotonic() - self._told >= _TURN:
             self._told = monotonic()
-            self._observer.went_on(Done(self._done, self._of, self._seconds, len(self._cluster.workers())))
+            workers = len(self._cluster.workers())
+            self._observer.went_on(Done(self._done, self._of, self._seconds, self.failed, workers))
 
     def _wait(self) -> None:
         if self._active:
@@ -133,24 +150,34 @@ class Pull:
 
     def _submit(self, source: _Source) -> None:
         if source.looked is None:
-            future: Future[Any] = self._cluster.submit(look_at, self._job, source.path)
+            future: Future[Any] = self._cluster.submit(
+                begin, self._job, source.path, self._usual if self._guesses else None
+            )
         else:
             source.sampling = source.sampling or self._sampling(source.looked)
+            if self._find:
+                source.outcome = self._find(source.looked, source.sampling)
+                return
             future = self._cluster.submit(analyse, self._job, source.path, source.sampling)
         self._active[future] = source
 
     def _take(self, source: _Source, future: Future[Any]) -> None:
         """What a task answered. Raises SetUpError, OSError, UserError."""
         try:
-            answer: Looked | Analysed | Failed | Refused = future.result()
+            answer: tuple[Looked, Outcome | None] | Outcome | Refused = future.result()
         except SetUpError:
             raise
         except UserError as error:
             answer = Failed(f"{source.path} cannot be analysed: {error}")
         if isinstance(answer, Refused):
             self._refuse(answer)
-        elif isinstance(answer, Looked):
-            source.looked = answer
+        elif isinstance(answer, tuple):
+            source.looked, outcome = answer
+            source.sampling = self._sampling(source.looked)
+            if source.sampling == self._usual:
+                source.outcome = outcome
+            else:
+                self._guesses = False  # this gallery has sources that were sampled otherwise: look before analysing
         else:
             source.outcome = answer
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,13 +13,15 @@ from typing import TypeAlias, TypeVar
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
-from face_classifier.core.disk.rooted import Root
+from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.identity.rules import profile_of
-from face_classifier.pipeline.archive import analyse_into
+from face_classifier.pipeline.archive import head_of, write_record
+from face_classifier.records.file import RecordWriter
+from face_classifier.records.folder import Records
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import open_source
+from face_classifier.sources.discover import Source, open_source
 from face_classifier.vision.engine import Engine, make_engine
 
 
@@ -31,6 +32,7 @@ class Job:
     folder: str  # in which the user typed the command: what relative paths start from
     records: str  # absolute path of the folder of records
     settings: Settings
+    again: bool = False  # also what could not be analysed before
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Analysed:
     """There is a record."""
 
     name: str  # of its file
-    told: tuple[str, ...] = ()  # sentences about what is lacking in it
+    told: tuple[str, ...] = ()  # sentences about what is lacking in it, where it is new
+    is_new: bool = False  # it was not there before
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Failed:
     """It cannot be analysed."""
 
     sentence: str
+    was_tried: bool = False  # by an earlier run
 
 
 @dataclass(frozen=True)
@@ -70,34 +74,58 @@ Outcome: TypeAlias = Analysed | Failed
 _T = TypeVar("_T")
 
 
+<<<<<<< HEAD
 def look_at(job: Job, path: str) -> Looked | Failed | Refused:
     """What the driver is to know of a source; reads the whole file."""
-
-    def look(place: str) -> Looked:
-        with closing(open_source(place)) as source:
-            assert source.fingerprint is not None
-            return Looked(path, source.fingerprint, source.start, source.duration)
-
-    return _tried(job, path, look)
+=======
+def worker_name() -> str:
+    """Of this process."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def analyse(job: Job, path: str, sampling: Sampling) -> Analysed | Failed | Refused:
-    """Analyse a source into a record, unless there is one."""
+def begin(job: Job, path: str, guess: Sampling | None) -> tuple[Looked, Outcome | None] | Failed | Refused:
+    """What the driver is to know of a source, and what became of it if it is sampled as guessed; None: no guess."""
+>>>>>>> 3cf99a1 (What is analysed can be placed by another command, and what failed is told at the end)
 
-    def analyse_it(place: str) -> Analysed:
-        told: list[str] = []
-        settings = job.settings
-        with Root.made(Path(job.records), MODES[settings.mode]) as root:
-            encoder = profile_of(settings).encoder
-            engine = _engine(
-                settings.engine, settings.detector, settings.resize_ratio, encoder, settings.emotion_reader
-            )
-            never = threading.Event()
-            name = analyse_into(root, place, settings, engine, never, sampling=lambda _: sampling, tell=told.append)
-        assert name is not None
-        return Analysed(name, tuple(told))
+    def do(source: Source) -> tuple[Looked, Outcome | None]:
+        assert source.fingerprint is not None
+        looked = Looked(path, source.fingerprint, source.start, source.duration)
+        return looked, None if guess is None else _analysed(job, path, source, guess)
 
-    return _tried(job, path, analyse_it)
+    return _tried(job, path, do)
+
+
+def analyse(job: Job, path: str, sampling: Sampling) -> Outcome | Refused:
+    """Analyse a source into a record, unless there is one; what fails is a record, too, without frames."""
+    return _tried(job, path, lambda source: _analysed(job, path, source, sampling))
+
+
+def _analysed(job: Job, path: str, source: Source, sampling: Sampling) -> Outcome:
+    settings = job.settings
+    with Records.made(Path(job.records), MODES[settings.mode]) as records:
+        head = head_of(source, settings, sampling)
+        if name := records.find(head):
+            failure = records.head(name).failure
+            if failure is None:
+                return Analysed(name)
+            if not job.again:
+                return Failed(failure, was_tried=True)
+            records.remove(name)
+        engine, told, never = _engine_of(settings), list[str](), threading.Event()
+        try:
+            with supervised(path):
+                write_record(records.root, head.name, source, head, settings, engine, never, told.append)
+        except (SetUpError, DiskError):
+            raise
+        except UserError as error:
+            with RecordWriter(records.root, replace(head, failure=str(error))):
+                return Failed(str(error))
+        return Analysed(head.name, (*told, *source.notes()), is_new=True)
+
+
+def _engine_of(settings: Settings) -> Engine:
+    encoder = profile_of(settings).encoder
+    return _engine(settings.engine, settings.detector, settings.resize_ratio, encoder, settings.emotion_reader)
 
 
 @lru_cache(4)
@@ -106,13 +134,15 @@ def _engine(name: str, detector: str | None, ratio: float, encoder: str, emotion
     return make_engine(name, detector, ratio, lambda _: None, encoder, emotion=emotion)
 
 
-def _tried(job: Job, path: str, do: Callable[[str], _T]) -> _T | Failed:
-    """What is done with a source, by the path where it lies. Raises SetUpError; OSError where the disk is to blame."""
+def _tried(job: Job, path: str, do: Callable[[Source], _T]) -> _T | Failed:
+    """What is done with a source. Raises SetUpError; OSError where the disk is to blame."""
     place = path if os.getcwd() == job.folder else os.path.join(job.folder, path)
     try:
-        with supervised(path):
-            return do(place)
+        with supervised(path), open_source(place) as source:
+            return do(source)
     except SetUpError:
         raise
+    except DiskError as error:
+        raise SetUpError(f"{error.fault}; {error.cure} and give the same command again") from error
     except UserError as error:
         return Failed(str(error))

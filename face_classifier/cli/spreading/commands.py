@@ -1,0 +1,131 @@
+"""Commands whose work other processes do: `analyse` and `place`, the two halves of a run, and a run with `--on`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from face_classifier.cli.options import json_option, load_settings, run_options, say, stop_on_signals
+from face_classifier.core.errors import WrongUseError
+from face_classifier.core.words import counted
+
+if TYPE_CHECKING:
+    from face_classifier.core.config.settings import Settings
+
+_HERE = "local:1"  # where is analysed if the user names no place
+_MOST = 1_000_000  # shares
+
+_on = click.option("--on", "where", metavar="WHERE", help="Analyse in other processes: local, or local:N of them.")
+_mixed = click.option(
+    "--mixed", is_flag=True, help="Also take what processors and versions analyse that compute otherwise."
+)
+_again = click.option("--again", is_flag=True, help="Also try what could not be analysed before.")
+
+
+def spread_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a run that other processes analyse."""
+    records = click.option(
+        "--records", metavar="DIR", help="Keep there what is analysed. [default: with --on RESULT.records]"
+    )
+    return _on(records(_mixed(_again(command))))
+
+
+def classify(
+    sources: Sequence[str],
+    chosen: Settings,
+    where: str | None,
+    records: str | None,
+    *,
+    mixed: bool,
+    again: bool,
+    as_json: bool,
+    only_place: bool = False,
+) -> None:
+    """Classify, analysed elsewhere, and print whom it saw. Raises UserError.
+
+    Parameters
+    ----------
+    sources, chosen: as of a run.
+    where: is analysed; None: in one process of this machine.
+    records: their folder; None: beside the result folder.
+    mixed, again: as the options say.
+    as_json: how it is printed.
+    only_place: what the folder of records has; nothing is analysed.
+    """
+    from face_classifier.cli import console
+    from face_classifier.cli.spreading.screen import SpreadScreen
+    from face_classifier.pipeline.spread.run import Spread, records_beside, run_on
+    from face_classifier.pipeline.spread.where import open_cluster
+
+    folder = records_beside(chosen.result) if records is None else Path(records)
+    spread = Spread(open_cluster(where or _HERE), folder, only_place=only_place, mixed=mixed, again=again)
+    with SpreadScreen() as observer:
+        result = run_on(spread, chosen, sources, stop_on_signals(), observer)
+    console.print_result(result, chosen.result, as_json=as_json)
+
+
+@click.command("analyse")
+@click.argument("sources", nargs=-1, metavar="SOURCE...", required=True)
+@run_options
+@_on
+@click.option("--records", metavar="DIR", required=True, help="The folder for what is analysed.")
+@click.option("--part", metavar="K/N", default="1/1", help="Only the Kth of N shares of the sources, K from 1.")
+@_mixed
+@_again
+@json_option
+def _analyse(
+    sources: tuple[str, ...],
+    config: str | None,
+    where: str | None,
+    records: str,
+    part: str,
+    mixed: bool,
+    again: bool,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Analyse videos and pictures into records, which `place` places; many machines may, each its share."""
+    from face_classifier.cli import console
+    from face_classifier.cli.spreading.screen import SpreadScreen
+    from face_classifier.pipeline.spread.run import Spread, analyse_on
+    from face_classifier.pipeline.spread.where import open_cluster
+
+    share, chosen = _share(part), load_settings(flags, config)
+    spread = Spread(open_cluster(where or _HERE), Path(records), mixed=mixed, again=again)
+    with SpreadScreen() as observer:
+        result = analyse_on(spread, chosen, sources, stop_on_signals(), observer, share)
+    if as_json:
+        console.print_json({"made": result.made, "there": result.there, "failed": result.failed})
+    else:
+        say(f"{counted(result.made, 'record')} made, {result.there} there already, {result.failed} failed in {records}")
+    if result.failed:
+        raise SystemExit(1)
+
+
+def _share(part: str) -> tuple[int, int]:
+    """K and N. Raises WrongUseError."""
+    found = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", part)
+    if not found or not 1 <= int(found[1]) <= int(found[2]) <= _MOST:
+        raise WrongUseError(f"--part {part} is no share of the sources; give K/N, such as 3/10 for the third of ten")
+    return int(found[1]), int(found[2])
+
+
+@click.command("place")
+@click.argument("sources", nargs=-1, metavar="SOURCE...", required=True)
+@run_options
+@click.option("--records", metavar="DIR", required=True, help="The folder with what was analysed.")
+@_mixed
+@json_option
+def _place(
+    sources: tuple[str, ...], config: str | None, records: str, mixed: bool, as_json: bool, **flags: Any
+) -> None:
+    """Place what `analyse` made of videos and pictures into the result folder, as a run on them would."""
+    chosen = load_settings(flags, config)
+    classify(sources, chosen, None, records, mixed=mixed, again=False, as_json=as_json, only_place=True)
+
+
+COMMANDS: list[click.Command] = [_analyse, _place]
