@@ -59,10 +59,11 @@ def classify(
     from face_classifier.cli import console
     from face_classifier.cli.spreading.screen import SpreadScreen
     from face_classifier.pipeline.spread.run import Spread, records_beside, run_on
-    from face_classifier.pipeline.spread.where import open_cluster
+    from face_classifier.pipeline.spread.where import is_here, open_cluster
 
     folder = records_beside(chosen.result) if records is None else Path(records)
-    spread = Spread(open_cluster(where or _HERE), folder, only_place=only_place, mixed=mixed, again=again)
+    where = where or _HERE
+    spread = Spread(open_cluster(where), folder, only_place=only_place, alike=is_here(where), mixed=mixed, again=again)
     with SpreadScreen() as observer:
         result = run_on(spread, chosen, sources, stop_on_signals(), observer)
     console.print_result(result, chosen.result, as_json=as_json)
@@ -92,10 +93,10 @@ def _analyse(
     from face_classifier.cli import console
     from face_classifier.cli.spreading.screen import SpreadScreen
     from face_classifier.pipeline.spread.run import Spread, analyse_on
-    from face_classifier.pipeline.spread.where import open_cluster
+    from face_classifier.pipeline.spread.where import is_here, open_cluster
 
-    share, chosen = _share(part), load_settings(flags, config)
-    spread = Spread(open_cluster(where or _HERE), Path(records), mixed=mixed, again=again)
+    share, chosen, where = _share(part), load_settings(flags, config), where or _HERE
+    spread = Spread(open_cluster(where), Path(records), alike=is_here(where), mixed=mixed, again=again)
     with SpreadScreen() as observer:
         result = analyse_on(spread, chosen, sources, stop_on_signals(), observer, share)
     if as_json:

@@ -164,7 +164,7 @@ class Pull:
     def _take(self, source: _Source, future: Future[Any]) -> None:
         """What a task answered. Raises SetUpError, OSError, UserError."""
         try:
-            answer: tuple[Looked, Outcome | None] | Outcome | Refused = future.result()
+            answer: tuple[Looked, Outcome | Refused | None] | Outcome | Refused = future.result()
         except SetUpError:
             raise
         except UserError as error:
@@ -174,7 +174,9 @@ class Pull:
         elif isinstance(answer, tuple):
             source.looked, outcome = answer
             source.sampling = self._sampling(source.looked)
-            if source.sampling == self._usual:
+            if isinstance(outcome, Refused):
+                self._refuse(outcome)
+            elif source.sampling == self._usual:
                 source.outcome = outcome
             else:
                 self._guesses = False  # this gallery has sources that were sampled otherwise: look before analysing
@@ -187,6 +189,4 @@ class Pull:
             self._cluster.refuse(refused.worker)
             self._observer.problem(refused.why)
         if not self._cluster.slots:
-            raise UserError(
-                "every worker computes otherwise than this machine; install the same versions there, or add --mixed"
-            )
+            raise UserError("no worker computes as this machine does; make them alike, or add --mixed")

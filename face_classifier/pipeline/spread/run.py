@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -15,8 +15,10 @@ from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import WrongUseError
 from face_classifier.gallery.opening import check_place
+from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.inputs import find_all, sampling_of
 from face_classifier.pipeline.run import RunResult, engine_of, open_sinks, places_of
+from face_classifier.pipeline.spread.canary import canary
 from face_classifier.pipeline.spread.cluster import Cluster
 from face_classifier.pipeline.spread.found import Found
 from face_classifier.pipeline.spread.placing import Placing
@@ -24,6 +26,7 @@ from face_classifier.pipeline.spread.pull import Pull, Watching
 from face_classifier.pipeline.spread.task import Failed, Job
 from face_classifier.records.folder import Records
 from face_classifier.sources.discover import is_camera
+from face_classifier.vision.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,20 @@ class Spread:
     cluster: Cluster  # not entered so far
     records: Path  # the folder of records
     only_place: bool = False  # what is there; nothing is analysed
+    alike: bool = True  # all of the cluster is on this machine, so that every worker computes as it does
     mixed: bool = False  # records may be of processors and versions that compute otherwise
     again: bool = False  # also what could not be analysed before
+
+    def check(self, settings: Settings, given: Sequence[str], observer: Watching) -> None:
+        """Tell what the user wants is not the same by the byte; raises WrongUseError where it cannot be done here."""
+        if settings.display:
+            raise WrongUseError("--display has no frames to show where other processes analyse; leave it out, or --on")
+        if settings.capture:
+            raise WrongUseError("--capture has no frames to save where other processes analyse; leave it out, or --on")
+        if camera := next(filter(is_camera, given), None):
+            raise WrongUseError(f"{camera} is a camera, and other processes analyse files alone; leave it out, or --on")
+        if self.mixed:
+            observer.at_end("records of processors and versions that compute otherwise may make another result folder")
 
     def opened(self, settings: Settings) -> Records:
         """The folder of records, made where it is missing and may be. Raises UserError, OSError."""
@@ -42,25 +57,17 @@ class Spread:
         records.remove_left()
         return records
 
-    def job(self, settings: Settings) -> Job:
-        """What all tasks of a run with these settings share."""
-        return Job(os.getcwd(), str(self.records.resolve()), _for_workers(settings), self.again)
+    def job(self, settings: Settings, engine: Callable[[str], Engine]) -> Job:
+        """What all tasks of a run with these settings share; the ``engine`` is that of this process, by its encoder."""
+        own = None if self.alike or self.mixed else canary(engine(profile_of(settings).encoder))
+        folder, records = os.getcwd(), str(self.records.resolve())
+        return Job(folder, records, _for_workers(settings), own, mixed=self.mixed, again=self.again)
 
 
 def records_beside(result: str) -> Path:
     """Where the records of a result folder lie if the user names no place."""
     folder = Path(result)
     return folder.with_name(f"{folder.name}.records")
-
-
-def check(settings: Settings, given: Sequence[str]) -> None:
-    """Raises WrongUseError where sources cannot be analysed elsewhere as the user wants it."""
-    if settings.display:
-        raise WrongUseError("--display shows frames that other processes analyse, and those keep none; leave out --on")
-    if settings.capture:
-        raise WrongUseError("--capture saves frames that other processes analyse, and those keep none; leave out --on")
-    if camera := next(filter(is_camera, given), None):
-        raise WrongUseError(f"{camera} is a camera, which this process alone can read; leave out --on")
 
 
 def run_on(
@@ -70,7 +77,7 @@ def run_on(
 
     Raises UserError, DiskError as that.
     """
-    check(settings, given)
+    spread.check(settings, given, observer)
     check_place(settings)
     paths, failed = find_all(settings, given, observer)
     if not paths:
@@ -83,7 +90,7 @@ def run_on(
         records = stack.enter_context(spread.opened(settings))
         cluster = stack.enter_context(spread.cluster)
         find = Found(records, places.settings, mixed=spread.mixed).find if spread.only_place else None
-        pull = Pull(cluster, spread.job(places.settings), places.sampling, observer, stopping, find)
+        pull = Pull(cluster, spread.job(places.settings, engine), places.sampling, observer, stopping, find)
         try:
             with places.looking():
                 Placing(places, records, pull, observer.problem).place_all(paths)
@@ -125,12 +132,13 @@ def analyse_on(
     ------
     UserError: nothing can be done at all.
     """
-    check(settings, given)
+    spread.check(settings, given, observer)
     paths, failed = find_all(settings, given, observer)
     paths = paths[share[0] - 1 :: share[1]]
     made = there = 0
     with spread.opened(settings), spread.cluster as cluster:
-        pull = Pull(cluster, spread.job(settings), lambda _: sampling_of(settings), observer, stopping)
+        job = spread.job(settings, partial(engine_of, settings, observer))
+        pull = Pull(cluster, job, lambda _: sampling_of(settings), observer, stopping)
         for ready in pull.through(paths):
             if isinstance(ready.outcome, Failed):
                 pull.fail(ready.outcome.sentence)

@@ -18,6 +18,7 @@ from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.archive import head_of, write_record
+from face_classifier.pipeline.spread.canary import Canary, canary
 from face_classifier.records.file import RecordWriter
 from face_classifier.records.folder import Records
 from face_classifier.sources.base import Sampling
@@ -32,6 +33,8 @@ class Job:
     folder: str  # in which the user typed the command: what relative paths start from
     records: str  # absolute path of the folder of records
     settings: Settings
+    canary: Canary | None = None  # the driver's; None: a worker may compute as it does
+    mixed: bool = False  # a record that is there may be of others who compute otherwise
     again: bool = False  # also what could not be analysed before
 
 
@@ -83,11 +86,11 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def begin(job: Job, path: str, guess: Sampling | None) -> tuple[Looked, Outcome | None] | Failed | Refused:
+def begin(job: Job, path: str, guess: Sampling | None) -> tuple[Looked, Outcome | Refused | None] | Failed:
     """What the driver is to know of a source, and what became of it if it is sampled as guessed; None: no guess."""
 >>>>>>> 3cf99a1 (What is analysed can be placed by another command, and what failed is told at the end)
 
-    def do(source: Source) -> tuple[Looked, Outcome | None]:
+    def do(source: Source) -> tuple[Looked, Outcome | Refused | None]:
         assert source.fingerprint is not None
         looked = Looked(path, source.fingerprint, source.start, source.duration)
         return looked, None if guess is None else _analysed(job, path, source, guess)
@@ -100,11 +103,14 @@ def analyse(job: Job, path: str, sampling: Sampling) -> Outcome | Refused:
     return _tried(job, path, lambda source: _analysed(job, path, source, sampling))
 
 
-def _analysed(job: Job, path: str, source: Source, sampling: Sampling) -> Outcome:
-    settings = job.settings
+def _analysed(job: Job, path: str, source: Source, sampling: Sampling) -> Outcome | Refused:
+    settings, own = job.settings, _canary_of(job.settings)
+    if job.canary and (own.digest, own.versions) != (job.canary.digest, job.canary.versions):
+        worker, why = worker_name(), job.canary.why_another(own)
+        return Refused(worker, f"the worker {worker} gets no work, since {why}; make it alike, or add --mixed")
     with Records.made(Path(job.records), MODES[settings.mode]) as records:
-        head = head_of(source, settings, sampling)
-        if name := records.find(head):
+        head = head_of(source, settings, sampling, kernel=own.digest)
+        if name := records.find(head, mixed=job.mixed):
             failure = records.head(name).failure
             if failure is None:
                 return Analysed(name)
@@ -124,14 +130,27 @@ def _analysed(job: Job, path: str, source: Source, sampling: Sampling) -> Outcom
 
 
 def _engine_of(settings: Settings) -> Engine:
+    return _engine(*_key(settings))
+
+
+def _canary_of(settings: Settings) -> Canary:
+    return _canary(*_key(settings))
+
+
+def _key(settings: Settings) -> tuple[str, str | None, float, str, str | None]:
     encoder = profile_of(settings).encoder
-    return _engine(settings.engine, settings.detector, settings.resize_ratio, encoder, settings.emotion_reader)
+    return settings.engine, settings.detector, settings.resize_ratio, encoder, settings.emotion_reader
 
 
 @lru_cache(4)
 def _engine(name: str, detector: str | None, ratio: float, encoder: str, emotion: str | None) -> Engine:
     """Made once a process; what it tells is told by the driver, which makes the same one."""
     return make_engine(name, detector, ratio, lambda _: None, encoder, emotion=emotion)
+
+
+@lru_cache(4)
+def _canary(name: str, detector: str | None, ratio: float, encoder: str, emotion: str | None) -> Canary:
+    return canary(_engine(name, detector, ratio, encoder, emotion))
 
 
 def _tried(job: Job, path: str, do: Callable[[Source], _T]) -> _T | Failed:

@@ -26,6 +26,11 @@ def open_cluster(where: str) -> Cluster:
     )
 
 
+def is_here(where: str) -> bool:
+    """Whether all of that cluster is on this machine, by its name alone, so that all workers compute alike."""
+    return where.partition(":")[0] == "local"
+
+
 def _cores() -> int:
     """Of this machine, those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,27 +10,38 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Ended
+from conftest import Ended, Watcher
+from pipeline.spread.odd import ODD, OddCluster
 from pipeline.spread.same import clips_of, contents, differences, records_of
 
+from face_classifier.core.config.load import load
+from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
+from face_classifier.pipeline.run import run
 from face_classifier.pipeline.spread.local import LocalCluster
+from face_classifier.pipeline.spread.run import Spread, run_on
 
 
-@pytest.fixture
-def files(tmp_path: Path, closeups: dict[str, Image]) -> list[Path]:
-    """Six clips of two presidents, in two of which both are seen, and a file that is no video."""
-    broken = tmp_path / "broken.mp4"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("spread")
+
+
+@pytest.fixture(scope="module")
+def files(folder: Path, closeups: dict[str, Image]) -> list[Path]:
+    """Six clips of two presidents, and a file that is no video."""
+    broken = folder / "broken.mp4"
     broken.write_bytes(b"no video" * 100)
-    clips = clips_of(tmp_path / "clips", [closeups[name] for name in ("obama.jpg", "biden.jpg", "obama2.jpg")], 6)
+    clips = clips_of(folder / "clips", [closeups[name] for name in ("obama.jpg", "biden.jpg", "obama2.jpg")], 6)
     return [*clips[:3], broken, *clips[3:]]
 
 
-@pytest.fixture
-def plain(tmp_path: Path, files: list[Path], command: Callable[..., Ended]) -> Path:
+@pytest.fixture(scope="module")
+def plain(folder: Path, files: list[Path]) -> Path:
     """The result folder of a plain run on the files; its lines lie beside it."""
-    result = tmp_path / "plain"
-    assert command(*files, "--result", result, "--jsonl", tmp_path / "plain.jsonl").code == 1
+    result = folder / "plain"
+    settings = load({"result": str(result), "jsonl": str(folder / "plain.jsonl")})
+    assert run(settings, list(map(str, files)), threading.Event(), Watcher()).failed == 1
     assert len(contents(result)) > 20
     return result
 
@@ -43,7 +54,7 @@ def test_gives_the_folder_of_a_plain_run(
     assert ended.code == 1
     assert "broken.mp4" in ended.err
     assert differences(plain, result) == []
-    assert (tmp_path / "spread.jsonl").read_text("utf-8") == (tmp_path / "plain.jsonl").read_text("utf-8")
+    assert (tmp_path / "spread.jsonl").read_text("utf-8") == plain.with_suffix(".jsonl").read_text("utf-8")
     records = records_of(tmp_path / "spread.records")
     assert len(records) == 6
     assert command(*files, "--result", result, "--on", "local:1").code == 1
@@ -93,3 +104,93 @@ def test_workers_that_are_killed_change_nothing(
     assert len(killed) >= 1
     assert ended.code == 1
     assert differences(plain, tmp_path / "spread") == []
+
+
+def test_the_two_halves_by_hand_give_it_too(
+    tmp_path: Path, files: list[Path], plain: Path, command: Callable[..., Ended]
+) -> None:
+    records, result = tmp_path / "records", tmp_path / "spread"
+    halves = [command("analyse", *files, "--records", records, "--part", f"{number}/2") for number in (2, 1)]
+    assert [ended.code for ended in halves] == [1, 0]  # the fourth file is in the second share
+    assert "2 records made, 0 there already, 1 failed" in halves[0].out
+    ended = command("place", *files, "--records", records, "--result", result)
+    assert ended.code == 1
+    assert differences(plain, result) == []
+    ended = command("analyse", *files, "--records", records)
+    assert "0 records made, 6 there already, 1 failed" in ended.out
+
+
+def test_a_source_without_record_is_not_placed(tmp_path: Path, short_clip: Path, command: Callable[..., Ended]) -> None:
+    records = tmp_path / "records"
+    assert command("place", short_clip, "--records", records, "--result", tmp_path / "result").code == 1
+    records.mkdir()
+    assert command("analyse", short_clip, "--records", records, "--seconds", 1).code == 0
+    ended = command("place", short_clip, "--records", records, "--result", tmp_path / "result")
+    assert ended.code == 1
+    assert "has no record of" in ended.err
+    assert command("place", short_clip, "--records", records, "--seconds", 1, "--result", tmp_path / "result").code == 0
+
+
+@pytest.mark.parametrize(
+    ("wish", "word"),
+    [
+        (["clip.mp4", "--display"], "--display"),
+        (["clip.mp4", "--capture", "captured"], "--capture"),
+        (["0"], "0 is a camera"),
+        (["rtsp://127.0.0.1/door"], "is a camera"),
+    ],
+)
+def test_what_needs_frames_here_is_refused(
+    tmp_path: Path, command: Callable[..., Ended], wish: list[str], word: str
+) -> None:
+    ended = command(*wish, "--on", "local:2", "--result", tmp_path / "result")
+    assert ended.code == 2
+    assert word in ended.err
+    assert not (tmp_path / "result").exists()
+
+
+@pytest.mark.parametrize("where", ["local:0", "local:", "here", "local:9999", "ftp://host"])
+def test_another_place_is_refused(tmp_path: Path, command: Callable[..., Ended], where: str) -> None:
+    ended = command("clip.mp4", "--on", where, "--result", tmp_path / "result")
+    assert ended.code == 2
+    assert where in ended.err
+
+
+def test_a_worker_that_computes_otherwise_gets_no_work(
+    tmp_path: Path, files: list[Path], plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer = SpreadWatcher()
+    monkeypatch.setenv(ODD, str(tmp_path / "odd"))
+    spread = Spread(OddCluster(2), tmp_path / "records", alike=False)
+    settings = load({"result": str(tmp_path / "spread")})
+    result = run_on(spread, settings, list(map(str, files)), threading.Event(), observer)
+    assert result.failed == 1
+    assert ["gets no work" in sentence for sentence in observer.problems] == [True]
+    assert differences(plain, tmp_path / "spread") == []
+    assert len({name.partition("-")[2] for name in records_of(tmp_path / "records")}) == 1
+
+
+def test_where_every_worker_computes_otherwise_the_run_ends(
+    tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ODD, str(tmp_path / "odd"))
+    settings = load({"result": str(tmp_path / "result")})
+    spread = Spread(OddCluster(1), tmp_path / "records", alike=False)
+    with pytest.raises(UserError, match="no worker computes as this machine"):
+        run_on(spread, settings, [str(short_clip)], threading.Event(), SpreadWatcher())
+    mixed = Spread(OddCluster(1), tmp_path / "records", alike=False, mixed=True)
+    monkeypatch.setenv(ODD, str(tmp_path / "another"))
+    assert run_on(mixed, settings, [str(short_clip)], threading.Event(), SpreadWatcher()).failed == 0
+
+
+class SpreadWatcher(Watcher):
+    """Keeps what failed, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: list[str] = []
+
+    def went_on(self, done: object) -> None: ...
+
+    def failed(self, sentence: str) -> None:
+        self.failures.append(sentence)
