@@ -15,7 +15,7 @@ from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.spread.cluster import Cluster
-from face_classifier.pipeline.spread.task import Failed, Job, Looked, Outcome, Refused, analyse, begin
+from face_classifier.pipeline.spread.task import Begun, Failed, Job, Looked, Outcome, Refused, analyse, begin
 from face_classifier.sources.base import Sampling
 
 _MOST = 4  # tasks a slot that are given out and not done: enough that none waits for the driver
@@ -164,20 +164,18 @@ class Pull:
     def _take(self, source: _Source, future: Future[Any]) -> None:
         """What a task answered. Raises SetUpError, OSError, UserError."""
         try:
-            answer: tuple[Looked, Outcome | Refused | None] | Outcome | Refused = future.result()
+            answer: Begun | Outcome | Refused = future.result()
         except SetUpError:
             raise
         except UserError as error:
             answer = Failed(f"{source.path} cannot be analysed: {error}")
         if isinstance(answer, Refused):
             self._refuse(answer)
-        elif isinstance(answer, tuple):
-            source.looked, outcome = answer
+        elif isinstance(answer, Begun):
+            source.looked = answer.looked
             source.sampling = self._sampling(source.looked)
-            if isinstance(outcome, Refused):
-                self._refuse(outcome)
-            elif source.sampling == self._usual:
-                source.outcome = outcome
+            if source.sampling == self._usual:
+                source.outcome = answer.outcome
             else:
                 self._guesses = False  # this gallery has sources that were sampled otherwise: look before analysing
         else:

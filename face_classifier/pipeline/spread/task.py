@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
@@ -17,12 +17,12 @@ from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.identity.rules import profile_of
-from face_classifier.pipeline.archive import head_of, write_record
+from face_classifier.pipeline.archive import analyse_into, head_of
 from face_classifier.pipeline.spread.canary import Canary, canary
-from face_classifier.records.file import RecordWriter
+from face_classifier.pipeline.spread.cluster import worker_name
 from face_classifier.records.folder import Records
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import Source, open_source
+from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine, make_engine
 
 
@@ -53,7 +53,7 @@ class Analysed:
     """There is a record."""
 
     name: str  # of its file
-    told: tuple[str, ...] = ()  # sentences about what is lacking in it, where it is new
+    told: tuple[str, ...] = ()  # sentences about what is lacking in it
     is_new: bool = False  # it was not there before
 
 
@@ -74,59 +74,100 @@ class Refused:
 
 
 Outcome: TypeAlias = Analysed | Failed
-_T = TypeVar("_T")
 
 
-<<<<<<< HEAD
-def look_at(job: Job, path: str) -> Looked | Failed | Refused:
-    """What the driver is to know of a source; reads the whole file."""
-=======
-def worker_name() -> str:
-    """Of this process."""
-    return f"{socket.gethostname()}-{os.getpid()}"
+@dataclass(frozen=True)
+class Begun:
+    """What a first look at a source tells, and what became of it if it was sampled as guessed; None: it was not."""
+
+    looked: Looked
+    outcome: Outcome | None
 
 
-def begin(job: Job, path: str, guess: Sampling | None) -> tuple[Looked, Outcome | Refused | None] | Failed:
-    """What the driver is to know of a source, and what became of it if it is sampled as guessed; None: no guess."""
->>>>>>> 3cf99a1 (What is analysed can be placed by another command, and what failed is told at the end)
+def begin(job: Job, path: str, guess: Sampling | None) -> Begun | Failed | Refused:
+    """Look at a source, and analyse it as `analyse` if it is sampled as guessed; None: only look."""
+    looked: list[Looked] = []
 
-    def do(source: Source) -> tuple[Looked, Outcome | Refused | None]:
+    def sampling(source: Source) -> Sampling:
         assert source.fingerprint is not None
-        looked = Looked(path, source.fingerprint, source.start, source.duration)
-        return looked, None if guess is None else _analysed(job, path, source, guess)
+        looked.append(Looked(path, source.fingerprint, source.start, source.duration))
+        if guess is None:
+            raise _EnoughError
+        return guess
 
-    return _tried(job, path, do)
+    outcome = _analysed(job, path, sampling)
+    if isinstance(outcome, Refused) or (isinstance(outcome, Failed) and not looked):
+        return outcome
+    return Begun(looked[0], outcome)
 
 
 def analyse(job: Job, path: str, sampling: Sampling) -> Outcome | Refused:
     """Analyse a source into a record, unless there is one; what fails is a record, too, without frames."""
-    return _tried(job, path, lambda source: _analysed(job, path, source, sampling))
+    outcome = _analysed(job, path, lambda _: sampling)
+    assert outcome
+    return outcome
 
 
-def _analysed(job: Job, path: str, source: Source, sampling: Sampling) -> Outcome | Refused:
-    settings, own = job.settings, _canary_of(job.settings)
+class _EnoughError(Exception):
+    """The source needs no analysis, or its record is there."""
+
+    def __init__(self, outcome: Outcome | None = None) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+def _analysed(job: Job, path: str, sampling: Callable[[Source], Sampling]) -> Outcome | Refused | None:
+    """None: the ``sampling`` raised that it is enough. Raises SetUpError; OSError where the disk is to blame."""
+    own = _canary_of(job.settings)
     if job.canary and (own.digest, own.versions) != (job.canary.digest, job.canary.versions):
         worker, why = worker_name(), job.canary.why_another(own)
         return Refused(worker, f"the worker {worker} gets no work, since {why}; make it alike, or add --mixed")
-    with Records.made(Path(job.records), MODES[settings.mode]) as records:
-        head = head_of(source, settings, sampling, kernel=own.digest)
-        if name := records.find(head, mixed=job.mixed):
-            failure = records.head(name).failure
-            if failure is None:
-                return Analysed(name)
-            if not job.again:
-                return Failed(failure, was_tried=True)
-            records.remove(name)
-        engine, told, never = _engine_of(settings), list[str](), threading.Event()
+    place = path if os.getcwd() == job.folder else os.path.join(job.folder, path)
+    with Records.made(Path(job.records), MODES[job.settings.mode]) as records:
+
+        def sampling_unless_found(source: Source) -> Sampling:
+            wanted = sampling(source)
+            if found := _found(job, records, source, wanted, own.digest):
+                raise _EnoughError(found)
+            return wanted
+
         try:
             with supervised(path):
-                write_record(records.root, head.name, source, head, settings, engine, never, told.append)
-        except (SetUpError, DiskError):
+                return _made(job, records, place, sampling_unless_found, own.digest)
+        except SetUpError:
             raise
+        except DiskError as error:
+            raise SetUpError(f"{error.fault}; {error.cure} and give the same command again") from error
         except UserError as error:
-            with RecordWriter(records.root, replace(head, failure=str(error))):
-                return Failed(str(error))
-        return Analysed(head.name, (*told, *source.notes()), is_new=True)
+            return Failed(str(error))
+
+
+def _made(
+    job: Job, records: Records, place: str, sampling: Callable[[Source], Sampling], kernel: str
+) -> Outcome | None:
+    """As `_analysed`. Raises UserError where it cannot be analysed."""
+    root, settings, engine = records.root, job.settings, _engine_of(job.settings)
+    told, never = list[str](), threading.Event()
+    try:
+        name = analyse_into(root, place, settings, engine, never, sampling=sampling, tell=told.append, kernel=kernel)
+    except _EnoughError as enough:
+        return enough.outcome
+    assert name is not None
+    return Analysed(name, tuple(told), is_new=True)
+
+
+def _found(job: Job, records: Records, source: Source, sampling: Sampling, kernel: str) -> Outcome | None:
+    """What a record tells that is there, unless that is to be tried again."""
+    name = records.find(head_of(source, job.settings, sampling, kernel=kernel), mixed=job.mixed)
+    if name is None:
+        return None
+    head = records.head(name)
+    if head.failure is None:
+        return Analysed(name, tuple(head.notes))
+    if not job.again:
+        return Failed(head.failure, was_tried=True)
+    records.remove(name)
+    return None
 
 
 def _engine_of(settings: Settings) -> Engine:
@@ -151,17 +192,3 @@ def _engine(name: str, detector: str | None, ratio: float, encoder: str, emotion
 @lru_cache(4)
 def _canary(name: str, detector: str | None, ratio: float, encoder: str, emotion: str | None) -> Canary:
     return canary(_engine(name, detector, ratio, encoder, emotion))
-
-
-def _tried(job: Job, path: str, do: Callable[[Source], _T]) -> _T | Failed:
-    """What is done with a source. Raises SetUpError; OSError where the disk is to blame."""
-    place = path if os.getcwd() == job.folder else os.path.join(job.folder, path)
-    try:
-        with supervised(path), open_source(place) as source:
-            return do(source)
-    except SetUpError:
-        raise
-    except DiskError as error:
-        raise SetUpError(f"{error.fault}; {error.cure} and give the same command again") from error
-    except UserError as error:
-        return Failed(str(error))
