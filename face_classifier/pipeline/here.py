@@ -137,9 +137,9 @@ class Here:
         """Have the faces of the next frame placed."""
         return self._owner.submit(lambda _: self._desk.place(begun.session, analysed))
 
-    def place_part(self, record: str, head: Head, frames: Frames, *, again: bool = False) -> int | None:
-        """As `Desk.place_part`."""
-        return self._owner.call(lambda _: self._desk.place_part(record, head, frames, again=again))
+    def place_part(self, record: str, head: Head, frames: Frames, *, again: bool = False) -> Future[int | None]:
+        """Have the frames of a record placed, all or none; see `Desk.place_part`."""
+        return self._owner.submit(lambda _: self._desk.place_part(record, head, frames, again=again))
 
     def end(self, begun: Begun) -> None:
         """A source has ended while others go on: write what is still to be written of it. Raises DiskError."""

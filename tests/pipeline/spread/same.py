@@ -14,7 +14,7 @@ import cv2
 from face_classifier.core.types import Image
 
 # What tells when and where a result folder was written, not what is in it; and what it is made again from.
-_TABLES = {"journal", "sqlite_sequence", "sqlite_stat1", "placed", "uses"}
+_TABLES = {"journal", "sqlite_sequence", "sqlite_stat1", "placed", "uses", "batch"}
 _COLUMNS = {("faces", "mtime")}
 
 

@@ -29,11 +29,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def files(folder: Path, closeups: dict[str, Image]) -> list[Path]:
-    """Six clips of two presidents, and a file that is no video."""
+    """Six clips of two presidents, a copy of the second that is older, and a file that is no video."""
     broken = folder / "broken.mp4"
     broken.write_bytes(b"no video" * 100)
     clips = clips_of(folder / "clips", [closeups[name] for name in ("obama.jpg", "biden.jpg", "obama2.jpg")], 6)
-    return [*clips[:3], broken, *clips[3:]]
+    copy = folder / "copy.avi"
+    copy.write_bytes(clips[1].read_bytes())
+    os.utime(copy, (1_600_000_000,) * 2)
+    return [*clips[:3], broken, *clips[3:], copy]
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +115,12 @@ def test_the_two_halves_by_hand_give_it_too(
     records, result = tmp_path / "records", tmp_path / "spread"
     halves = [command("analyse", *files, "--records", records, "--part", f"{number}/2") for number in (2, 1)]
     assert [ended.code for ended in halves] == [1, 0]  # the fourth file is in the second share
-    assert "2 records made, 0 there already, 1 failed" in halves[0].out
+    assert "2 records made, 1 there already, 1 failed" in halves[0].out
     ended = command("place", *files, "--records", records, "--result", result)
     assert ended.code == 1
     assert differences(plain, result) == []
     ended = command("analyse", *files, "--records", records)
-    assert "0 records made, 6 there already, 1 failed" in ended.out
+    assert "0 records made, 7 there already, 1 failed" in ended.out
 
 
 def test_a_source_without_record_is_not_placed(tmp_path: Path, short_clip: Path, command: Callable[..., Ended]) -> None:
