@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,12 +16,13 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent.parent
-START = 60.0  # seconds that a process may take, on a machine that does much else
+START = 120.0  # seconds that a process may take, on a machine that does much else
 END = 10.0
+_MARK = "FACE_TEST_BEGUN"
 
 
 class Begun:
-    """Processes, each the first of a group of its own, so that what it begins ends with it."""
+    """Processes, each with a variable of its own, by which all that it begins is known, and ends with it."""
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         """``folder``: for files of theirs. ``variables``: of their environment, beside those of this process."""
@@ -37,7 +40,7 @@ class Begun:
                 stdout=out,
                 stderr=out,
                 cwd=self.folder,
-                env={**self.environment, **(variables or {})},
+                env={**self.environment, **(variables or {}), _MARK: f"{self.folder.name}-{len(self.processes)}"},
                 start_new_session=True,
             )
         self.processes.append(process)
@@ -50,11 +53,15 @@ class Begun:
         """A process and all that it began, at once."""
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        kill_marked(f"{_MARK}={self._mark(process)}")
         process.wait(END)
 
     def close(self) -> None:
         for process in self.processes:
             self.kill(process)
+
+    def _mark(self, process: subprocess.Popen[bytes]) -> str:
+        return f"{self.folder.name}-{self.processes.index(process)}"
 
 
 class Dask(Begun):
@@ -87,6 +94,40 @@ class Dask(Begun):
             "--nthreads", "1", "--no-dashboard", "--memory-limit", "0", "--local-directory", str(self.folder),
             variables=variables,
         )  # fmt: skip
+
+
+class Ray(Begun):
+    """A head with two slots, which asks for a token."""
+
+    def __init__(self, folder: Path, *, variables: Mapping[str, str] | None = None) -> None:
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)} if variables is None else variables
+        super().__init__(folder, {**token, "RAY_TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"})
+        self.token = token
+        self.head = self._start("--head", "--port=0", "--include-dashboard=false")
+        wait_until(lambda: self._places(), lambda: self.said(self.head))
+        self.place = self._places()[0]
+        self.where = f"ray://{self.place}"
+
+    def _places(self) -> list[str]:
+        return re.findall(r"ray start --address='([^']+)'", self.said(self.head))
+
+    def add(self) -> subprocess.Popen[bytes]:
+        """Another node with two slots, which need not be there so far."""
+        return self._start(f"--address={self.place}")
+
+    def _start(self, *options: str) -> subprocess.Popen[bytes]:
+        return self.begin(
+            sys.executable, "-m", "ray.scripts.scripts", "start", *options, "--num-cpus=2", "--block",
+            "--disable-usage-stats", "--include-log-monitor=false", "--object-store-memory=80000000",
+        )  # fmt: skip
+
+
+def kill_marked(variable: str) -> None:
+    """All processes that were begun with a variable, by their ids."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if variable.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def wait_until(is_so: Any, said: Any = lambda: "", patience: float = START) -> None:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, TypeVar
 
+from face_classifier.pipeline.spread.child import Child
 from face_classifier.pipeline.spread.cluster import MOST_DEATHS, DiedError
 
 _T = TypeVar("_T")
 _PROGRAM = "face_classifier.pipeline.spread.worker"
 _Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
-_SECONDS = 5.0  # that a process has to end by itself
 
 
 class LocalCluster:
@@ -122,42 +117,15 @@ class LocalCluster:
                 self._processes.pop(threading.get_ident()).close()
 
 
-class _Process:
+class _Process(Child):
     """A worker, used by one thread."""
 
     def __init__(self) -> None:
-        self._connection, theirs = Pipe()
-        try:
-            self._process = _begun(theirs)
-        finally:
-            theirs.close()
-        self.name = f"{socket.gethostname()}-{self._process.pid}"
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
+        super().__init__(_PROGRAM)
+        self.name = f"{socket.gethostname()}-{self.pid}"
 
     def ask(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
         """Whether it went well, and what came out or was raised. Raises EOFError, OSError where it has died."""
-        self._connection.send((function, arguments))
-        answer: tuple[bool, Any] = self._connection.recv()
+        self.connection.send((function, arguments))
+        answer: tuple[bool, Any] = self.connection.recv()
         return answer
-
-    def kill(self) -> None:
-        """End it at once: what it has not finished is as if it was never begun."""
-        self._process.kill()
-
-    def close(self) -> None:
-        """Know no more of one that has died, or is about to."""
-        self._process.kill()
-        self._process.wait(_SECONDS)
-        self._connection.close()
-
-
-def _begun(connection: Connection) -> subprocess.Popen[bytes]:
-    number = connection.fileno()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, *(["-X", "utf8"] if sys.flags.utf8_mode else []), "-m", _PROGRAM, str(number)]
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment, pass_fds=[number]
-    )

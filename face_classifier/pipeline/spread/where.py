@@ -8,21 +8,25 @@ import re
 from face_classifier.core.errors import WrongUseError
 from face_classifier.pipeline.spread.cluster import Cluster
 from face_classifier.pipeline.spread.clusters.on_dask import DaskCluster
+from face_classifier.pipeline.spread.clusters.on_ray import RayCluster
 from face_classifier.pipeline.spread.local import LocalCluster
 
 _MOST = 1024  # processes of this machine
 
 
 def open_cluster(where: str) -> Cluster:
-    """What ``local``, ``local:N``, ``dask://host:port`` names; it connects when it is entered. Raises UserError."""
+    """What ``local``, ``local:N``, ``dask://…``, ``ray://…`` names; entering it connects. Raises UserError."""
     if found := re.fullmatch(r"local(?::([0-9]{1,4}))?", where):
         slots = int(found[1]) if found[1] else _cores()
         if 1 <= slots <= _MOST:
             return LocalCluster(slots)
     if where.startswith("dask:"):
         return DaskCluster(where)
+    if where.startswith("ray:"):
+        return RayCluster(where)
     raise WrongUseError(
-        f"--on {where} is no place to analyse; give local, local:N for N processes of this machine, or dask://host:port"
+        f"--on {where} is no place to analyse; give local, local:N for N processes of this machine, "
+        "dask://host:port, or ray://host:port"
     )
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from servers import chores
-from servers.engines import Dask, wait_until
+from servers.engines import Dask, Ray, wait_until
 
 from face_classifier.core.errors import SetUpError, UserError, WrongUseError
 from face_classifier.pipeline.spread.cluster import MOST_DEATHS, Cluster, DiedError
@@ -30,36 +32,44 @@ def need_extra(extra: str, library: str) -> None:
 
 
 class Ground:
-    """Where a cluster runs; two workers are there at first."""
+    """Where a cluster runs."""
 
     def __init__(self, where: str, add: Callable[[], object] | None = None) -> None:
-        """``add``: has another worker join, if that can be."""
+        """``add``: has another worker join within seconds, if that can be."""
         self.where, self.add = where, add
 
 
-@pytest.fixture(scope="module", params=["local", "dask"])
+@pytest.fixture(scope="module", params=["local", "dask", "ray"])
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     if request.param == "local":
         yield Ground("local:2")
         return
-    need_extra("dask", "distributed")
-    with tempfile.TemporaryDirectory(prefix="fc") as folder:
-        dask = Dask(Path(folder), 2)
+    need_extra(request.param, "distributed" if request.param == "dask" else "ray")
+    with tempfile.TemporaryDirectory(prefix="fc") as folder, pytest.MonkeyPatch.context() as patch:
+        begun = Dask(Path(folder), 2) if request.param == "dask" else Ray(Path(folder))
         try:
-            yield Ground(dask.where, dask.add)
+            if isinstance(begun, Ray):
+                for name, value in begun.token.items():
+                    patch.setenv(name, value)
+            yield Ground(begun.where, begun.add if isinstance(begun, Dask) else None)
         finally:
-            dask.close()
+            begun.close()
+
+
+@pytest.fixture(scope="module")
+def entered(ground: Ground) -> Iterator[Cluster]:
+    with open_cluster(ground.where) as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def cluster(ground: Ground) -> Iterator[Cluster]:
-    """One with two workers at least."""
-    with open_cluster(ground.where) as cluster:
-        if ground.add:
-            for _ in range(2 - there(cluster, 2)):
-                ground.add()
-        wait_until(lambda: cluster.slots >= 2)
-        yield cluster
+def cluster(ground: Ground, entered: Cluster) -> Cluster:
+    """One with two slots at least; workers that are lacking join."""
+    if ground.add:
+        for _ in range(2 - there(entered, 2)):
+            ground.add()
+    wait_until(lambda: entered.slots >= 2)
+    return entered
 
 
 def there(cluster: Cluster, number: int) -> int:
@@ -104,19 +114,26 @@ class TestCluster:
         assert [got(future) for future in futures] == list(range(0, 16, 2))
         assert got(dying) == 2
 
-    def test_a_worker_that_is_refused_gets_no_more_tasks(self, cluster: Cluster) -> None:
-        name, process = got(cluster.submit(chores.who))
-        before = cluster.slots
-        cluster.refuse(name)
-        assert cluster.slots == before - 1
-        assert name not in cluster.workers()
-        found = {got(future) for future in [cluster.submit(chores.who, number) for number in range(10)]}
-        assert not {name for name, _ in found} & {name}
-        assert process not in {process for _, process in found}
+    @pytest.mark.usefixtures("cluster")
+    def test_a_worker_that_is_refused_gets_no_more_tasks(self, ground: Ground) -> None:
+        if ground.where.startswith("ray:"):
+            pytest.skip("a second node of Ray takes long to join")
+        with open_cluster(ground.where) as cluster:
+            wait_until(lambda: cluster.slots >= 2)
+            name, process = got(cluster.submit(chores.who))
+            before = cluster.slots
+            cluster.refuse(name)
+            assert cluster.slots == before - 1
+            assert name not in cluster.workers()
+            found = {got(future) for future in [cluster.submit(chores.who, number) for number in range(10)]}
+            assert name not in {name for name, _ in found}
+            assert process not in {process for _, process in found}
 
     def test_a_worker_that_joins_gets_tasks(self, ground: Ground, cluster: Cluster, tmp_path: Path) -> None:
-        if not ground.add:
-            pytest.skip("processes of this machine are as many as the user says")
+        if not (ground.add and ground.is_quick):
+            pytest.skip(
+                "processes of this machine are as many as the user says; of Ray, one has joined before the tests"
+            )
         before = cluster.slots
         end = str(tmp_path / "end")
         held = [cluster.submit(chores.hold, str(tmp_path / str(number)), end) for number in range(before)]
@@ -181,6 +198,91 @@ class TestDask:
                 open_cluster(f"dask://localhost:{port}").__enter__()
         finally:
             dask.close()
+
+
+class TestRay:
+    @pytest.fixture
+    def folder(self) -> Iterator[Path]:
+        need_extra("ray", "ray")
+        with tempfile.TemporaryDirectory(prefix="fc") as folder:
+            yield Path(folder)
+
+    def test_a_head_that_is_not_there_is_told_in_a_sentence(self, folder: Path) -> None:
+        with pytest.raises(
+            SetUpError, match=r"^no head of Ray answers at ray://127.0.0.1:9 within 10 seconds; start it$"
+        ):
+            open_cluster("ray://127.0.0.1:9").__enter__()
+
+    def test_no_head_is_asked_without_a_token(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(folder))  # where Ray keeps a token
+        for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        with closing(socket.create_server(("127.0.0.1", 0))) as server:
+            where = f"ray://127.0.0.1:{server.getsockname()[1]}"
+            with pytest.raises(SetUpError, match=rf"^{where} is used without a token, .* set RAY_AUTH_MODE=token$"):
+                open_cluster(where).__enter__()
+
+    @pytest.mark.proof
+    def test_a_head_that_asks_nobody_for_a_token_is_not_used(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ray = Ray(folder, variables={"RAY_AUTH_MODE": "disabled"})
+        try:
+            monkeypatch.setenv("RAY_AUTH_MODE", "token")
+            monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 32)
+            with pytest.raises(SetUpError, match=r"asks nobody for a token, .* start it with RAY_AUTH_MODE=token"):
+                open_cluster(ray.where).__enter__()
+        finally:
+            ray.close()
+
+    @pytest.mark.proof
+    def test_a_node_that_joins_gets_tasks_until_it_is_refused(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ray = Ray(folder)
+        try:
+            for name, value in ray.token.items():
+                monkeypatch.setenv(name, value)
+            with open_cluster(ray.where) as cluster:
+                end = str(tmp_path / "end")
+                held = [cluster.submit(chores.hold, str(tmp_path / str(number)), end) for number in range(2)]
+                waiting = cluster.submit(chores.who)
+                ray.add()
+                joined, _ = waiting.result(60)
+                wait_until(lambda: cluster.slots == 4)
+                assert len(cluster.workers()) == 2
+                cluster.refuse(joined)
+                assert cluster.slots == 2
+                assert joined not in cluster.workers()
+                Path(end).touch()
+                assert {got(future) for future in held} == set(cluster.workers())
+                found = {got(future) for future in [cluster.submit(chores.who, number) for number in range(10)]}
+                assert {name for name, _ in found} == set(cluster.workers())
+        finally:
+            ray.close()
+
+    @pytest.mark.proof
+    def test_another_token_and_a_head_that_is_killed_are_told_in_a_sentence(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ray = Ray(folder)
+        try:
+            for name, value in ray.token.items():
+                monkeypatch.setenv(name, value)
+            with monkeypatch.context() as patch:
+                patch.setenv("RAY_AUTH_TOKEN", "0" * 32)
+                with pytest.raises(SetUpError, match=r"^the head at ray://.* has another token; take its own"):
+                    open_cluster(ray.where).__enter__()
+            with open_cluster(ray.where) as cluster:
+                held = cluster.submit(chores.hold, str(tmp_path / "begun"), str(tmp_path / "never"))
+                wait_until((tmp_path / "begun").exists)
+                ray.kill(ray.head)
+                with pytest.raises(SetUpError, match=r"^the head of Ray at ray://.* is gone; start it"):
+                    got(held)
+                with pytest.raises(SetUpError, match="is gone"):
+                    got(cluster.submit(chores.double, 1))
+        finally:
+            ray.close()
 
 
 def test_an_address_that_is_none_is_told() -> None:
