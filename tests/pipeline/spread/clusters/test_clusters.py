@@ -130,7 +130,7 @@ class TestCluster:
             assert process not in {process for _, process in found}
 
     def test_a_worker_that_joins_gets_tasks(self, ground: Ground, cluster: Cluster, tmp_path: Path) -> None:
-        if not (ground.add and ground.is_quick):
+        if not ground.add:
             pytest.skip(
                 "processes of this machine are as many as the user says; of Ray, one has joined before the tests"
             )
