@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, TypeVar
 
-from face_classifier.pipeline.spread.child import Child
 from face_classifier.pipeline.spread.cluster import MOST_DEATHS, DiedError
+from face_classifier.pipeline.spread.clusters.child import Child
 
 _T = TypeVar("_T")
 _PROGRAM = "face_classifier.pipeline.spread.worker"

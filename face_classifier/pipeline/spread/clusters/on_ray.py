@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from face_classifier.core.errors import SetUpError, UserError
-from face_classifier.pipeline.spread.child import Child
 from face_classifier.pipeline.spread.cluster import called
 from face_classifier.pipeline.spread.clusters.address import read_address
+from face_classifier.pipeline.spread.clusters.child import Child
 
 _T = TypeVar("_T")
 _PORT = 6379
