@@ -105,7 +105,8 @@ class Passing:
         self._telling: Telling | None = None
         self._source = ""
         self._fingerprint: str | None = None
-        self._session: int | None = None
+        self._has_begun = False
+        self._session: int | None = None  # once something of it was written
         self._at = 0.0  # seconds, the source's clock and what the machine slept
         self._tracks: dict[int, _Track] = {}  # by their numbers in this table
         self._other: dict[int, int] = {}  # number in this table by the gallery's, where they differ
@@ -118,7 +119,7 @@ class Passing:
         A position before the last one is in another stream of a file, where nobody is followed from before.
         """
         at = frame.position if frame.fingerprint is not None else frame.position + self._slept_by_now()
-        if self._session is None:
+        if not self._has_begun:
             self._begin(frame, at)
         elif at < self._at:
             self._let_go(-1.0)
@@ -137,7 +138,8 @@ class Passing:
 
         Returns the gallery's numbers of them, which are to be given to no face any more.
         """
-        gone = self._store.tracks.gone([track.number for track in self._tracks.values() if track.is_written])
+        written = [track.number for track in self._tracks.values() if track.is_written]
+        gone = self._store.tracks.gone(written) if written else set()
         for number in gone:
             del self._tracks[number]
         for followed in self._followed.values():
@@ -157,7 +159,7 @@ class Passing:
 
     def _begin(self, frame: Frame, at: float) -> None:
         self._source, self._fingerprint = frame.source, frame.fingerprint
-        self._session = self._store.tracks.new_session()
+        self._has_begun = True
         if self._tell is not None:
             self._telling = Telling(self._rules, frame.source)
             self._telling.resume(self._store, frame.time, at)
@@ -260,14 +262,15 @@ class Passing:
         """Write what was seen since the last time. Raises DiskError; then it is to be called again."""
         changed = [track for track in self._tracks.values() if track.is_changed]
         if changed:
-            assert self._session is not None
             self._written = monotonic()
-            origin = self._source, self._fingerprint, self._session
+            session = self._store.tracks.new_session() if self._session is None else self._session
+            origin = self._source, self._fingerprint, session
             self._store.tracks.write(
                 [track.row(*origin) for track in changed if not track.is_written],
                 [track.row(*origin) for track in changed if track.is_written],
                 {track.number for track in changed if track.says_anew},
             )
+            self._session = session
             for track in changed:
                 track.is_written, track.is_changed, track.says_anew = True, False, False
 

@@ -62,7 +62,7 @@ class Gallery:
         self.founded: set[str | None] = set()
         self._links = CannotLinks()  # of tracks that may go on
         self._unsaved: set[tuple[int, int]] = set()  # pairs of them that the store does not know yet
-        self._next_track = store.first_track()
+        self._next_track = self._noted_track = store.first_track()
         self.stale = True  # what the user did to the folders is still to be taken in
         self._undrawn: frozenset[str] | None = None  # folders whose montages are to be brought up to date; None: all
         self._is_pickled = False  # as far as montages are up to date, the pickle is, too
@@ -266,16 +266,23 @@ def all_or_nothing(gallery: Gallery, action: Callable[[], _T]) -> _T:
     def attempt() -> _T:
         if gallery.stale:
             gallery.look()
-        before = gallery._next_track, gallery._unsaved.copy(), gallery.founded.copy()
+        before = gallery._next_track, gallery._noted_track, gallery._unsaved.copy(), gallery.founded.copy()
         try:
             with gallery.store.all_or_nothing():
                 return action()
         except BaseException:
-            gallery._next_track, gallery._unsaved, gallery.founded = before
+            gallery._next_track, gallery._noted_track, gallery._unsaved, gallery.founded = before
             gallery.stale = True
             raise
 
     return gallery.store.until_done(attempt)
+
+
+def note_tracks(gallery: Gallery) -> None:
+    """Have no number of a track given again after the next start, though nothing of that was kept. Raises DiskError."""
+    if gallery._next_track > gallery._noted_track:
+        gallery.store.tracks.note_number(gallery._next_track - 1)
+        gallery._noted_track = gallery._next_track
 
 
 def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Protocol
@@ -18,7 +19,7 @@ from face_classifier.events.event import Event
 from face_classifier.events.passing import Passing, ZonesOf, in_no_zone
 from face_classifier.events.records import JsonLines
 from face_classifier.events.telling import Rules
-from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.gallery import Gallery, note_tracks
 from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
 from face_classifier.pipeline.inputs import as_first_seen, sampling_as_first_seen
 from face_classifier.pipeline.place import Placed, Session
@@ -87,6 +88,7 @@ class Desk:
         self._failed: dict[Session, BaseException] = {}
         self.analysed = 0  # frames
         self.thoughts = SecondThoughts(gallery, self._tell)
+        self._note_tracks = partial(note_tracks, gallery)
 
     def begin(
         self,
@@ -190,6 +192,7 @@ class Desk:
             if passing := self._passing.get(session):
                 passing.end()
                 self._patience.write(passing.flush)
+        self._patience.write(self._note_tracks)
         self._ended += [session for session in sessions if session not in self._ended]
         self._catch_up()
 

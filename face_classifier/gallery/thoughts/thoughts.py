@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from face_classifier.core.types import Sighting
-from face_classifier.gallery.gallery import Gallery, nobody_is_told
+from face_classifier.gallery.gallery import Gallery, all_or_nothing, nobody_is_told
 from face_classifier.gallery.past.journal import SECOND_THOUGHTS
 from face_classifier.gallery.thoughts.carry_out import MOST, Moved, carried_out
 from face_classifier.gallery.thoughts.question import Answer, Question, Stamp
@@ -28,16 +29,24 @@ class Thoughts:
         return None if question.stamp == self._settled else question
 
     def think_again(self, tell: Callable[[Sequence[Sighting]], None] = nobody_is_told) -> list[Moved]:
-        """Look, and move what they say should lie elsewhere, all at once. ``tell``: gets the faces of each move."""
+        """Look, and move what they say should lie elsewhere: all of it, or after an error nothing.
+
+        ``tell``: gets the faces of each move. A process that is killed leaves all as it was, or as it should be.
+        """
         self._gallery.look()
-        question, moved = self.question(), list[Moved]()
-        if question:
-            answer = self._gallery.store.answer(question)
-            with self._gallery.store.past.entry(SECOND_THOUGHTS):
-                for faces in self.follow(answer, at_once=True):
-                    tell([one.face for one in faces])
-                    moved += faces
-        return moved
+        question = self.question()
+        answer = self._gallery.store.answer(question) if question else None
+        if answer is None:
+            return []
+        carry_out = partial(self._carry_out, answer)
+        moved = all_or_nothing(self._gallery, carry_out) if answer.moves else carry_out()
+        for faces in moved:
+            tell([one.face for one in faces])
+        return [one for faces in moved for one in faces]
+
+    def _carry_out(self, answer: Answer) -> list[list[Moved]]:
+        with self._gallery.store.past.entry(SECOND_THOUGHTS):
+            return list(self.follow(answer, at_once=True))
 
     def follow(self, answer: Answer, *, at_once: bool = False) -> Iterator[list[Moved]]:
         """Carry out what they answered, step by step; yields the faces of each, so that others have a turn.

@@ -13,7 +13,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame, Sighting
 from face_classifier.events.passing import Passing
 from face_classifier.events.telling import Rules
-from face_classifier.gallery.gallery import Gallery, all_or_nothing
+from face_classifier.gallery.gallery import Gallery, all_or_nothing, note_tracks
 from face_classifier.gallery.store import Store
 from face_classifier.pipeline.place import Placed, Session
 from face_classifier.pipeline.placing.discretion import discretion_of
@@ -65,6 +65,7 @@ def _place_part(gallery: Gallery, rules: Rules, record: str, head: Head, frames:
             passing.end()
             passing.flush()
         session.keep_held()
+        note_tracks(gallery)
         store.placed.add(record)
     finally:
         session.tracks.end()

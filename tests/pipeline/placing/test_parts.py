@@ -31,6 +31,7 @@ from face_classifier.gallery.placing import undo
 from face_classifier.gallery.seen import room
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import file
+from face_classifier.gallery.thoughts.thoughts import Thoughts
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.placing.discretion import discretion_of
 from face_classifier.records import AnalysedFace, AnalysedFrame
@@ -153,6 +154,22 @@ def test_it_is_placed_as_frame_by_frame(tmp_path: Path, settings: dict[str, Any]
     assert not hidden(tmp_path / "at once")
 
 
+@pytest.mark.parametrize("settings", [{}, {"known_only": True}], ids=str)
+def test_a_program_that_is_started_anew_for_each_part_gives_the_same(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers of which nothing is left but that they were given, too: of sources without faces, of strangers."""
+    monkeypatch.setitem(CLIPS, "empty", [[], []])
+    monkeypatch.setitem(CLIPS, "strangers", [[(8, 1, 0), (9, 1, 1)], [(10, 1, 2)]])
+    for folder in ("at once", "singly"):
+        Placing(tmp_path / folder).place("first")
+    clips = "empty", "strangers", "second", "third"
+    Placing(tmp_path / "at once", **settings).place(*clips)
+    for clip in clips:
+        Placing(tmp_path / "singly", **settings).place(clip)
+    assert contents(tmp_path / "at once") == contents(tmp_path / "singly")
+
+
 def change(folder: Path) -> None:
     """What the user does: a rename, a move, a deletion, an exclusion."""
     people = sorted(path for path in folder.glob("person_*") if len(list(path.iterdir())) > 1)
@@ -273,6 +290,40 @@ def test_whoever_is_killed_leaves_a_part_that_is_placed_or_not(tmp_path: Path, s
         assert again.observer.problems == []
     assert found == sorted(found)
     assert {True, False} == set(found)
+
+
+def test_whoever_is_killed_in_second_thoughts_has_had_them_or_not(tmp_path: Path) -> None:
+    """Faces of three people lie in wrong places, and one who is known is still unknown."""
+    placing = Placing(tmp_path / "result")
+    looks: Clip = [[(who, look, 10 * who)] for who in (1, 2, 3) for look in range(1, 9)]
+    CLIPS["many"] = [*looks, *([(who, 20, 10 * who + 1)] for who in (1, 2, 3)), [(4, 1, 40)], [(4, 2, 41)]]
+    try:
+        placing.place("many")
+    finally:
+        del CLIPS["many"]
+    with Store(placing.folder, writing=True) as store:
+        last = {face.id: face.person for face in store.look(read_photo).faces}
+        one, other, third, stranger, twin = sorted(last)[-5:]
+        store.move([one, stranger], last[other])
+        store.move([other], last[third])
+        store.move([third, twin], None)
+    with closing(sqlite3.connect(placing.folder / "faces.sqlite")) as database, database:
+        database.execute("DELETE FROM journal")
+        database.execute("DELETE FROM changes")
+    before = contents(placing.folder)
+
+    def think(folder: Path) -> int:
+        with Store(folder, writing=True) as store:
+            return len(Thoughts(Gallery(placing.settings, store, read_photo, placing.observer)).think_again())
+
+    copies = killed_at_every_line(placing.folder, ROOMS, tmp_path, lambda: think(placing.folder))
+    after = contents(placing.folder)
+    assert len(after["changes"]) > 2  # type: ignore[arg-type]
+    for copy in copies:
+        Store(copy, writing=True).close()
+        assert contents(copy) in (before, after)
+        think(copy)
+        assert contents(copy) == after
 
 
 def test_what_the_user_did_with_pictures_of_a_part_half_placed_stays(tmp_path: Path) -> None:
