@@ -105,7 +105,6 @@ class Passing:
         self._telling: Telling | None = None
         self._source = ""
         self._fingerprint: str | None = None
-        self._has_begun = False
         self._session: int | None = None  # once something of it was written
         self._at = 0.0  # seconds, the source's clock and what the machine slept
         self._tracks: dict[int, _Track] = {}  # by their numbers in this table
@@ -119,7 +118,7 @@ class Passing:
         A position before the last one is in another stream of a file, where nobody is followed from before.
         """
         at = frame.position if frame.fingerprint is not None else frame.position + self._slept_by_now()
-        if not self._has_begun:
+        if not self._source:
             self._begin(frame, at)
         elif at < self._at:
             self._let_go(-1.0)
@@ -159,7 +158,6 @@ class Passing:
 
     def _begin(self, frame: Frame, at: float) -> None:
         self._source, self._fingerprint = frame.source, frame.fingerprint
-        self._has_begun = True
         if self._tell is not None:
             self._telling = Telling(self._rules, frame.source)
             self._telling.resume(self._store, frame.time, at)

@@ -281,7 +281,7 @@ def all_or_nothing(gallery: Gallery, action: Callable[[], _T]) -> _T:
 def note_tracks(gallery: Gallery) -> None:
     """Have no number of a track given again after the next start, though nothing of that was kept. Raises DiskError."""
     if gallery._next_track > gallery._noted_track:
-        gallery.store.tracks.note_number(gallery._next_track - 1)
+        gallery.store.placed.note_track(gallery._next_track - 1)
         gallery._noted_track = gallery._next_track
 
 

@@ -87,8 +87,7 @@ class Desk:
         self._ended: list[Session] = []  # of them those whose sources have ended
         self._failed: dict[Session, BaseException] = {}
         self.analysed = 0  # frames
-        self.thoughts = SecondThoughts(gallery, self._tell)
-        self._note_tracks = partial(note_tracks, gallery)
+        self.thoughts, self._note_tracks = SecondThoughts(gallery, self._tell), partial(note_tracks, gallery)
 
     def begin(
         self,

@@ -147,11 +147,6 @@ class Tracks:
                 says = said is None or row.number in said
                 self._table.execute(_CHANGE, _values_of(row) | {"says": says})
 
-    def note_number(self, number: int) -> None:
-        """Remember that tracks up to this number were begun, of which there may be nothing else."""
-        with self._table.together():
-            self._table.execute(_HIGHEST, (number,))
-
     def gone(self, numbers: Collection[int]) -> set[int]:
         """Those of tracks, by number, that have no row."""
         marks = ", ".join("?" * len(numbers))

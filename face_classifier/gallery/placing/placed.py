@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from face_classifier.gallery.folder.opened import ResultFolder
 
+TRACK_MARK = "track"  # the highest number that a track was given
+
 
 class Placed:
-    """Names of records. Raises UserError where the table cannot be used, DiskError if only for now."""
+    """Names of records, and what else is known of them. Raises UserError where the table cannot be used, DiskError if only for now."""
 
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
@@ -18,3 +20,9 @@ class Placed:
     def add(self, record: str) -> None:
         """Remember a record, in what is done all or nothing."""
         self._folder.table.execute("INSERT OR IGNORE INTO placed VALUES (?)", (record,))
+
+    def note_track(self, number: int) -> None:
+        """Remember that tracks up to this number were begun, of which there may be nothing else."""
+        notes = self._folder.notes
+        with self._folder.table.together():
+            notes.set_mark(TRACK_MARK, max(number, notes.mark(TRACK_MARK)))
