@@ -8,7 +8,7 @@ TRACK_MARK = "track"  # the highest number that a track was given
 
 
 class Placed:
-    """Names of records, and what else is known of them. Raises UserError where the table cannot be used, DiskError if only for now."""
+    """Names of records, and numbers. Raises UserError where the table cannot be used, DiskError if only for now."""
 
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
