@@ -6,8 +6,9 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -195,11 +196,25 @@ def _read_head(database: sqlite3.Connection) -> Head:
         raise MessageError("its head is of another kind of file")
     if version != VERSION:
         raise MessageError(f"its version is {version}, and this program reads version {VERSION}")
+    if _tables(database) != _own_tables():
+        raise MessageError("its tables are others")
     rows = database.execute("SELECT key, value FROM head WHERE length(value) <= ?", (_MOST_HEAD,)).fetchmany(100)
     head = head_from({key: json.loads(value) for key, value in rows if isinstance(value, str)})
     if head.failure is not None and database.execute("SELECT 1 FROM frames LIMIT 1").fetchone():
         raise MessageError("it tells a failure, and has frames")
     return head
+
+
+def _tables(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    """What is in a database. A view or a generated column in place of what is ours could have no end."""
+    return database.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").fetchmany(20)
+
+
+@cache
+def _own_tables() -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(_SCHEMA)
+        return _tables(database)
 
 
 def _read_frames(
@@ -208,16 +223,20 @@ def _read_frames(
     with _telling(path):
         columns = ", ".join(f'"{name}"' for name in _FRAME)
         frames = database.execute(f"SELECT number, {columns} FROM frames ORDER BY number")
-        for number, *values in frames:
+        for expected, (number, *values) in enumerate(frames, 1):
+            if number != expected:
+                raise MessageError(f"its frame {expected} is missing")
             told = dict(zip(_FRAME, values, strict=True))
             columns = ", ".join(_FACE)
-            faces = database.execute(f"SELECT {columns} FROM faces WHERE frame = ? ORDER BY place", (number,))
-            told["faces"] = [_face_values(face) for face in faces]
+            faces = database.execute(f"SELECT place, {columns} FROM faces WHERE frame = ? ORDER BY place", (number,))
+            told["faces"] = [_face_values(face, place) for place, face in enumerate(faces)]
             yield shifted(frame_from(told, origin), shift)
 
 
-def _face_values(row: tuple[Any, ...]) -> dict[str, Any]:
-    values = dict(zip(_FACE, row, strict=True))
+def _face_values(row: tuple[Any, ...], place: int) -> dict[str, Any]:
+    values = dict(zip(("place", *_FACE), row, strict=True))
+    if values.pop("place") != place:
+        raise MessageError(f"its face {place} is missing")
     encoding = values["encoding"]
     if encoding is not None:
         if not isinstance(encoding, bytes) or len(encoding) != np.dtype(_ENCODING).itemsize * ENCODING_SIZE:

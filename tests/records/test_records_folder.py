@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import math
 import os
+import pickle
+import select
 import signal
 import sqlite3
 import subprocess
@@ -159,23 +161,28 @@ def test_a_share_without_hard_links_folder_sync_and_locks_has_records_too(
 
 
 WRITER = """
-import sys
+import pickle, sys
 from pathlib import Path
 from face_classifier.records.file import RecordWriter
 from face_classifier.records.folder import Records
-sys.path.insert(0, sys.argv[2])
-from test_records_folder import HEAD
-with Records(Path(sys.argv[1])) as records, RecordWriter(records.root, HEAD) as record:
+with Records(Path(sys.argv[1])) as records, RecordWriter(records.root, pickle.loads(bytes.fromhex(sys.argv[2]))):
     print("begun", flush=True)
     sys.stdin.readline()
 """
 
 
 def writer(folder: Path) -> subprocess.Popen[str]:
-    arguments = [sys.executable, "-c", WRITER, str(folder), str(Path(__file__).parent)]
+    """A process that writes the record of `HEAD` until it is told to end."""
+    arguments = [sys.executable, "-c", WRITER, str(folder), pickle.dumps(HEAD).hex()]
     return subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONWARNINGS": ""}
     )
+
+
+def wait_for(process: subprocess.Popen[str]) -> None:
+    assert process.stdout
+    assert select.select([process.stdout], [], [], 10)[0], "the writer does not begin within 10 s"
+    assert process.stdout.readline() == "begun\n"
 
 
 def test_processes_that_write_one_record_at_a_time_leave_one_and_a_killed_one_none(folder: Path) -> None:
@@ -183,8 +190,7 @@ def test_processes_that_write_one_record_at_a_time_leave_one_and_a_killed_one_no
     processes = [writer(folder) for _ in range(3)]
     try:
         for process in processes:
-            assert process.stdout
-            assert process.stdout.readline() == "begun\n"
+            wait_for(process)
         killed = processes.pop()
         killed.send_signal(signal.SIGKILL)
         killed.communicate(timeout=10)
