@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,15 +54,18 @@ class Begun:
         """A process and all that it began, at once."""
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        kill_marked(f"{_MARK}={self._mark(process)}")
+        for pid in marked(self.variable(process)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait(END)
 
     def close(self) -> None:
         for process in self.processes:
             self.kill(process)
 
-    def _mark(self, process: subprocess.Popen[bytes]) -> str:
-        return f"{self.folder.name}-{self.processes.index(process)}"
+    def variable(self, process: subprocess.Popen[bytes]) -> str:
+        """That of a process, which all have that it begins."""
+        return f"{_MARK}={self.folder.name}-{self.processes.index(process)}"
 
 
 class Dask(Begun):
@@ -79,7 +83,8 @@ class Dask(Begun):
         wait_until(self._is_ready, lambda: self.said(self.scheduler))
         self.place: str = json.loads(self._file.read_text())["address"]
         self.where = f"dask://{self.place.partition('://')[2]}"
-        self.workers = [self.add() for _ in range(workers)]
+        for _ in range(workers):
+            self.add()
 
     def protocol(self) -> list[str]:
         return ["--protocol", "tls"] if "DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in self.environment else []
@@ -87,13 +92,22 @@ class Dask(Begun):
     def _is_ready(self) -> bool:
         return self._file.exists() and self._file.read_text().endswith("}")
 
+    def kill_worker(self, chance: Random) -> None:
+        """Kill one -9; another comes."""
+        there = [process for process in self.processes if process is not self.scheduler and process.poll() is None]
+        self.kill(chance.choice(there))
+        self.add()
+
     def add(self, variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Another worker, which need not be there so far."""
-        return self.begin(
-            sys.executable, "-m", "distributed.cli.dask_worker", self.place, "--host", self.host, "--no-nanny",
-            "--nthreads", "1", "--no-dashboard", "--memory-limit", "0", "--local-directory", str(self.folder),
-            variables=variables,
-        )  # fmt: skip
+        return self.begin(*self.worker(), "--host", self.host, "--nthreads", "1", variables=variables)
+
+    def worker(self) -> list[str]:
+        """The command of a worker, without the address where it listens."""
+        return [
+            sys.executable, "-m", "distributed.cli.dask_worker", self.place, "--no-nanny", "--no-dashboard",
+            "--memory-limit", "0", "--local-directory", str(self.folder),
+        ]  # fmt: skip
 
 
 class Ray(Begun):
@@ -115,6 +129,12 @@ class Ray(Begun):
         """Another node with two slots, which need not be there so far."""
         return self._start(f"--address={self.place}")
 
+    def kill_worker(self, chance: Random) -> None:
+        """Kill -9 a process that carries out a task, if there is one; Ray begins another."""
+        if carrying := [pid for pid in marked(self.variable(self.head)) if _is_carrying(pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(carrying), signal.SIGKILL)
+
     def _start(self, *options: str) -> subprocess.Popen[bytes]:
         return self.begin(
             sys.executable, "-m", "ray.scripts.scripts", "start", *options, "--num-cpus=2", "--block",
@@ -122,12 +142,21 @@ class Ray(Begun):
         )  # fmt: skip
 
 
-def kill_marked(variable: str) -> None:
-    """All processes that were begun with a variable, by their ids."""
+def marked(variable: str) -> list[int]:
+    """The ids of all processes that were begun with a variable."""
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if variable.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                os.kill(int(folder.name), signal.SIGKILL)
+                found.append(int(folder.name))
+    return found
+
+
+def _is_carrying(pid: int) -> bool:
+    """Whether a process of Ray is at a task of ours."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::carry_out")
+    return False
 
 
 def wait_until(is_so: Any, said: Any = lambda: "", patience: float = START) -> None:

@@ -105,14 +105,13 @@ class DaskCluster:
             if self._client.status != "running":
                 raise ConnectionError
             told = self._client.scheduler_info()
-            places = [told["address"], *told["workers"]]
+            doors = [told["address"], *told["workers"], *self._doors(set(told["workers"]) - set(self._running))]
         except Exception:  # whatever it makes of a line that is lost; without one it may tell of nothing, too
             self._stop(_gone(self._address))
             return
-        for place in places:
-            if not _is_private(place):
-                self._stop(_open(place))
-                return
+        if is_open := next((door for door in doors if not _is_private(door)), None):
+            self._stop(_open(is_open))
+            return
         with self._lock:
             lost = [self._running.pop(worker) for worker in set(self._running) - set(told["workers"])]
             for worker in told["workers"]:
@@ -120,6 +119,12 @@ class DaskCluster:
             for task in filter(None, lost):
                 self._do_again(task)
         self._hand_out()
+
+    def _doors(self, workers: set[str]) -> list[str]:
+        """Where workers listen: one may be told by an address of this machine alone, and listen to all others, too."""
+        plain = [worker for worker in workers if urlsplit(worker).scheme != "tls"]
+        told = self._client.run(_listening, workers=plain, on_error="ignore") if plain else {}
+        return [door for doors in told.values() for door in doors]
 
     def _do_again(self, task: _Task) -> None:
         task.deaths += 1
@@ -221,6 +226,11 @@ def _carry_out(function: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
 
     called(get_worker().address)
     return function(*arguments)
+
+
+def _listening(dask_worker: Any) -> list[str]:
+    """The addresses on which a worker listens. Runs there; the name of the argument is Dask's."""
+    return [str(listener.listen_address) for listener in dask_worker.listeners]
 
 
 def _connected(address: Address, stack: ExitStack) -> tuple[Any, _Lines]:

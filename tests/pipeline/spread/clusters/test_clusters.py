@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import socket
+import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
+import trustme
+from conftest import Watcher
+from pipeline.spread.same import clips_of, contents, differences, records_of
 from servers import chores
-from servers.engines import Dask, Ray, wait_until
+from servers.engines import ROOT, START, Dask, Ray, wait_until
 
+from face_classifier.core.config.load import load
 from face_classifier.core.errors import SetUpError, UserError, WrongUseError
+from face_classifier.core.types import Image
+from face_classifier.pipeline.run import run
 from face_classifier.pipeline.spread.cluster import MOST_DEATHS, Cluster, DiedError
 from face_classifier.pipeline.spread.where import open_cluster
 
@@ -34,9 +45,11 @@ def need_extra(extra: str, library: str) -> None:
 class Ground:
     """Where a cluster runs."""
 
-    def __init__(self, where: str, add: Callable[[], object] | None = None) -> None:
-        """``add``: has another worker join within seconds, if that can be."""
-        self.where, self.add = where, add
+    def __init__(self, where: str, begun: Dask | Ray | None = None) -> None:
+        """``begun``: what it runs on, if that is not `local`."""
+        self.where, self.begun = where, begun
+        # has another worker join within seconds, if that can be
+        self.add = begun.add if isinstance(begun, Dask) else None
 
 
 @pytest.fixture(scope="module", params=["local", "dask", "ray"])
@@ -51,7 +64,7 @@ def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
             if isinstance(begun, Ray):
                 for name, value in begun.token.items():
                     patch.setenv(name, value)
-            yield Ground(begun.where, begun.add if isinstance(begun, Dask) else None)
+            yield Ground(begun.where, begun)
         finally:
             begun.close()
 
@@ -158,6 +171,135 @@ class TestCluster:
         assert len(list(tmp_path.iterdir())) == MOST_DEATHS
 
 
+@pytest.fixture(scope="module")
+def files(closeups: dict[str, Image], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Six clips of two presidents, and a file that is no video."""
+    folder = tmp_path_factory.mktemp("sources")
+    images = [closeups[name] for name in ("obama.jpg", "biden.jpg", "obama2.jpg")]
+    clips = clips_of(folder / "clips", images, 6, frames=6)
+    (folder / "broken.mp4").write_bytes(b"no video" * 100)
+    return [*map(str, clips[:3]), str(folder / "broken.mp4"), *map(str, clips[3:])]
+
+
+@pytest.fixture(scope="module")
+def plain(files: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result folder of a plain run on the files."""
+    result = tmp_path_factory.mktemp("plain") / "result"
+    assert run(load({"result": str(result)}), files, threading.Event(), Watcher()).failed == 1
+    assert len(contents(result)) > 20
+    return result
+
+
+class Program:
+    """The command of a user on the files, as a process of its own."""
+
+    def __init__(self, result: Path, files: list[str], where: str) -> None:
+        self.records = result.with_name(f"{result.name}.records")
+        self._errors = result.with_name("errors.txt").open("w+b")
+        command = [sys.executable, "-m", "face_classifier", *files, "--result", str(result), "--on", where]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors, env=environment
+        )
+
+    def wait_for_records(self, count: int) -> None:
+        """Until so many are there, or it has ended."""
+        wait_until(lambda: len(records_of(self.records)) >= count or self.process.poll() is not None, self.errors)
+
+    def errors(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode()
+
+    def end(self) -> int:
+        return self.process.wait(START)
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self._errors.close()
+
+
+@pytest.mark.usefixtures("cluster")
+class TestRun:
+    """The result folder is that of a plain run, whatever dies meanwhile."""
+
+    def test_workers_and_the_program_are_killed_and_it_is_started_again(
+        self, ground: Ground, files: list[str], plain: Path, tmp_path: Path
+    ) -> None:
+        if ground.begun is None:
+            pytest.skip("its own tests kill processes of this machine")
+        chance = Random(14)
+        with Program(tmp_path / "result", files, ground.where) as program:
+            program.wait_for_records(1)
+            ground.begun.kill_worker(chance)
+            program.wait_for_records(3)
+        made = records_of(program.records)
+        with Program(tmp_path / "result", files, ground.where) as program:
+            assert program.end() == 1, program.errors()
+            assert program.errors().count("broken.mp4") >= 1
+        assert differences(plain, tmp_path / "result") == []
+        assert made.items() <= records_of(program.records).items()
+        assert len(records_of(program.records)) == len(files)
+
+    def test_a_worker_with_another_version_gets_no_work(
+        self, ground: Ground, files: list[str], plain: Path, tmp_path: Path
+    ) -> None:
+        if not isinstance(ground.begun, Dask):
+            pytest.skip("processes of this machine have its versions; a node of Ray takes long to join")
+        odd = ground.begun.add({"PYTHONPATH": os.pathsep.join([str(odd_python(tmp_path)), str(ROOT)])})
+        try:
+            with open_cluster(ground.where) as cluster:
+                wait_until(lambda: cluster.slots >= 3)
+            with Program(tmp_path / "result", files, ground.where) as program:
+                assert program.end() == 1, program.errors()
+                said = " ".join(program.errors().split())
+        finally:
+            ground.begun.kill(odd)
+        assert len(re.findall(r"gets no work, since numpy is 0\.0\.1 there and \S+ here; make it alike", said)) == 1
+        assert differences(plain, tmp_path / "result") == []
+        assert len({name.partition("-")[2] for name in records_of(program.records)}) == 1
+
+    @pytest.mark.proof
+    def test_workers_and_the_program_are_killed_at_ten_moments_each(
+        self, ground: Ground, files: list[str], plain: Path, tmp_path: Path
+    ) -> None:
+        if ground.begun is None:
+            pytest.skip("its own tests kill processes of this machine")
+        chance = Random(2026)
+        began = time.monotonic()
+        with Program(tmp_path / "whole", files, ground.where) as program:
+            assert program.end() == 1, program.errors()
+        whole = time.monotonic() - began
+        for moment in range(10):
+            result = tmp_path / str(moment) / "result"
+            result.parent.mkdir()
+            with Program(result, files, ground.where) as program:
+                for _ in range(2):
+                    time.sleep(chance.uniform(0, whole / 2))
+                    ground.begun.kill_worker(chance)
+            made = records_of(program.records)
+            with Program(result, files, ground.where) as program:
+                assert program.end() == 1, program.errors()
+            assert differences(plain, result) == []
+            assert made.items() <= records_of(program.records).items()
+            assert len(records_of(program.records)) == len(files)
+
+
+def odd_python(folder: Path) -> Path:
+    """Where a module lies that any Python imports when it begins, and by which numpy has another version."""
+    (folder / "odd").mkdir()
+    (folder / "odd" / "sitecustomize.py").write_text(
+        """import importlib.metadata
+usual = importlib.metadata.version
+importlib.metadata.version = lambda name: "0.0.1" if name == "numpy" else usual(name)
+"""
+    )
+    return folder / "odd"
+
+
 class TestDask:
     @pytest.fixture
     def folder(self) -> Iterator[Path]:
@@ -198,6 +340,80 @@ class TestDask:
                 open_cluster(f"dask://localhost:{port}").__enter__()
         finally:
             dask.close()
+
+    def test_a_worker_whose_door_others_reach_is_not_used_without_certificates(self, folder: Path) -> None:
+        dask = Dask(folder, 0)
+        try:
+            dask.begin(*dask.worker(), "--nthreads", "1")
+            with open_cluster(dask.where) as cluster:
+                task = cluster.submit(chores.double, 1)
+                with pytest.raises(SetUpError, match=r"without encryption \(tcp://0.0.0.0:\d+\); start it with --host"):
+                    task.result(START)
+        finally:
+            dask.close()
+
+
+class TestCertificates:
+    """Dask on this machine's own address in the network, where others could listen."""
+
+    @pytest.fixture
+    def place(self) -> str:
+        need_extra("dask", "distributed")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line, suppress(OSError):
+            line.connect(("192.0.2.1", 9))  # sends nothing: asks which of our addresses would
+            if not (found := str(line.getsockname()[0])).startswith("127."):
+                return found
+        return pytest.skip("this machine is in no network")
+
+    @pytest.fixture
+    def trust(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, str]], None]]:
+        """Has Dask read other settings, as by a new program."""
+        from dask import config
+
+        def set_to(variables: dict[str, str]) -> None:
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+            config.refresh()
+
+        yield set_to
+        monkeypatch.undo()
+        config.refresh()
+
+    def test_who_has_none_or_others_is_left_outside(
+        self, place: str, tmp_path: Path, trust: Callable[[dict[str, str]], None]
+    ) -> None:
+        (tmp_path / "dask").mkdir()
+        ours, others = certificates(tmp_path / "ours"), certificates(tmp_path / "others")
+        dask = Dask(tmp_path / "dask", 1, variables=ours, host=place)
+        try:
+            assert dask.place.startswith(f"tls://{place}:")
+            with pytest.raises(
+                SetUpError, match=r"is another machine .* and Dask's configuration names no certificates"
+            ):
+                open_cluster(dask.where).__enter__()
+            trust(others)
+            with pytest.raises(
+                SetUpError, match=r"^no scheduler of Dask answers at tls://.* or look at its certificates"
+            ):
+                open_cluster(dask.where).__enter__()
+            trust(ours)
+            with open_cluster(dask.where) as cluster:
+                assert got(cluster.submit(chores.double, 4)) == 8
+                assert [name.startswith(f"tls://{place}:") for name in cluster.workers()] == [True]
+        finally:
+            dask.close()
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Of an authority of its own, and of one who belongs to it; the variables by which Dask finds them."""
+    folder.mkdir()
+    authority = trustme.CA()
+    member = authority.issue_cert("member")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    member.private_key_and_cert_chain_pem.write_to_path(folder / "member.pem")
+    prefix, pem = "DASK_DISTRIBUTED__COMM__TLS__", str(folder / "member.pem")
+    roles = [f"{role}__{what}" for role in ("SCHEDULER", "WORKER", "CLIENT") for what in ("CERT", "KEY")]
+    return {f"{prefix}CA_FILE": str(folder / "ca.pem")} | {prefix + role: pem for role in roles}
 
 
 class TestRay:
