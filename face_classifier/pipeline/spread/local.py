@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -72,6 +73,8 @@ class LocalCluster:
 
     def _serve(self) -> None:
         """Carry out one task after the other, until the program ends or the process is refused."""
+        with suppress(DiedError, OSError):
+            self._process()  # it makes itself ready before there is a task
         for call in iter(self._calls.get, None):
             if self._is_refused():
                 self._calls.put(call)  # another thread takes it, if one is left
@@ -114,7 +117,9 @@ class LocalCluster:
     def _leave_dead(self) -> None:
         with self._lock:
             if not self._ending:
-                self._processes.pop(threading.get_ident()).close()
+                process = self._processes.pop(threading.get_ident(), None)  # None: it could not be begun
+                if process:
+                    process.close()
 
 
 class _Process(Child):

@@ -83,13 +83,13 @@ def run_on(
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:
+        cluster = stack.enter_context(spread.cluster)  # whose workers make themselves ready meanwhile
         patience = Patience(settings.patience, stopping, observer.problem)
         _, _, log = open_sinks(settings, stopping, observer, stack, 1)
         engine = cache(partial(engine_of, settings, observer))
         places = stack.enter_context(places_of(settings, engine, log, observer, patience))
         records = stack.enter_context(spread.opened(settings))
         places.note_records(spread.records.resolve())
-        cluster = stack.enter_context(spread.cluster)
         find = Found(records, places.settings, mixed=spread.mixed).find if spread.only_place else None
         pull = Pull(cluster, spread.job(places.settings, engine), places.sampling, observer, stopping, find)
         try:

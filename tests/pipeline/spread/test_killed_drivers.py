@@ -19,8 +19,8 @@ from face_classifier.core.config.load import load
 from face_classifier.core.types import Image
 from face_classifier.pipeline.run import run
 
-WAIT = 60.0  # seconds in which a run gets somewhere, on a busy machine
-SOON = 10.0  # seconds in which a process ends
+WAIT = 120.0  # seconds in which a run gets somewhere, on a busy machine
+SOON = 30.0  # seconds in which a process ends
 
 
 @pytest.fixture(scope="module")
