@@ -56,16 +56,19 @@ def classify(
     as_json: how it is printed.
     only_place: what the folder of records has; nothing is analysed.
     """
-    from face_classifier.cli import console
-    from face_classifier.cli.spreading.screen import SpreadScreen
-    from face_classifier.pipeline.spread.run import Spread, records_beside, run_on
     from face_classifier.pipeline.spread.where import is_here, open_cluster
 
-    folder = records_beside(chosen.result) if records is None else Path(records)
     where = where or _HERE
-    spread = Spread(open_cluster(where), folder, only_place=only_place, alike=is_here(where), mixed=mixed, again=again)
-    with SpreadScreen() as observer:
-        result = run_on(spread, chosen, sources, stop_on_signals(), observer)
+    with open_cluster(where) as cluster:  # its workers make themselves ready while this process does
+        from face_classifier.cli import console
+        from face_classifier.cli.spreading.screen import SpreadScreen
+        from face_classifier.pipeline.spread.run import Spread, records_beside, run_on
+
+        folder = records_beside(chosen.result) if records is None else Path(records)
+        alike = is_here(where)
+        spread = Spread(cluster, folder, only_place=only_place, alike=alike, mixed=mixed, again=again)
+        with SpreadScreen() as observer:
+            result = run_on(spread, chosen, sources, stop_on_signals(), observer)
     console.print_result(result, chosen.result, as_json=as_json)
 
 
@@ -90,15 +93,17 @@ def _analyse(
     **flags: Any,
 ) -> None:
     """Analyse videos and pictures into records, which `place` places; many machines may, each its share."""
-    from face_classifier.cli import console
-    from face_classifier.cli.spreading.screen import SpreadScreen
-    from face_classifier.pipeline.spread.run import Spread, analyse_on
     from face_classifier.pipeline.spread.where import is_here, open_cluster
 
     share, chosen, where = _share(part), load_settings(flags, config), where or _HERE
-    spread = Spread(open_cluster(where), Path(records), alike=is_here(where), mixed=mixed, again=again)
-    with SpreadScreen() as observer:
-        result = analyse_on(spread, chosen, sources, stop_on_signals(), observer, share)
+    with open_cluster(where) as cluster:  # as in `classify`
+        from face_classifier.cli import console
+        from face_classifier.cli.spreading.screen import SpreadScreen
+        from face_classifier.pipeline.spread.run import Spread, analyse_on
+
+        spread = Spread(cluster, Path(records), alike=is_here(where), mixed=mixed, again=again)
+        with SpreadScreen() as observer:
+            result = analyse_on(spread, chosen, sources, stop_on_signals(), observer, share)
     if as_json:
         console.print_json({"made": result.made, "there": result.there, "failed": result.failed})
     else:

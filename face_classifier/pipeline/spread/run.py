@@ -33,7 +33,7 @@ from face_classifier.vision.engine import Engine
 class Spread:
     """Where a run is analysed."""
 
-    cluster: Cluster  # not entered so far
+    cluster: Cluster  # entered
     records: Path  # the folder of records
     only_place: bool = False  # what is there; nothing is analysed
     alike: bool = True  # all of the cluster is on this machine, so that every worker computes as it does
@@ -83,7 +83,6 @@ def run_on(
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:
-        cluster = stack.enter_context(spread.cluster)  # whose workers make themselves ready meanwhile
         patience = Patience(settings.patience, stopping, observer.problem)
         _, _, log = open_sinks(settings, stopping, observer, stack, 1)
         engine = cache(partial(engine_of, settings, observer))
@@ -91,7 +90,7 @@ def run_on(
         records = stack.enter_context(spread.opened(settings))
         places.note_records(spread.records.resolve())
         find = Found(records, places.settings, mixed=spread.mixed).find if spread.only_place else None
-        pull = Pull(cluster, spread.job(places.settings, engine), places.sampling, observer, stopping, find)
+        pull = Pull(spread.cluster, spread.job(places.settings, engine), places.sampling, observer, stopping, find)
         try:
             with places.looking():
                 Placing(places, records, pull, observer.problem).place_all(paths)
@@ -137,9 +136,9 @@ def analyse_on(
     paths, failed = find_all(settings, given, observer)
     paths = paths[share[0] - 1 :: share[1]]
     made = there = 0
-    with spread.opened(settings), spread.cluster as cluster:
+    with spread.opened(settings):
         job = spread.job(settings, partial(engine_of, settings, observer))
-        pull = Pull(cluster, job, lambda _: sampling_of(settings), observer, stopping)
+        pull = Pull(spread.cluster, job, lambda _: sampling_of(settings), observer, stopping)
         for ready in pull.through(paths):
             if isinstance(ready.outcome, Failed):
                 pull.fail(ready.outcome.sentence)

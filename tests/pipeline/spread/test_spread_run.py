@@ -164,9 +164,10 @@ def test_a_worker_that_computes_otherwise_gets_no_work(
 ) -> None:
     observer = SpreadWatcher()
     monkeypatch.setenv(ODD, str(tmp_path / "odd"))
-    spread = Spread(OddCluster(2), tmp_path / "records", alike=False)
     settings = load({"result": str(tmp_path / "spread")})
-    result = run_on(spread, settings, list(map(str, files)), threading.Event(), observer)
+    with OddCluster(2) as cluster:
+        spread = Spread(cluster, tmp_path / "records", alike=False)
+        result = run_on(spread, settings, list(map(str, files)), threading.Event(), observer)
     assert result.failed == 1
     assert ["gets no work" in sentence for sentence in observer.problems] == [True]
     assert differences(plain, tmp_path / "spread") == []
@@ -178,12 +179,13 @@ def test_where_every_worker_computes_otherwise_the_run_ends(
 ) -> None:
     monkeypatch.setenv(ODD, str(tmp_path / "odd"))
     settings = load({"result": str(tmp_path / "result")})
-    spread = Spread(OddCluster(1), tmp_path / "records", alike=False)
-    with pytest.raises(UserError, match="no worker computes as this machine"):
-        run_on(spread, settings, [str(short_clip)], threading.Event(), SpreadWatcher())
-    mixed = Spread(OddCluster(1), tmp_path / "records", alike=False, mixed=True)
+    records, sources = tmp_path / "records", [str(short_clip)]
+    with OddCluster(1) as cluster, pytest.raises(UserError, match="no worker computes as this machine"):
+        run_on(Spread(cluster, records, alike=False), settings, sources, threading.Event(), SpreadWatcher())
     monkeypatch.setenv(ODD, str(tmp_path / "another"))
-    assert run_on(mixed, settings, [str(short_clip)], threading.Event(), SpreadWatcher()).failed == 0
+    with OddCluster(1) as cluster:
+        mixed = Spread(cluster, records, alike=False, mixed=True)
+        assert run_on(mixed, settings, sources, threading.Event(), SpreadWatcher()).failed == 0
 
 
 class SpreadWatcher(Watcher):
