@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -76,13 +75,6 @@ class Records:
         """What a record tells of its source. Raises UserError where it is none."""
         with read_record(self.root, name) as (head, _):
             return head
-
-    def failed(self) -> Iterator[tuple[str, Head]]:
-        """The names and heads of records of what cannot be analysed; opens each record. Raises UserError."""
-        for name in self.names():
-            head = self.head(name)
-            if head.failure is not None:
-                yield name, head
 
     def remove(self, name: str) -> None:
         """Have a part analysed anew when it is asked for. Raises OSError."""
