@@ -80,17 +80,17 @@ class Recorder:
         self._records: dict[tuple[Any, ...], Record] = {}
 
     def settings(self, **chosen: Any) -> Settings:
-        """The program's defaults but for the encoder and what is chosen."""
-        return load({"encoder": self.encoder, **chosen}, None, {})
+        """The program's defaults but for the encoder, chapters, and what is chosen."""
+        return load({"encoder": self.encoder, "chapter": 0, **chosen}, None, {})
 
     def record(self, source: Path, **chosen: Any) -> Record:
         """The record of a source, analysed with such settings: ``seconds``, ``skip``, ``stop`` ..."""
         key = (source, *sorted(chosen.items()))
         if key not in self._records:
             with Root(self._folder) as root:
-                name = analyse_into(root, str(source), self.settings(**chosen), self.engine, threading.Event())
-                assert name is not None
-                self._records[key] = _told(root, name, str(source))
+                names = analyse_into(root, str(source), self.settings(**chosen), self.engine, threading.Event())
+                assert names is not None
+                self._records[key] = _told(root, names[0], str(source))
         return self._records[key]
 
     def placed(self, records: Sequence[Record], **chosen: Any) -> Placed:

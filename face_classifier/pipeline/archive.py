@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -30,8 +30,8 @@ from face_classifier.records.head import Head
 from face_classifier.records.known import recall_into, state_of
 from face_classifier.records.plain import Origin
 from face_classifier.sources.base import File, Sampling
-from face_classifier.sources.chapters import Chapter
-from face_classifier.sources.discover import Source, open_source
+from face_classifier.sources.chapters import Chapter, sampled
+from face_classifier.sources.discover import Source, chapters_of, open_source
 from face_classifier.vision.engine import Engine
 from face_classifier.vision.models.registry import models_digest
 
@@ -99,12 +99,12 @@ def analyse_into(
     *,
     sampling: Callable[[Source], Sampling | None] = lambda _: None,
     tell: Callable[[str], None] = lambda _: None,
-    name: str | None = None,
+    name: Callable[[Chapter], str] | None = None,
     most: float = math.inf,
-    chapter: Chapter | None = None,
+    chapters: Sequence[Chapter] | None = None,
     kernel: str | None = None,
-) -> str | None:
-    """Analyse a source into a record in a folder.
+) -> list[str] | None:
+    """Analyse a source into records in a folder, one for each chapter.
 
     Parameters
     ----------
@@ -114,14 +114,13 @@ def analyse_into(
     stopping: the user's wish to end.
     sampling: how a source is sampled; None = as one that was never seen.
     tell: is told how many frames could not be analysed, if any.
-    name: of the record, else the one that its head says.
-    most: bytes that its pictures may have together.
-
-    chapter: the part of the source; None = the whole.
+    name: of the record of a chapter, else the one that its head says.
+    most: bytes that their pictures may have together.
+    chapters: those that are analysed, in order; None = all with sampled time.
     kernel: the digest of the canary of this process.
 
-    Returns the name of its file, which is there already where the same was analysed before; None: it was stopped, or
-    would be too large. What cannot be analysed has a record, too, which tells why, unless it gets a ``name``.
+    Returns the names of their files, which are there already where the same was analysed before; None: it was stopped,
+    or would be too large. What cannot be analysed has a record, too, which tells why, unless it gets a ``name``.
 
     Raises
     ------
@@ -138,48 +137,62 @@ def analyse_into(
     with source:
         if isinstance(source, File) and not name:
             recall_into(root, source)
-        head = head_of(source, settings, sampling(source), chapter=chapter, kernel=kernel)
-        if root.has(name or head.name):
-            return _found(root, name or head.name, tell)
-        try:
-            writer = RecordWriter(root, head, name)
-            return _analyse(writer, source, before, settings, engine, stopping, tell, most)
-        except UserError as error:
-            if not name and _is_lasting(error):
-                _write_failure(root, head, error)
-            raise
+        head = head_of(source, settings, sampling(source), kernel=kernel)
+        if chapters is None:
+            chapters = sampled(chapters_of(source, settings.chapter), head.sampling)
+        names: list[str] = []
+        for chapter in chapters:
+            part = replace(head, chapter=chapter if chapter.count > 1 else None)
+            names.append(name(chapter) if name else part.name)
+            if root.has(names[-1]):
+                _found(root, names[-1], tell)
+                continue
+            try:
+                writer = RecordWriter(root, part, names[-1])
+                size = _analyse(writer, source, chapter, before, settings, engine, stopping, tell, most)
+            except UserError as error:
+                if not name and _is_lasting(error):
+                    _write_failure(root, part, error)
+                raise
+            if size is None:
+                return None
+            most -= size
+    return names
 
 
-def _found(root: Root, name: str, tell: Callable[[str], None]) -> str:
+def _found(root: Root, name: str, tell: Callable[[str], None]) -> None:
     """A record that is there already. Raises UserError where it is one of a failure."""
     with read_record(root, name) as (head, _):
         if head.failure is not None:
             raise UserError(head.failure)
         for note in head.notes:
             tell(note)
-    return name
 
 
 def _analyse(
     writer: RecordWriter,
     source: Source,
+    chapter: Chapter,
     before: object,
     settings: Settings,
     engine: Engine,
     stopping: threading.Event,
     tell: Callable[[str], None],
     most: float,
-) -> str | None:
-    """As `analyse_into`, of an open source, whose state was as ``before`` when it was opened."""
-    head = writer.head
-    analysis = Analysis(source, head.sampling, head.start, engine, settings, stopping)
+) -> int | None:
+    """As `analyse_into`, of an open source, whose state was as ``before`` when it was opened.
+
+    Returns how many bytes its pictures have, or None.
+    """
+    head, size = writer.head, 0
+    analysis = Analysis(source, head.sampling, head.start, engine, settings, stopping, chapter=chapter)
     try:
         with writer as record, analysis as frames:
             for analysed in frames:
                 if analysed.frame.due:
                     record.add(analysed)
-                    most -= sum(len(face.picture or b"") for face in analysed.faces)
-                if most < 0:
+                    size += sum(len(face.picture or b"") for face in analysed.faces)
+                if size > most:
                     raise _StoppedError
             if stopping.is_set():
                 raise _StoppedError
@@ -190,7 +203,7 @@ def _analyse(
                 raise _ChangedError(f"{source.name} changed while it was analysed; run it again once it is whole")
     except _StoppedError:
         return None
-    return writer.name
+    return size
 
 
 class _StoppedError(Exception):

@@ -120,6 +120,14 @@ class Desk:
             self._watch_passing(session, None if fingerprint else self._tell_event, zones_of)
         return Begun(sampling, start, kept_before, session)
 
+    def begin_chapter(self, before: Session) -> Session:
+        """Make ready for the next chapter of a file, in which nobody is followed from before. Raises DiskError."""
+        self.end_all([before])
+        session = self._session(before.discretion, follows=before.follows)
+        if before.follows:
+            self._watch_passing(session, None)
+        return session
+
     def sampling(self, fingerprint: str | None, sampling: Sampling, *, given: bool) -> Sampling:
         """How a source would be sampled if it began now; as `begin`."""
         return sampling_as_first_seen(fingerprint, sampling, self.gallery.store, given=given)

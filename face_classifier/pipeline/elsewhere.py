@@ -26,7 +26,7 @@ from face_classifier.gallery.snapshot import faces_of
 from face_classifier.pipeline.analysis.analyse import follows
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
-from face_classifier.pipeline.guests import BEGIN, ENCODER, END, PLACE, uses_of
+from face_classifier.pipeline.guests import BEGIN, CHAPTER, ENCODER, END, PLACE, uses_of
 from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.records import AnalysedFrame
@@ -82,6 +82,12 @@ class Elsewhere:
         kept = KeptBefore((position, number, Box(*box)) for position, number, box in told["kept"])
         start = datetime.fromisoformat(told["start"])
         return Begun(Sampling(**told["sampling"]), start, kept, told["session"])
+
+    def begin_chapter(self, begun: Begun) -> Begun:
+        """Make ready for the next chapter of a file. Raises UserError."""
+        with self._lock:
+            self._ask(CHAPTER, {"session": begun.session})
+        return begun
 
     def sampling(self, _source: Known) -> Sampling:
         """How a source would be sampled if it was never seen; `begin` tells what the owner knows of it."""

@@ -22,7 +22,7 @@ from face_classifier.pipeline.placing.discretion import Discretion
 from face_classifier.records.plain import Origin, frame_from
 from face_classifier.sources.base import Sampling
 
-ENCODER, BEGIN, PLACE, END = "place encoder", "place begin", "place", "place end"
+ENCODER, BEGIN, CHAPTER, PLACE, END = "place encoder", "place begin", "place chapter", "place", "place end"
 _MOST = 64  # sources of other processes at a time
 _OF_A_LINE = (  # what a line about a face needs
     *("id", "face", "person", "distance", "source", "frame", "position", "fingerprint", "kept"),
@@ -51,7 +51,13 @@ class Guests:
         self._desk = desk
         self._sessions: dict[int, tuple[Session, Origin]] = {}
         self._count = 0
-        self.handlers: dict[str, Handler] = {ENCODER: _encoder, BEGIN: self._begin, PLACE: self._place, END: self._end}
+        self.handlers: dict[str, Handler] = {
+            ENCODER: _encoder,
+            BEGIN: self._begin,
+            CHAPTER: self._begin_chapter,
+            PLACE: self._place,
+            END: self._end,
+        }
 
     def _begin(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> dict[str, Any]:
         """Takes ``source``, ``fingerprint``, ``start``, ``sampling``, ``given``, ``follows``, ``encoder``, ``uses``,
@@ -86,6 +92,13 @@ class Guests:
             "sampling": vars(begun.sampling),
             "kept": [[position, number, list(box.css)] for position, number, box in places],
         }
+
+    def _begin_chapter(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> None:
+        """``session``: of the source whose next chapter begins."""
+        number = arguments["session"]
+        session, origin = self._sessions[number]
+        self._sessions[number] = self._desk.begin_chapter(session), origin
+        gallery.tell_problems(observer)
 
     def _place(self, gallery: Gallery, arguments: dict[str, Any], observer: Observer) -> dict[str, Any]:
         """``session``, ``frame``; answers who is seen, which faces changed, and how many there are."""

@@ -120,6 +120,12 @@ class Here:
         self._sessions.append(begun.session)
         return begun
 
+    def begin_chapter(self, begun: Begun) -> Begun:
+        """Make ready for the next chapter of a file. Raises DiskError."""
+        session = self._owner.call(lambda _: self._desk.begin_chapter(begun.session))
+        self._sessions[self._sessions.index(begun.session)] = session
+        return replace(begun, session=session)
+
     def sampling(self, source: Known) -> Sampling:
         """How a source would be sampled if it began now."""
         fingerprint, given = source.fingerprint, self.settings.seconds is not None

@@ -40,7 +40,7 @@ class Placed(NamedTuple):
 
 
 class Session:
-    """Places and keeps the faces of one source in a gallery; used by the thread that owns the gallery.
+    """Places and keeps the faces of a source, or of a chapter of it; used by the thread that owns the gallery.
 
     While the patience is ``holding``, faces that the disk refuses are recognised and held in memory until `keep_held`.
     """
@@ -64,10 +64,10 @@ class Session:
         patience: the one that the gallery's store was given.
         discretion: what is kept and shown of strangers.
         """
-        self._discretion, self._cover = discretion, Cover(discretion)
+        self.discretion, self.follows, self._cover = discretion, follows, Cover(discretion)
         self._strangers = StrangerCount(gallery.store.strangers)
         self.tracks = SourceTracks(gallery)
-        self._gallery, self._tell, self._follows, self._patience = gallery, tell, follows, patience
+        self._gallery, self._tell, self._patience = gallery, tell, patience
         # By number of the record's track, which knows a face by place and look alone:
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
         self._forgotten: dict[int, None] = {}  # those that show somebody who was forgotten
@@ -78,7 +78,7 @@ class Session:
     def place(self, analysed: AnalysedFrame) -> Placed:
         """Place the faces of the next frame. Raises UserError; DiskError unless the patience is holding."""
         frame, faces = analysed.frame, analysed.faces
-        known_only = self._discretion.known_only
+        known_only = self.discretion.known_only
         changed: list[Sighting] = []
         for face in faces:
             if not face.sure:
@@ -136,7 +136,7 @@ class Session:
 
     def _join_track(self, face: AnalysedFace, encoding: Encoding | None, number: int | None = None) -> None:
         """As `SourceTracks.join`; who another track is, is still to be seen."""
-        if self._follows and encoding is not None and self.tracks.join(face, encoding, number):
+        if self.follows and encoding is not None and self.tracks.join(face, encoding, number):
             self._known.pop(face.track, None)
 
     def _add_cannot_links(self, faces: Sequence[AnalysedFace], *, keep: bool) -> None:
@@ -208,7 +208,7 @@ class Session:
         face, picture = analysed.face, analysed.picture
         assert face is not None
         assert picture is not None
-        if self._discretion.known_only:
+        if self.discretion.known_only:
             beside = [other for other in faces if other is not analysed and self._is_stranger(other)]
             picture = hide_in_cut(picture, analysed.detection.box, [other.detection.box for other in beside])
         track = self.tracks.number(analysed)
@@ -220,14 +220,14 @@ class Session:
                 if not self._holding:
                     raise
         match = self._gallery.decide(face, track)[0]
-        if self._discretion.known_only and match.person is None:
+        if self.discretion.known_only and match.person is None:
             return []
         self._held.add(waiting, len(picture))
         self._held_ever += 1
         return [_unkept(waiting, match, -self._held_ever)]
 
     def _keep(self, waiting: _Waiting) -> list[Sighting]:
-        kept = self._gallery.keep(*waiting, known_only=self._discretion.known_only)
+        kept = self._gallery.keep(*waiting, known_only=self.discretion.known_only)
         if kept.row is not None and waiting.frame.fingerprint is not None:  # a live source never meets anything again
             self._kept.add(kept.row)
         return kept.sightings

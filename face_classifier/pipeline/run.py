@@ -26,7 +26,7 @@ from face_classifier.display.window import Viewer, Window
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.opening import check_place
 from face_classifier.identity.rules import profile_of
-from face_classifier.pipeline.analysis.advance import Advance, WaitingRecord
+from face_classifier.pipeline.analysis.advance import Advance, WaitingRecords
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.elsewhere import Elsewhere
 from face_classifier.pipeline.here import Here
@@ -165,14 +165,14 @@ class _Run:
                 advance.go_on(number)
                 try:
                     with self._places.attending(live=files[number] is None):
-                        self._watch_together(group, pool, partial(advance.record, number, crew.stopping))
+                        self._watch_together(group, pool, partial(advance.records, number, crew.stopping))
                 except FolderGoneError:
                     break  # which the end tells
                 finally:
                     self._stage.flush()
 
     def _watch_together(
-        self, paths: Sequence[str], pool: ThreadPoolExecutor, ahead: Callable[[Sampling], WaitingRecord | None]
+        self, paths: Sequence[str], pool: ThreadPoolExecutor, ahead: Callable[[Sampling], WaitingRecords | None]
     ) -> None:
         """Classify sources to their ends, each in a thread of its own. One that fails is told, and the others go on.
 
@@ -200,6 +200,6 @@ class _Run:
         if fault:
             raise fault
 
-    def _watch(self, path: str, ahead: Callable[[Sampling], WaitingRecord | None]) -> None:
+    def _watch(self, path: str, ahead: Callable[[Sampling], WaitingRecords | None]) -> None:
         with supervised(path):
             watch(path, self._crew, ahead)

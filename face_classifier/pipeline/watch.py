@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.supervise import Frames
 from face_classifier.core.types import Frame, Seen
 from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
 from face_classifier.pipeline.analysis.view import View
@@ -20,7 +21,8 @@ from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.pipeline.placing.discretion import Discretion, discretion_of
 from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import Source, open_source
+from face_classifier.sources.chapters import sampled
+from face_classifier.sources.discover import Source, chapters_of, open_source
 from face_classifier.sources.live.source import LiveSource, changes_told
 from face_classifier.vision.engine import Engine
 
@@ -30,6 +32,9 @@ class Places(Protocol):
 
     def begin(self, source: Known, sampling: Sampling, view: View, discretion: Discretion, /) -> Begun:
         """Make ready for a source, whose fingerprint is known already. Raises UserError."""
+
+    def begin_chapter(self, begun: Begun, /) -> Begun:
+        """Make ready for the next chapter of a file, in which nobody is followed from before. Raises UserError."""
 
     def sampling(self, source: Known) -> Sampling:
         """How a source would be sampled if it began now, as far as it is known here."""
@@ -64,10 +69,10 @@ class Crew:
     view: View = View.everything  # what counts of the pictures
 
 
-def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Record | None] = lambda _: None) -> None:
+def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Records | None] = lambda _: None) -> None:
     """Classify one source to its end, or until the run stops. Raises UserError if it fails.
 
-    ``ahead``: the record of it, if it was analysed so before its turn; it waits for that.
+    ``ahead``: its records, if it was analysed so before its turn; it waits for those.
     """
     with open_source(path) as source:
         if isinstance(source, LiveSource):
@@ -75,33 +80,47 @@ def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Record | None] = la
         classify(source, crew, ahead)
 
 
-def classify(source: Source, crew: Crew, ahead: Callable[[Sampling], Record | None] = lambda _: None) -> None:
+def classify(source: Source, crew: Crew, ahead: Callable[[Sampling], Records | None] = lambda _: None) -> None:
     """Classify an open source as `watch` does."""
     observer = crew.observer
     begun = _begun(source, crew)
-    analysis = Analysis(
-        source,
-        begun.sampling,
-        begun.start,
-        crew.engine,
-        crew.settings,
-        crew.stopping,
-        kept_before=begun.kept_before,
-        idle=crew.stage.flush,
-        view=crew.view,
-    )
+    failures = Frames(source.name)
     observer.opened(source, begun.sampling)
-    record = ahead(begun.sampling)
     try:
-        with analysis if record is None else record.frames(begun.start) as frames:
-            analysed = _place_all(frames, analysis, source, begun, crew)
+        analysed = _place_chapters(source, begun, failures, crew, ahead(begun.sampling))
     finally:
         crew.stage.end(source.name)
         observer.closed(source)
     if not analysed and begun.sampling.skip and not crew.stopping.is_set():
         observer.problem(nothing_after(source.name, begun.sampling.skip))
-    if failure := analysis.failures.failure():
+    if failure := failures.failure():
         observer.problem(failure)
+
+
+def _place_chapters(source: Source, begun: Begun, failures: Frames, crew: Crew, records: Records | None) -> int:
+    """Have the frames of all chapters placed; returns how many were analysed."""
+    count = 0
+    for number, chapter in enumerate(sampled(chapters_of(source, crew.settings.chapter), begun.sampling)):
+        if crew.stopping.is_set():
+            break
+        if number:
+            begun = crew.places.begin_chapter(begun)
+        analysis = Analysis(
+            source,
+            begun.sampling,
+            begun.start,
+            crew.engine,
+            crew.settings,
+            crew.stopping,
+            chapter=chapter,
+            failures=failures,
+            kept_before=begun.kept_before,
+            idle=crew.stage.flush,
+            view=crew.view,
+        )
+        with analysis if records is None else records.frames(number, begun.start) as frames:
+            count += _place_all(frames, failures, source, begun, crew)
+    return count
 
 
 def nothing_after(source: str, skip: float) -> str:
@@ -109,11 +128,11 @@ def nothing_after(source: str, skip: float) -> str:
     return f"{source} has no frame to analyse from second {skip:g} on; give a smaller --skip"
 
 
-class Record(Protocol):
-    """A record of a source that was analysed before its turn."""
+class Records(Protocol):
+    """The records of a source that was analysed before its turn."""
 
-    def frames(self, start: datetime) -> AbstractContextManager[Iterator[AnalysedFrame]]:
-        """Its frames, with the times of a source that began at ``start``."""
+    def frames(self, number: int, start: datetime) -> AbstractContextManager[Iterator[AnalysedFrame]]:
+        """The frames of its chapter of this number, of those with sampled time from 0, as it began at ``start``."""
 
 
 def _begun(source: Source, crew: Crew) -> Begun:
@@ -123,7 +142,7 @@ def _begun(source: Source, crew: Crew) -> Begun:
     return crew.places.begin(source, sampling_of(crew.settings), crew.view, discretion)
 
 
-def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Source, begun: Begun, crew: Crew) -> int:
+def _place_all(frames: Iterator[AnalysedFrame], failures: Frames, source: Source, begun: Begun, crew: Crew) -> int:
     """Have the frames placed and show them; returns how many were analysed."""
     waiting: deque[tuple[Frame, Future[list[Seen]] | None]] = deque()
     most = 0 if source.live else AHEAD
@@ -143,7 +162,7 @@ def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Sour
         waiting.append((analysed.frame, placed))
         while len(waiting) > most:
             show_next()
-        if source.live and (failure := analysis.failures.first_failure()):
+        if source.live and (failure := failures.first_failure()):
             crew.observer.problem(failure)
     while waiting:
         show_next()

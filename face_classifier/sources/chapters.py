@@ -43,6 +43,11 @@ class Chapter:
 WHOLE = Chapter()
 
 
+def sampled(chapters: Sequence[Chapter], sampling: Sampling) -> Sequence[Chapter]:
+    """Those with sampled time, but at least one."""
+    return [chapter for chapter in chapters if chapter.counts(sampling)] or chapters[-1:]
+
+
 def sought_chapters(times: Mapping[int, Sequence[float]], seconds: float) -> list[Chapter]:
     """Those of a file in which one can seek, but for those without a frame.
 

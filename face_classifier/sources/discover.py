@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from face_classifier.core.disk.markers import is_litter, kind_of
 from face_classifier.core.errors import UserError
-from face_classifier.core.types import PICTURE_SUFFIXES
+from face_classifier.core.types import PICTURE_SUFFIXES, Frame
 from face_classifier.core.words import counted
-from face_classifier.sources.base import missing
+from face_classifier.sources.base import Sampling, missing
+from face_classifier.sources.chapters import WHOLE, Chapter
 from face_classifier.sources.formats.kinds import head_of, is_moving, is_seekable, is_still, shows_picture
 from face_classifier.sources.formats.streams import shows_video
 from face_classifier.sources.live.opening import check_address, is_address, is_device, open_camera
@@ -173,6 +176,30 @@ def open_source(path: str) -> Source:
         return Picture(path)
     # Pillow takes a tenth of a second to make ready, which a plain video need not wait for.
     return VideoFile(path) if is_seekable(head) or not is_single_picture(path) else Picture(path)
+
+
+def chapters_of(source: Source, seconds: float) -> Sequence[Chapter]:
+    """The parts of a source that are analysed each by itself; most have one.
+
+    Of a long file this takes a look at each frame, some microseconds, and reads all of it. ``seconds``: of a chapter; 0
+    = never. Raises UserError if it cannot be read.
+    """
+    return source.chapters(seconds) if isinstance(source, VideoFile) else [WHOLE]
+
+
+def chapter_frames(
+    source: Source,
+    chapter: Chapter,
+    sampling: Sampling,
+    start: datetime,
+    stopping: threading.Event,
+    *,
+    between: bool = False,
+) -> Iterator[Frame]:
+    """The frames of a part of a source; parameters as of its ``frames``, of which `VideoFile` tells the most."""
+    if isinstance(source, VideoFile):
+        return source.frames(sampling, start, stopping, between, chapter)
+    return source.frames(sampling, start, stopping, between)
 
 
 def _of_no_kind(path: str) -> UserError:

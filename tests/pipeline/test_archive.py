@@ -57,9 +57,10 @@ def apart(engine: Engine, folder: Path, sources: Sequence[Path], **more: object)
         with Owner(opens) as owner:
             desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience))
             for source in sources:
-                name = names[source]
-                assert name is not None
-                place_record(root, name, owner, desk, again=True)
+                of_source = names[source]
+                assert of_source
+                for name in of_source:
+                    place_record(root, name, owner, desk, again=True)
             owner.call(lambda _: desk.finish())
         log.close()
     assert observer.problems == []

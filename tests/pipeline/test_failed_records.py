@@ -33,7 +33,8 @@ def records(tmp_path: Path) -> Iterator[Records]:
 
 
 def analyse(records: Records, path: Path, engine: Engine, tell: Any = lambda _: None) -> str | None:
-    return analyse_into(records.root, str(path), load({}), engine, threading.Event(), tell=tell, kernel="k")
+    names = analyse_into(records.root, str(path), load({}), engine, threading.Event(), tell=tell, kernel="k")
+    return names[0] if names else None
 
 
 def failed(records: Records) -> list[tuple[str, Head]]:

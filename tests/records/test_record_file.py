@@ -49,7 +49,7 @@ def analysed(engine: Engine, frame: Callable[..., Frame]) -> AnalysedFrame:
 def record(tmp_path: Path, short_clip: Path, engine: Engine) -> Path:
     """The record of a clip."""
     with Root.made(tmp_path / "records") as root:
-        name = analyse_into(root, str(short_clip), load({}), engine, threading.Event())
+        (name,) = analyse_into(root, str(short_clip), load({}), engine, threading.Event()) or []
     assert name is not None
     return tmp_path / "records" / name
 
@@ -133,7 +133,7 @@ def test_what_is_analysed_again_has_its_record_already(
     before = record.stat().st_mtime_ns
     monkeypatch.setattr(Engine, "detect", pytest.fail)
     with Root(record.parent) as root:
-        assert analyse_into(root, str(short_clip), load({}), engine, threading.Event()) == record.name
+        assert analyse_into(root, str(short_clip), load({}), engine, threading.Event()) == [record.name]
     assert record.stat().st_mtime_ns == before
     assert len(frames_of(record)) == 4
 
@@ -141,8 +141,9 @@ def test_what_is_analysed_again_has_its_record_already(
 def test_other_settings_give_another_record_and_workers_do_not(record: Path, short_clip: Path, engine: Engine) -> None:
     with Root(record.parent) as root:
         names = [
-            analyse_into(root, str(short_clip), load(flags), engine, threading.Event())
+            name
             for flags in ({"workers": 4}, {"threshold": 0.3}, {"quality": 0.5}, {"seconds": 2})
+            for name in analyse_into(root, str(short_clip), load(flags), engine, threading.Event()) or []
         ]
     assert names[:2] == [record.name] * 2
     assert len({record.name, *names[2:]}) == 3

@@ -92,6 +92,9 @@ class Flat:
     emotion_engine: str = _setting(
         "fer", "--emotion-engine", "fer, or deepface if you have installed it.", choices=("fer", "deepface")
     )
+    chapter: float = _setting(
+        600.0, "--chapter", "Seconds of a file after which nobody in it is followed any further; 0 = never."
+    )
     refresh: float = _setting(
         1.0, "--refresh", "Encode and keep a followed face anew after so many seconds; 0 = in every analysed frame."
     )

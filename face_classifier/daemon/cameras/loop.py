@@ -267,6 +267,11 @@ class _Counting:
         self._begun = self._here.begin(source, sampling, view, discretion)
         return self._begun
 
+    def begin_chapter(self, begun: Begun) -> Begun:
+        self._newest = -1
+        self._begun = self._here.begin_chapter(begun)
+        return self._begun
+
     def sampling(self, source: Known) -> Sampling:
         return self._here.sampling(source)
 

@@ -27,20 +27,24 @@ _MOST = 2 << 30  # bytes of the pictures in one record
 _TURN = 0.1  # seconds between two looks at whether to stop
 
 
-class WaitingRecord:
-    """A record on disk."""
+class WaitingRecords:
+    """Those of the chapters of a file, on disk."""
 
-    def __init__(self, root: Root, name: str) -> None:
-        self._root, self._name = root, name
+    def __init__(self, root: Root, names: Sequence[str]) -> None:
+        """``names``: of their files, in the order of the chapters."""
+        self._root, self._names = root, names
 
     @contextmanager
-    def frames(self, start: datetime) -> Iterator[Iterator[AnalysedFrame]]:
-        """Its frames, with the times of a source that began at ``start``; then it is removed. Raises UserError."""
+    def frames(self, number: int, start: datetime) -> Iterator[Iterator[AnalysedFrame]]:
+        """The frames of one, with the times of a source that began at ``start``; then it is removed.
+
+        Raises UserError.
+        """
         try:
-            with read_record(self._root, self._name) as (_, frames):
+            with read_record(self._root, self._names[number]) as (_, frames):
                 yield frames(start)
         finally:
-            self._root.remove(self._name)
+            self._root.remove(self._names[number])
 
 
 class Advance:
@@ -69,7 +73,7 @@ class Advance:
         self._sampling = sampling
         self._files, self._settings, self._engine, self._most = files, settings, engine, most
         self._ending = threading.Event()
-        self._records: dict[int, Future[str | None]] = {}
+        self._records: dict[int, Future[list[str] | None]] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Advance:
@@ -94,7 +98,7 @@ class Advance:
             if next_number not in self._records:
                 self._records[next_number] = self._pool.submit(self._analyse, next_number, path)
 
-    def _analyse(self, number: int, path: str) -> str | None:
+    def _analyse(self, number: int, path: str) -> list[str] | None:
         try:
             with supervised(path):
                 return analyse_into(
@@ -105,29 +109,30 @@ class Advance:
                     self._ending,
                     sampling=self._sampling,
                     tell=_refuse,
-                    name=f"{number}.record",
+                    name=lambda chapter: f"{number}-{chapter.number}.record",
                     most=_MOST,
                 )
         except (UserError, OSError):
             return None
 
-    def record(self, number: int, stopping: threading.Event, sampling: Sampling) -> WaitingRecord | None:
-        """The record of a file, as soon as it is whole; None: it is to be analysed now.
+    def records(self, number: int, stopping: threading.Event, sampling: Sampling) -> WaitingRecords | None:
+        """The records of a file, as soon as they are whole; None: it is to be analysed now.
 
-        ``sampling``: that of its turn; a record with another one is of no use.
+        ``sampling``: that of its turn; records with another one are of no use.
         """
         future = self._records.pop(number, None)
         while future and not wait([future], _TURN).done:
             if stopping.is_set():
                 return None
-        name = future.result() if future else None
-        if not name:
+        names = future.result() if future else None
+        if not names:
             return None
-        with read_record(self._root, name) as (head, _):
+        with read_record(self._root, names[0]) as (head, _):
             is_so = head.sampling == sampling
         if not is_so:
-            self._root.remove(name)
-        return WaitingRecord(self._root, name) if is_so else None
+            for name in names:
+                self._root.remove(name)
+        return WaitingRecords(self._root, names) if is_so else None
 
 
 def _refuse(failure: str) -> None:

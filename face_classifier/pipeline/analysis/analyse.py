@@ -21,7 +21,8 @@ from face_classifier.pipeline.analysis.workers import Ahead
 from face_classifier.pipeline.placing.discretion import discretion_of
 from face_classifier.records import AnalysedFace, AnalysedFrame
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.discover import Source
+from face_classifier.sources.chapters import WHOLE, Chapter
+from face_classifier.sources.discover import Source, chapter_frames
 from face_classifier.vision.engine import Engine
 
 AHEAD = 4  # frames of a file that may wait for a result at each stage
@@ -124,7 +125,7 @@ def _record(plan: Plan, encoded: dict[int, Encoded]) -> AnalysedFrame:
 
 
 class Analysis:
-    """The records of one source, in the order of its frames; iterate inside a ``with``.
+    """The records of one source, or of a chapter of it, in the order of its frames; iterate inside a ``with``.
 
     They depend on the source and the settings alone, not on the number of workers. `failures` counts the frames whose
     analysis failed, which are told as frames without faces.
@@ -139,6 +140,8 @@ class Analysis:
         settings: Settings,
         stopping: threading.Event,
         *,
+        chapter: Chapter = WHOLE,
+        failures: Frames | None = None,
         view: View = View.everything,
         kept_before: KeptBefore = none_kept,
         idle: Callable[[], None] = lambda: None,
@@ -152,11 +155,13 @@ class Analysis:
         engine: detects and encodes.
         settings: of them only what concerns the analysis matters.
         stopping: the user's wish to end.
+        chapter: of the source.
+        failures: counts the frames whose analysis failed, with those of other chapters; None: these alone.
         view: what counts of its pictures; nothing else of them goes on from here.
         kept_before: which faces need no encoding.
         idle: called in the iterating thread ten times a second while no frame comes.
         """
-        self.failures = Frames(source.name)
+        self.failures = failures or Frames(source.name)
         self._engine = engine
         # Where faces are, and so where they are to be covered, is known of analysed frames alone.
         discretion = discretion_of(settings, source.name)
@@ -167,7 +172,7 @@ class Analysis:
         self._searches = Searches(still=settings.search_still or not self._follows)
         self._analyst = Analyst(engine, follower_of(settings, sampling), kept_before)
         self._ahead: Ahead[Plan, AnalysedFrame] = Ahead(
-            lambda closing: self._seen(source.frames(sampling, start, closing, between=between)),
+            lambda closing: self._seen(chapter_frames(source, chapter, sampling, start, closing, between=between)),
             stopping,
             search=self._search,
             plan=self._plan,
