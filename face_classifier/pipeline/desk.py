@@ -115,34 +115,27 @@ class Desk:
         store = self.gallery.store
         sampling, start = as_first_seen(fingerprint, start, sampling, store, given=given)
         kept_before = store.kept_before(fingerprint) if fingerprint else none_kept
-        session = self._session(discretion, follows=follows)
-        if follows:
-            self._watch_passing(session, None if fingerprint else self._tell_event, zones_of)
+        session = self._session(discretion, None if fingerprint else self._tell_event, zones_of, follows=follows)
         return Begun(sampling, start, kept_before, session)
 
     def begin_chapter(self, before: Session) -> Session:
         """Make ready for the next chapter of a file, in which nobody is followed from before. Raises DiskError."""
         self.end_all([before])
-        session = self._session(before.discretion, follows=before.follows)
-        if before.follows:
-            self._watch_passing(session, None)
-        return session
+        return self._session(before.discretion, None, in_no_zone, follows=before.follows)
 
     def sampling(self, fingerprint: str | None, sampling: Sampling, *, given: bool) -> Sampling:
         """How a source would be sampled if it began now; as `begin`."""
         return sampling_as_first_seen(fingerprint, sampling, self.gallery.store, given=given)
 
-    def _session(self, discretion: Discretion, *, follows: bool) -> Session:
-        session = Session(self.gallery, self._tell, follows=follows, patience=self._patience, discretion=discretion)
-        self._sessions.append(session)
-        return session
-
-    def _watch_passing(
-        self, session: Session, tell: Callable[[Event], None] | None, zones_of: ZonesOf = in_no_zone
-    ) -> None:
-        """Have the tracks of a source written, too."""
+    def _session(
+        self, discretion: Discretion, tell: Callable[[Event], None] | None, zones_of: ZonesOf, *, follows: bool
+    ) -> Session:
         gallery, rules = self.gallery, self._rules
-        self._passing[session] = Passing(gallery.store, gallery.new_track, rules, tell=tell, zones_of=zones_of)
+        session = Session(gallery, self._tell, follows=follows, patience=self._patience, discretion=discretion)
+        self._sessions.append(session)
+        if follows:
+            self._passing[session] = Passing(gallery.store, gallery.new_track, rules, tell=tell, zones_of=zones_of)
+        return session
 
     def place(self, session: Session, analysed: AnalysedFrame) -> list[Seen]:
         """Place the faces of a frame. After an error the session takes no more: what is next must not overtake it."""
