@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -101,7 +101,7 @@ def analyse_into(
     tell: Callable[[str], None] = lambda _: None,
     name: Callable[[Chapter], str] | None = None,
     most: float = math.inf,
-    chapters: Sequence[Chapter] | None = None,
+    chapters: Callable[[Source, Sampling], Sequence[Chapter]] | None = None,
     kernel: str | None = None,
 ) -> list[str] | None:
     """Analyse a source into records in a folder, one for each chapter.
@@ -116,7 +116,7 @@ def analyse_into(
     tell: is told how many frames could not be analysed, if any.
     name: of the record of a chapter, else the one that its head says.
     most: bytes that their pictures may have together.
-    chapters: those that are analysed, in order; None = all with sampled time.
+    chapters: tells which are analysed, in order; None = all with sampled time.
     kernel: the digest of the canary of this process.
 
     Returns the names of their files, which are there already where the same was analysed before; None: it was stopped,
@@ -138,11 +138,9 @@ def analyse_into(
         if isinstance(source, File) and not name:
             recall_into(root, source)
         head = head_of(source, settings, sampling(source), kernel=kernel)
-        if chapters is None:
-            chapters = sampled(chapters_of(source, settings.chapter), head.sampling)
         names: list[str] = []
-        for chapter in chapters:
-            part = replace(head, chapter=chapter if chapter.count > 1 else None)
+        for chapter in (chapters or partial(_all_chapters, settings))(source, head.sampling):
+            part = head.of(chapter)
             names.append(name(chapter) if name else part.name)
             if root.has(names[-1]):
                 _found(root, names[-1], tell)
@@ -158,6 +156,10 @@ def analyse_into(
                 return None
             most -= size
     return names
+
+
+def _all_chapters(settings: Settings, source: Source, sampling: Sampling) -> Sequence[Chapter]:
+    return sampled(chapters_of(source, settings.chapter), sampling)
 
 
 def _found(root: Root, name: str, tell: Callable[[str], None]) -> None:

@@ -181,8 +181,7 @@ class Desk:
 
     def end(self, session: Session) -> None:
         """Write what is still to be written of a source of another process, and have second thoughts."""
-        if session in self._sessions:
-            self.end_all([session])
+        self.end_all([session] if session in self._sessions else [])
         self.thoughts.at_once()
         self.gallery.write_views()
 

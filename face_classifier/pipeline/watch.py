@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Protocol
 
 from face_classifier.core.config.settings import Settings
-from face_classifier.core.supervise import Frames
 from face_classifier.core.types import Frame, Seen
 from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
 from face_classifier.pipeline.analysis.view import View
@@ -84,20 +83,17 @@ def classify(source: Source, crew: Crew, ahead: Callable[[Sampling], Records | N
     """Classify an open source as `watch` does."""
     observer = crew.observer
     begun = _begun(source, crew)
-    failures = Frames(source.name)
     observer.opened(source, begun.sampling)
     try:
-        analysed = _place_chapters(source, begun, failures, crew, ahead(begun.sampling))
+        analysed = _place_chapters(source, begun, crew, ahead(begun.sampling))
     finally:
         crew.stage.end(source.name)
         observer.closed(source)
     if not analysed and begun.sampling.skip and not crew.stopping.is_set():
         observer.problem(nothing_after(source.name, begun.sampling.skip))
-    if failure := failures.failure():
-        observer.problem(failure)
 
 
-def _place_chapters(source: Source, begun: Begun, failures: Frames, crew: Crew, records: Records | None) -> int:
+def _place_chapters(source: Source, begun: Begun, crew: Crew, records: Records | None) -> int:
     """Have the frames of all chapters placed; returns how many were analysed."""
     count = 0
     for number, chapter in enumerate(sampled(chapters_of(source, crew.settings.chapter), begun.sampling)):
@@ -113,13 +109,14 @@ def _place_chapters(source: Source, begun: Begun, failures: Frames, crew: Crew, 
             crew.settings,
             crew.stopping,
             chapter=chapter,
-            failures=failures,
             kept_before=begun.kept_before,
             idle=crew.stage.flush,
             view=crew.view,
         )
         with analysis if records is None else records.frames(number, begun.start) as frames:
-            count += _place_all(frames, failures, source, begun, crew)
+            count += _place_all(frames, analysis, source, begun, crew)
+        if failure := analysis.failures.failure():
+            crew.observer.problem(failure)
     return count
 
 
@@ -142,7 +139,7 @@ def _begun(source: Source, crew: Crew) -> Begun:
     return crew.places.begin(source, sampling_of(crew.settings), crew.view, discretion)
 
 
-def _place_all(frames: Iterator[AnalysedFrame], failures: Frames, source: Source, begun: Begun, crew: Crew) -> int:
+def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Source, begun: Begun, crew: Crew) -> int:
     """Have the frames placed and show them; returns how many were analysed."""
     waiting: deque[tuple[Frame, Future[list[Seen]] | None]] = deque()
     most = 0 if source.live else AHEAD
@@ -162,7 +159,7 @@ def _place_all(frames: Iterator[AnalysedFrame], failures: Frames, source: Source
         waiting.append((analysed.frame, placed))
         while len(waiting) > most:
             show_next()
-        if source.live and (failure := failures.first_failure()):
+        if source.live and (failure := analysis.failures.first_failure()):
             crew.observer.problem(failure)
     while waiting:
         show_next()

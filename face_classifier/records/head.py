@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -46,6 +46,10 @@ class Head:
     kernel: str | None = None  # digest of the canary: of processors that compute alike; None: nobody asked
     failure: str | None = None  # a sentence: it cannot be analysed, and there are no frames
     notes: tuple[str, ...] = ()  # sentences about what is lacking in it
+
+    def of(self, chapter: Chapter) -> Head:
+        """That of the record of a chapter; one chapter is the whole."""
+        return replace(self, chapter=chapter if chapter.count > 1 else None)
 
     @property
     def part(self) -> str:
@@ -90,14 +94,15 @@ def _values(head: Head) -> dict[str, Any]:
         "follows": head.follows,
         "settings": head.settings,
         "versions": head.versions,
-        "chapter": head.chapter and _chapter_values(head.chapter),
+        "chapter": head.chapter and chapter_values(head.chapter),
         "kernel": head.kernel,
         "failure": head.failure,
         "notes": list(head.notes),
     }
 
 
-def _chapter_values(chapter: Chapter) -> dict[str, Any]:
+def chapter_values(chapter: Chapter) -> dict[str, Any]:
+    """What a chapter is, as JSON."""
     told = {key: value for key, value in vars(chapter).items() if key in _OF_CHAPTER}
     return told | {"end": chapter.end if math.isfinite(chapter.end) else None}
 
@@ -112,7 +117,7 @@ def head_from(rows: dict[str, Any]) -> Head:
             truth_from(rows["follows"]),
             _settings_from(rows["settings"]),
             {text_from(key, "library"): text_from(value, "version") for key, value in rows["versions"].items()},
-            optional(rows["chapter"], _chapter_from),
+            optional(rows["chapter"], chapter_from),
             _text_or_none(rows["kernel"], "kernel"),
             _text_or_none(rows["failure"], "failure"),
             _notes_from(rows["notes"]),
@@ -141,7 +146,8 @@ def _settings_from(value: Any) -> dict[str, str | float | bool | None]:
     return dict(value)
 
 
-def _chapter_from(value: Any) -> Chapter:
+def chapter_from(value: Any) -> Chapter:
+    """What `chapter_values` told. Raises MessageError, KeyError, TypeError where it is none."""
     count = whole_from(value["count"], "count of chapters", 1, _MOST_CHAPTERS)
     begin = number_from(value["begin"], "begin", 0, _LAST)
     end = optional(value["end"], lambda one: number_from(one, "end", 0, _LAST))

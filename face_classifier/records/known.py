@@ -6,18 +6,25 @@ import json
 import os
 import re
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
+from face_classifier.core.messages import MessageError, optional, truth_from, whole_from
+from face_classifier.records.head import chapter_from, chapter_values
 from face_classifier.sources.base import File
+from face_classifier.sources.chapters import Chapter
+from face_classifier.sources.discover import Source, chapters_of
+from face_classifier.sources.video import VideoFile
 
 _SUFFIX = ".source"
 _LONGEST = 1 << 24  # bytes of such a file
 _FINGERPRINT = re.compile(r"\d{1,18}-[0-9a-f]{64}")
+_MOST_CHAPTERS = 10_000  # that are remembered of a file
 _SETTLED = 3.0  # seconds: a file that was written since then may be written again without another time
 
 
@@ -77,6 +84,38 @@ def recall_into(root: Root, file: File) -> None:
         before = state_of(file.name)
         remember(root, file.name, Known(file.fingerprint), before)
     assert file.fingerprint
+
+
+def recalled_chapters(root: Root, source: Source, seconds: float) -> Sequence[Chapter]:
+    """As `chapters_of`; those of a long file are remembered, so that its frames need not be looked at again.
+
+    Raises UserError where it cannot be read.
+    """
+    if not isinstance(source, VideoFile):
+        return chapters_of(source, seconds)
+    facts: dict[str, Any] = {}
+    key, before = f"chapters of {seconds!r} s", None
+    with suppress(OSError, MessageError, TypeError, KeyError):
+        before = state_of(source.name)
+        if known := recall(root, source.name):
+            facts = known.facts
+            if key in facts:
+                return [_chapter_from(told) for told in facts[key]]
+    found = source.chapters(seconds)
+    if before and 1 < len(found) <= _MOST_CHAPTERS:
+        facts = facts | {key: [_chapter_values(chapter) for chapter in found]}
+        with suppress(OSError):
+            remember(root, source.name, Known(source.fingerprint, facts), before)
+    return found
+
+
+def _chapter_values(chapter: Chapter) -> dict[str, Any]:
+    return chapter_values(chapter) | {"first": chapter.first, "is_sought": chapter.is_sought}
+
+
+def _chapter_from(told: Any) -> Chapter:
+    first = optional(told["first"], lambda one: whole_from(one, "frame", 0, 1 << 48))
+    return replace(chapter_from(told), first=first, is_sought=truth_from(told["is_sought"]))
 
 
 def _name(path: str) -> str:

@@ -48,6 +48,13 @@ def sampled(chapters: Sequence[Chapter], sampling: Sampling) -> Sequence[Chapter
     return [chapter for chapter in chapters if chapter.counts(sampling)] or chapters[-1:]
 
 
+def tasks(chapters: Sequence[Chapter]) -> list[tuple[Chapter, ...]]:
+    """Which chapters are read together: each that can be sought by itself, else all of them in one pass."""
+    if all(chapter.is_sought for chapter in chapters):
+        return [(chapter,) for chapter in chapters]
+    return [tuple(chapters)]
+
+
 def sought_chapters(times: Mapping[int, Sequence[float]], seconds: float) -> list[Chapter]:
     """Those of a file in which one can seek, but for those without a frame.
 

@@ -13,13 +13,16 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Ended, Watcher
-from pipeline.spread.same import contents, differences
+from pipeline.spread.same import contents, differences, records_of
 
 from face_classifier.core.config.load import load
 from face_classifier.core.config.settings import Settings
+from face_classifier.core.disk.retry import Patience
 from face_classifier.core.types import Image
+from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.run import run
 from face_classifier.sources import video
+from face_classifier.vision.engine import Engine
 
 FPS, SECONDS = 4, 9  # of the clips
 CHAPTER = 3.0
@@ -131,7 +134,46 @@ class TestPeople:
 
 
 class TestWays:
-    def test_files_that_are_analysed_ahead_give_the_same(self, make_clip: Callable[..., Path], tmp_path: Path) -> None:
-        clips = [make_clip("1.mp4"), make_clip("2.avi", "MJPG")]
+    @pytest.fixture
+    def clips(self, make_clip: Callable[..., Path]) -> list[Path]:
+        """One whose chapters can be sought, and one that is read in one pass."""
+        return [make_clip("1.mp4"), make_clip("2.avi", "MJPG")]
+
+    def test_files_that_are_analysed_ahead_give_the_same(self, clips: list[Path], tmp_path: Path) -> None:
         one, two = (classify(tmp_path / str(number), clips, parallel=number) for number in (1, 2))
         assert differences(one, two) == []
+
+    def test_other_processes_give_the_same_and_so_do_the_records_that_they_leave(
+        self, clips: list[Path], tmp_path: Path, command: Callable[..., Ended]
+    ) -> None:
+        plain, spread, placed = classify(tmp_path / "plain", clips), tmp_path / "spread", tmp_path / "placed"
+        line = (*clips, "-S", 0.25, "--refresh", 0.5, "--chapter", CHAPTER, "--records", tmp_path / "records")
+        ended = command(*line, "--result", spread, "--on", "local:2")
+        assert ended.code == 0, ended.err
+        assert differences(plain, spread) == []
+        records = records_of(tmp_path / "records")
+        assert len(records) == 6
+        assert command("place", *line, "--result", placed).code == 0
+        assert differences(plain, placed) == []
+        assert records_of(tmp_path / "records") == records
+
+    def test_another_owner_places_the_same(
+        self, clips: list[Path], tmp_path: Path, command: Callable[..., Ended], engine: Engine
+    ) -> None:
+        plain, owned = classify(tmp_path / "plain", clips), tmp_path / "owned"
+        observer, patience = Watcher(), Patience(0, threading.Event(), lambda _: None)
+        with Here.opened(flags(owned), lambda _: engine, None, observer, patience):
+            classify(owned, clips)
+        assert differences(plain, owned) == []
+
+    @pytest.mark.proof
+    def test_real_clips_give_the_same_by_three_processes(
+        self, data: Path, tmp_path: Path, command: Callable[..., Ended]
+    ) -> None:
+        """Chapters of 10 s."""
+        clips = sorted(path for path in (data / "videos").glob("*/*.*") if path.suffix in (".mp4", ".avi", ".mpg"))
+        line = ("--chapter", 10)
+        assert command(*clips, "--result", tmp_path / "plain", *line).code == 0
+        assert command(*clips, "--result", tmp_path / "spread", *line, "--on", "local:3").code == 0
+        assert differences(tmp_path / "plain", tmp_path / "spread") == []
+        assert len(records_of(tmp_path / "spread.records")) > len(clips) + 10

@@ -141,7 +141,6 @@ class Analysis:
         stopping: threading.Event,
         *,
         chapter: Chapter = WHOLE,
-        failures: Frames | None = None,
         view: View = View.everything,
         kept_before: KeptBefore = none_kept,
         idle: Callable[[], None] = lambda: None,
@@ -156,12 +155,11 @@ class Analysis:
         settings: of them only what concerns the analysis matters.
         stopping: the user's wish to end.
         chapter: of the source.
-        failures: counts the frames whose analysis failed, with those of other chapters; None: these alone.
         view: what counts of its pictures; nothing else of them goes on from here.
         kept_before: which faces need no encoding.
         idle: called in the iterating thread ten times a second while no frame comes.
         """
-        self.failures = failures or Frames(source.name)
+        self.failures = Frames(source.name)
         self._engine = engine
         # Where faces are, and so where they are to be covered, is known of analysed frames alone.
         discretion = discretion_of(settings, source.name)

@@ -11,6 +11,7 @@ from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import UserError
 from face_classifier.pipeline.analysis.view import View
+from face_classifier.pipeline.desk import Begun
 from face_classifier.pipeline.elsewhere import Elsewhere
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.inputs import sampling_of
@@ -35,6 +36,11 @@ class Placing:
         """``tell``: is told what is lacking in a source."""
         self._places, self._records, self._pull, self._tell = places, records, pull, tell
         self._placed: set[str] = set()  # records
+        # Of the source whose chapters come:
+        self._source: Looked | None = None
+        self._begun: Begun | None = None
+        self._count = 0  # frames that were placed
+        self._is_over = False  # something failed, so that no more of it is placed
 
     def place_all(self, paths: Sequence[str]) -> None:
         """Place sources in this order. Raises UserError, DiskError."""
@@ -50,62 +56,75 @@ class Placing:
                 self._pull.fail(str(error))
 
     def _place(self, ready: Ready) -> None:
-        """Raises UserError where the record is none."""
+        """Raises UserError where a record is none."""
         source, outcome = ready.looked, ready.outcome
         if isinstance(outcome, Failed):
             self._pull.fail(outcome.sentence)
             return
         assert source is not None
-        if isinstance(self._places, Here):
-            count = self._place_here(self._places, source, ready)
-        else:
-            count = self._place_elsewhere(self._places, source, ready)
+        if source is not self._source:
+            self._source, self._begun, self._count, self._is_over = source, None, 0, False
+        if self._is_over:
+            return
+        self._is_over = True
+        place = self._place_here if isinstance(self._places, Here) else self._place_elsewhere
+        if not place(source, ready):
+            return
+        self._is_over = ready.is_last
         skip = self._places.settings.skip
-        if count == 0 and skip:
+        if ready.is_last and not self._count and skip:
             self._tell(nothing_after(source.name, skip))
         for sentence in outcome.told:
             self._tell(sentence)
 
-    def _again(self, ready: Ready, sampling: Sampling) -> str | None:
-        """The name of the record with this sampling. None: there is none, which is told."""
+    def _again(self, ready: Ready, sampling: Sampling) -> Sequence[str]:
+        """The names of the records with this sampling. None of them: it failed, which is told."""
         if sampling == ready.sampling and isinstance(ready.outcome, Analysed):
-            return ready.outcome.name
+            return ready.outcome.names
         outcome = self._pull.again(ready, sampling)
         if isinstance(outcome, Failed):
             self._pull.fail(outcome.sentence)
-        return outcome.name if isinstance(outcome, Analysed) else None
+        return outcome.names if isinstance(outcome, Analysed) else ()
 
-    def _place_here(self, places: Here, source: Looked, ready: Ready) -> int | None:
-        """Place a record as a whole; returns how many frames it has, None where that is not to be told."""
-        name = self._again(ready, places.sampling(source))
-        if name is None:
-            return None
-        with read_record(self._records.root, name) as (head, frames):
-            now = replace(head, origin=Origin(source.name, source.fingerprint), start=source.start)
-            # A copy of a source that this run placed is met again, as it is without records.
-            placed = places.place_part(name, now, _named(frames, source.name), again=name in self._placed)
-            try:
-                while not wait([placed], _TURN).done:
+    def _place_here(self, source: Looked, ready: Ready) -> bool:
+        """Place records, each as a whole. False: there are none."""
+        assert isinstance(self._places, Here)
+        names = self._again(ready, self._places.sampling(source))
+        for name in names:
+            with read_record(self._records.root, name) as (head, frames):
+                now = replace(head, origin=Origin(source.name, source.fingerprint), start=source.start)
+                # A copy of a source that this run placed is met again, as it is without records.
+                again = name in self._placed
+                placed = self._places.place_part(name, now, _named(frames, source.name), again=again)
+                try:
+                    while not wait([placed], _TURN).done:
+                        self._pull.go_on()
+                finally:
+                    wait([placed])  # which reads the record
+                self._placed.add(name)
+                count = placed.result()
+            self._count += 1 if count is None else count
+        return bool(names)
+
+    def _place_elsewhere(self, source: Looked, ready: Ready) -> bool:
+        """Have the process that owns the gallery place records, frame by frame. False: there are none."""
+        places = self._places
+        assert isinstance(places, Elsewhere)
+        is_first = self._begun is None
+        if self._begun is None:
+            discretion = discretion_of(places.settings, source.name)
+            self._begun = places.begin(source, sampling_of(places.settings), View.everything, discretion)
+        names = self._again(ready, self._begun.sampling)
+        for name in names:
+            if not is_first:
+                self._begun = places.begin_chapter(self._begun)
+            is_first = False
+            with read_record(self._records.root, name) as (_, frames):
+                for analysed in _named(frames, source.name)(self._begun.start):
+                    self._count += 1
+                    places.submit(self._begun, analysed)
                     self._pull.go_on()
-            finally:
-                wait([placed])  # which reads the record
-            self._placed.add(name)
-            return placed.result()
-
-    def _place_elsewhere(self, places: Elsewhere, source: Looked, ready: Ready) -> int | None:
-        """Have the process that owns the gallery place a record, frame by frame."""
-        settings = places.settings
-        discretion = discretion_of(settings, source.name)
-        begun = places.begin(source, sampling_of(settings), View.everything, discretion)
-        name = self._again(ready, begun.sampling)
-        if name is None:
-            return None
-        count = 0
-        with read_record(self._records.root, name) as (_, frames):
-            for count, analysed in enumerate(_named(frames, source.name)(begun.start), 1):  # noqa: B007
-                places.submit(begun, analysed)
-                self._pull.go_on()
-        return count
+        return bool(names)
 
 
 def _named(frames: Frames, source: str) -> Frames:

@@ -17,6 +17,7 @@ from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.spread.cluster import Cluster
 from face_classifier.pipeline.spread.task import Begun, Failed, Job, Looked, Outcome, Refused, analyse, begin
 from face_classifier.sources.base import Sampling
+from face_classifier.sources.chapters import WHOLE, Chapter
 
 _MOST = 4  # tasks a slot that are given out and not done: enough that none waits for the driver
 _TURN = 0.1  # seconds between two looks at whether to stop, and at how many slots there are
@@ -24,12 +25,14 @@ _TURN = 0.1  # seconds between two looks at whether to stop, and at how many slo
 
 @dataclass(frozen=True)
 class Ready:
-    """What became of a source."""
+    """What became of a source, or of chapters of it."""
 
     path: str  # as it was given
     looked: Looked | None  # None: it cannot be opened
     sampling: Sampling | None
     outcome: Outcome
+    chapters: Sequence[Chapter] = (WHOLE,)
+    is_last: bool = True  # of its source
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,22 @@ class Watching(Observer, Protocol):
         """A source cannot be analysed; all of them are told at the end."""
 
 
-@dataclass
-class _Source:
+@dataclass(eq=False)
+class _Part:
+    """A source, or chapters of it that are one task."""
+
     path: str
     looked: Looked | None = None
     sampling: Sampling | None = None
     outcome: Outcome | None = None
+    chapters: Sequence[Chapter] = (WHOLE,)
+    is_last: bool = True  # of its source
+
+    @property
+    def seconds(self) -> float:
+        """Of source time."""
+        length = (self.looked and self.looked.duration) or 0.0
+        return sum(max(0.0, min(chapter.end, length) - chapter.begin) for chapter in self.chapters)
 
 
 class Pull:
@@ -71,7 +84,7 @@ class Pull:
         sampling: Callable[[Looked], Sampling],
         observer: Watching,
         stopping: threading.Event,
-        find: Callable[[Looked, Sampling], Outcome] | None = None,
+        find: Callable[[Looked, Sampling, Sequence[Chapter]], Outcome] | None = None,
     ) -> None:
         """What it needs to know.
 
@@ -91,45 +104,74 @@ class Pull:
         self._guesses = find is None
         self._done, self._of, self._seconds = 0, 0, 0.0
         self.failed = 0  # sources
-        self._active: dict[Future[Any], _Source] = {}
+        self._active: dict[Future[Any], _Part] = {}
         self._left: deque[str] = deque()
-        self._waiting: deque[_Source] = deque()  # in order, from the next one on that is to be given
+        self._next: deque[_Part] = deque()  # of sources that were looked at, still to be given out
+        self._waiting: list[_Part] = []  # in order, from the next one on that is to be given
         self._refused: set[str] = set()
 
     def through(self, paths: Sequence[str]) -> Iterator[Ready]:
-        """What became of each source, in this order; ends early where the user wishes so. Raises UserError."""
+        """What became of each source, in this order, one after the other of its chapters up to one that failed.
+
+        Ends early where the user wishes so. Raises UserError.
+        """
         self._left.extend(paths)
         self._of = len(paths)
         while (self._left or self._waiting) and not self._stopping.is_set():
             self.go_on()
             if self._waiting and (outcome := self._waiting[0].outcome):
-                source = self._waiting.popleft()
-                yield Ready(source.path, source.looked, source.sampling, outcome)
-                self._done += 1
-                self._seconds += (source.looked and source.looked.duration) or 0.0
+                part = self._waiting.pop(0)
+                if isinstance(outcome, Failed) and not part.is_last:
+                    self._drop_rest(part)
+                yield Ready(part.path, part.looked, part.sampling, outcome, part.chapters, part.is_last)
+                self._done += part.is_last
+                self._seconds += part.seconds
             else:
                 self._wait()
 
     def again(self, ready: Ready, sampling: Sampling) -> Outcome | None:
-        """Have a source analysed otherwise, before all that comes; None: the user wishes to end. Raises UserError."""
-        source = _Source(ready.path, ready.looked, sampling)
-        self._submit(source)
-        while not source.outcome and not self._stopping.is_set():
+        """Have it analysed otherwise, before all that comes; None: the user wishes to end. Raises UserError."""
+        part = _Part(ready.path, ready.looked, sampling, chapters=ready.chapters)
+        self._submit(part)
+        while not part.outcome and not self._stopping.is_set():
             self._wait()
             self.go_on()
-        return source.outcome
+        return part.outcome
 
     def go_on(self) -> None:
         """Take what is done, and give out what comes next. Raises UserError."""
         self._tell()
         for future in [future for future in self._active if future.done()]:
-            source = self._active.pop(future)
-            self._take(source, future)
-            if not source.outcome:
-                self._submit(source)
-        while self._left and len(self._active) < _MOST * self._cluster.slots:
-            self._waiting.append(_Source(self._left.popleft()))
-            self._submit(self._waiting[-1])
+            part = self._active.pop(future)
+            self._take(part, future)
+            if not part.outcome and part in self._waiting:
+                self._next.extendleft(reversed(self._divided(part)))
+            elif not part.outcome:
+                self._submit(part)
+        while (self._next or self._left) and len(self._active) < _MOST * self._cluster.slots:
+            if not self._next:
+                self._waiting.append(_Part(self._left.popleft()))
+            self._submit(self._next.popleft() if self._next else self._waiting[-1])
+
+    def _divided(self, part: _Part) -> Sequence[_Part]:
+        """A source is one part for each task, in its place, as soon as these are known."""
+        if part.looked is None or len(part.looked.tasks) == 1:
+            return [part]
+        last = part.looked.tasks[-1]
+        parts = [
+            _Part(part.path, part.looked, part.sampling, None, chapters, is_last=chapters == last)
+            for chapters in part.looked.tasks
+        ]
+        place = self._waiting.index(part)
+        self._waiting[place : place + 1] = parts
+        return parts
+
+    def _drop_rest(self, failed: _Part) -> None:
+        """Of a source of which a part failed, no more is wanted; as a plain run ends it there."""
+        failed.is_last = True
+        gone = {part for part in self._waiting if part.looked is failed.looked}
+        self._waiting = [part for part in self._waiting if part not in gone]
+        self._next = deque(part for part in self._next if part not in gone)
 
     def fail(self, sentence: str) -> None:
         """A source failed: count and tell it."""
@@ -148,38 +190,40 @@ class Pull:
         else:
             self._stopping.wait(_TURN)
 
-    def _submit(self, source: _Source) -> None:
-        if source.looked is None:
+    def _submit(self, part: _Part) -> None:
+        if part.looked is None:
             future: Future[Any] = self._cluster.submit(
-                begin, self._job, source.path, self._usual if self._guesses else None
+                begin, self._job, part.path, self._usual if self._guesses else None
             )
         else:
-            source.sampling = source.sampling or self._sampling(source.looked)
+            part.sampling = part.sampling or self._sampling(part.looked)
             if self._find:
-                source.outcome = self._find(source.looked, source.sampling)
+                part.outcome = self._find(part.looked, part.sampling, part.chapters)
                 return
-            future = self._cluster.submit(analyse, self._job, source.path, source.sampling)
-        self._active[future] = source
+            future = self._cluster.submit(analyse, self._job, part.path, part.sampling, part.chapters)
+        self._active[future] = part
 
-    def _take(self, source: _Source, future: Future[Any]) -> None:
+    def _take(self, part: _Part, future: Future[Any]) -> None:
         """What a task answered. Raises SetUpError, OSError, UserError."""
         try:
             answer: Begun | Outcome | Refused = future.result()
         except SetUpError:
             raise
         except UserError as error:
-            answer = Failed(f"{source.path} cannot be analysed: {error}")
+            answer = Failed(f"{part.path} cannot be analysed: {error}")
         if isinstance(answer, Refused):
             self._refuse(answer)
         elif isinstance(answer, Begun):
-            source.looked = answer.looked
-            source.sampling = self._sampling(source.looked)
-            if source.sampling == self._usual:
-                source.outcome = answer.outcome
+            part.looked = answer.looked
+            part.sampling = self._sampling(part.looked)
+            if len(part.looked.tasks) == 1:
+                part.chapters = part.looked.tasks[0]
+            if part.sampling == self._usual:
+                part.outcome = answer.outcome
             else:
                 self._guesses = False  # this gallery has sources that were sampled otherwise: look before analysing
         else:
-            source.outcome = answer
+            part.outcome = answer
 
     def _refuse(self, refused: Refused) -> None:
         if refused.worker not in self._refused:

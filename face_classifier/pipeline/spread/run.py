@@ -143,8 +143,8 @@ def analyse_on(
             if isinstance(ready.outcome, Failed):
                 pull.fail(ready.outcome.sentence)
                 continue
-            made += ready.outcome.is_new
-            there += not ready.outcome.is_new
+            made += ready.outcome.made
+            there += len(ready.outcome.names) - ready.outcome.made
             for sentence in ready.outcome.told:
                 observer.problem(sentence)
     return AnalyseResult(made, there, failed + pull.failed)

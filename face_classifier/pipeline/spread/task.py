@@ -1,10 +1,10 @@
-"""What a worker does: it looks at a source, and analyses it into a record."""
+"""What a worker does: it looks at a source, and analyses it, or chapters of it, into records."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,14 +14,18 @@ from typing import TypeAlias
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.retry import DiskError
+from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.archive import analyse_into, head_of
+from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.spread.canary import Canary, canary
 from face_classifier.pipeline.spread.cluster import worker_name
 from face_classifier.records.folder import Records
+from face_classifier.records.known import recalled_chapters
 from face_classifier.sources.base import Sampling
+from face_classifier.sources.chapters import WHOLE, Chapter, sampled, tasks
 from face_classifier.sources.discover import Source
 from face_classifier.vision.engine import Engine, make_engine
 
@@ -46,15 +50,18 @@ class Looked:
     fingerprint: str
     start: datetime
     duration: float | None  # seconds; None: it does not tell
+    tasks: tuple[tuple[Chapter, ...], ...] = (
+        (WHOLE,),
+    )  # its chapters with sampled time, as they are analysed together
 
 
 @dataclass(frozen=True)
 class Analysed:
-    """There is a record."""
+    """There are records."""
 
-    name: str  # of its file
-    told: tuple[str, ...] = ()  # sentences about what is lacking in it
-    is_new: bool = False  # it was not there before
+    names: tuple[str, ...]  # of their files, one for each chapter
+    told: tuple[str, ...] = ()  # sentences about what is lacking in them
+    made: int = 0  # of them were not there before
 
 
 @dataclass(frozen=True)
@@ -78,46 +85,50 @@ Outcome: TypeAlias = Analysed | Failed
 
 @dataclass(frozen=True)
 class Begun:
-    """What a first look at a source tells, and what became of it if it was sampled as guessed; None: it was not."""
+    """What a first look at a source tells, and what became of it if it is one task and was sampled as guessed."""
 
     looked: Looked
     outcome: Outcome | None
 
 
 def begin(job: Job, path: str, guess: Sampling | None) -> Begun | Failed | Refused:
-    """Look at a source, and analyse it as `analyse` if it is sampled as guessed; None: only look."""
+    """Look at a source, and analyse it as `analyse` if it is one task, and sampled as guessed; None: only look."""
     looked: list[Looked] = []
+    sampling = guess or sampling_of(job.settings)
 
-    def sampling(source: Source) -> Sampling:
+    def look(root: Root, source: Source) -> Sequence[Chapter]:
         assert source.fingerprint is not None
-        looked.append(Looked(path, source.fingerprint, source.start, source.duration))
-        if guess is None:
+        found = tasks(sampled(recalled_chapters(root, source, job.settings.chapter), sampling))
+        looked.append(Looked(path, source.fingerprint, source.start, source.duration, tuple(found)))
+        if guess is None or len(found) > 1:
             raise _EnoughError
-        return guess
+        return found[0]
 
-    outcome = _analysed(job, path, sampling)
+    outcome = _analysed(job, path, sampling, look)
     if isinstance(outcome, Refused) or (isinstance(outcome, Failed) and not looked):
         return outcome
     return Begun(looked[0], outcome)
 
 
-def analyse(job: Job, path: str, sampling: Sampling) -> Outcome | Refused:
-    """Analyse a source into a record, unless there is one; what fails is a record, too, without frames."""
-    outcome = _analysed(job, path, lambda _: sampling)
+def analyse(job: Job, path: str, sampling: Sampling, chapters: Sequence[Chapter]) -> Outcome | Refused:
+    """Analyse chapters of a source into records, unless there are some; what fails is one, too, without frames."""
+    outcome = _analysed(job, path, sampling, lambda _root, _source: chapters)
     assert outcome
     return outcome
 
 
 class _EnoughError(Exception):
-    """The source needs no analysis, or its record is there."""
+    """The source needs no analysis, or its records are there."""
 
     def __init__(self, outcome: Outcome | None = None) -> None:
         super().__init__()
         self.outcome = outcome
 
 
-def _analysed(job: Job, path: str, sampling: Callable[[Source], Sampling]) -> Outcome | Refused | None:
-    """None: the ``sampling`` raised that it is enough. Raises SetUpError; OSError where the disk is to blame."""
+def _analysed(
+    job: Job, path: str, sampling: Sampling, chapters: Callable[[Root, Source], Sequence[Chapter]]
+) -> Outcome | Refused | None:
+    """None: the ``chapters`` raised that it is enough. Raises SetUpError; OSError where the disk is to blame."""
     own = _canary_of(job.settings)
     if job.canary and (own.digest, own.versions) != (job.canary.digest, job.canary.versions):
         worker, why = worker_name(), job.canary.why_another(own)
@@ -125,15 +136,15 @@ def _analysed(job: Job, path: str, sampling: Callable[[Source], Sampling]) -> Ou
     place = path if os.getcwd() == job.folder else os.path.join(job.folder, path)
     with Records.made(Path(job.records), MODES[job.settings.mode]) as records:
 
-        def sampling_unless_found(source: Source) -> Sampling:
-            wanted = sampling(source)
-            if found := _found(job, records, source, wanted, own.digest):
-                raise _EnoughError(found)
-            return wanted
+        def wanted(source: Source, _: Sampling) -> Sequence[Chapter]:
+            found = chapters(records.root, source)
+            if there := _found(job, records, source, sampling, found, own.digest):
+                raise _EnoughError(there)
+            return found
 
         try:
             with supervised(path):
-                return _made(job, records, place, sampling_unless_found, own.digest)
+                return _made(job, records, place, sampling, wanted, own.digest)
         except SetUpError:
             raise
         except DiskError as error:
@@ -143,31 +154,52 @@ def _analysed(job: Job, path: str, sampling: Callable[[Source], Sampling]) -> Ou
 
 
 def _made(
-    job: Job, records: Records, place: str, sampling: Callable[[Source], Sampling], kernel: str
+    job: Job,
+    records: Records,
+    place: str,
+    sampling: Sampling,
+    chapters: Callable[[Source, Sampling], Sequence[Chapter]],
+    kernel: str,
 ) -> Outcome | None:
     """As `_analysed`. Raises UserError where it cannot be analysed."""
-    root, settings, engine = records.root, job.settings, _engine_of(job.settings)
     told, never = list[str](), threading.Event()
     try:
-        name = analyse_into(root, place, settings, engine, never, sampling=sampling, tell=told.append, kernel=kernel)
+        names = analyse_into(
+            records.root,
+            place,
+            job.settings,
+            _engine_of(job.settings),
+            never,
+            sampling=lambda _: sampling,
+            tell=told.append,
+            chapters=chapters,
+            kernel=kernel,
+        )
     except _EnoughError as enough:
         return enough.outcome
-    assert name is not None
-    return Analysed(name, tuple(told), is_new=True)
+    assert names is not None
+    return Analysed(tuple(names), tuple(told), made=len(names))
 
 
-def _found(job: Job, records: Records, source: Source, sampling: Sampling, kernel: str) -> Outcome | None:
-    """What a record tells that is there, unless that is to be tried again."""
-    name = records.find(head_of(source, job.settings, sampling, kernel=kernel), mixed=job.mixed)
-    if name is None:
-        return None
-    head = records.head(name)
-    if head.failure is None:
-        return Analysed(name, tuple(head.notes))
-    if not job.again:
-        return Failed(head.failure, was_tried=True)
-    records.remove(name)
-    return None
+def _found(
+    job: Job, records: Records, source: Source, sampling: Sampling, chapters: Sequence[Chapter], kernel: str
+) -> Outcome | None:
+    """What records tell that are there, unless one is not, or is to be made again."""
+    names, told = [], list[str]()
+    whole = head_of(source, job.settings, sampling, kernel=kernel)
+    for chapter in chapters:
+        name = records.find(whole.of(chapter), mixed=job.mixed)
+        if name is None:
+            return None
+        head = records.head(name)
+        if head.failure is not None and job.again:
+            records.remove(name)
+            return None
+        if head.failure is not None:
+            return Failed(head.failure, was_tried=True)
+        names.append(name)
+        told += head.notes
+    return Analysed(tuple(names), tuple(told))
 
 
 def _engine_of(settings: Settings) -> Engine:
