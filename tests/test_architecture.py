@@ -60,7 +60,8 @@ LIBRARIES = {
         "itsdangerous": "web.doors",
         "uvicorn": "web web.doors",
         "prometheus_client": "web",
-        "sqlite3": "core.disk records gallery.folder gallery.table gallery.passing gallery.reading alerts photos",
+        "sqlite3": "core.disk records gallery.encodings gallery.folder gallery.table gallery.passing gallery.reading "
+        "alerts photos",
         "imutils": "display",
         "cv2": "core.disk sources sources.live.reading vision display pipeline.analysis curate photos photos.lookalike "
         "web.api cli",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from face_classifier.core.disk.database import SIDES
-from face_classifier.core.disk.markers import ALERTS, PICKLE, TABLE, is_litter
+from face_classifier.core.disk.markers import ALERTS, ENCODINGS, PICKLE, TABLE, is_litter
 from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 from face_classifier.display import montages
@@ -14,7 +14,7 @@ UNKNOWNS = "unknowns"
 EXCLUDED = (
     ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person
 )
-OURS = {PICKLE, *(f"{file}{side}" for file in (TABLE, ALERTS) for side in ("", *SIDES))}
+OURS = {PICKLE, ENCODINGS, f"{ENCODINGS}-next", *(f"{file}{side}" for file in (TABLE, ALERTS) for side in ("", *SIDES))}
 _JOINERS = "\u200c\u200d"  # they cannot be seen, but names in Persian or Malayalam need them
 _OWN_CUT = re.compile(r"[0-9]{8}_[0-9]{6}\.[0-9]{3}-[0-9]+(_[0-9]+)?\.png")
 _LONGEST_NAME = 200  # bytes: file systems allow 255, and its montages' names are longer

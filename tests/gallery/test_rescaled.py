@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Ended, Gallery, Listener, rows_of
+from gallery.encodings.side_file import to_version_3
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Box, Detection, Face, Frame, Provenance, Sighting, as_stored
@@ -31,7 +32,7 @@ from face_classifier.vision.sface import FORMER_SPACE, SCALE, SFaceEncoder, is_s
 
 Command = Callable[..., Ended]
 BLACK = np.zeros((27, 27, 3), np.uint8)
-PLAIN = {"index": 0, "position": 0.0, "tolerance": 0.0, "time": "2026-11-01T12:00:00+00:00", "scale": 1}
+PLAIN = {"index": 0, "stream": 1, "position": 0.0, "tolerance": 0.0, "time": "2026-11-01T12:00:00+00:00", "scale": 1}
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -45,6 +46,7 @@ Store(Path(sys.argv[1]), writing=True)
 
 def as_before(folder: Path) -> None:
     """Give the encodings and distances of a result folder the form that earlier versions stored."""
+    to_version_3(folder)
     with closing(sqlite3.connect(folder / "faces.sqlite", isolation_level=None)) as database:
         database.create_function("unit", 1, lambda raw: raw and (np.frombuffer(raw) / SCALE).tobytes())
         of_these = f"face IN (SELECT id FROM faces WHERE space = '{SFaceEncoder.space}')"
@@ -207,7 +209,7 @@ def test_a_record_of_an_earlier_version_is_read_in_todays_scale() -> None:
     analysed = frame_from(PLAIN | {"faces": [told]}, Origin("clip.mp4", None)).faces[0]
     assert analysed.face is not None
     assert analysed.face.made_by.space == SFaceEncoder.space
-    np.testing.assert_allclose(analysed.face.encoding, SCALE * unit)
+    np.testing.assert_allclose(analysed.face.encoding, SCALE * unit, atol=2.0**-24)
 
 
 def test_what_is_saved_of_a_damaged_table_is_converted(former: Gallery) -> None:
@@ -225,6 +227,7 @@ def test_what_is_saved_of_a_damaged_table_is_converted(former: Gallery) -> None:
 
 
 def test_numbers_of_earlier_versions_are_rounded_as_those_of_today(former: Gallery) -> None:
+    to_version_3(former.folder)
     path = former.folder / "faces.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.create_function("more", 1, lambda raw: raw and (np.frombuffer(raw) + 1e-12).tobytes())

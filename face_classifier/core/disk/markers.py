@@ -12,6 +12,7 @@ from face_classifier.core.errors import UserError
 
 RESULT, CAPTURES, ALBUM, RECORDS = "result folder", "captures folder", "sorted album", "folder of records"
 TABLE = "faces.sqlite"  # in a result folder
+ENCODINGS = "encodings.f32"  # in a result folder: what faces are as numbers, a row a face of the table
 ALERTS = "alerts.sqlite"  # in a result folder: what was told, and what is still to be
 PICKLE = "face_encodings"  # in a result folder, in the format of the original program
 MANIFEST = ".face-classifier-album.json"  # in a sorted album

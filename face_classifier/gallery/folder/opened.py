@@ -11,14 +11,15 @@ from pathlib import Path
 from face_classifier.core.disk.durable import Modes
 from face_classifier.core.disk.files import content_hash
 from face_classifier.core.disk.locks import FolderLock, holder_of
-from face_classifier.core.disk.markers import RESULT, TABLE, mark, refuse_place
+from face_classifier.core.disk.markers import ENCODINGS, RESULT, TABLE, mark, refuse_place
 from face_classifier.core.disk.retry import asking_the_disk, retried
 from face_classifier.core.errors import UserError
+from face_classifier.gallery.encodings.beside import beside
+from face_classifier.gallery.encodings.others import OtherEncodings
 from face_classifier.gallery.folder.scan import Entry, Scan, refuse_links
 from face_classifier.gallery.passing.table import Tracks
 from face_classifier.gallery.past.journal import Journal
 from face_classifier.gallery.placing.undo import UndoRoot
-from face_classifier.gallery.table.encodings import OtherEncodings
 from face_classifier.gallery.table.file import Table, may_pass
 from face_classifier.gallery.table.notes import Notes
 from face_classifier.gallery.table.row import Row
@@ -110,10 +111,14 @@ class ResultFolder:
         for end in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
                 self.root.rename(f"{TABLE}{end}", f"{aside}{end}")
+        with suppress(FileNotFoundError):
+            self.root.rename(ENCODINGS, beside(aside))
         return Table(self.root, TABLE, writing=True)
 
     def _use(self, table: Table) -> None:
         self.table = table
+        for sentence in table.told:
+            self.report(sentence)
         self.rows, self.notes, self.encodings = Rows(table), Notes(table), OtherEncodings(table)
         self.journal, self.whereabouts, self.tracks = Journal(table), Whereabouts(table), Tracks(table)
 

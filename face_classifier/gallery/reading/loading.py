@@ -6,17 +6,16 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from face_classifier.core import names
-from face_classifier.core.types import ENCODING_SIZE, as_stored
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_excluded
 from face_classifier.gallery.reading.folder_faces import NO_TRACK, FolderFaces, Ints, no_faces, stamp_of
 from face_classifier.gallery.said.flags import COVER, HIDDEN
 from face_classifier.gallery.table.file import Table
-from face_classifier.gallery.table.schema import FLOATS
 
 _COLUMNS = "id, face, source, time, position, track, quality, placed, pinned, hash, size, mtime, encoding"  # of a face
 # A sum that another face in the folder, or another picture of one, hardly leaves as it was. An index answers it alone.
@@ -39,7 +38,6 @@ _WORDS = (
     "(SELECT count(*), sum((face * 2654435761 + length(kind)) % 4294967291) FROM flags), "
     "(SELECT count(*), sum((track * 2654435761) % 4294967291) FROM reviewed)"
 )
-_BYTES = ENCODING_SIZE * FLOATS.itemsize
 _AT_ONCE = 500  # values of one statement
 _FEW = 0.3  # share of a folder's faces up to which they are read one by one
 
@@ -116,15 +114,15 @@ def _folder(table: Table, before: FolderFaces, changed: Iterable[int]) -> Folder
     values = folder, "deleted" if is_excluded(folder) else "kept"
     clause = "folder = ? AND state = ?"
     if not len(before):
-        return _columns(folder, ask(f"SELECT {_COLUMNS} FROM faces WHERE {clause} ORDER BY id", values))
+        return _columns(table, folder, ask(f"SELECT {_COLUMNS} FROM faces WHERE {clause} ORDER BY id", values))
     listed = np.array(ask(f"SELECT id, mtime + 1000003 * size FROM faces WHERE {clause}", values).fetchall(), np.int64)
     listed = listed.reshape(-1, 2)
     listed = listed[np.argsort(listed[:, 0])]
     same = _are_in(before, listed) & ~np.isin(listed[:, 0], np.fromiter(changed, np.int64))
     anew = listed[~same, 0]
     if len(anew) > _FEW * len(listed):
-        return _columns(folder, ask(f"SELECT {_COLUMNS} FROM faces WHERE {clause} ORDER BY id", values))
-    return before.replaced(np.isin(before.ids, listed[same, 0]), _columns(folder, _records(ask, anew.tolist())))
+        return _columns(table, folder, ask(f"SELECT {_COLUMNS} FROM faces WHERE {clause} ORDER BY id", values))
+    return before.replaced(np.isin(before.ids, listed[same, 0]), _columns(table, folder, _records(ask, anew.tolist())))
 
 
 def _are_in(before: FolderFaces, listed: Ints) -> Any:
@@ -140,21 +138,21 @@ def _records(ask: Callable[..., Any], faces: Sequence[int]) -> Iterator[tuple[An
         yield from ask(f"SELECT {_COLUMNS} FROM faces WHERE id IN ({marks}) ORDER BY id", some)
 
 
-def _columns(folder: str, found: Iterable[tuple[Any, ...]]) -> FolderFaces:
+def _columns(table: Table, folder: str, found: Iterable[tuple[Any, ...]]) -> FolderFaces:
     """Records of ``_COLUMNS``, in the order of the ids; raises ValueError where one holds what cannot be.
 
     Faces without an encoding do not count: a look of the owner is about to make one.
     """
     records = [record for record in found if record[-1] is not None]
+    rows, fits = table.encodings.gather([record[0] for record in records], [record[-1] for record in records])
+    if not fits.all():
+        records, rows = list(compress(records, fits)), rows[fits]
     if not records:
         return no_faces(folder)
-    ids, faces, sources, times, positions, tracks, qualities, placed, pinned, hashes, sizes, mtimes, encodings = zip(
+    ids, faces, sources, times, positions, tracks, qualities, placed, pinned, hashes, sizes, mtimes, _ = zip(
         *records, strict=True
     )
-    if not all(isinstance(encoding, bytes) and len(encoding) == _BYTES for encoding in encodings):
-        raise ValueError(f"an encoding of {folder} is none")
-    matrix = as_stored(np.frombuffer(b"".join(encodings), FLOATS).reshape(-1, ENCODING_SIZE))
-    if not np.isfinite(matrix).all():
+    if not np.isfinite(rows).all():
         raise ValueError(f"an encoding of {folder} is no number")
     is_somebodys = folder != UNKNOWNS and not is_excluded(folder)
     return FolderFaces(
@@ -170,7 +168,7 @@ def _columns(folder: str, found: Iterable[tuple[Any, ...]]) -> FolderFaces:
         np.array(pinned, np.bool_),
         np.array([int(content[:8], 16) for content in hashes], np.uint32),
         np.array(mtimes, np.int64) + 1000003 * np.array(sizes, np.int64),
-        matrix.astype(np.float32),
+        rows,
     )
 
 

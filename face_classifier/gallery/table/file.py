@@ -1,6 +1,7 @@
 """The file ``faces.sqlite``: opened, checked, and changed in transactions; what goes wrong as sentences.
 
-What a call wrote is durable (WAL, synchronous FULL) when it returns.
+What a call wrote is durable (WAL, synchronous FULL) when it returns. Encodings are in a file beside, and durable there
+before the table tells of them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from copy import copy
 from typing import Any
 
 from face_classifier.core.disk.database import open_database, open_to_read
-from face_classifier.core.disk.retry import ALLOW, CHECK, ROOM, DiskError
+from face_classifier.core.disk.markers import ENCODINGS
+from face_classifier.core.disk.retry import ALLOW, CHECK, ROOM, DiskError, asking_the_disk
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.gallery.table import rescaled, schema
+from face_classifier.gallery.encodings.beside import begin, take_place
+from face_classifier.gallery.encodings.kept import Encodings
+from face_classifier.gallery.encodings.moving import generation_of, moving, set_generation
+from face_classifier.gallery.encodings.opened import open_read, open_written
+from face_classifier.gallery.table import schema
+from face_classifier.gallery.table.upgrade import bring_up_to_date
 
 _CURES = {  # by what SQLite says of a disk that refuses something (Python 3.10 does not tell the code)
     "database or disk is full": ROOM,
@@ -57,6 +64,8 @@ class Table:
         """
         self._root, self.path = root, root.path / name
         self._is_together = False  # what is written: within `together`
+        self.told: list[str] = []  # sentences about what was found, and mended, when it was opened
+        self.encodings = Encodings(root, None, writing=writing)
         try:
             self.database = open_database(root, name) if writing else open_or_empty(root, name, written=written)
         except OSError as error:
@@ -65,14 +74,20 @@ class Table:
             if schema.version_of(self.database) > schema.VERSION:
                 raise UserError(f"{self.path} was written by a newer version of this program; use that version")
             schema.prepare(self.database, writing=writing)
+            if writing and schema.version_of(self.database) < schema.VERSION:
+                bring_up_to_date(self.database, root, self.told)
             self._check(thorough=writing or not written)
             if writing:
                 schema.add_indexes(self.database)
-                rescaled.convert(self.database)
+                open_written(self.database, self.encodings, root, self.told)
+            elif not written and schema.version_of(self.database) == schema.VERSION:
+                open_read(self.database, self.encodings, root, schema.COLUMNS)
         except BaseException as error:
-            self.database.close()
+            self.close()
             if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
                 _read_whole(root, name)
+            if isinstance(error, OSError):
+                raise sqlite3.OperationalError(str(error.strerror)) from error
             raise
 
     def _check(self, *, thorough: bool) -> None:
@@ -100,7 +115,11 @@ class Table:
         return [message for message in messages if message != "ok"]
 
     def close(self) -> None:
-        self.database.close()
+        try:
+            with suppress(OSError):  # what is not erased is so when it is opened again
+                self.encodings.close()
+        finally:
+            self.database.close()
 
     @contextmanager
     def beside(self) -> Iterator[Table]:
@@ -111,18 +130,19 @@ class Table:
             database = open_to_read(self._root, self.path.name, written=True)
         if database is None:
             raise UserError(f"{self.path} is gone; end the program, and start it again")
-        other.database = database
+        other.database, other.encodings = database, Encodings(self._root, None, writing=False)
         try:
             other.execute("BEGIN")
             yield other
         finally:
-            database.close()
+            other.close()
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Within, what SQLite raises becomes a DiskError, a DamagedTableError or another UserError."""
+        """Within, what SQLite and the disk raise becomes a DiskError, a DamagedTableError or another UserError."""
         try:
-            yield
+            with asking_the_disk(self.path.with_name(ENCODINGS), done="used"):
+                yield
         except (sqlite3.Error, ValueError) as error:
             if str(error) in _CURES:
                 raise DiskError(self.path, str(error), _CURES[str(error)]) from error
@@ -150,15 +170,23 @@ class Table:
                 yield
             return
         self._end()  # of one that a failing disk did not let end
+        with self.telling():
+            self.encodings.write()  # what was erased without a transaction
+            self.encodings.done()
         self.execute("BEGIN IMMEDIATE")
         self._is_together = True
         try:
             yield
+            with self.telling():
+                self.encodings.write()
             self.execute("COMMIT")
+            self.encodings.done()
         except BaseException:
             self._is_together = False
             with suppress(UserError):
                 self._end()
+            with suppress(UserError), self.telling():
+                self.encodings.undo()
             raise
         finally:
             self._is_together = False
@@ -166,9 +194,11 @@ class Table:
     @contextmanager
     def _part(self) -> Iterator[None]:
         self.execute("SAVEPOINT part")
+        waiting = self.encodings.waiting
         try:
             yield
         except BaseException:
+            self.encodings.take_back(waiting)
             with suppress(UserError):
                 self.execute("ROLLBACK TO part")
                 self.execute("RELEASE part")
@@ -179,6 +209,28 @@ class Table:
         """Raise DiskError where a disk that refused something ended what is to be done together."""
         if self._is_together and not self.database.in_transaction:
             raise DiskError(self.path, "database or disk is full", ROOM)
+
+    @contextmanager
+    def replacing_encodings(self) -> Iterator[None]:
+        """All changes within become durable together, with a new file of encodings, which is empty at first.
+
+        SQL writes to it by the functions of `moving`.
+        """
+        with self.telling():
+            generation = generation_of(self.database) + 1
+            file = begin(self._root, generation)
+        try:
+            with self.together(), self.telling(), moving(self.database, file, self.encodings):
+                yield
+                set_generation(self.database, generation)
+                self.encodings.undo()  # the former file stays as it is, or goes
+                file.sync()
+        except BaseException:
+            file.close()
+            raise
+        self.encodings.replace(file)
+        with self.telling():
+            take_place(self._root)
 
     @contextmanager
     def as_of_now(self) -> Iterator[None]:

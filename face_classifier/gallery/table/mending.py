@@ -9,10 +9,13 @@ from typing import Any
 
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.core.types import check_encoding
+from face_classifier.core.types import Encoding, check_encoding
+from face_classifier.gallery.encodings.beside import beside
+from face_classifier.gallery.encodings.file import EncodingsFile, NotOursError
+from face_classifier.gallery.encodings.kept import Encodings, checksum_of
 from face_classifier.gallery.table import checked, rescaled
 from face_classifier.gallery.table.file import Table, is_damage, open_or_empty
-from face_classifier.gallery.table.rows import row_from
+from face_classifier.gallery.table.rows import COLUMN, row_from
 from face_classifier.gallery.table.schema import SELECT
 
 _ROWLESS = ("apart", "refused")
@@ -55,9 +58,11 @@ def _faulty_rows(table: Table) -> Iterator[tuple[int, str, str]]:
     for face_id, face in table.execute("SELECT id, CAST(face AS BLOB) FROM faces ORDER BY id").fetchall():
         try:
             for record in table.database.execute(f"{SELECT} WHERE id = ?", (face_id,)):
-                row = row_from(record)
+                row = row_from(record, table.encodings.find(face_id, record[COLUMN]))
                 if row.encoding is not None:
                     check_encoding(row.encoding)
+                elif record[COLUMN] is not None:
+                    raise ValueError("its encoding is not the one that the table tells of")
         except (sqlite3.Error, ValueError, TypeError) as error:
             if not is_damage(error):
                 raise UserError(f"{table.path} cannot be read ({error}); try again when its disk can be") from error
@@ -102,6 +107,35 @@ def salvage(table: Table, root: Root, damaged: str) -> None:
                 table.execute(f"INSERT OR IGNORE INTO {name} ({columns}) VALUES ({marks})", record)
     with table.telling():
         rescaled.convert(table.database)
+        _take_encodings(table, root, damaged)
+
+
+def _take_encodings(table: Table, root: Root, damaged: str) -> None:
+    """Of rows that were taken over: from the rows themselves, or from the file that was beside the damaged one."""
+    try:
+        file = EncodingsFile(root.open_to_read(beside(damaged)))
+    except (OSError, NotOursError, UserError):
+        file = None
+    former = Encodings(None, file, writing=True)
+    try:
+        with table.together():
+            for face, stored in table.execute("SELECT id, encoding FROM faces WHERE encoding IS NOT NULL").fetchall():
+                if table.encodings.find(face, stored) is None or isinstance(stored, bytes):
+                    encoding = _saved(former, face, stored)
+                    checksum = None if encoding is None else checksum_of(encoding)
+                    table.execute("UPDATE faces SET encoding = ? WHERE id = ?", (checksum, face))
+                    if encoding is not None:
+                        table.encodings.put(face, encoding)
+    finally:
+        former.close()
+
+
+def _saved(former: Encodings, face: int, stored: object) -> Encoding | None:
+    try:
+        found = former.find(face, stored)
+        return None if found is None else check_encoding(found)
+    except ValueError:
+        return None
 
 
 def _readable(database: sqlite3.Connection, table: str, most: int) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -44,7 +44,10 @@ def has_former(database: sqlite3.Connection) -> bool:
 
 
 def convert(database: sqlite3.Connection) -> None:
-    """Bring all encodings and distances to today's scale, at once or not at all. Raises sqlite3.Error."""
+    """Bring all encodings that a table holds itself, and distances, to today's scale, at once or not at all.
+
+    Raises sqlite3.Error.
+    """
     if not has_former(database):
         return
     known_to(database)

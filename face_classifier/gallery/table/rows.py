@@ -13,14 +13,16 @@ import numpy as np
 
 from face_classifier.core import names
 from face_classifier.core.disk.tree import is_component
-from face_classifier.core.types import Box, Emotion
+from face_classifier.core.types import Box, Emotion, Encoding
+from face_classifier.gallery.encodings.kept import checksum_of
 from face_classifier.gallery.places import person_of
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import DISCARDED, SEEN, Row
-from face_classifier.gallery.table.schema import COLUMNS, FLOATS, PLAIN, QUOTED, SCORES, SELECT, encoding_from
+from face_classifier.gallery.table.schema import COLUMNS, PLAIN, QUOTED, SCORES, SELECT
 
 _MOST = 500  # values of one statement
-_STORED, _FOLDER = f"SELECT id, {QUOTED} FROM faces", COLUMNS.index("folder")
+_STORED, _FOLDER, _ENCODING = f"SELECT id, {QUOTED} FROM faces", COLUMNS.index("folder"), COLUMNS.index("encoding")
+COLUMN = 1 + _ENCODING  # of what SELECT yields, that tells of the encoding
 _plain_of, _SOURCE = attrgetter(*PLAIN), PLAIN.index("source")
 _Text = TypeVar("_Text", str, "str | None")
 
@@ -29,6 +31,7 @@ class Rows:
     """The rows of an open table. Raises UserError where it cannot be used, DiskError if only for now."""
 
     def __init__(self, table: Table) -> None:
+        """Encodings are written with the transaction in which their rows are."""
         self._table = table
         self._touched: set[str] | None = None  # folders of rows that were written since `take_touched`; None: all
         self.version = 0  # counts what was written
@@ -40,6 +43,8 @@ class Rows:
         marks = ", ".join("?" * len(COLUMNS))
         cursor = self._table.execute(f"INSERT INTO faces ({QUOTED}) VALUES ({marks})", values_of(row))
         row.id = cursor.lastrowid or 0
+        if row.encoding is not None:
+            self._table.encodings.put(row.id, row.encoding)
         self._set_emotions([row])
         self.touch(row.folder)
 
@@ -51,17 +56,24 @@ class Rows:
         for folder in {row.folder for row in rows}:
             self.touch(folder)
         now = {row.id: values_of(row) for row in rows}
+        encodings = {row.id: row.encoding for row in rows if row.encoding is not None}
         for part, marks in in_parts(now):
-            self._write_differing(now, self._table.execute(f"{_STORED} WHERE id IN ({marks})", part).fetchall())
+            self._write_differing(
+                now, encodings, self._table.execute(f"{_STORED} WHERE id IN ({marks})", part).fetchall()
+            )
         self._set_emotions(rows)
 
-    def _write_differing(self, rows: Mapping[int, list[Any]], stored: Sequence[tuple[Any, ...]]) -> None:
+    def _write_differing(
+        self, rows: Mapping[int, list[Any]], encodings: Mapping[int, Encoding], stored: Sequence[tuple[Any, ...]]
+    ) -> None:
         """``rows``: values by id, ``stored``: id and values of each as they are so far."""
         alike: dict[tuple[int, ...], list[list[Any]]] = defaultdict(list)
         for number, *before in stored:
             self.touch(before[_FOLDER])
             now = rows[number]
             differing = tuple(place for place, value in enumerate(now) if value != before[place])
+            if _ENCODING in differing and number in encodings:
+                self._table.encodings.put(number, encodings[number])
             alike[differing].append([*(now[place] for place in differing), number])
         for differing, values in alike.items():
             if differing:
@@ -172,8 +184,9 @@ def select(table: Table, clause: str, *values: Any) -> list[Row]:
 def each(table: Table, clause: str, *values: Any) -> Iterator[Row]:
     """The rows that a clause of SQL names, one by one, so that they need not all be in memory."""
     with table.telling():
-        for record in table.database.execute(f"{SELECT} {clause}", values):
-            yield row_from(record)
+        records = table.database.execute(f"{SELECT} {clause}", values)
+        for record, encoding in table.encodings.joined(records, COLUMN):
+            yield row_from(record, encoding)
 
 
 def values_of(row: Row) -> list[Any]:
@@ -185,7 +198,7 @@ def values_of(row: Row) -> list[Any]:
         *plain,
         row.time.isoformat() if row.time else None,
         *box,
-        row.encoding.astype(FLOATS).tobytes() if row.encoding is not None else None,
+        checksum_of(row.encoding) if row.encoding is not None else None,
         row.missing.isoformat() if row.missing else None,
         row.nearest,
     ]
@@ -207,22 +220,21 @@ def _shared(text: _Text) -> _Text:
     return sys.intern(text) if type(text) is str else text
 
 
-def row_from(record: tuple[Any, ...]) -> Row:
-    """A row from what SELECT yields. Raises ValueError where it cannot be one."""
+def row_from(record: tuple[Any, ...], encoding: Encoding | None) -> Row:
+    """A row from what SELECT yields, and the encoding that its COLUMN tells of. Raises ValueError where it is none."""
     row = Row(*record[1 : 1 + len(PLAIN)])
     _check_places(row)
     row.id, row.pinned = record[0], bool(row.pinned)
     row.source = row.source and _shared(names.restored(row.source))
     row.folder, row.fingerprint = _shared(row.folder), _shared(row.fingerprint)
-    time, top, right, bottom, left, encoding, missing, row.nearest, engine, scores = record[1 + len(PLAIN) :]
+    time, top, right, bottom, left, _, missing, row.nearest, engine, scores = record[1 + len(PLAIN) :]
     if time is not None:
         row.time = datetime.fromisoformat(time)
     if missing is not None:
         row.missing = datetime.fromisoformat(missing)
     if top is not None:
         row.box = Box(top, right, bottom, left)
-    if encoding is not None:
-        row.encoding = encoding_from(encoding)
+    row.encoding = encoding
     if scores is not None:
         row.emotion = Emotion(tuple(np.frombuffer(scores, SCORES).tolist()), engine)
     return row

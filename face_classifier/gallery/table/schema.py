@@ -8,12 +8,12 @@ from dataclasses import fields
 
 import numpy as np
 
-from face_classifier.core.types import Encoding, as_stored
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table import rescaled
 from face_classifier.gallery.table.row import Row
 
-VERSION = 3  # 1 knows no `missing` faces and 2 no `seen` ones: they would take them for deleted
+# 1 knows no `missing` faces and 2 no `seen` ones, and would take them for deleted; 3 holds the encodings themselves.
+VERSION = 4
 _FACES = """(
     id INTEGER PRIMARY KEY,
     face TEXT NOT NULL,          -- the stem of the picture's file when first written
@@ -28,7 +28,7 @@ _FACES = """(
     position REAL,               -- seconds, the source's clock
     time TEXT,                   -- ISO 8601, UTC
     "top" INTEGER, "right" INTEGER, "bottom" INTEGER, "left" INTEGER,  -- pixels of the original picture
-    encoding BLOB,               -- 128 little-endian float64
+    encoding INTEGER,            -- CRC-32 of its row in the file of encodings
     space TEXT, detector TEXT, chip TEXT, "precision" TEXT,
     quality REAL,
     placed TEXT,                 -- the folder in which the program last placed it, following renames
@@ -181,7 +181,7 @@ COLUMNS = [*_FIRST_COLUMNS, *_LATER]
 QUOTED = ", ".join(f'"{column}"' for column in COLUMNS)
 _ANEW = f"""
 CREATE TABLE faces_anew {_FACES.partition(";")[0]};
-INSERT INTO faces_anew ({{columns}}) SELECT {{columns}} FROM faces;
+INSERT INTO faces_anew ({{columns}}) SELECT {{values}} FROM faces;
 DROP TABLE faces;
 ALTER TABLE faces_anew RENAME TO faces;
 {_FACES.partition(";")[2]}
@@ -190,13 +190,7 @@ SELECT = (
     f"SELECT id, {QUOTED}, engine, scores FROM faces "
     "LEFT JOIN (SELECT face AS of_face, engine, scores FROM emotions) ON of_face = id"
 )
-FLOATS = np.dtype("<f8")  # of encodings
 SCORES = np.dtype("<f4")  # of emotions
-
-
-def encoding_from(stored: bytes) -> Encoding:
-    """An encoding from its column; those of earlier versions have more digits. Raises ValueError where it is none."""
-    return as_stored(np.frombuffer(stored, FLOATS))
 
 
 def version_of(database: sqlite3.Connection) -> int:
@@ -205,7 +199,7 @@ def version_of(database: sqlite3.Connection) -> int:
 
 
 def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
-    """Make the tables that are missing, and bring those of an earlier version up to date.
+    """Make the tables that are missing; those of an earlier version are brought up to date by `anew`.
 
     A reader changes nothing in the file and sees the same by tables and views of its own.
     """
@@ -216,16 +210,22 @@ def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
         database.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
     if version == 0:
         database.executescript(f"BEGIN;{_bare(_SCHEMA)}PRAGMA user_version = {VERSION};COMMIT;")
-    elif version < VERSION and writing:
-        columns = ", ".join(f'"{column}"' for column in ("id", *COLUMNS) if column not in _lacking(version))
-        anew = _bare(_ANEW).format(columns=columns)
-        database.executescript(f"BEGIN IMMEDIATE;{anew}PRAGMA user_version = {VERSION};COMMIT;")
-    elif not writing and (version < VERSION or rescaled.has_former(database)):
+    elif version < VERSION and not writing:
         rescaled.show(database, COLUMNS, _lacking(version))
     present = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for name in _ADDED.keys() - present:
         where = "TABLE IF NOT EXISTS main" if writing else "TABLE temp"
         database.execute(f"CREATE {where}.{name} {_bare(_ADDED[name])}")
+
+
+def anew(version: int, encoding: str) -> str:
+    """Statements that give the table ``faces`` of an earlier version today's form, to be run in a transaction.
+
+    ``encoding``: what SQL is to store of ``id`` and ``encoding`` in that column.
+    """
+    columns = [f'"{column}"' for column in ("id", *COLUMNS) if column not in _lacking(version)]
+    values = [encoding if column == '"encoding"' else column for column in columns]
+    return _bare(_ANEW).format(columns=", ".join(columns), values=", ".join(values))
 
 
 def _lacking(version: int) -> set[str]:

@@ -12,7 +12,7 @@ from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row, whose
 from face_classifier.gallery.table.rows import each, in_parts, select
-from face_classifier.gallery.table.schema import LYING, ODD, encoding_from
+from face_classifier.gallery.table.schema import LYING, ODD
 
 _OF_FOLDER = "FROM faces WHERE folder = ? AND state = ?"
 _NAMES = (  # of folders, from each one to the next by the index, rather than through all faces
@@ -101,7 +101,7 @@ class Whereabouts:
     def kept(self, folder: str | None = None) -> Iterator[Row]:
         """The rows of all kept faces with an encoding, or of those in a folder; by id."""
         clause, values = _in_folder(folder)
-        return each(self._table, clause, *values)
+        return (row for row in each(self._table, clause, *values) if row.encoding is not None)
 
     def labels(self, folders: Collection[str], hidden: Collection[int]) -> Iterator[Label]:
         """Of the same faces in these folders, but for those with the ``hidden`` ids, in a tenth of the time; by id."""
@@ -110,10 +110,10 @@ class Whereabouts:
             records = self._table.database.execute(
                 f"SELECT id, folder, placed, pinned, track, encoding, quality FROM faces {clause}", values
             )
-            for face, folder, placed, pinned, track, encoding, quality in records:
-                if folder in folders and face not in hidden:
+            seen = (record for record in records if record[1] in folders and record[0] not in hidden)
+            for (face, folder, placed, pinned, track, _, quality), known in self._table.encodings.joined(seen, 5):
+                if known is not None:
                     person, track, corrected = whose(folder, placed, pinned, track)
-                    known = encoding_from(encoding)
                     worth = None if quality is None else float(quality)
                     yield Label(face, person, track, bool(pinned), corrected, known, worth)
 
@@ -122,9 +122,11 @@ class Whereabouts:
         clause, values = _in_folder()
         columns = "id, face, folder, placed, pinned, track, encoding, quality, source, position, time, fingerprint"
         with self._table.telling():
-            for record in self._table.database.execute(f"SELECT {columns} FROM faces {clause}", values):
-                number, name, folder, placed, pinned, track, encoding, quality, source, *when = record
-                if folder not in folders or number in hidden:
+            records = self._table.database.execute(f"SELECT {columns} FROM faces {clause}", values)
+            seen = (record for record in records if record[2] in folders and record[0] not in hidden)
+            for record, encoding in self._table.encodings.joined(seen, 6):
+                number, name, folder, placed, pinned, track, _, quality, source, *when = record
+                if encoding is None:
                     continue
                 person, track, corrected = whose(folder, placed, pinned, track)
                 yield Sighting(
@@ -135,7 +137,7 @@ class Whereabouts:
                     source=source and names.restored(source),
                     position=when[0],
                     time=None if when[1] is None else datetime.fromisoformat(when[1]),
-                    encoding=encoding_from(encoding),
+                    encoding=encoding,
                     pinned=bool(pinned),
                     corrected=corrected,
                     quality=quality,
@@ -148,9 +150,10 @@ class Whereabouts:
         clause, values = _in_folder()
         with self._table.telling():
             found = self._table.database.execute(f"SELECT id, folder, file, encoding FROM faces {clause}", values)
-            for number, folder, file, encoding in found:
-                if folder in folders and number not in hidden:
-                    yield file, encoding_from(encoding)
+            seen = (record for record in found if record[1] in folders and record[0] not in hidden)
+            for (_, _, file, _), encoding in self._table.encodings.joined(seen, 3):
+                if encoding is not None:
+                    yield file, encoding
 
     def pictures_in(self, folder: str, hidden: Collection[int]) -> list[tuple[str, str, bool, Box | None]]:
         """File, content hash, whether it came from a source, and box of each picture of a kept face in a folder."""
@@ -167,7 +170,7 @@ class Whereabouts:
     def with_id(self, face: int) -> Row | None:
         """The row of a kept face with an encoding; None if it is none."""
         rows = select(self._table, f"WHERE {_KEPT} AND id = ?", face)
-        return rows[0] if rows else None
+        return rows[0] if rows and rows[0].encoding is not None else None
 
     def ids(self) -> list[int]:
         """Of all kept faces with an encoding."""

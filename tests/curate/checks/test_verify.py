@@ -8,6 +8,7 @@ import pickle
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,11 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Ended, Gallery, held
+from gallery.encodings import side_file
 
 from face_classifier.core.disk.durable import PART
 from face_classifier.core.disk.rooted import Root
-from face_classifier.core.types import Frame, Image
+from face_classifier.core.types import Frame, Image, as_stored
 from face_classifier.gallery import opening
 from face_classifier.gallery.check import Check, Stock
 from face_classifier.gallery.places import EXCLUDED
@@ -163,15 +165,17 @@ def rot_picture(gallery: Gallery) -> None:
 
 
 def encoding(gallery: Gallery, value: np.ndarray | None) -> None:
-    blob = None if value is None else value.astype("<f8").tobytes()
-    change(gallery, "UPDATE faces SET encoding = ? WHERE file = ?", blob, pictures_of(gallery)[0].name)
+    side_file.set_encoding(gallery.folder, id_of(gallery, pictures_of(gallery)[0].name), value)
+
+
+def id_of(gallery: Gallery, file: str) -> int:
+    with closing(sqlite3.connect(gallery.folder / "faces.sqlite")) as database:
+        ((face,),) = database.execute("SELECT id FROM faces WHERE file = ?", (file,)).fetchall()
+    return int(face)
 
 
 def encoding_of(gallery: Gallery, file: str) -> np.ndarray:
-    database = sqlite3.connect(gallery.folder / "faces.sqlite")
-    ((blob,),) = database.execute("SELECT encoding FROM faces WHERE file = ?", (file,)).fetchall()
-    database.close()
-    return np.frombuffer(blob, "<f8")
+    return side_file.encoding_of(gallery.folder, id_of(gallery, file))
 
 
 def no_encoding(gallery: Gallery) -> None:
@@ -182,12 +186,16 @@ def endless_encoding(gallery: Gallery) -> None:
     encoding(gallery, np.full(128, np.nan))
 
 
-def short_encoding(gallery: Gallery) -> None:
-    encoding(gallery, np.zeros(127))
+def encoding_of_another_type(gallery: Gallery) -> None:
+    change(gallery, "UPDATE faces SET encoding = x'010203' WHERE file = ?", pictures_of(gallery)[0].name)
 
 
 def torn_encoding(gallery: Gallery) -> None:
-    change(gallery, "UPDATE faces SET encoding = x'010203' WHERE file = ?", pictures_of(gallery)[0].name)
+    side_file.write_row(gallery.folder, id_of(gallery, pictures_of(gallery)[0].name), b"torn")
+
+
+def lost_encodings(gallery: Gallery) -> None:
+    (gallery.folder / "encodings.f32").unlink()
 
 
 def long_encoding(gallery: Gallery) -> None:
@@ -280,8 +288,9 @@ def wrong_index(gallery: Gallery) -> None:
         (rot_picture, "pictures", "not the picture that was encoded"),
         (no_encoding, "encodings", "it has no encoding"),
         (endless_encoding, "table", "finite numbers"),
-        (short_encoding, "table", "(128,), not float64 (127,)"),
-        (torn_encoding, "table", "buffer size"),
+        (encoding_of_another_type, "encodings", "it has no encoding"),
+        (torn_encoding, "encodings", "it has no encoding"),
+        (lost_encodings, "encodings", "it has no encoding"),
         (long_encoding, "encodings", "5.66 long"),
         (another_ones_encoding, "encodings", "it has the very encoding of"),
         (other_encoder, "encodings", "it has an encoding of another"),
@@ -385,7 +394,7 @@ def test_flipped_bytes_in_the_table_are_found_and_what_is_left_is_saved(
 
 def test_a_wrong_encoding_of_the_right_length_shows_when_encoded_anew(named: Gallery, verify: Verify) -> None:
     joe = encoding_of(named, named.picture("unknowns").name)
-    encoding(named, joe + 1e-6)
+    encoding(named, as_stored(joe + 1e-6))
     no_pickle(named)
     assert verify(named)[0] == 0
     code, told = verify(named, "--encodings")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from face_classifier.core.types import Face
+from face_classifier.gallery.encodings.kept import FLOATS
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row
 from face_classifier.gallery.table.rows import select
-from face_classifier.gallery.table.schema import FLOATS
 
 _COUNTS = "(state IN ('kept', 'missing') OR encoding IS NOT NULL)"  # whose pictures are or may return
 
@@ -44,15 +44,20 @@ class OtherEncodings:
 
         Deleted faces have none, but for those that the user rejected.
         """
-        columns = 'encoding, detector, chip, "precision", distance'
-        with self._table.together():
+        columns = 'detector, chip, "precision", distance'
+        with self._table.replacing_encodings():
             self._table.execute(
-                f"INSERT OR REPLACE INTO encodings (face, space, hash, {columns}) SELECT id, space, hash, {columns} "
-                "FROM faces WHERE encoding IS NOT NULL AND space <> ?",
+                "SELECT count(copied(id, encoding)) FROM faces WHERE encoding IS NOT NULL AND space = ?", (space,)
+            )
+            self._table.execute(
+                f"INSERT OR REPLACE INTO encodings (face, space, hash, encoding, {columns}) SELECT * FROM "
+                f"(SELECT id, space, hash, given(id, encoding) AS encoding, {columns} FROM faces "
+                "WHERE faces.encoding IS NOT NULL AND space <> ?) WHERE encoding IS NOT NULL",
                 (space,),
             )
             self._table.execute(
-                f"UPDATE faces SET (space, {columns}) = (SELECT space, {columns} FROM encodings "
+                f"UPDATE faces SET (space, encoding, {columns}) = "
+                f"(SELECT space, taken(face, encoding), {columns} FROM encodings "
                 "WHERE face = faces.id AND space = ? AND hash = faces.hash) "
                 f"WHERE {_COUNTS} AND (encoding IS NULL OR space <> ?)",
                 (space, space),
