@@ -16,6 +16,7 @@ from face_classifier.core.progress import Teller
 from face_classifier.curate.questions.splits import split_of
 from face_classifier.gallery.folder.faces import Faces
 from face_classifier.gallery.gallery import Gallery
+from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.gallery.thoughts.carry_out import carry_out
 from face_classifier.identity.naming import is_named
@@ -94,7 +95,7 @@ def _faces_of_two(one: str, other: str, kept: Faces) -> dict[str, list[int]]:
 
 def _faces_of(name: str, kept: Faces) -> list[int]:
     """The ids of a person's faces. Raises UserError unless there are some."""
-    faces = [face.id for face in kept.labels_of(name) if face.person == name]
+    faces: list[int] = [] if name == UNKNOWNS else kept.columns_of(name).ids.tolist()
     if not faces:
         raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")
     return faces

@@ -293,18 +293,19 @@ def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset
 def _people_of(faces: Faces, settings: Settings, links: CannotLinks) -> PersonDB:
     """Everybody as the folders have them."""
     people = empty_people(settings, links)
-    people.add_all(faces.labels())
+    for some in faces.columns():
+        people.add_columns(some)
     return people
 
 
 def _take_changed(faces: Faces, folders: Collection[str], people: PersonDB) -> None:
     """Take in anew whoever has other faces than before; the sums of the others stay exactly what they are."""
     persons = {None if name == UNKNOWNS else name for name in folders if not is_excluded(name)}
-    now = {person: faces.labels_of(person) for person in persons}
-    for person in sorted(persons, key=lambda name: now[name][0].id if now[name] else 0):
+    now = {person: faces.columns_of(person) for person in persons}
+    for person in sorted(persons, key=lambda name: now[name].ids[0] if len(now[name]) else 0):
         if not people.holds(person, now[person]):
             people.drop(person)
-            people.add_all(now[person])
+            people.add_columns(now[person])
 
 
 def _take_kept(kept: Kept, match: Match, people: PersonDB) -> set[str | None]:

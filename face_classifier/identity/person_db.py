@@ -187,10 +187,11 @@ class PersonDB:
             for track, person, count in _tied(faces):
                 self._tracks.add(track, faces.names[person], count)
 
-    def holds(self, person: str | None, sightings: Collection[Sighting | Label]) -> bool:
+    def holds(self, person: str | None, faces: LabelColumns | Collection[Sighting | Label]) -> bool:
         """Whether these are the very faces that were taken in of a person, or unknown (None), and count as they did."""
+        columns = faces if isinstance(faces, LabelColumns) else columns_of(list(faces))
         digest = self._people.digest(person) if person is not None else self._unknown.digest
-        return (digest - int(columns_of(list(sightings)).digests().sum())) % 2**64 == 0
+        return (digest - int(columns.digests().sum())) % 2**64 == 0
 
     def drop(self, person: str | None) -> None:
         """Forget all faces of a person, or all unknown ones (None), so that they can be taken in as they are now."""

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import NamedTuple, overload
 
-from face_classifier.core.types import Label, Sighting
+from face_classifier.core.types import Sighting
+from face_classifier.gallery.encodings.columns import joined
 from face_classifier.gallery.folder.compare import collector_at_rest
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.places import UNKNOWNS, is_excluded
 from face_classifier.gallery.table.row import KEPT, Row, sighting_of
+from face_classifier.identity.matching.columns import LabelColumns
 
 
 class KeptFace(NamedTuple):
@@ -81,19 +83,19 @@ class Faces(Sequence[Sighting]):
     def __iter__(self) -> Iterator[Sighting]:
         return (face.sighting for face in self._all())
 
-    def labels(self) -> Iterator[Label]:
-        """Of each face, one by one, so that they need not all be in memory. Here and below: of a folder to write to."""
-        return self._labels(self._folders)
+    def columns(self) -> Iterator[LabelColumns]:
+        """All faces, some at a time: they need not all be in memory. Here and below: of a folder to write to."""
+        return self._columns(self._folders)
 
-    def labels_of(self, person: str | None) -> list[Label]:
-        """Of each face of a person, or of each unknown one (None); those of others are not read."""
+    def columns_of(self, person: str | None) -> LabelColumns:
+        """The faces of a person, or the unknown ones (None); those of others are not read."""
         name = UNKNOWNS if person is None else person
-        return list(self._labels([name])) if name in self._folders else []
+        return joined(self._columns([name] if name in self._folders else []))
 
-    def _labels(self, folders: Collection[str]) -> Iterator[Label]:
+    def _columns(self, folders: Collection[str]) -> Iterator[LabelColumns]:
         assert self._folder.writing, "the table would not tell all"
         self._check_version()
-        return self._folder.whereabouts.labels(folders, self.hidden)
+        return self._folder.whereabouts.columns(folders, self.hidden) if folders else iter(())
 
     def as_they_are(self) -> FacesNow:
         """The faces as they are whenever they are asked for, until the next look."""

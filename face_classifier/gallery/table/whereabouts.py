@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from face_classifier.core import names
-from face_classifier.core.types import Box, Encoding, Label, Sighting
+from face_classifier.core.types import Box, Encoding, Sighting
+from face_classifier.gallery.encodings.columns import COLUMNS, label_columns
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row, whose
 from face_classifier.gallery.table.rows import each, in_parts, select
 from face_classifier.gallery.table.schema import LYING, ODD
+from face_classifier.identity.matching.columns import LabelColumns
 
 _OF_FOLDER = "FROM faces WHERE folder = ? AND state = ?"
 _NAMES = (  # of folders, from each one to the next by the index, rather than through all faces
@@ -103,19 +105,12 @@ class Whereabouts:
         clause, values = _in_folder(folder)
         return (row for row in each(self._table, clause, *values) if row.encoding is not None)
 
-    def labels(self, folders: Collection[str], hidden: Collection[int]) -> Iterator[Label]:
-        """Of the same faces in these folders, but for those with the ``hidden`` ids, in a tenth of the time; by id."""
+    def columns(self, folders: Collection[str], hidden: Collection[int]) -> Iterator[LabelColumns]:
+        """The same faces in these folders, but for those with the ``hidden`` ids, thousands at a time; by id."""
         clause, values = _in_folder(*folders) if len(folders) == 1 else _in_folder()
         with self._table.telling():
-            records = self._table.database.execute(
-                f"SELECT id, folder, placed, pinned, track, encoding, quality FROM faces {clause}", values
-            )
-            seen = (record for record in records if record[1] in folders and record[0] not in hidden)
-            for (face, folder, placed, pinned, track, _, quality), known in self._table.encodings.joined(seen, 5):
-                if known is not None:
-                    person, track, corrected = whose(folder, placed, pinned, track)
-                    worth = None if quality is None else float(quality)
-                    yield Label(face, person, track, bool(pinned), corrected, known, worth)
+            records = self._table.database.execute(f"SELECT {COLUMNS} FROM faces {clause}", values)
+            yield from label_columns(records, self._table.encodings, folders, hidden)
 
     def considered(self, folders: Collection[str], hidden: Collection[int]) -> Iterator[Sighting]:
         """The same faces again, with what second thoughts ask about, in a third of the time of `kept`; by id."""
