@@ -99,8 +99,9 @@ def recalled_chapters(root: Root, source: Source, seconds: float) -> Sequence[Ch
         before = state_of(source.name)
         if known := recall(root, source.name):
             facts = known.facts
-            if key in facts:
-                return [_chapter_from(told) for told in facts[key]]
+            found: Sequence[Chapter] = [_chapter_from(told) for told in facts.get(key, [])]
+            if found and [(one.number, one.count) for one in found] == [(n, len(found)) for n in range(len(found))]:
+                return found
     found = source.chapters(seconds)
     if before and 1 < len(found) <= _MOST_CHAPTERS:
         facts = facts | {key: [_chapter_values(chapter) for chapter in found]}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from sources.clips import write_clip
 
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.records.known import Known, recall, recall_into, remember, state_of
+from face_classifier.records.known import Known, recall, recall_into, recalled_chapters, remember, state_of
+from face_classifier.sources import video
 from face_classifier.sources.base import File
+from face_classifier.sources.chapters import WHOLE, Chapter
+from face_classifier.sources.video import VideoFile
 
 
 @pytest.fixture
@@ -113,3 +118,47 @@ def test_a_link_in_its_place_is_not_followed(root: Root, clip: Path, tmp_path: P
 def test_one_that_is_not_there_is_told(root: Root, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         recall_into(root, File(str(tmp_path / "missing.mp4")))
+
+
+class TestChapters:
+    @pytest.fixture
+    def long_clip(self, tmp_path: Path) -> Path:
+        path = write_clip(tmp_path / "long.mp4", 300)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        return path
+
+    def test_the_frames_of_a_long_file_are_looked_at_once(
+        self, root: Root, long_clip: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = VideoFile(str(long_clip))
+        recall_into(root, first)
+        found = recalled_chapters(root, first, 5)
+        assert told(found) == [(0, 3, 0, 5, 0, True), (1, 3, 5, 10, 125, True), (2, 3, 10, math.inf, 250, True)]
+        monkeypatch.setattr(video, "frame_times", pytest.fail)
+        again = VideoFile(str(long_clip))
+        recall_into(root, again)
+        assert told(recalled_chapters(root, again, 5)) == told(found)
+        assert again.fingerprint == first.fingerprint
+
+    def test_each_length_has_its_own(self, root: Root, long_clip: Path) -> None:
+        source = VideoFile(str(long_clip))
+        lengths = [len(recalled_chapters(root, source, seconds)) for seconds in (5, 4, 5, 4)]
+        assert lengths == [3, 3, 3, 3]
+        assert [chapter.begin for chapter in recalled_chapters(root, source, 4)] == [0, 4, 8]
+
+    def test_a_short_file_leaves_nothing(self, root: Root, long_clip: Path) -> None:
+        assert recalled_chapters(root, VideoFile(str(long_clip)), 600) == [WHOLE]
+        assert root.names() == []
+
+    @pytest.mark.parametrize(
+        "wrong", [None, 7, [], [7], [{}], [{"number": 0, "count": 1, "begin": -1, "end": None, "stream": None}]]
+    )
+    def test_what_somebody_wrote_is_not_believed(self, root: Root, long_clip: Path, wrong: object) -> None:
+        source = VideoFile(str(long_clip))
+        key = "chapters of 5.0 s"
+        remember(root, str(long_clip), Known(source.fingerprint, {key: wrong}), state_of(str(long_clip)))
+        assert len(recalled_chapters(root, source, 5.0)) == 3
+
+
+def told(chapters: Sequence[Chapter]) -> list[tuple[object, ...]]:
+    return [(one.number, one.count, one.begin, one.end, one.first, one.is_sought) for one in chapters]
