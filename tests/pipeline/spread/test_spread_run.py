@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -66,18 +67,26 @@ def test_gives_the_folder_of_a_plain_run(
 
 
 @contextmanager
-def killing(monkeypatch: pytest.MonkeyPatch, times: int, seconds: float) -> Iterator[list[str]]:
-    """Within, workers of the cluster that is entered are killed, one every so many seconds; gives their names."""
+def killing(monkeypatch: pytest.MonkeyPatch, times: int, records: Path, seconds: float) -> Iterator[list[str]]:
+    """Within, so many workers of the cluster that is entered are killed, one after the other; gives their names.
+
+    Each is at a random moment of the ``seconds`` after the next of the ``records`` is made, so that there is progress.
+    """
     killed: list[str] = []
-    ending = threading.Event()
+    ending, moments = threading.Event(), random.Random(14)
     entered = LocalCluster.__enter__
 
     def kill(cluster: LocalCluster) -> None:
-        while len(killed) < times and not ending.wait(seconds):
-            if workers := cluster.workers():
-                name = workers[len(killed) % len(workers)]
-                os.kill(int(name.rpartition("-")[2]), signal.SIGKILL)
-                killed.append(name)
+        there = 0
+        while len(killed) < times and not ending.wait(0.02):
+            if there <= len(records_of(records)) and (workers := cluster.workers()):
+                if ending.wait(moments.uniform(0, seconds)):
+                    return
+                there = len(records_of(records)) + 1
+                name = moments.choice(workers)
+                with suppress(ProcessLookupError):  # of one that ends
+                    os.kill(int(name.rpartition("-")[2]), signal.SIGKILL)
+                    killed.append(name)
 
     threads: list[threading.Thread] = []
 
@@ -102,11 +111,24 @@ def test_workers_that_are_killed_change_nothing(
     command: Callable[..., Ended],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with killing(monkeypatch, 3, 0.7) as killed:
+    with killing(monkeypatch, 3, tmp_path / "spread.records", 0.3) as killed:
         ended = command(*files, "--result", tmp_path / "spread", "--on", "local:2")
-    assert len(killed) >= 1
+    assert len(killed) == 3
     assert ended.code == 1
     assert differences(plain, tmp_path / "spread") == []
+
+
+@pytest.mark.proof
+def test_workers_that_are_killed_at_ten_moments_change_nothing(
+    tmp_path: Path, closeups: dict[str, Image], command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = clips_of(tmp_path / "clips", [closeups[name] for name in ("obama.jpg", "biden.jpg", "obama2.jpg")], 16)
+    assert command(*clips, "--result", tmp_path / "plain").code == 0
+    with killing(monkeypatch, 10, tmp_path / "spread.records", 1.0) as killed:
+        ended = command(*clips, "--result", tmp_path / "spread", "--on", "local:2")
+    assert len(killed) == 10
+    assert ended.code == 0
+    assert differences(tmp_path / "plain", tmp_path / "spread") == []
 
 
 def test_the_two_halves_by_hand_give_it_too(
