@@ -19,7 +19,7 @@ from face_classifier.identity.rethink import rethink
 from face_classifier.identity.rules import rule_of, threshold_of
 
 _UNKNOWN = "unknown"
-_AHEAD = 64  # faces that are matched at once
+_AHEAD = 256  # faces that are matched at once
 
 
 @dataclass(frozen=True)
