@@ -124,17 +124,17 @@ def online(faces: Faces, order: Ints, space: EncoderProfile) -> Ints:
     )
     placed: dict[int, Sighting] = {}
     for group in np.split(order, np.flatnonzero(np.diff(faces.frame[order])) + 1):
-        for one, other in combinations(sorted({int(faces.track[face]) for face in group}), 2):
-            people.cannot_link(one, other)
+        for one, other in combinations(sorted({int(faces.track[face]) + 1 for face in group}), 2):
+            people.links.add(one, other)
         for face in group.tolist():
             quality = float(faces.quality[face])
-            match = people.decide(faces.encoding[face], int(faces.track[face]), quality)
+            match = people.decide(faces.encoding[face], int(faces.track[face]) + 1, quality)
             person = match.person or (f"person {len(placed)}" if match.partners else None)
             for partner in match.partners:
                 people.remove(replace(placed[partner], person=None))
                 placed[partner] = replace(placed[partner], person=person)
                 people.add(placed[partner])
-            encoding, track = faces.encoding[face], int(faces.track[face])
+            encoding, track = faces.encoding[face], int(faces.track[face]) + 1
             placed[face] = Sighting(face, str(face), person, None, encoding=encoding, track=track, quality=quality)
             people.add(placed[face])
     names = {name: number for number, name in enumerate(sorted({one.person for one in placed.values() if one.person}))}

@@ -27,9 +27,9 @@ _MOST_CHANGES = 512  # rows after which it takes no longer to search anew
 class EncodingRows:
     """A growing matrix of encodings, or of the means of several, whose nearest row is found by one matrix product.
 
-    The product is in float32, twice as fast; every row that its error leaves in doubt is measured again. One probe
-    reads the whole matrix, and so do 256 at once: `nearest_each`. Of a mean its sum is kept, which
-    is exact in whatever order encodings that are multiples of 2^-24 came and went.
+    The product is in float32; every row that its error leaves in doubt is measured again. One probe reads the whole
+    matrix, and so do 256 at once: `nearest_each`. Of a mean its sum is kept, which is exact in whatever order encodings
+    that are multiples of 2^-24 came and went.
     """
 
     def __init__(self, rank: Callable[[int], Any] = int) -> None:
@@ -72,15 +72,15 @@ class EncodingRows:
 
     def grow(self, count: int) -> None:
         """Append empty rows, which are to be given something by `replace` before anything else."""
-        size, self._size = self._size, self._size + count
+        new = slice(self._size, self._size + count)
+        self._size += count
         while self._size > len(self._offsets):
             self._totals = _doubled(self._totals)
             self._faces = _doubled(self._faces)
             self._handicaps = _doubled(self._handicaps)
             self._rough = _doubled(self._rough)
             self._offsets = _doubled(self._offsets)
-        self._totals[size : self._size] = 0
-        self._faces[size : self._size] = 0
+        self._totals[new] = self._faces[new] = 0
 
     def replace(self, rows: Rows, totals: Matrix, faces: Ints, handicaps: npt.NDArray[np.float64] | float = 0) -> None:
         """Have rows be others.
@@ -130,8 +130,8 @@ class EncodingRows:
         """
         found: list[tuple[int, float] | None] = [None] * len(probes)
         for start in range(0, len(probes), _PROBES):
-            taken = forbidden[start : start + _PROBES]
-            rows, numbers, _ = self._near(probes[start : start + _PROBES], taken, _ROUGH)
+            some = slice(start, start + _PROBES)
+            rows, numbers, _ = self._near(probes[some], forbidden[some], _ROUGH)
             numbers += start
             exact = ((self._at(rows) - probes[numbers]) ** 2).sum(axis=1) + self._handicaps[rows]
             order = np.argsort(numbers, kind="stable")
