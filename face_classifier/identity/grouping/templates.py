@@ -12,7 +12,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Columns = npt.NDArray[np.generic]
+Encodings = npt.NDArray[np.float32] | npt.NDArray[np.float64]  # shape (faces, d)
 
+_FACES = 16384  # of tracks that are summed up at once: 16 MB
 _PAIRS = 8192  # whose means are looked up at once: 8 MB
 
 
@@ -77,21 +79,34 @@ class Constraints:
 NOTHING_CERTAIN = Constraints()
 
 
-def templates(encodings: Floats, quality: Floats, tracks: Ints, doubt: Floats | None = None) -> Templates:
+def templates(encodings: Encodings, quality: Floats, tracks: Ints, doubt: Floats | None = None) -> Templates:
     """Sum up the faces of each track.
 
     Parameters
     ----------
-    encodings: (faces, d) floats, summed up as float64.
+    encodings: (faces, d) floats, summed up as float64, some tracks at a time.
     quality: (faces,) floats, 0 to 1.
     tracks: (faces,) integers, numbers from 0, each of them used.
     doubt: (faces,) floats, as `Rule.doubt` tells it; None = there is none.
     """
-    encodings, quality = np.asarray(encodings, np.float64), np.asarray(quality, np.float64)
+    count, quality = int(tracks.max(initial=-1)) + 1, np.asarray(quality, np.float64)
+    doubt = np.zeros(len(tracks)) if doubt is None else doubt
+    order = np.argsort(tracks, kind="stable")
+    ends = np.searchsorted(tracks[order], np.arange(count), side="right")
     # With no more than its quality for a weight, forty dark frames would be less than a person.
-    nothing = np.zeros(len(tracks))
-    alone = Templates(encodings, (1 + quality) / 2, nothing, quality, nothing if doubt is None else doubt)
-    return merged(alone, tracks, int(tracks.max(initial=-1)) + 1)
+    weight, nothing = (1 + quality) / 2, np.zeros(len(tracks))
+    parts, first = [], 0
+    while first < count:  # so many tracks as have no more than so many faces, and at least one
+        start = ends[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, start + _FACES, side="right")))
+        some = order[start : ends[last - 1]]
+        known = np.asarray(encodings[some], np.float64)
+        alone = Templates(known, *(column[some] for column in (weight, nothing, quality, doubt)))
+        parts.append(merged(alone, tracks[some] - first, last - first))
+        first = last
+    if not parts:
+        return Templates(np.zeros((0, np.shape(encodings)[1])), *np.zeros((4, 0)))
+    return Templates(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def in_order(tracks: Templates, constraints: Constraints) -> Ints:
