@@ -13,6 +13,7 @@ from face_classifier.core.types import Encoding, Sighting
 from face_classifier.gallery.opening import as_gallery, open_existing, photo_reader, tell_problems, with_threshold
 from face_classifier.gallery.store import LookResult, Store
 from face_classifier.gallery.thoughts.question import kept_apart_pairs
+from face_classifier.identity.considered import considered
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rules import empty_people
 
@@ -78,12 +79,13 @@ def _taken(settings: Settings, store: Store, observer: Teller) -> Snapshot:
 
 def snapshot_of(settings: Settings, looked: LookResult, cannot_links: list[tuple[int, int]]) -> Snapshot:
     """What a look found, with the pairs of tracks that shared a frame."""
+    faces = considered(looked.faces if looked.excluded else ())
     return Snapshot(
         settings,
         looked.faces,
         looked.pictures,
         cannot_links,
-        kept_apart_pairs(settings, looked.faces, looked.kept_apart, looked.excluded),
+        kept_apart_pairs(settings, faces, looked.kept_apart, looked.excluded),
         looked.kept_apart_tracks,
         looked.excluded,
     )

@@ -9,10 +9,10 @@ from itertools import islice
 
 import numpy as np
 
-from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Match, Sighting, check_encoding
+from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Match, Sighting
 from face_classifier.identity.certainty import Certainty
 from face_classifier.identity.matching.averages import Averages
-from face_classifier.identity.matching.columns import LabelColumns, columns_of
+from face_classifier.identity.matching.columns import LabelColumns, columns_of, runs_of, sizes_of_runs
 from face_classifier.identity.matching.crowd import among
 from face_classifier.identity.matching.exclusions import Exclusions
 from face_classifier.identity.matching.nearest import Matrix
@@ -231,12 +231,12 @@ class PersonDB:
         person = self._tracks.person_of(track)
         return person is not None and self._excluded.hold(person, encoding)
 
-    def excluded_pairs(self, faces: Iterable[Sighting]) -> list[tuple[int, int]]:
+    def excluded_pairs(self, faces: LabelColumns) -> list[tuple[int, int]]:
         """Pairs of ids of those of the ``faces`` that are not one person, by the pictures that the user excluded.
 
         The first is of a track that lies elsewhere, whose mean counts, the second of the person that it is not.
         """
-        return list(self._excluded.pairs(*_by_track(faces)))
+        return list(self._excluded.pairs(*_by_track(faces))) if len(faces) else []
 
     def limit(self, person: str, probe: Encoding) -> float:
         """How near (L2) to a person's average a face has to be: nearer than the threshold where that person's faces
@@ -304,12 +304,16 @@ def _tied(faces: LabelColumns) -> Iterable[tuple[int, int, int]]:
     ]
 
 
-def _by_track(faces: Iterable[Sighting]) -> tuple[list[tuple[int, set[str | None]]], Matrix]:
+def _by_track(faces: LabelColumns) -> tuple[list[tuple[int, set[str | None]]], Matrix]:
     """Of each track the id of its first face and whose its faces are; and the means of encodings, (tracks, 128)."""
-    found = [face for face in faces if face.encoding is not None]
-    tracks: dict[int, list[Sighting]] = {}
-    for face, key in zip(found, columns_of(found).keys().tolist(), strict=True):
-        tracks.setdefault(key, []).append(face)
-    known = [(of_track[0].id, {face.person for face in of_track}) for of_track in tracks.values()]
-    means = [np.mean([check_encoding(face.encoding) for face in of_track], axis=0) for of_track in tracks.values()]
-    return known, np.array(means).reshape(-1, ENCODING_SIZE)
+    keys = faces.keys()
+    order = np.argsort(keys, kind="stable")
+    starts = runs_of(keys[order])
+    sizes = sizes_of_runs(starts, len(keys))
+    names: list[str | None] = [*faces.names, None]
+    person, first = faces.person[order].tolist(), faces.ids[order[starts]].tolist()
+    tracks, means = [], np.empty((len(starts), ENCODING_SIZE))
+    for number, (start, size) in enumerate(zip(starts.tolist(), sizes.tolist(), strict=True)):
+        tracks.append((first[number], {names[one] for one in person[start : start + size]}))
+        means[number] = np.asarray(faces.encodings[order[start : start + size]], np.float64).mean(axis=0)
+    return tracks, means

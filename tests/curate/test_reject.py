@@ -28,6 +28,7 @@ from face_classifier.gallery.places import EXCLUDED
 from face_classifier.gallery.snapshot import Snapshot
 from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import file, notes, rows
+from face_classifier.identity.matching.columns import columns_of
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import rethink
 from face_classifier.pipeline.analysis.analyse import Analyst
@@ -438,8 +439,8 @@ def test_what_lies_with_the_person_stays(barack: Callable[..., PersonDB], faces:
     other = Sighting(2, "other", "Barack", None, encoding=faces[OBAMA].encoding)
     unknown = replace(like_it, id=3, person=None)
     database = barack(OBAMA, OBAMA_OLD, rejected=OBAMA_AGAIN)
-    assert database.excluded_pairs([like_it, other]) == []
-    assert database.excluded_pairs([other, unknown]) == [(3, 2)]
+    assert database.excluded_pairs(columns_of([like_it, other])) == []
+    assert database.excluded_pairs(columns_of([other, unknown])) == [(3, 2)]
     assert rethink([other, unknown], [], [(3, 2)]).moves == []
 
 

@@ -19,6 +19,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Encoding, Face, Frame, Image, Sighting
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.store import Store
+from face_classifier.identity.considered import considered
 from face_classifier.identity.grouping.rule import DLIB
 from face_classifier.identity.person_db import PersonDB
 from face_classifier.identity.rethink import Move, rethink
@@ -273,4 +274,5 @@ class TestScenes:
             )
             for number, (source, fingerprint, day, second) in enumerate(seen)
         ]
-        assert scenes(faces).tolist() == numbers
+        known = considered([replace(face, encoding=np.zeros(128)) for face in faces])
+        assert scenes(known.source, known.moment).tolist() == numbers

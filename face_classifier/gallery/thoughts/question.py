@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Encoding, Sighting
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.notes import Notes
 from face_classifier.gallery.table.whereabouts import Whereabouts
+from face_classifier.identity.considered import Considered, considered
 from face_classifier.identity.rethink import Move, rethink
 from face_classifier.identity.rules import empty_people, rule_of
 
@@ -63,17 +66,29 @@ class Question:
         ------
         UserError: the table cannot be used.
         """
-        faces: list[Sighting] = []
-        for face in Whereabouts(table).considered(self.folders, self.hidden):
-            if len(faces) % 1000 == 0:
-                check()
-            faces.append(face)
+        faces = considered(_checked(Whereabouts(table).considered(self.folders, self.hidden), check))
         cannot_links = Notes(table).pairs()
         kept_apart = kept_apart_pairs(self.settings, faces, self.stamp.words[0], self.excluded)
         check()
         moves = rethink(faces, cannot_links, kept_apart, rule_of(self.settings)).moves
-        going = {face for move in moves for face in move.faces}
-        return Answer(self.stamp, moves, {face.id: before_of(face) for face in faces if face.id in going})
+        going = [face for move in moves for face in move.faces]
+        return Answer(self.stamp, moves, dict(zip(going, _before(faces, going), strict=True)))
+
+
+def _checked(faces: Iterable[Sighting], check: Callable[[], None]) -> Iterator[Sighting]:
+    for number, face in enumerate(faces):
+        if number % 1000 == 0:
+            check()
+        yield face
+
+
+def _before(faces: Considered, going: Sequence[int]) -> Iterator[Before]:
+    """How the faces with these ids are."""
+    labels = faces.labels[faces.places_of(np.array(going, np.int64))]
+    names = [*labels.names, None]
+    columns = (column.tolist() for column in (labels.person, labels.track, labels.pinned, labels.corrected))
+    for person, track, pinned, corrected in zip(*columns, strict=True):
+        yield Before(names[person], track or None, pinned, corrected)
 
 
 def before_of(face: Sighting) -> Before:
@@ -82,7 +97,7 @@ def before_of(face: Sighting) -> Before:
 
 def kept_apart_pairs(
     settings: Settings,
-    faces: Sequence[Sighting],
+    faces: Considered,
     words: Sequence[tuple[int, int]],
     excluded: Sequence[tuple[str, Encoding]],
 ) -> Sequence[tuple[int, int]]:
@@ -90,7 +105,7 @@ def kept_apart_pairs(
     if not excluded:
         return words
     people = empty_people(settings)
-    people.add_all(faces)
+    people.add_columns(faces.labels)
     for person, encoding in excluded:
         people.exclude(person, encoding)
-    return [*words, *people.excluded_pairs(faces)]
+    return [*words, *people.excluded_pairs(faces.labels)]

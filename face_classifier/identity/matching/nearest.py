@@ -88,8 +88,7 @@ class EncodingRows:
         Parameters
         ----------
         rows: (n,), each once.
-        totals: (n, 128), the sum of the encodings of each.
-        faces: (n,) how many encodings these are.
+        totals, faces: (n, 128) and (n,), the sum of the encodings of each, and how many they are.
         handicaps: (n,), squared L2, or the same for all.
         """
         self._totals[rows], self._faces[rows], self._handicaps[rows] = totals, faces, handicaps
