@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from face_classifier.photos.lookalike.people import PhotoGallery
 
 
+_on = click.option("--on", metavar="WHERE", help="Look at photos elsewhere: local, local:N, dask://HOST:PORT.")
+_mixed = click.option("--mixed", is_flag=True, help="Also by processors and versions that compute otherwise.")
+
+
 def _gallery_options(command: Callable[..., None]) -> Callable[..., None]:
     """Which people to look among: what `_open_gallery` takes."""
     for option in (
+        _mixed,
+        _on,
         click.option("--encoder", metavar="dlib|sface", help="The encoder. [default: sface, or the result folder's]"),
         click.option("--index", metavar="FILE", help="What remembers encodings. [default: a file in the gallery]"),
         click.option("--gallery", metavar="DIR", help="Photos, NAME.jpg or NAME/..., a result folder, or a group's."),
@@ -31,12 +37,19 @@ def _gallery_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _open_gallery(
-    observer: Screen, stopping: threading.Event, gallery: str | None, index: str | None, encoder: str | None
+    observer: Screen,
+    stopping: threading.Event,
+    gallery: str | None,
+    index: str | None,
+    encoder: str | None,
+    *,
+    on: str | None,
+    mixed: bool,
 ) -> PhotoGallery:
     """A gallery, after telling which of its photos are of no use."""
     from face_classifier.photos.lookalike import people as portraits
 
-    opened = portraits.open_gallery(gallery, index, encoder, observer, stopping)
+    opened = portraits.open_gallery(gallery, index, encoder, observer, stopping, on=on, mixed=mixed)
     for sentence, about in opened.left_out():
         observer.tell(sentence, about)
     return opened
@@ -206,6 +219,8 @@ def _recommend(
 @click.option("--copies", is_flag=True, help="Copies of the photos, not links.")
 @click.option("--sidecars", is_flag=True, help="Write names and face regions beside the photos, as XMP.")
 @click.option("--allow-private", is_flag=True, help="Fetch from addresses that are not on the public internet, too.")
+@_on
+@_mixed
 @json_option
 def _group(album: tuple[str, ...], out: str | None, as_json: bool, **options: Any) -> None:
     """Sort photos into a folder a person: of a folder, files, addresses, or a JSON list of {id, url}."""

@@ -21,7 +21,7 @@ from face_classifier.core.types import Box, Encoding, as_stored, check_encoding
 from face_classifier.identity.profiles import PROFILES
 from face_classifier.photos import rescaled
 from face_classifier.photos.finder import BEST, PLAIN, UNSURE, FaceFinder, PhotoFace
-from face_classifier.photos.reading import Look, Stamp, Work, look_at
+from face_classifier.photos.reading import Look, Looking, Stamp, Work, look_at
 
 INDEX = ".face-classifier.sqlite"  # in the folder of a gallery; hidden, so that it is passed over with the photos
 _DURABLE_AFTER = 64  # photos that were encoded
@@ -98,14 +98,11 @@ class PhotoIndex:
     def _telling(self) -> AbstractContextManager[None]:
         return _telling(self._path)
 
-    def close(self) -> None:
-        self._database.close()
-
     def __enter__(self) -> PhotoIndex:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self.close()
+        self._database.close()
 
     def read(
         self,
@@ -115,8 +112,9 @@ class PhotoIndex:
         steps: Callable[[Sequence[Work]], Iterable[Work]] = iter,
         *,
         forget: bool = True,
+        look: Looking = look_at,
     ) -> Reading:
-        """Read photos; what was not searched as well before, by its content, is encoded, by a thread a processor.
+        """Read photos; what was not searched as well before, by its content, is encoded.
 
         Faces that were found before keep their numbers; what is found beside them comes after.
 
@@ -130,22 +128,23 @@ class PhotoIndex:
         stopping: ends it early; the next time it goes on from there.
         steps: yields what it is given, one by one, and shows how far it has come.
         forget: once all are read, the index forgets what is none of them.
+        look: looks at them; as it is, a thread a processor does.
         """
         stamps, failed, fresh = self.stamps(), list[tuple[str, str]](), 0
         contents: dict[str, str] = {}  # by name
-        with self._telling(), look_at(photos, stamps, self._known(), finder, stopping) as works, self._exclusively():
+        with self._telling(), look(photos, stamps, self._known(), finder, stopping) as works, self._exclusively():
             for name, work in steps(works):
-                look = work.result()
-                if isinstance(look, UserError):
-                    failed.append((name, str(look)))
-                if not isinstance(look, Look):
+                seen = work.result()
+                if isinstance(seen, UserError):
+                    failed.append((name, str(seen)))
+                if not isinstance(seen, Look):
                     continue
-                contents[name] = look.stamp.content
-                fresh += look.finding is not None
+                contents[name] = seen.stamp.content
+                fresh += seen.finding is not None
                 # An index that may only be read serves as long as nothing has changed.
-                if look.stamp != stamps.get(name) or look.finding is not None:
-                    self._remember(name, look)
-                if look.finding is not None and fresh % _DURABLE_AFTER == 0:
+                if seen.stamp != stamps.get(name) or seen.finding is not None:
+                    self._remember(name, seen)
+                if seen.finding is not None and fresh % _DURABLE_AFTER == 0:
                     self._database.execute("COMMIT")
                     self._database.execute("BEGIN")
             if forget and not stopping.is_set():
@@ -170,13 +169,13 @@ class PhotoIndex:
     def stamps(self) -> dict[str, Stamp]:
         """The files of the latest `read` by name, as they were then."""
         with self._telling():
-            rows = self._database.execute("SELECT name, bytes, mtime, content FROM files").fetchall()
-        return {names.restored(key): Stamp(*stamp) for key, *stamp in rows}
+            rows = self._database.execute("SELECT name, bytes, mtime, content FROM files")
+            return {names.restored(key): Stamp(*stamp) for key, *stamp in rows}
 
     def damage(self) -> str | None:
         """What SQLite says is wrong with the file as such."""
         with self._telling():
-            told = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            (told,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
         return None if told == "ok" else str(told)
 
     def faults(self) -> list[tuple[str, str]]:
@@ -196,9 +195,9 @@ class PhotoIndex:
 
     def faces(self) -> list[tuple[str, str, Box, Encoding]]:
         """Every face: the photo's content, the encoder (`Provenance.space`), box and encoding."""
-        columns = 'content, space, "top", "right", "bottom", "left", encoding'
         with self._telling():
-            records = self._database.execute(f"SELECT {columns} FROM faces").fetchall()
+            columns = 'content, space, "top", "right", "bottom", "left", encoding'
+            records = self._database.execute(f"SELECT {columns} FROM faces")
             return [(content, space, Box(*box), _encoding(raw)) for content, space, *box, raw in records]
 
     def _known(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -43,6 +43,13 @@ class Look(NamedTuple):
 Work: TypeAlias = "tuple[str, Future[Look | UserError | None]]"
 
 
+# As `look_at`: (photos, stamps, known, finder, stopping) -> the work on each
+Looking: TypeAlias = (
+    "Callable[[Sequence[tuple[str, Path]], Mapping[str, Stamp], Mapping[str, str], Callable[[], FaceFinder], "
+    "threading.Event], AbstractContextManager[list[Work]]]"
+)
+
+
 @contextmanager
 def look_at(
     photos: Sequence[tuple[str, Path]],
@@ -65,7 +72,7 @@ def look_at(
     shared = _made_once(finder)
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="photos") as pool:
         warnings.simplefilter("ignore")  # what a reader ignores of odd files holds for its own thread only
-        works = [(name, pool.submit(_look, path, stamps.get(name), known, shared, stopping)) for name, path in photos]
+        works = [(name, pool.submit(look, path, stamps.get(name), known, shared, stopping)) for name, path in photos]
         try:
             yield works
         finally:
@@ -94,14 +101,21 @@ def _made_once(finder: Callable[[], FaceFinder]) -> Callable[[], FaceFinder]:
     return make
 
 
-def _look(
+def remembered(path: Path, before: Stamp | None, known: Mapping[str, str]) -> Look | None:
+    """What there is to tell of a photo that seems to be the same and was searched by the best; None: look at it."""
+    if before and known.get(before.content) == BEST and before.fits(path.stat()):
+        return Look(before, None, BEST)
+    return None
+
+
+def look(
     path: Path,
     before: Stamp | None,
     known: Mapping[str, str],
     finder: Callable[[], FaceFinder],
     stopping: threading.Event,
 ) -> Look | UserError | None:
-    """What is in a photo, in a thread of its own; None if it was not looked at any more."""
+    """What is in a photo, wherever it is looked at; None if it was not looked at any more."""
     if stopping.is_set():
         return None
     try:

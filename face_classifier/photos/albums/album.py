@@ -38,6 +38,8 @@ from face_classifier.photos.forget_index import note_index
 from face_classifier.photos.index import INDEX, Photo, PhotoIndex
 from face_classifier.photos.inputs import Item, TemporaryKeeper, fetch_all, items_of
 from face_classifier.photos.lookalike.people import finder_of
+from face_classifier.photos.reading import Looking
+from face_classifier.photos.spread.look import look_on
 
 _NEVER = threading.Event()
 
@@ -56,6 +58,8 @@ class AlbumOptions:
     plot: bool = False
     sidecars: bool = False
     allow_private: bool = False  # addresses
+    on: str | None = None  # a cluster that looks at the photos; None = this process
+    mixed: bool = False  # the workers of that may compute otherwise
 
 
 def run_face_recog(
@@ -133,7 +137,8 @@ def group_album(
         items, missing = items_of(photos, folder.path if folder else None, aside, observer)
         keeper = folder or TemporaryKeeper(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         fetch_all(items, keeper, options.allow_private, observer, stopping)
-        read = _read(items, profile, folder, observer, stopping)
+        look = look_on(options.on, profile.encoder, observer.problem, mixed=options.mixed)
+        read = _read(items, profile, folder, observer, stopping, look)
         faces = _faces(items, read)
         said = _said(folder, items, faces, observer)
         if folder is not None:
@@ -198,6 +203,7 @@ def _read(
     folder: AlbumFolder | None,
     observer: Observer,
     stopping: threading.Event,
+    look: Looking,
 ) -> dict[str, Photo]:
     """The photos by content; each item is told its own. What cannot be read is told."""
     paths = sorted({item.path for item in items if item.path is not None})
@@ -207,6 +213,7 @@ def _read(
             finder_of(profile.encoder, observer.problem),
             stopping,
             lambda steps: observer.through(steps, "photos"),
+            look=look,
         )
     if reading.stopped or stopping.is_set():
         raise StoppedError("stopped before all photos were read; run it again, and it goes on from there")

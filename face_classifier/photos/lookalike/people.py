@@ -29,6 +29,8 @@ from face_classifier.photos.albums.manifest import faces_meant
 from face_classifier.photos.find import find_pictures
 from face_classifier.photos.finder import TILE, UNSURE, FaceFinder, PhotoFace, tile_image
 from face_classifier.photos.index import INDEX, Photo, PhotoIndex
+from face_classifier.photos.reading import Looking
+from face_classifier.photos.spread.look import look_on
 from face_classifier.sources.picture import read_picture
 from face_classifier.vision.engine import make_engine
 
@@ -118,6 +120,9 @@ def open_gallery(
     encoder: str | None,
     observer: Observer,
     stopping: threading.Event,
+    *,
+    on: str | None = None,
+    mixed: bool = False,
 ) -> PhotoGallery:
     """The people of a gallery. Photos that cannot be used are told in the result.
 
@@ -130,6 +135,7 @@ def open_gallery(
         was sorted into, of which the folders of people count, with the faces that it was for.
     index: the file that remembers the encodings of photos; None = a hidden one in the folder.
     encoder: None = the usual one.
+    on, mixed: as of `look_on`, where photos are looked at.
     """
     if folder is None and index is None:
         raise WrongUseError("no gallery is given; name a folder of photos with --gallery")
@@ -144,7 +150,8 @@ def open_gallery(
     if folder is not None and kind == RESULT:
         return _of_result_folder(folder, encoder, observer)
     encoder = encoder or flat.USUAL_ENCODER
-    pictures, photos, failed = _read(folder, index, encoder, observer, stopping)
+    look = look_on(on, encoder, observer.problem, mixed=mixed)
+    pictures, photos, failed = _read(folder, index, encoder, observer, stopping, look)
     top = Path(folder or "")
     people = _people(photos, top, faces_meant(top) if pictures and kind == ALBUM else {})
     if not people:
@@ -162,7 +169,12 @@ def open_gallery(
 
 
 def _read(
-    folder: str | None, index: str | None, encoder: str, observer: Observer, stopping: threading.Event
+    folder: str | None,
+    index: str | None,
+    encoder: str,
+    observer: Observer,
+    stopping: threading.Event,
+    look: Looking,
 ) -> tuple[bool, list[Photo], list[str]]:
     """Whether the photos are there, or only the index; the photos; and a sentence for each that cannot be read."""
     file = Path(index) if index is not None else Path(folder or "") / INDEX
@@ -179,6 +191,7 @@ def _read(
             lambda steps: observer.through(steps, "photos"),
             # the one in the folder of an album is of all its photos
             forget=index is not None or kind_of(folder or "") != ALBUM,
+            look=look,
         )
     if reading.stopped:
         done = len(reading.photos) + len(reading.failed)

@@ -117,6 +117,17 @@ def analyse(job: Job, path: str, sampling: Sampling, chapters: Sequence[Chapter]
     return outcome
 
 
+def refusal(job: Job) -> Refused | None:
+    """Why this process is to do nothing: it computes otherwise than the driver. None: it does not, or may."""
+    if job.canary is None:
+        return None
+    own = _canary_of(job.settings)
+    if (own.digest, own.versions) == (job.canary.digest, job.canary.versions):
+        return None
+    worker, why = worker_name(), job.canary.why_another(own)
+    return Refused(worker, f"the worker {worker} gets no work, since {why}; make it alike, or add --mixed")
+
+
 class _EnoughError(Exception):
     """The source needs no analysis, or its records are there."""
 
@@ -129,10 +140,9 @@ def _analysed(
     job: Job, path: str, sampling: Sampling, chapters: Callable[[Root, Source], Sequence[Chapter]]
 ) -> Outcome | Refused | None:
     """None: the ``chapters`` raised that it is enough. Raises SetUpError; OSError where the disk is to blame."""
+    if refused := refusal(job):
+        return refused
     own = _canary_of(job.settings)
-    if job.canary and (own.digest, own.versions) != (job.canary.digest, job.canary.versions):
-        worker, why = worker_name(), job.canary.why_another(own)
-        return Refused(worker, f"the worker {worker} gets no work, since {why}; make it alike, or add --mixed")
     place = path if os.getcwd() == job.folder else os.path.join(job.folder, path)
     with Records.made(Path(job.records), MODES[job.settings.mode]) as records:
 
@@ -168,7 +178,7 @@ def _made(
             records.root,
             place,
             job.settings,
-            _engine_of(job.settings),
+            engine_of(job.settings),
             never,
             sampling=lambda _: sampling,
             tell=told.append,
@@ -202,7 +212,8 @@ def _found(
     return Analysed(tuple(names), tuple(told))
 
 
-def _engine_of(settings: Settings) -> Engine:
+def engine_of(settings: Settings) -> Engine:
+    """The one of this process with these settings, which is made once."""
     return _engine(*_key(settings))
 
 
