@@ -113,7 +113,7 @@ def analyse_into(
     settings, engine: how it is analysed.
     stopping: the user's wish to end.
     sampling: how a source is sampled; None = as one that was never seen.
-    tell: is told how many frames could not be analysed, if any.
+    tell: is told how many frames could not be analysed, if any, and unless it gets a ``name`` what was passed over.
     name: of the record of a chapter, else the one that its head says.
     most: bytes that their pictures may have together.
     chapters: tells which are analysed, in order; None = all with sampled time.
@@ -186,21 +186,27 @@ def _analyse(
 
     Returns how many bytes its pictures have, or None.
     """
-    head, size = writer.head, 0
-    analysis = Analysis(source, head.sampling, head.start, engine, settings, stopping, chapter=chapter)
+    size = 0
     try:
-        with writer as record, analysis as frames:
-            for analysed in frames:
-                if analysed.frame.due:
-                    record.add(analysed)
-                    size += sum(len(face.picture or b"") for face in analysed.faces)
-                if size > most:
-                    raise _StoppedError
+        with writer as record:
+            head = record.head
+            analysis = Analysis(source, head.sampling, head.start, engine, settings, stopping, chapter=chapter)
+            with analysis as frames:
+                for analysed in frames:
+                    if analysed.frame.due:
+                        record.add(analysed)
+                        size += sum(len(face.picture or b"") for face in analysed.faces)
+                    if size > most:
+                        raise _StoppedError
             if stopping.is_set():
                 raise _StoppedError
             if failure := analysis.failures.failure():
                 record.notes.append(failure)
                 tell(failure)
+            if record.name == head.name and chapter.number == chapter.count - 1:
+                for note in source.notes():
+                    record.notes.append(note)
+                    tell(note)
             if _state(source.name) != before:
                 raise _ChangedError(f"{source.name} changed while it was analysed; run it again once it is whole")
     except _StoppedError:

@@ -21,13 +21,13 @@ class Records:
     never changes. ``root``: the folder.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open a folder of records. Raises UserError where it is none, and OSError."""
+    def __init__(self, path: Path, modes: Modes = USUAL) -> None:
+        """Open a folder of records; ``modes``: of what is made. Raises UserError where it is none, and OSError."""
         if not path.is_dir():
             raise UserError(f"there is no folder of records {path}; name one with --records")
         if kind_of(path) != RECORDS:
             raise UserError(f"{path} is no folder of records; name one with --records")
-        self.root = Root(path)
+        self.root = Root(path, modes)
 
     @classmethod
     def made(cls, path: Path, modes: Modes = USUAL) -> Records:
@@ -41,9 +41,7 @@ class Records:
                 raise UserError(f"{path} is not empty and no folder of records; name another one with --records")
             with Root.made(path, modes) as root:
                 mark(root, RECORDS)
-        records = cls(path)
-        records.root.modes = modes
-        return records
+        return cls(path, modes)
 
     def __enter__(self) -> Records:
         return self

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from face_classifier.core.config.load import load
@@ -168,3 +169,23 @@ def test_a_damaged_record_is_refused(records: Records, short_clip: Path, engine:
     database.close()
     with pytest.raises(UserError, match="is no record"):
         analyse(records, short_clip, engine)
+
+
+def test_what_was_passed_over_in_a_file_is_told_whenever_its_record_is_found(
+    records: Records, short_clip: Path, tmp_path: Path, engine: Engine
+) -> None:
+    clip = tmp_path / "cut.avi"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 1, (240, 240))
+    capture = cv2.VideoCapture(str(short_clip))
+    while (shown := capture.read())[0]:
+        writer.write(shown[1])
+    writer.release()
+    capture.release()
+    content = clip.read_bytes()
+    clip.write_bytes(content[: len(content) * 3 // 4])
+    settled(clip)
+    told: list[str] = []
+    name = analyse(records, clip, engine, told.append)
+    assert "its end is missing" in told[0]
+    assert analyse(records, clip, engine, told.append) == name
+    assert told[1:] == told[:1]

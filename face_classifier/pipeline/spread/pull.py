@@ -231,4 +231,4 @@ class Pull:
             self._cluster.refuse(refused.worker)
             self._observer.problem(refused.why)
         if not self._cluster.slots:
-            raise UserError("no worker computes as this machine does; make them alike, or add --mixed")
+            raise UserError("no worker is left that can be used; make them alike as told above, or add --mixed")

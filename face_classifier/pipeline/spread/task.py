@@ -144,7 +144,13 @@ def _analysed(
         return refused
     own = _canary_of(job.settings)
     place = path if os.getcwd() == job.folder else os.path.join(job.folder, path)
-    with Records.made(Path(job.records), MODES[job.settings.mode]) as records:
+    try:
+        opened = Records(Path(job.records), MODES[job.settings.mode])
+    except (UserError, OSError):  # where a share is not mounted, what is made lies on another disk
+        worker = worker_name()
+        why = f"the worker {worker} gets no work, since {job.records} is not there; mount that share at the same path"
+        return Refused(worker, why)
+    with opened as records:
 
         def wanted(source: Source, _: Sampling) -> Sequence[Chapter]:
             found = chapters(records.root, source)

@@ -202,7 +202,7 @@ def test_where_every_worker_computes_otherwise_the_run_ends(
     monkeypatch.setenv(ODD, str(tmp_path / "odd"))
     settings = load({"result": str(tmp_path / "result")})
     records, sources = tmp_path / "records", [str(short_clip)]
-    with OddCluster(1) as cluster, pytest.raises(UserError, match="no worker computes as this machine"):
+    with OddCluster(1) as cluster, pytest.raises(UserError, match="no worker is left that can be used"):
         run_on(Spread(cluster, records, alike=False), settings, sources, threading.Event(), SpreadWatcher())
     monkeypatch.setenv(ODD, str(tmp_path / "another"))
     with OddCluster(1) as cluster:
