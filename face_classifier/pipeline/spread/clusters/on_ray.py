@@ -29,7 +29,7 @@ _FAREWELL = 5.0  # seconds
 class RayCluster:
     """See `Cluster`. A worker is a node of Ray, which has as many slots as processors; this machine is one of them.
 
-    Ray opens ports to the network, so its head must ask for a token, or for certificates.
+    Ray opens ports to the network, so its head must ask for a token.
     """
 
     def __init__(self, where: str) -> None:

@@ -168,8 +168,6 @@ def _check_door(address: str) -> None:
     """Raises SetUpError where whoever is on the network could use the cluster."""
     from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
-    if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
-        return  # each asks for the other's certificate
     if not maybe_enable_token_auth_if_token_available(warn_if_disabled=False):
         raise SetUpError(
             f"ray://{address} is used without a token, so others on the network could give it work; make one as "

@@ -217,6 +217,7 @@ class Program:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.said = self.errors()
         self.process.kill()
         self.process.wait(PATIENCE)
         self._errors.close()
@@ -240,7 +241,7 @@ class TestRun:
         with Program(tmp_path / "result", files, ground.where) as program:
             assert program.end() == 1, program.errors()
             assert program.errors().count("broken.mp4") >= 1
-        assert differences(plain, tmp_path / "result") == []
+        assert differences(plain, tmp_path / "result") == [], program.said
         assert made.items() <= records_of(program.records).items()
         assert len(records_of(program.records)) == len(files)
 
@@ -283,7 +284,7 @@ class TestRun:
             made = records_of(program.records)
             with Program(result, files, ground.where) as program:
                 assert program.end() == 1, program.errors()
-            assert differences(plain, result) == []
+            assert differences(plain, result) == [], program.said
             assert made.items() <= records_of(program.records).items()
             assert len(records_of(program.records)) == len(files)
 
