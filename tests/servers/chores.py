@@ -36,10 +36,10 @@ def meet(mine: str, theirs: str) -> int:
     return os.getpid()
 
 
-def hold(begun: str, until: str) -> str:
-    """Writes ``begun``, then waits for ``until``."""
+def hold(begun: str, until: str, patience: float = PATIENCE) -> str:
+    """Writes ``begun``, then waits for ``until``, as many seconds at most."""
     Path(begun).write_text(str(os.getpid()))
-    wait_for(until)
+    wait_for(until, patience=patience)
     return worker_name()
 
 

@@ -24,7 +24,7 @@ from face_classifier.pipeline.spread.clusters.address import Address, is_loopbac
 
 _T = TypeVar("_T")
 _PORT = 8786
-_ANSWER = 10.0  # seconds in which a scheduler answers, on any network where this makes sense
+_ANSWER = 30.0  # seconds in which a scheduler answers, also one whose machine does much else
 _TURN = 0.5  # seconds between two looks at who is there
 
 

@@ -149,11 +149,11 @@ class TestCluster:
             )
         before = cluster.slots
         end = str(tmp_path / "end")
-        held = [cluster.submit(chores.hold, str(tmp_path / str(number)), end) for number in range(before)]
+        held = [cluster.submit(chores.hold, str(tmp_path / str(number)), end, START) for number in range(before)]
         waiting = cluster.submit(chores.double, 4)
         ground.add()
         try:
-            assert got(waiting) == 8
+            assert waiting.result(START) == 8
             wait_until(lambda: cluster.slots == before + 1)
         finally:
             Path(end).touch()
@@ -381,7 +381,11 @@ class TestCertificates:
         config.refresh()
 
     def test_who_has_none_or_others_is_left_outside(
-        self, place: str, tmp_path: Path, trust: Callable[[dict[str, str]], None]
+        self,
+        place: str,
+        tmp_path: Path,
+        trust: Callable[[dict[str, str]], None],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         (tmp_path / "dask").mkdir()
         ours, others = certificates(tmp_path / "ours"), certificates(tmp_path / "others")
@@ -462,10 +466,10 @@ class TestRay:
                 monkeypatch.setenv(name, value)
             with open_cluster(ray.where) as cluster:
                 end = str(tmp_path / "end")
-                held = [cluster.submit(chores.hold, str(tmp_path / str(number)), end) for number in range(2)]
+                held = [cluster.submit(chores.hold, str(tmp_path / str(number)), end, START) for number in range(2)]
                 waiting = cluster.submit(chores.who)
                 ray.add()
-                joined, _ = waiting.result(60)
+                joined, _ = waiting.result(START)
                 wait_until(lambda: cluster.slots == 4)
                 assert len(cluster.workers()) == 2
                 cluster.refuse(joined)
