@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from face_classifier.cli.console import Screen
@@ -9,6 +12,8 @@ from face_classifier.core.types import Frame
 from face_classifier.core.words import counted
 from face_classifier.pipeline.desk import Counts
 from face_classifier.pipeline.spread.pull import Done
+
+_T = TypeVar("_T")
 
 
 class SpreadScreen(Screen):
@@ -23,22 +28,25 @@ class SpreadScreen(Screen):
         self._bar = Progress(text, *left, console=self._console, transient=True, expand=True)
 
     def __enter__(self) -> SpreadScreen:
-        if self._console.is_terminal:
-            self._bar.start()
-            self._task = self._bar.add_task("", total=None)
+        self._task = self._bar.add_task("", total=None)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
+        self._bar.stop()
         if self._failures:
             self.tell(f"{counted(len(self._failures), 'source')} could not be analysed:", self._failures)
         self.finish()
 
     def went_on(self, done: Done) -> None:
         """See `Watching`."""
-        if self._console.is_terminal:
+        if self._console.is_terminal and self._progress is None:
+            self._bar.start()
             self._bar.update(self._task, description=self._line(done), completed=done.sources, total=done.of)
+
+    def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
+        """As that of any run; a terminal shows one bar at a time."""
+        self._bar.stop()
+        yield from super().through(steps, name)
 
     def failed(self, sentence: str) -> None:
         """See `Watching`."""

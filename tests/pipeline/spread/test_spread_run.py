@@ -141,8 +141,6 @@ def test_the_two_halves_by_hand_give_it_too(
     ended = command("place", *files, "--records", records, "--result", result)
     assert ended.code == 1
     assert differences(plain, result) == []
-    ended = command("analyse", *files, "--records", records)
-    assert "0 records made, 7 there already, 1 failed" in ended.out
 
 
 def test_a_source_without_record_is_not_placed(tmp_path: Path, short_clip: Path, command: Callable[..., Ended]) -> None:
@@ -153,7 +151,6 @@ def test_a_source_without_record_is_not_placed(tmp_path: Path, short_clip: Path,
     ended = command("place", short_clip, "--records", records, "--result", tmp_path / "result")
     assert ended.code == 1
     assert "has no record of" in ended.err
-    assert command("place", short_clip, "--records", records, "--seconds", 1, "--result", tmp_path / "result").code == 0
 
 
 @pytest.mark.parametrize(
