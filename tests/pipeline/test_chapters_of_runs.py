@@ -164,7 +164,10 @@ class TestWays:
         observer, patience = Watcher(), Patience(0, threading.Event(), lambda _: None)
         with Here.opened(flags(owned), lambda _: engine, None, observer, patience):
             classify(owned, clips)
-        assert differences(plain, owned) == []
+        # The sessions of another process are numbered as they are written, the last one of a source when that ends.
+        assert set(differences(plain, owned)) <= {"table tracks"}
+        tracks = "SELECT number, source, first_position, last_position, frames, best, said FROM tracks ORDER BY number"
+        assert rows(owned, tracks) == rows(plain, tracks)
 
     @pytest.mark.proof
     def test_real_clips_give_the_same_by_three_processes(
