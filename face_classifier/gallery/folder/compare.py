@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.folder.scan import Content, Entry, Scan, scan_folder
+from face_classifier.gallery.placing.undo import MADE, MOVED, REMOVED, WROTE
 from face_classifier.gallery.reconcile import Settled, lay, settle
 from face_classifier.gallery.table.row import Row
 
@@ -42,12 +43,43 @@ def compare_all(folder: ResultFolder) -> Compared:
     folder.follow_writer()
     with collector_at_rest():
         scan = scan_folder(folder.path)
+        _pass_over_half_made(folder, scan)
         rows = folder.rows.all()
         settled = settle(scan, scan.entries, rows, folder.content_of, lambda _: [])
     if (settled.gone or settled.missing) and scan_folder(folder.path).contents != scan.contents:
         _doubt(settled)
     folder.root.check()
     return Compared(scan, rows, settled, set(), None)
+
+
+def _pass_over_half_made(folder: ResultFolder, scan: Scan) -> None:
+    """Take what lies where as it was before another process began to change much that is to count all at once."""
+    for kind, place, *others in reversed(folder.half_made()):
+        name, _, file = str(place).rpartition("/")
+        if kind == WROTE:
+            _take(scan, str(place))
+        elif kind == MOVED and name in scan.contents:
+            there = _take(scan, str(others[0]))
+            aside = None if there or "/" in str(others[0]) else folder.root.state(str(others[0]))
+            if there:
+                scan.contents[name].append((file, *there[1:]))
+            elif aside:
+                scan.contents[name].append((file, aside.st_size, aside.st_mtime_ns))
+        elif kind == MADE and not scan.contents.get(str(place)):
+            scan.folders.discard(str(place))
+            scan.contents.pop(str(place), None)
+        elif kind == REMOVED:
+            scan.folders.add(str(place))
+
+
+def _take(scan: Scan, place: str) -> Content | None:
+    """Take a picture out of what lies where; None: it was not there, or lies in a folder that was passed over."""
+    name, _, file = place.rpartition("/")
+    for content in scan.contents.get(name, ()):
+        if content[0] == file:
+            scan.contents[name].remove(content)
+            return content
+    return None
 
 
 def _doubt(settled: Settled) -> None:
@@ -112,7 +144,9 @@ class Comparer:
         def is_untouched(name: str) -> bool:
             return touched is not None and name not in touched and name in self._seen
 
-        return scan_folder(self._folder.path, self._is_known, is_untouched)
+        scan = scan_folder(self._folder.path, self._is_known, is_untouched)
+        _pass_over_half_made(self._folder, scan)
+        return scan
 
     def _is_known(self, name: str, contents: Collection[Content]) -> bool:
         there = frozenset(contents)

@@ -21,7 +21,7 @@ from face_classifier.core.errors import UserError
 
 LOG = ".face-classifier-undo"
 _ASIDE = ".face-classifier-aside-"  # how the names of files begin that are removed for good at the end
-_WROTE, _MOVED, _MADE, _REMOVED = "wrote", "moved", "made", "removed"  # kinds of lines
+WROTE, MOVED, MADE, REMOVED = "wrote", "moved", "made", "removed"  # kinds of lines
 _FEW = 4  # files and folders that are sooner made durable one by one than with the whole file system
 
 
@@ -68,6 +68,13 @@ class UndoRoot(Root):
         lines = self._lines()
         return str(lines[0][1][0]) if lines else ""
 
+    def being_made(self) -> tuple[str, list[list[object]]] | None:
+        """Token and lines of the changes that another process makes now, or left half made; None: there are none."""
+        with suppress(OSError, UserError):
+            if lines := self._lines():
+                return str(lines[0][1][0]), [line for _, line in lines[1:]]
+        return None
+
     def begin(self, token: str) -> None:
         """From now on changes are noted, and durable only after `make_durable`. Raises OSError.
 
@@ -99,7 +106,7 @@ class UndoRoot(Root):
 
     def let_stand(self) -> None:
         """Remove what is to go, and forget how the changes are taken back."""
-        aside = [str(line[2]) for _, line in self._lines() if line[0] == _MOVED]
+        aside = [str(line[2]) for _, line in self._lines() if line[0] == MOVED]
         for place in aside:
             if place.startswith(_ASIDE):
                 with suppress(FileNotFoundError):
@@ -126,18 +133,18 @@ class UndoRoot(Root):
 
     def _undo(self, kind: object, place: object, other: object = None) -> None:
         one, two = str(place), str(other)
-        if kind == _WROTE:
+        if kind == WROTE:
             if sha256(self.read(one)).hexdigest() == two:
                 self.remove(one)
-        elif kind == _MOVED:
+        elif kind == MOVED:
             if not self.has(one):
                 self.rename(two, one)
-        elif kind == _MADE:
+        elif kind == MADE:
             for name in self.names(one):
                 if name.startswith(PART):  # half written
                     self.remove(f"{one}/{name}")
             self.remove_folder(one)  # only if it is empty
-        elif kind == _REMOVED:
+        elif kind == REMOVED:
             self.make_folder(one)
 
     def _stop(self) -> None:
@@ -176,7 +183,7 @@ class UndoRoot(Root):
             return super().write(place, content, durable=durable)
         if self.has(place):
             self.remove(place)
-        noted.note(_WROTE, place, digest or sha256(content).hexdigest())
+        noted.note(WROTE, place, digest or sha256(content).hexdigest())
         noted.files[place] = None
         return super().write(place, content, durable=False)
 
@@ -184,7 +191,7 @@ class UndoRoot(Root):
         if self._open:
             if self.has(place):  # or it would be removed with what is taken back
                 raise FileExistsError(place)
-            self._open.note(_MADE, place)
+            self._open.note(MADE, place)
             self._open.folders[place.rpartition("/")[0]] = None
         super().make_folder(place)
 
@@ -192,7 +199,7 @@ class UndoRoot(Root):
         if noted := self._open:
             if self.has(new):
                 self.remove(new)
-            noted.note(_MOVED, old, new)
+            noted.note(MOVED, old, new)
             noted.folders |= dict.fromkeys(place.rpartition("/")[0] for place in (old, new))
             if old in noted.files:
                 del noted.files[old]
@@ -211,7 +218,7 @@ class UndoRoot(Root):
 
     def remove_folder(self, place: str) -> None:
         if self._open:
-            self._open.note(_REMOVED, place)
+            self._open.note(REMOVED, place)
             self._open.folders[place.rpartition("/")[0]] = None
         super().remove_folder(place)
 

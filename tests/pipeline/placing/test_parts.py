@@ -33,6 +33,7 @@ from face_classifier.gallery.store import Store
 from face_classifier.gallery.table import file
 from face_classifier.gallery.thoughts.thoughts import Thoughts
 from face_classifier.pipeline.desk import Desk
+from face_classifier.pipeline.place import Session
 from face_classifier.pipeline.placing.discretion import discretion_of
 from face_classifier.records import AnalysedFace, AnalysedFrame
 from face_classifier.records.head import Head
@@ -371,6 +372,36 @@ def test_a_full_disk_has_the_part_tried_again_as_a_whole(
     assert contents(tmp_path / "result") == whole
     assert len(placing.observer.problems) == 2, "a refusal and a cure"
     assert not hidden(tmp_path / "result")
+
+
+@pytest.mark.parametrize("settings", [{}, {"pictures_per_track": 1}], ids=str)
+def test_who_only_reads_sees_nothing_of_a_part_that_is_half_placed(tmp_path: Path, settings: dict[str, Any]) -> None:
+    placing = Placing(tmp_path / "result", **settings)
+    placing.place("first", "second")
+
+    def seen() -> list[tuple[int, str | None]]:
+        with Store(placing.folder, writing=False) as store:
+            looked = store.look(lambda *_: pytest.fail("a picture was read"))
+            assert not looked.moves
+            assert store.problems() == []
+            return [(face.id, face.person) for face in looked.faces]
+
+    before, found = seen(), []
+
+    with Store(placing.folder, writing=True) as store, pytest.MonkeyPatch.context() as patch:
+        gallery = Gallery(placing.settings, store, read_photo, placing.observer)
+        desk = Desk(gallery, None, placing.observer, Patience(0, threading.Event(), placing.observer.problem))
+        place = Session.place
+
+        def place_and_look(session: Session, analysed: AnalysedFrame) -> Any:
+            placed = place(session, analysed)
+            found.append(seen())
+            return placed
+
+        patch.setattr(Session, "place", place_and_look)
+        desk.place_part("third.record", head_of("third"), frames_of("third", CLIPS["third"]))
+        assert found == [before] * len(CLIPS["third"])
+        assert len(seen()) > len(before)
 
 
 def test_others_wait_for_one_part_only(tmp_path: Path) -> None:
