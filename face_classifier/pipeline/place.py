@@ -17,6 +17,7 @@ from face_classifier.gallery.store import name_of
 from face_classifier.pipeline.placing.count import StrangerCount
 from face_classifier.pipeline.placing.discretion import OPEN, Cover, Discretion
 from face_classifier.pipeline.placing.latest import in_view
+from face_classifier.pipeline.placing.now import FacesRead
 from face_classifier.pipeline.placing.tracks import SourceTracks
 from face_classifier.records import AnalysedFace, AnalysedFrame
 
@@ -66,12 +67,13 @@ class Session:
         """
         self.discretion, self.follows, self._cover = discretion, follows, Cover(discretion)
         self._strangers = StrangerCount(gallery.store.strangers)
-        self.tracks = SourceTracks(gallery)
+        self.tracks, self._now = SourceTracks(gallery), FacesRead(gallery)
         self._gallery, self._tell, self._patience = gallery, tell, patience
         # By number of the record's track, which knows a face by place and look alone:
         self._known: dict[int, Sighting] = {}  # the latest face that was placed
         self._forgotten: dict[int, None] = {}  # those that show somebody who was forgotten
-        self._kept: set[int] = set()  # ids of the faces that this session kept, which it does not meet again
+        self.kept: set[int] = set()  # ids of the faces that this session kept, which it does not meet again
+        self.meets_none = False  # faces of the table that are not of these are in none of the next frames
         self._held: Held[_Waiting] = Held("faces", self._keep_held, patience.tell if patience else lambda _: None)
         self._held_ever = 0  # faces
 
@@ -85,7 +87,7 @@ class Session:
                 self._known.pop(face.track, None)
                 self._forgotten.pop(face.track, None)
         boxes = [face.detection.box for face in faces]
-        same = self._gallery.same(frame, boxes, self._kept)
+        same = {} if self.meets_none else self._gallery.same(frame, boxes, self.kept)
         if any(sighting is None for sighting in same.values()):
             self._forget(faces[number].track for number in self._gallery.store.forgotten(frame, boxes))
         for number, sighting in same.items():
@@ -150,7 +152,7 @@ class Session:
         known = self._known.get(face.track)
         if known is not None and known.kept:
             with suppress(DiskError):  # of a disk that is gone it stays as it was
-                known = self._gallery.face_now(known.id)
+                known = self._now.face(known.id)
         return known
 
     def _seen(self, face: AnalysedFace, known: Sighting | None) -> Seen:
@@ -229,12 +231,12 @@ class Session:
     def _keep(self, waiting: _Waiting) -> list[Sighting]:
         kept = self._gallery.keep(*waiting, known_only=self.discretion.known_only)
         if kept.row is not None and waiting.frame.fingerprint is not None:  # a live source never meets anything again
-            self._kept.add(kept.row)
+            self.kept.add(kept.row)
+        self._now.take(kept)
         return kept.sightings
 
     def _is_stranger(self, face: AnalysedFace) -> bool:
-        known = self._known_now(face)
-        return known is None or known.person is None
+        return (known := self._known_now(face)) is None or known.person is None
 
     def _keep_held(self, waiting: _Waiting) -> None:
         self._tell([sighting for sighting in self._keep(waiting) if not sighting.seen])

@@ -120,6 +120,11 @@ class FacesNow(Mapping[int, Sighting]):
             raise KeyError(face_id)
         return sighting_of(row)
 
+    @property
+    def changes(self) -> int:
+        """Counts what was written of faces that were there, in what is done all or nothing."""
+        return self._folder.rows.changed
+
     def persons(self, face_ids: Collection[int]) -> dict[int, str | None]:
         """Whose these faces are, as far as they are kept; None: unknown."""
         folders = self._folder.whereabouts.folder_of(face_ids)

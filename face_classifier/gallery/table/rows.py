@@ -36,6 +36,7 @@ class Rows:
         self._touched: set[str] | None = None  # folders of rows that were written since `take_touched`; None: all
         self.version = 0  # counts what was written
         self.lying = 0  # counts what was written of faces in a folder
+        self.changed = 0  # counts what was written of rows that were there
         self._has_emotions = table.execute("SELECT 1 FROM emotions LIMIT 1").fetchone() is not None
 
     def add(self, row: Row) -> None:
@@ -55,6 +56,7 @@ class Rows:
         """
         for folder in {row.folder for row in rows}:
             self.touch(folder)
+        self.changed += bool(rows)
         now = {row.id: values_of(row) for row in rows}
         encodings = {row.id: row.encoding for row in rows if row.encoding is not None}
         for part, marks in in_parts(now):
@@ -91,6 +93,7 @@ class Rows:
         """Rows were written otherwise."""
         self.version += 1
         self.lying += 1
+        self.changed += 1
         self._touched = None
 
     def take_touched(self) -> set[str] | None:

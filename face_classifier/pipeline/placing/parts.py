@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +13,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame, Sighting
 from face_classifier.events.passing import Passing
 from face_classifier.events.telling import Rules
+from face_classifier.gallery.again import reach
 from face_classifier.gallery.gallery import Gallery, all_or_nothing, note_tracks
 from face_classifier.gallery.store import Store
 from face_classifier.pipeline.place import Placed, Session
@@ -58,7 +59,7 @@ def _place_part(gallery: Gallery, rules: Rules, record: str, head: Head, frames:
     session = Session(gallery, follows=head.follows, discretion=discretion)
     passing = Passing(store, gallery.new_track, rules) if head.follows else None
     try:
-        for analysed in _foreseen(gallery, frames(start)):
+        for analysed in _foreseen(gallery, session, frames(start)):
             part.changed += place_frame(session, passing, analysed).changed
             part.frames.append(analysed.frame)
         if passing:
@@ -86,7 +87,7 @@ def _start_of(head: Head, store: Store) -> datetime:
     return start
 
 
-def _foreseen(gallery: Gallery, frames: Iterable[AnalysedFrame]) -> Iterator[AnalysedFrame]:
+def _foreseen(gallery: Gallery, session: Session, frames: Iterable[AnalysedFrame]) -> Iterator[AnalysedFrame]:
     """The frames, each once many faces are matched together with its own."""
     waiting: list[AnalysedFrame] = []
     count = 0
@@ -94,16 +95,27 @@ def _foreseen(gallery: Gallery, frames: Iterable[AnalysedFrame]) -> Iterator[Ana
         waiting.append(analysed)
         count += sum(face.face is not None for face in analysed.faces)
         if count >= _AHEAD:
-            yield from _together(gallery, waiting)
+            yield from _together(gallery, session, waiting)
             waiting, count = [], 0
-    yield from _together(gallery, waiting)
+    yield from _together(gallery, session, waiting)
 
 
-def _together(gallery: Gallery, frames: Iterable[AnalysedFrame]) -> Iterable[AnalysedFrame]:
+def _together(gallery: Gallery, session: Session, frames: Sequence[AnalysedFrame]) -> Sequence[AnalysedFrame]:
     encodings = [face.face.encoding for analysed in frames for face in analysed.faces if face.face]
+    if frames:
+        session.meets_none = not _meets_some(gallery, session, frames)
     if encodings:
         gallery.people.foresee(encodings)
     return frames
+
+
+def _meets_some(gallery: Gallery, session: Session, frames: Sequence[AnalysedFrame]) -> bool:
+    """Whether some face in these frames may be there already; nobody else writes meanwhile."""
+    fingerprint, spans = frames[0].frame.fingerprint, [reach(analysed.frame) for analysed in frames]
+    if fingerprint is None:
+        return False
+    earliest, latest = min(span[0] for span in spans), max(span[1] for span in spans)
+    return gallery.store.placed.has_faces(fingerprint, earliest, latest, session.kept)
 
 
 def place_frame(session: Session, passing: Passing | None, analysed: AnalysedFrame) -> Placed:
