@@ -54,7 +54,7 @@ def compare_all(folder: ResultFolder) -> Compared:
 
 def _pass_over_half_made(folder: ResultFolder, scan: Scan) -> None:
     """Take what lies where as it was before another process began to change much that is to count all at once."""
-    for kind, place, *others in reversed(folder.half_made()):
+    for kind, place, *others in reversed(_half_made(folder)):
         name, _, file = str(place).rpartition("/")
         if kind == WROTE:
             _take(scan, str(place))
@@ -70,6 +70,16 @@ def _pass_over_half_made(folder: ResultFolder, scan: Scan) -> None:
             scan.contents.pop(str(place), None)
         elif kind == REMOVED:
             scan.folders.add(str(place))
+
+
+def _half_made(folder: ResultFolder) -> list[list[object]]:
+    """The lines of what another process is about to change `all_or_nothing`, of which the table tells nothing."""
+    if folder.writing or (found := folder.root.being_made()) is None:
+        return []
+    token, lines = found
+    done = folder.table.execute("SELECT 1 FROM sqlite_master WHERE name = 'batch'").fetchone()
+    done = done and folder.table.execute("SELECT 1 FROM batch WHERE token = ?", (token,)).fetchone()
+    return [] if done else lines
 
 
 def _take(scan: Scan, place: str) -> Content | None:

@@ -174,15 +174,6 @@ class ResultFolder:
             raise
         self.root.let_stand()
 
-    def half_made(self) -> list[list[object]]:
-        """The lines of what another process is about to change `all_or_nothing`, of which the table tells nothing."""
-        if self.writing or (found := self.root.being_made()) is None:
-            return []
-        token, lines = found
-        done = self.table.execute("SELECT 1 FROM sqlite_master WHERE name = 'batch'").fetchone()
-        done = done and self.table.execute("SELECT 1 FROM batch WHERE token = ?", (token,)).fetchone()
-        return [] if done else lines
-
     def _finish_changes(self) -> None:
         """Complete what a killed process was about to change `all_or_nothing`, or take it back."""
         with self._usable("written"):
