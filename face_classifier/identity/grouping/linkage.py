@@ -10,7 +10,7 @@ import numpy as np
 from face_classifier.identity.grouping.clusters import Clusters, Grouping
 from face_classifier.identity.grouping.measure import Grid, distances_to_join, points
 from face_classifier.identity.grouping.rule import Rule
-from face_classifier.identity.grouping.templates import Floats, Ints, holds
+from face_classifier.identity.grouping.templates import Flags, Floats, Ints, holds
 
 _MOST, _FEW = 8, 1 << 16  # pairs held at once: so many for each cluster, and never less than so many
 
@@ -32,10 +32,20 @@ class Edges:
 
 # How far pairs of clusters are from each other, L2; as clusters join none comes nearer than its halves were
 Measure = Callable[[Clusters, Ints, Ints, Rule], Floats]
+Among = Callable[[Clusters, Rule], Flags]  # which clusters are looked at, (k,)
+
+
+def everybody(clusters: Clusters, _: Rule) -> Flags:
+    return np.ones(len(clusters), bool)
 
 
 def link(
-    grouping: Grouping, limit: float, rule: Rule, measure: Measure = distances_to_join, most: int | None = None
+    grouping: Grouping,
+    limit: float,
+    rule: Rule,
+    measure: Measure = distances_to_join,
+    among: Among = everybody,
+    most: int | None = None,
 ) -> Grouping:
     """Join all pairs of clusters that are each other's nearest, and again, until none are nearer than ``limit``.
 
@@ -49,26 +59,30 @@ def link(
     limit: L2.
     rule: of their encoder.
     measure: inf = the two are not joined, whatever comes to them.
+    among: those that are looked at; to any others ``measure`` says inf.
     most: pairs to hold at once. Where there are more, the nearest half of so many are joined first: the others are
         farther, so that it decides between equal distances at most. None = a few for each cluster.
     """
     while True:
         room = max(_MOST * len(grouping.clusters), _FEW) if most is None else most
-        edges, reach = _near(grouping, limit, rule, measure, room)
+        edges, reach = _near(grouping, limit, rule, measure, among, room)
         clusters, now = _rounds(grouping, edges, reach, rule, measure)
         grouping = grouping.keeping(clusters, now)
         if reach == limit:
             return grouping
 
 
-def _near(grouping: Grouping, limit: float, rule: Rule, measure: Measure, most: int) -> tuple[Edges, float]:
+def _near(
+    grouping: Grouping, limit: float, rule: Rule, measure: Measure, among: Among, most: int
+) -> tuple[Edges, float]:
     """All pairs that may meet below a limit, and it: ``limit``, or a lower one where those would be too many."""
     clusters = grouping.clusters
-    grid = Grid(points(clusters, rule), within=limit)
+    some = np.flatnonzero(among(clusters, rule))
+    grid = Grid(points(clusters[some], rule), within=limit)
     parts = [Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     count = 0
     for tile in grid.tiles():
-        one, other = grid.near(tile, limit)
+        one, other = (some[numbers] for numbers in grid.near(tile, limit))
         free = ~holds(grouping.cannot_links, one, other, len(clusters))
         one, other = one[free], other[free]
         edges = Edges(one, other, measure(clusters, one, other, rule))

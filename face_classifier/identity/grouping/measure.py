@@ -83,10 +83,15 @@ def distances_to_join(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) 
 def distances_of_several(clusters: Clusters, ones: Ints, others: Ints, rule: Rule) -> Floats:
     """(pairs,) the same, inf but for two that are seen in several tracks each, one of which is not lasting."""
     distance = distances_to_join(clusters, ones, others, rule)
-    several = (clusters.tracks >= 2) & (clusters.sums.worth >= rule.worth)
+    several = are_several(clusters, rule)
     lasting = clusters.sums.weight >= rule.lasting
     distance[~(several[ones] & several[others]) | (lasting[ones] & lasting[others])] = np.inf
     return distance
+
+
+def are_several(clusters: Clusters, rule: Rule) -> Flags:
+    """(k,) which clusters are seen in several tracks and are worth a person."""
+    return np.asarray((clusters.tracks >= 2) & (clusters.sums.worth >= rule.worth))
 
 
 class Visits(NamedTuple):

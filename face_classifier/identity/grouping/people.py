@@ -13,7 +13,7 @@ from face_classifier.identity.grouping.clusters import Clusters, Grouping, begin
 from face_classifier.identity.grouping.dissolve import dissolve
 from face_classifier.identity.grouping.evidence import corroborate
 from face_classifier.identity.grouping.linkage import link
-from face_classifier.identity.grouping.measure import Grid, Points, distances, distances_of_several, points
+from face_classifier.identity.grouping.measure import Grid, Points, are_several, distances, distances_of_several, points
 from face_classifier.identity.grouping.rule import DLIB, Rule
 from face_classifier.identity.grouping.take_in import take_in
 from face_classifier.identity.grouping.templates import (
@@ -67,7 +67,7 @@ def second_thoughts(tracks: Templates, constraints: Constraints = NOTHING_CERTAI
     grouping = link(grouping, rule.start, rule)
     _look_around(grouping, scene, rule)
     grouping = link(grouping, rule.limit, rule)
-    grouping = link(grouping, rule.several, rule, distances_of_several)
+    grouping = link(grouping, rule.several, rule, distances_of_several, are_several)
     _look_around(grouping, scene, rule)
     grouping = corroborate(grouping, constraints, rule)
     _look_around(grouping, scene, rule)
