@@ -19,6 +19,7 @@ from face_classifier.identity.grouping.templates import Flags, Floats, Ints, squ
 
 _SIDE = 2048  # of a tile of pairs, in clusters: 16 MB of float32; of smaller ones threads would wait more than work
 _SAMPLE = 256  # points at most, all pairs of which tell how many axes are enough
+_FITTED = 4096  # points at most that tell which axes
 _AXES = 16  # by so many more is tried
 _CHECK = 20_000.0  # how much longer a pair that may be near takes than an axis of one that is not
 
@@ -179,7 +180,9 @@ def _axes(ones: Points, others: Points, within: float) -> Floats | None:
         return None
     one = np.arange(0, len(ones.mean), -(-len(ones.mean) // _SAMPLE))
     other = np.arange(1, len(others.mean), -(-len(others.mean) // _SAMPLE))
-    spread = others.mean[other] - others.mean[other].mean(axis=0)
+    # From so few as these the axes would fit them better than all others, and promise too much.
+    many = others.mean[:: -(-len(others.mean) // _FITTED)]
+    spread = many - many.mean(axis=0)
     axes = np.linalg.eigh(spread.T @ spread)[1][:, ::-1]
     reach = np.maximum(within - ones.margin[one, None] - others.margin[other], 0)
     most = reach**2 - (ones.extra[one, None] + others.extra[other])
