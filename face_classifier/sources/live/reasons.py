@@ -18,7 +18,6 @@ _SENTENCES: dict[Why, str] = {
     "not allowed": "{name} leads to what a camera's address must not{at}; give rtsp, rtsps, http or https",
     "too large": "{name} sends pictures of {detail} pixels{at}, and none of more than 36 megapixels is read; have it "
     "send smaller ones",
-    "no library": "{name} needs the package av; install the extra streams: pip install face_classifier[streams]",
     "damaged": "{name} sends pictures without an end{at}; check the network and the camera",
     "no process": "{name} cannot be read, since this computer has no room for another process; end other programs, or "
     "allow more (ulimit -n, -u)",

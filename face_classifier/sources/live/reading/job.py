@@ -26,7 +26,6 @@ Why = Literal[
     "not allowed",
     "too large",
     "damaged",
-    "no library",
     "no device",
     "no process",
     "crashed",

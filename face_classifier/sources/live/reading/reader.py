@@ -32,12 +32,10 @@ def carry_out(job: Job, out: Out) -> None:
 
 
 def _reader_of(job: Job) -> Callable[[Job, Out], None]:
-    """What reads, with the libraries that it needs. Raises JobError where one is missing."""
+    """What reads, with the libraries that it needs."""
     if job.kind == "stream":
-        try:
-            from face_classifier.sources.live.reading.stream import read_stream
-        except ImportError:
-            raise JobError("no library") from None
+        from face_classifier.sources.live.reading.stream import read_stream
+
         return read_stream
     if job.kind == "snapshot":
         from face_classifier.sources.live.reading.snapshot import read_snapshots
