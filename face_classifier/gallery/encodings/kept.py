@@ -6,7 +6,8 @@ So a side file that is torn, older or another one than the table's costs no face
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from face_classifier.gallery.encodings.file import NUMBERS, ROW, EncodingsFile, 
 FLOATS = np.dtype("<f8")  # of encodings in tables of earlier versions, and of those of other encoders
 _NOTHING = bytes(ROW)
 _AT_ONCE = 4096  # records
+_END = 2**63 - 1  # above all ids
 
 _Record = TypeVar("_Record", bound="tuple[Any, ...]")
 
@@ -56,6 +58,7 @@ class Encodings:
     def __init__(self, root: Root | None, file: EncodingsFile | None, *, writing: bool) -> None:
         """``root``: the folder of the file; None: there is no table. ``file``: is taken over; None: it is missing."""
         self._root, self.file, self._writing = root, file, writing
+        self._fits = False  # what the table tells of is what the file has: it was looked at, and only we write
         self._waiting: dict[int, bytes] = {}  # rows to be written before the table is
         self._asked: list[tuple[int, bytes | None]] = []  # what waited of a face before each time it was asked for
         self._before: dict[int, bytes] = {}  # rows as they were, until the table is written, too
@@ -117,9 +120,11 @@ class Encodings:
         """The table will not be written: leave the rows as they were."""
         self._forget_waiting()
         before, self._before = self._before, {}
+        was_fitting, self._fits = self._fits, not before
         for face, row in before.items():
             assert self.file is not None
             self.file.write(face, row)
+        self._fits = was_fitting
 
     def _forget_waiting(self) -> None:
         self._waiting.clear()
@@ -161,6 +166,8 @@ class Encodings:
             for place, face in enumerate(faces):
                 if face in self._waiting:
                     rows[place] = np.frombuffer(self._waiting[face], NUMBERS)
+        if self._fits:
+            return Gathered(rows, np.array([value is not None for value in stored], np.bool_))
         fits = fitting(rows.reshape(-1).view(np.uint8).data, stored)
         if not fits.all():
             rows[~fits] = 0  # which may be no numbers
@@ -188,37 +195,45 @@ class Encodings:
 
     # What does not fit
 
-    def misfits(self, stored: Iterable[tuple[int, object]]) -> tuple[list[int], list[int]]:
+    def misfits(self, stored: Callable[[int, int], Iterable[tuple[int, object]]]) -> tuple[list[int], list[int]]:
         """(ids of faces whose rows do not fit, ids of rows that no face has), of a whole table.
 
-        ``stored``: id and column of every face with an encoding, by id.
+        ``stored``: gives id and column of every face with an encoding, from one id to before another.
         """
-        faces, unfit, unused = iter(stored), list[int](), list[int]()
-        face, value = next(faces, (None, None))
+        unfit, unused, end = list[int](), list[int](), 0
         for first, block in self.file.blocks() if self.file else ():
-            rows, view = len(block) // ROW, memoryview(block)
-            nobodys = np.ones(rows, np.bool_)
-            while face is not None and face < first + rows:
-                place = face - first
-                nobodys[place] = False
-                if place < 0 or zlib.crc32(view[place * ROW : (place + 1) * ROW]) != value:
+            begin, end = end, first + len(block) // ROW
+            sums = _checksums(memoryview(block), len(block) // ROW)
+            has_some = np.asarray(np.frombuffer(block, np.int64).reshape(len(sums), -1).any(axis=1))
+            for face, value in stored(begin, end):
+                if face < first or sums[face - first] != value:
                     unfit.append(face)
-                face, value = next(faces, (None, None))
-            has_some = np.frombuffer(block, np.int64).reshape(rows, -1).any(axis=1)
-            unused += (first + np.flatnonzero(has_some & nobodys)).tolist()
-        while face is not None:
-            unfit.append(face)
-            face, value = next(faces, (None, None))
-        return unfit, unused
+                else:
+                    has_some[face - first] = False
+            unused += (first + np.flatnonzero(has_some)).tolist()
+        unfit += [face for face, _ in stored(end, _END)]
+        return unfit, sorted({*unused} - {*unfit})
+
+    def trust(self) -> None:
+        """From now on all fits: what did not was forgotten."""
+        self._fits = True
+
+    def doubt(self) -> None:
+        """The table was written otherwise: from now on each checksum is looked at again."""
+        self._fits = False
 
 
 def fitting(rows: memoryview, stored: Collection[object]) -> npt.NDArray[np.bool_]:
     """Which of some rows, one after the other, have these checksums. Raises ValueError where something is none."""
-    crc, places = zlib.crc32, range(0, len(stored) * ROW, ROW)
-    fits = [crc(rows[place : place + ROW]) == value for place, value in zip(places, stored, strict=True)]
+    fits = [checksum == value for checksum, value in zip(_checksums(rows, len(stored)), stored, strict=True)]
     if not all(fits) and not all(value is None or isinstance(value, int) for value in stored):
         raise ValueError("an encoding has no checksum")
     return np.array(fits, np.bool_)
+
+
+def _checksums(rows: memoryview, count: int) -> list[int]:
+    crc = zlib.crc32
+    return [crc(rows[place : place + ROW]) for place in range(0, count * ROW, ROW)]
 
 
 def _from_tables(stored: Sequence[object]) -> Gathered:
@@ -234,11 +249,6 @@ def _from_tables(stored: Sequence[object]) -> Gathered:
 
 def in_parts(records: Iterable[_Record]) -> Iterator[list[_Record]]:
     """Thousands of records at a time, so that they need not all be in memory."""
-    some: list[_Record] = []
-    for record in records:
-        some.append(record)
-        if len(some) == _AT_ONCE:
-            yield some
-            some = []
-    if some:
+    coming = iter(records)
+    while some := list(islice(coming, _AT_ONCE)):
         yield some

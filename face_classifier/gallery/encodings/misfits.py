@@ -8,7 +8,7 @@ from pathlib import Path
 
 from face_classifier.gallery.encodings.kept import Encodings
 
-_STORED = "SELECT id, encoding FROM faces WHERE encoding IS NOT NULL ORDER BY id"
+_STORED = "SELECT id, encoding FROM faces WHERE id >= ? AND id < ? AND encoding IS NOT NULL ORDER BY id"
 _AT_ONCE = 10_000
 # Whatever takes a face its encoding erases that; the function is one of this connection.
 _ERASE = """
@@ -30,18 +30,20 @@ def forget(database: sqlite3.Connection, encodings: Encodings, path: Path) -> li
 
     Raises OSError, sqlite3.Error.
     """
-    unfit, unused = encodings.misfits(database.execute(_STORED))
+    unfit, unused = encodings.misfits(lambda begin, end: database.execute(_STORED, (begin, end)))
     for face in unused:
         encodings.erase(face)
     encodings.write()
     encodings.done()
     if not unfit:
+        encodings.trust()
         return []
     database.execute("BEGIN IMMEDIATE")
     database.executemany("UPDATE faces SET encoding = NULL WHERE id = ?", ((face,) for face in unfit))
     encodings.write()
     database.execute("COMMIT")
     encodings.done()
+    encodings.trust()
     missing = _without_picture(database, unfit)
     return [_sentence(len(unfit), missing, path)]
 
@@ -51,7 +53,7 @@ def hide(database: sqlite3.Connection, encodings: Encodings, columns: Sequence[s
 
     ``columns``: of the table ``faces``, but for its ``id``. Raises OSError, sqlite3.Error.
     """
-    unfit, _ = encodings.misfits(database.execute(_STORED))
+    unfit, _ = encodings.misfits(lambda begin, end: database.execute(_STORED, (begin, end)))
     if not unfit:
         return
     database.execute("CREATE TEMP TABLE misfits (id INTEGER PRIMARY KEY)")

@@ -12,6 +12,7 @@ from face_classifier.gallery.folder.scan import Content, Entry, Scan, scan_folde
 from face_classifier.gallery.placing.undo import MADE, MOVED, REMOVED, WROTE
 from face_classifier.gallery.reconcile import Settled, lay, settle
 from face_classifier.gallery.table.row import Row
+from face_classifier.gallery.table.whereabouts import listings
 
 
 @contextmanager
@@ -98,12 +99,26 @@ def _doubt(settled: Settled) -> None:
     settled.gone, settled.missing = [], []
 
 
+class _Listings:
+    """What lay in each folder by the table, asked for in the order of their names."""
+
+    def __init__(self, folder: ResultFolder) -> None:
+        self._folder, self._coming = folder, listings(folder.table)
+        self._name, self._listing = next(self._coming, ("", set[Content]()))
+
+    def of(self, name: str) -> set[Content]:
+        while self._name and self._name < name:
+            self._name, self._listing = next(self._coming, ("", set[Content]()))
+        return self._listing if self._name == name else self._folder.whereabouts.listing(name)
+
+
 class Comparer:
     """Compares again and again, and remembers of each folder that all in it was as the table says."""
 
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
         self._seen: dict[str, tuple[int, int]] = {}  # of folders that were as the table says: how many files, a digest
+        self._listings: _Listings | None = None  # of the table, while all folders are compared
         self._names: set[str] | None = None  # of all folders in which pictures may lie by the table
         self._odd: dict[int, str] = {}  # of faces to look at in any case: by id the folder; "": it is missing
         self._odd_folders: set[str] = set()
@@ -151,10 +166,16 @@ class Comparer:
         self._odd = self._folder.whereabouts.odd()
         self._odd_folders = set(self._odd.values())
 
+        if not self._seen:  # all will be asked for
+            self._listings = _Listings(self._folder)
+
         def is_untouched(name: str) -> bool:
             return touched is not None and name not in touched and name in self._seen
 
-        scan = scan_folder(self._folder.path, self._is_known, is_untouched)
+        try:
+            scan = scan_folder(self._folder.path, self._is_known, is_untouched)
+        finally:
+            self._listings = None
         _pass_over_half_made(self._folder, scan)
         return scan
 
@@ -163,11 +184,14 @@ class Comparer:
         digest = len(there), hash(there)
         if self._seen.get(name) == digest:
             return True
-        if name not in self._odd_folders and there == self._folder.whereabouts.listing(name):
+        if name not in self._odd_folders and there == self._listing(name):
             self._seen[name] = digest
             return True
         self._seen.pop(name, None)
         return False
+
+    def _listing(self, name: str) -> set[Content]:
+        return self._listings.of(name) if self._listings else self._folder.whereabouts.listing(name)
 
     def _settle(self, scan: Scan) -> Compared:
         """Compare the pictures in folders that are not passed over with the rows that they may be."""

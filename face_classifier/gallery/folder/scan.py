@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -137,28 +136,22 @@ def _plain_files(folder: str) -> list[Content] | None:
     """What lies in a folder, unsorted; None where that is anything but plain files, or hidden ones that say nothing."""
     contents = []
     try:
-        with _open_folder(folder) as descriptor, os.scandir(descriptor) as listing:
-            for entry in listing:
-                name = entry.name
-                if name[0] == "." and not name.startswith(_OURS):
-                    continue
-                state = entry.stat(follow_symlinks=False)
-                if not stat.S_ISREG(state.st_mode):
-                    return None
-                contents.append((name, state.st_size, state.st_mtime_ns))
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # each file in it is found sooner than by its path
+        try:
+            with os.scandir(descriptor) as listing:
+                for entry in listing:
+                    name = entry.name
+                    if name[0] == "." and not name.startswith(_OURS):
+                        continue
+                    state = entry.stat(follow_symlinks=False)
+                    if not stat.S_ISREG(state.st_mode):
+                        return None
+                    contents.append((name, state.st_size, state.st_mtime_ns))
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
     return contents
-
-
-@contextmanager
-def _open_folder(folder: str) -> Iterator[int]:
-    """A descriptor of a folder, from which each file in it is found sooner than by its whole path. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _scan_people(root: Path, prefix: str, scan: Scan, pass_over: _Known) -> None:

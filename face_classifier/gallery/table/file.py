@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 from face_classifier.core.disk.database import open_database, open_to_read
@@ -141,20 +142,16 @@ class Table:
     def telling(self) -> Iterator[None]:
         """Within, what SQLite and the disk raise becomes a DiskError, a DamagedTableError or another UserError."""
         try:
-            with asking_the_disk(self.path.with_name(ENCODINGS), done="used"):
-                yield
-        except (sqlite3.Error, ValueError) as error:
-            if str(error) in _CURES:
-                raise DiskError(self.path, str(error), _CURES[str(error)]) from error
-            kind = DamagedTableError if is_damage(error) else UserError
-            raise kind(
-                f"{self.path} cannot be used ({error}); move that file away: faces and names stay, and it is made anew"
-            ) from error
+            yield
+        except (sqlite3.Error, ValueError, OSError) as error:
+            raise _told(self.path, error) from error
 
     def execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
         self._check_whole()
-        with self.telling():
+        try:  # as `telling`, which would take as long again
             return self.database.execute(statement, values)
+        except (sqlite3.Error, ValueError, OSError) as error:
+            raise _told(self.path, error) from error
 
     def execute_each(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
         """A statement that changes something, with one values after the other."""
@@ -248,6 +245,20 @@ class Table:
     def _end(self) -> None:
         if self.database.in_transaction:  # a full disk may have ended it
             self.execute("ROLLBACK")
+
+
+def _told(path: Path, error: Exception) -> Exception:
+    """What is to be raised instead of an error of a table at a path."""
+    if isinstance(error, OSError):
+        try:
+            with asking_the_disk(path.with_name(ENCODINGS), done="used"):
+                raise error
+        except (OSError, DiskError) as told:
+            return told
+    if str(error) in _CURES:
+        return DiskError(path, str(error), _CURES[str(error)])
+    kind = DamagedTableError if is_damage(error) else UserError
+    return kind(f"{path} cannot be used ({error}); move that file away: faces and names stay, and it is made anew")
 
 
 def _read_whole(root: Root, name: str) -> None:

@@ -117,6 +117,7 @@ def _take_encodings(table: Table, root: Root, damaged: str) -> None:
     except (OSError, NotOursError, UserError):
         file = None
     former = Encodings(None, file, writing=True)
+    table.encodings.doubt()
     try:
         with table.together():
             for face, stored in table.execute("SELECT id, encoding FROM faces WHERE encoding IS NOT NULL").fetchall():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from face_classifier.core import names
@@ -191,6 +193,16 @@ class Whereabouts:
     def last(self) -> int:
         """The highest id."""
         return int(self._table.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0])
+
+
+def listings(table: Table) -> Iterator[tuple[str, set[tuple[str, int, int]]]]:
+    """As `Whereabouts.listing`, of all folders of people and of `unknowns` by name, in a third of the time."""
+    with table.telling():
+        found = table.database.execute(
+            "SELECT folder, file, size, mtime FROM faces WHERE state = 'kept' ORDER BY folder"
+        )
+        for folder, records in groupby(found, itemgetter(0)):
+            yield folder, {record[1:] for record in records}
 
 
 def has_portraits(table: Table, folder: str, hidden: Collection[int]) -> bool:
