@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Ended, Gallery, need_tool, rows_of
+from gallery.encodings.side_file import to_version_3
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Emotion, Face, Frame, Image, Match
@@ -375,7 +376,8 @@ class TestATableOfAnEarlierVersion:
     @pytest.fixture(params=[1, 2])
     def old(self, many: Gallery, request: pytest.FixtureRequest) -> Gallery:
         """The same faces as an earlier version kept them."""
-        later = schema.VERSION - request.param  # versions, each of which brought a state and a column
+        to_version_3(many.folder)
+        later = 3 - request.param  # versions, each of which brought a state and a column
         database = sqlite3.connect(many.folder / "faces.sqlite")
         ((form,),) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'faces'").fetchall()
         columns = ", ".join(
