@@ -26,9 +26,8 @@ from face_classifier.core.types import Box, Detection, Face, Frame, Label
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.identity.rules import empty_people
-from face_classifier.pipeline.archive import place_record
 from face_classifier.pipeline.desk import Desk
-from face_classifier.records.file import RecordWriter
+from face_classifier.records.file import RecordWriter, read_record
 from face_classifier.records.frames import AnalysedFace, AnalysedFrame
 from face_classifier.records.head import Head
 from face_classifier.records.plain import Origin
@@ -154,8 +153,8 @@ def keep(folder: Path, people: int, seed: int, most: int | None, side: int) -> F
         with Owner(partial(Gallery.open, settings, quiet, engine=no_engine)) as owner:
             desk = owner.call(lambda gallery: Desk(gallery, None, quiet, Patience(0, stopping, quiet.problem)))
             before = len(owner.call(lambda gallery: gallery.faces))
-            with timed(found, "keep", KEPT):
-                place_record(root, name, owner, desk)
+            with timed(found, "keep", KEPT), read_record(root, name) as (head, frames):
+                owner.call(lambda _: desk.place_part(name, head, frames))
             found["pictures a face"] = (len(owner.call(lambda gallery: gallery.faces)) - before) / KEPT
     return found | {"peak MB": peak_mb()}
 

@@ -24,7 +24,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.types import Box, Sighting
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
-from face_classifier.pipeline.archive import analyse_into, place_record
+from face_classifier.pipeline.archive import analyse_into
 from face_classifier.pipeline.desk import Desk
 from face_classifier.records.file import read_record
 from face_classifier.vision.engine import Engine
@@ -105,7 +105,8 @@ class Recorder:
             patience = Patience(0, threading.Event(), observer.problem)
             desk = owner.call(lambda gallery: Desk(gallery, None, observer, patience))
             for record in records:
-                place_record(root, record.name, owner, desk)
+                with read_record(root, record.name) as told:
+                    owner.call(lambda _, name=record.name, told=told: desk.place_part(name, *told))
             online = owner.call(lambda gallery: list(gallery.faces.values()))
             return Placed(online, list(owner.call(lambda _: desk.finish())))
 

@@ -1,4 +1,4 @@
-"""The two halves of a run apart: a source is analysed into a record on disk, which is placed later, or elsewhere."""
+"""The first half of a run: a source is analysed into records on disk, which are placed later, or elsewhere."""
 
 from __future__ import annotations
 
@@ -19,11 +19,8 @@ from face_classifier.core.disk.retry import DiskError
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.disk.tree import FolderGoneError
 from face_classifier.core.errors import SetUpError, UserError
-from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.owner.queue import Owner
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.analysis.analyse import Analysis, follows
-from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.records.file import RecordWriter, read_record
 from face_classifier.records.head import Head
@@ -253,12 +250,3 @@ def _head_of_file(root: Root, file: File, settings: Settings, kernel: str | None
     recall_into(root, file)
     start = datetime.fromtimestamp(os.stat(file.name).st_mtime, timezone.utc)
     return _head(Origin(file.name, file.fingerprint), start, settings, sampling_of(settings), None, kernel)
-
-
-def place_record(root: Root, name: str, owner: Owner[Gallery], desk: Desk, *, again: bool = False) -> int | None:
-    """Have the frames of a record placed by the owner of a gallery, all or none; returns as `Desk.place_part`.
-
-    Raises UserError.
-    """
-    with read_record(root, name) as (head, frames):
-        return owner.call(lambda _: desk.place_part(name, head, frames, again=again))

@@ -19,8 +19,9 @@ from face_classifier.core.disk.retry import Patience
 from face_classifier.gallery.past.back import RECORDS
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.store import Store
-from face_classifier.pipeline.archive import analyse_into, place_record
+from face_classifier.pipeline.archive import analyse_into
 from face_classifier.pipeline.here import Here
+from face_classifier.records.file import read_record
 from face_classifier.records.folder import Records
 from face_classifier.vision.engine import Engine
 
@@ -37,13 +38,13 @@ def place(tmp_path: Path, sources: list[Path], engine: Engine, **flags: object) 
     ):
         here.note_records(records.root.path)
         analyse = partial(analyse_into, records.root, settings=settings, engine=engine, stopping=stopping)
-        names = [analyse(str(source)) for source in sources]
+        names = [name for source in sources for name in analyse(str(source)) or ()]
         for name in names:
-            assert name
-            place_record(records.root, name, here._owner, here._desk)
+            with read_record(records.root, name) as (head, frames):
+                here.place_part(name, head, frames).result()
         here.finish()
     assert observer.problems == []
-    return [name for name in names if name]
+    return names
 
 
 def test_the_records_in_which_somebody_is_go_with_them(

@@ -24,9 +24,10 @@ from face_classifier.core.types import Image
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
-from face_classifier.pipeline.archive import analyse_into, place_record
+from face_classifier.pipeline.archive import analyse_into
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.run import run
+from face_classifier.records.file import read_record
 from face_classifier.vision.engine import Engine
 
 Made = Callable[[Path, Sequence[Path]], None]
@@ -60,7 +61,8 @@ def apart(engine: Engine, folder: Path, sources: Sequence[Path], **more: object)
                 of_source = names[source]
                 assert of_source
                 for name in of_source:
-                    place_record(root, name, owner, desk, again=True)
+                    with read_record(root, name) as told:
+                        owner.call(lambda _, name=name, told=told: desk.place_part(name, *told, again=True))
             owner.call(lambda _: desk.finish())
         log.close()
     assert observer.problems == []

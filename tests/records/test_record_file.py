@@ -25,7 +25,7 @@ from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.pipeline.analysis.analyse import Analyst
 from face_classifier.pipeline.analysis.tracker import Follower
-from face_classifier.pipeline.archive import analyse_into, place_record
+from face_classifier.pipeline.archive import analyse_into
 from face_classifier.pipeline.desk import Desk
 from face_classifier.records import AnalysedFrame
 from face_classifier.records.file import read_record
@@ -199,8 +199,11 @@ def test_times_that_cannot_move_with_the_start_of_the_source_are_refused(
         desk = owner.call(
             lambda gallery: Desk(gallery, None, observer, Patience(0, threading.Event(), observer.problem))
         )
-        with pytest.raises(UserError, match=r"is no record \(its time is .*; have that source analysed anew"):
-            place_record(root, record.name, owner, desk)
+        with (
+            pytest.raises(UserError, match=r"is no record \(its time is .*; have that source analysed anew"),
+            read_record(root, record.name) as (head, frames),
+        ):
+            owner.call(lambda _: desk.place_part(record.name, head, frames))
         assert not owner.call(lambda gallery: gallery.faces)
 
 

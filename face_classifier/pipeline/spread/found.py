@@ -48,4 +48,4 @@ class Found:
             )
         self._made = alike[0].partition("-")[2]
         failure = self._records.head(alike[0]).failure
-        return Analysed((alike[0],)) if failure is None else Failed(failure, was_tried=True)
+        return Analysed((alike[0],)) if failure is None else Failed(failure)

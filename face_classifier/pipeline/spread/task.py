@@ -50,9 +50,7 @@ class Looked:
     fingerprint: str
     start: datetime
     duration: float | None  # seconds; None: it does not tell
-    tasks: tuple[tuple[Chapter, ...], ...] = (
-        (WHOLE,),
-    )  # its chapters with sampled time, as they are analysed together
+    tasks: tuple[tuple[Chapter, ...], ...] = ((WHOLE,),)  # its chapters with sampled time, a tuple a task
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,6 @@ class Failed:
     """It cannot be analysed."""
 
     sentence: str
-    was_tried: bool = False  # by an earlier run
 
 
 @dataclass(frozen=True)
@@ -212,7 +209,7 @@ def _found(
             records.remove(name)
             return None
         if head.failure is not None:
-            return Failed(head.failure, was_tried=True)
+            return Failed(head.failure)
         names.append(name)
         told += head.notes
     return Analysed(tuple(names), tuple(told))
