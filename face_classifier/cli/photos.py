@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from face_classifier.photos.lookalike.people import PhotoGallery
 
 
-_on = click.option("--on", metavar="WHERE", help="Look at photos elsewhere: local, local:N, dask://HOST:PORT.")
+_on = click.option("--on", metavar="WHERE", help="Look at photos elsewhere: as a run, local:N, dask://… or ray://….")
 _mixed = click.option("--mixed", is_flag=True, help="Also by processors and versions that compute otherwise.")
 
 

@@ -35,7 +35,10 @@ def _run(
     if not sources:
         raise WrongUseError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
     chosen = load_settings(flags, config)
-    if where is None and records is None and not (mixed or again):
+    if where is None and records is None:
+        if mixed or again:
+            flag = "--mixed" if mixed else "--again"
+            raise WrongUseError(f"{flag} is for what other processes analyse; add --on or --records, or leave it out")
         _classify(sources, chosen, as_json=as_json)
     else:
         classify(sources, chosen, where, records, mixed=mixed, again=again, as_json=as_json)

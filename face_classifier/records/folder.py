@@ -36,6 +36,8 @@ class Records:
         ``modes``: of what is made. Raises UserError where something else lies in it, and OSError.
         """
         refuse_place(path, RECORDS, "--records")
+        if path.exists() and not path.is_dir():
+            raise UserError(f"{path} is a file; name a folder with --records")
         if kind_of(path) != RECORDS:
             if not is_empty(path):
                 raise UserError(f"{path} is not empty and no folder of records; name another one with --records")

@@ -468,6 +468,8 @@ def test_what_a_log_shows_cannot_command_a_terminal(run, tmp_path: Path, monkeyp
         ["similar", "me.jpg"],
         ["evaluate"],
         ["people", "--nothing"],
+        ["clip.mp4", "--mixed"],
+        ["clip.mp4", "--again"],
     ],
     ids=" ".join,
 )

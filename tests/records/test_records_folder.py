@@ -123,6 +123,8 @@ def test_the_folder_is_marked_and_private_and_another_one_is_refused(folder: Pat
         Records.made(other)
     with pytest.raises(UserError, match="is no folder of records"):
         Records(other)
+    with pytest.raises(UserError, match="is a file"):
+        Records.made(other / "letter.txt")
     with pytest.raises(UserError, match="lies in the folder of records"):
         Records.made(folder / "within")
 

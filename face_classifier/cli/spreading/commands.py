@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 _HERE = "local:1"  # where is analysed if the user names no place
 _MOST = 1_000_000  # shares
 
-_on = click.option("--on", "where", metavar="WHERE", help="Analyse in other processes: local, or local:N of them.")
+_on = click.option(
+    "--on",
+    "where",
+    metavar="WHERE",
+    help="Analyse in other processes: local, local:N for N of them, dask://HOST:8786, ray://HOST:6379.",
+)
 _mixed = click.option(
     "--mixed", is_flag=True, help="Also take what processors and versions analyse that compute otherwise."
 )
@@ -58,7 +63,7 @@ def classify(
     """
     from face_classifier.pipeline.spread.where import is_here, open_cluster
 
-    where = where or _HERE
+    where = _HERE if where is None else where
     with open_cluster(where) as cluster:  # its workers make themselves ready while this process does
         from face_classifier.cli import console
         from face_classifier.cli.spreading.screen import SpreadScreen
@@ -95,7 +100,8 @@ def _analyse(
     """Analyse videos and pictures into records, which `place` places; many machines may, each its share."""
     from face_classifier.pipeline.spread.where import is_here, open_cluster
 
-    share, chosen, where = _share(part), load_settings(flags, config), where or _HERE
+    share, chosen = _share(part), load_settings(flags, config)
+    where = _HERE if where is None else where
     with open_cluster(where) as cluster:  # as in `classify`
         from face_classifier.cli import console
         from face_classifier.cli.spreading.screen import SpreadScreen

@@ -32,7 +32,7 @@ class SpreadScreen(Screen):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._hide()
         if self._failures:
             self.tell(f"{counted(len(self._failures), 'source')} could not be analysed:", self._failures)
         self.finish()
@@ -45,7 +45,7 @@ class SpreadScreen(Screen):
 
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
         """As that of any run; a terminal shows one bar at a time."""
-        self._bar.stop()
+        self._hide()
         yield from super().through(steps, name)
 
     def failed(self, sentence: str) -> None:
@@ -55,8 +55,17 @@ class SpreadScreen(Screen):
     def analysed(self, frame: Frame, people: Counts) -> None:
         self._faces = people.known_faces + people.unknown_faces
 
+    def _hide(self) -> None:
+        if self._console.is_terminal:  # elsewhere it never began, and would leave an empty line
+            self._bar.stop()
+
     def _line(self, done: Done) -> str:
-        parts = [f"{done.sources} of {counted(done.of, 'source')}", f"{done.seconds / 3600:.1f} h"]
+        parts = [f"{done.sources} of {counted(done.of, 'source')}", _length(done.seconds)]
         parts += [counted(self._faces, "face")] if self._faces else []
         parts += [f"{done.failed} failed"] if done.failed else []
         return "  ".join([*parts, counted(done.workers, "worker")])
+
+
+def _length(seconds: float) -> str:
+    """Of what was analysed."""
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

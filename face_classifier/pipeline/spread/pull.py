@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.core.words import counted
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.spread.cluster import Cluster
@@ -128,6 +129,9 @@ class Pull:
                 self._seconds += part.seconds
             else:
                 self._wait()
+        if self._done < self._of:
+            done = f"{self._done} of {counted(self._of, 'source')}"
+            self._observer.at_end(f"it was stopped with {done} done; the same command goes on where it was")
 
     def again(self, ready: Ready, sampling: Sampling) -> Outcome | None:
         """Have it analysed otherwise, before all that comes; None: the user wishes to end. Raises UserError."""

@@ -57,6 +57,7 @@ def test_gives_the_folder_of_a_plain_run(
     ended = command(*files, "--result", result, "--jsonl", tmp_path / "spread.jsonl", "--on", "local:3")
     assert ended.code == 1
     assert "broken.mp4" in ended.err
+    assert "" not in ended.err.splitlines()  # no trace of the bar that a terminal shows
     assert differences(plain, result) == []
     assert (tmp_path / "spread.jsonl").read_text("utf-8") == plain.with_suffix(".jsonl").read_text("utf-8")
     records = records_of(tmp_path / "spread.records")
@@ -171,11 +172,11 @@ def test_what_needs_frames_here_is_refused(
     assert not (tmp_path / "result").exists()
 
 
-@pytest.mark.parametrize("where", ["local:0", "local:", "here", "local:9999", "ftp://host"])
+@pytest.mark.parametrize("where", ["", "local:0", "local:", "here", "local:9999", "ftp://host"])
 def test_another_place_is_refused(tmp_path: Path, command: Callable[..., Ended], where: str) -> None:
     ended = command("clip.mp4", "--on", where, "--result", tmp_path / "result")
     assert ended.code == 2
-    assert where in ended.err
+    assert f"--on {where} is no place to analyse" in ended.err
 
 
 def test_a_worker_that_computes_otherwise_gets_no_work(
@@ -191,6 +192,21 @@ def test_a_worker_that_computes_otherwise_gets_no_work(
     assert ["gets no work" in sentence for sentence in observer.problems] == [True]
     assert differences(plain, tmp_path / "spread") == []
     assert len({name.partition("-")[2] for name in records_of(tmp_path / "records")}) == 1
+
+
+def test_a_run_that_is_stopped_tells_how_much_is_done(tmp_path: Path, files: list[Path], plain: Path) -> None:
+    stopping, observer = threading.Event(), SpreadWatcher()
+    observer.after = lambda frames: stopping.set()
+    settings, sources = load({"result": str(tmp_path / "spread")}), list(map(str, files))
+    with LocalCluster(1) as cluster:
+        assert run_on(Spread(cluster, tmp_path / "records"), settings, sources, stopping, observer).failed == 0
+    assert ["stopped with 1 of 8 sources done" in sentence for sentence in observer.problems] == [True]
+    with LocalCluster(1) as cluster:
+        assert (
+            run_on(Spread(cluster, tmp_path / "records"), settings, sources, threading.Event(), SpreadWatcher()).failed
+            == 1
+        )
+    assert differences(plain, tmp_path / "spread") == []
 
 
 def test_where_every_worker_computes_otherwise_the_run_ends(
