@@ -47,12 +47,17 @@ def state_of(path: str) -> dict[str, Any]:
     }
 
 
+def _identity_of(path: str) -> dict[str, Any]:
+    """`state_of`, and when the file last changed in any way, which no copying program sets back. Raises OSError."""
+    return state_of(path) | {"ctime": os.stat(path).st_ctime_ns}
+
+
 def recall(root: Root, path: str) -> Known | None:
-    """What was remembered of a file, if it has the size, time and inode that it had then; else None.
+    """What was remembered of a file, if it has the size, times and inode that it had then; else None.
 
     ``root``: a folder of records; ``path``: as given. Raises OSError where the file cannot be looked at.
     """
-    state = state_of(path)
+    state = _identity_of(path)
     with suppress(OSError, UserError, ValueError, TypeError, KeyError, RecursionError):
         told = json.loads(_read(root, path))
         fingerprint, facts = told["fingerprint"], told["facts"]
@@ -65,10 +70,11 @@ def recall(root: Root, path: str) -> Known | None:
 def remember(root: Root, path: str, known: Known, before: dict[str, Any]) -> None:
     """Remember it for `recall`, unless the file may have changed since it was looked at.
 
-    ``before``: its `state_of` before it was read. Raises OSError.
+    ``before``: what `state_of` told before it was read, or more. Raises OSError.
     """
-    if state_of(path) == before and time.time() - os.stat(path).st_mtime > _SETTLED:
-        told = state_of(path) | {"fingerprint": known.fingerprint, "facts": known.facts}
+    state = _identity_of(path)
+    if state == state | before and time.time() - os.stat(path).st_mtime > _SETTLED:
+        told = state | {"fingerprint": known.fingerprint, "facts": known.facts}
         root.write(_name(path), json.dumps(told).encode(), durable=False)
 
 
@@ -81,7 +87,7 @@ def recall_into(root: Root, file: File) -> None:
         if known := recall(root, file.name):
             file.fingerprint = known.fingerprint
             return
-        before = state_of(file.name)
+        before = _identity_of(file.name)
         remember(root, file.name, Known(file.fingerprint), before)
     assert file.fingerprint
 
@@ -96,7 +102,7 @@ def recalled_chapters(root: Root, source: Source, seconds: float) -> Sequence[Ch
     facts: dict[str, Any] = {}
     key, before = f"chapters of {seconds!r} s", None
     with suppress(OSError, MessageError, TypeError, KeyError):
-        before = state_of(source.name)
+        before = _identity_of(source.name)
         if known := recall(root, source.name):
             facts = known.facts
             found: Sequence[Chapter] = [_chapter_from(told) for told in facts.get(key, [])]

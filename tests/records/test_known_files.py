@@ -57,7 +57,10 @@ def test_another_size_time_or_file_is_read_anew(root: Root, clip: Path) -> None:
     recall_into(root, File(path))
     os.utime(clip, (1_700_000_001, 1_700_000_001))
     assert recall(root, path) is None
+    recall_into(root, File(path))
+    assert recall(root, path)
     os.utime(clip, (1_700_000_000, 1_700_000_000))
+    recall_into(root, File(path))
     assert recall(root, path)
     other = clip.with_name("other.mp4")
     other.write_bytes(b"another of that size")
@@ -67,6 +70,19 @@ def test_another_size_time_or_file_is_read_anew(root: Root, clip: Path) -> None:
     file = File(path)
     recall_into(root, file)
     assert recall(root, path) == Known(file.fingerprint)
+
+
+def test_one_that_is_overwritten_by_a_copy_with_the_same_time_is_read_anew(root: Root, clip: Path) -> None:
+    path, state = str(clip), os.stat(clip)
+    recall_into(root, File(path))
+    assert recall(root, path)
+    with clip.open("r+b") as file:
+        file.write(b"AS IF IT WERE A CLIP")
+    os.utime(clip, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert os.stat(clip).st_ino == state.st_ino
+    file_now = File(path)
+    recall_into(root, file_now)
+    assert file_now.fingerprint == File(path).fingerprint
 
 
 def test_one_that_is_being_written_is_not_remembered(root: Root, clip: Path) -> None:
