@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from face_classifier.core.disk.retry import asking_the_disk
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Encoding, Face
@@ -84,6 +85,8 @@ class Looker:
     def _look(self, read_photo: ReadPhoto, confirmed: bool, touched: Collection[str] | None) -> LookResult:
         folder = self._folder
         if folder.writing:
+            with asking_the_disk():
+                folder.finish_changes()
             for sentence in forget.finish(folder):
                 folder.report(sentence)
             finish_giving_way(folder)

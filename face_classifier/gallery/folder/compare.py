@@ -71,6 +71,7 @@ def _pass_over_half_made(folder: ResultFolder, scan: Scan) -> None:
             scan.contents.pop(str(place), None)
         elif kind == REMOVED:
             scan.folders.add(str(place))
+            scan.contents.setdefault(str(place), [])
 
 
 def _half_made(folder: ResultFolder) -> list[list[object]]:

@@ -56,7 +56,8 @@ class ResultFolder:
                 refuse_links(self.root)
             self._use(self._open_table())
             if writing:
-                self._finish_changes()
+                with self._usable("written"):
+                    self.finish_changes()
         except BaseException:
             self._close_folder()
             raise
@@ -155,10 +156,11 @@ class ResultFolder:
     def all_or_nothing(self) -> Iterator[None]:
         """All changes of files and of the table within become durable together, or none is made; not within itself.
 
-        Raises DiskError. After an error within, too, all is on disk as it was before.
+        Raises DiskError. After an error within, too, all is on disk as it was before, or once `finish_changes` can.
         """
         token = secrets.token_hex(16)
         with asking_the_disk():
+            self.finish_changes()
             self.root.begin(token)
         try:
             with self.table.together():
@@ -168,22 +170,26 @@ class ResultFolder:
                 with asking_the_disk():
                     self.root.make_durable()
         except BaseException:
-            self.root.take_back()
+            with suppress(OSError, UserError):
+                self.root.take_back()
             self.rows.touch_all()
             self.tracks = Tracks(self.table)
             raise
-        self.root.let_stand()
+        with suppress(OSError, UserError):  # all is durable
+            self.root.let_stand()
 
-    def _finish_changes(self) -> None:
-        """Complete what a killed process was about to change `all_or_nothing`, or take it back."""
-        with self._usable("written"):
-            token = self.root.unfinished()
-            if token is None:
-                return
-            if self.table.execute("SELECT 1 FROM batch WHERE token = ?", (token,)).fetchone():
-                self.root.let_stand()
-            else:
-                self.root.take_back()
+    def finish_changes(self) -> None:
+        """Complete what a killed process, or a failing disk, left half changed `all_or_nothing`, or take it back.
+
+        Raises OSError, UserError.
+        """
+        token = self.root.unfinished()
+        if token is None:
+            return
+        if self.table.execute("SELECT 1 FROM batch WHERE token = ?", (token,)).fetchone():
+            self.root.let_stand()
+        else:
+            self.root.take_back()
 
     @contextmanager
     def as_last_seen(self) -> Iterator[None]:

@@ -17,11 +17,13 @@ from pathlib import Path
 
 from face_classifier.core.disk.durable import PART, USUAL, Modes, sync_file_system
 from face_classifier.core.disk.rooted import Root
+from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 
 LOG = ".face-classifier-undo"
 _ASIDE = ".face-classifier-aside-"  # how the names of files begin that are removed for good at the end
 WROTE, MOVED, MADE, REMOVED = "wrote", "moved", "made", "removed"  # kinds of lines
+_VALUES = {WROTE: 2, MOVED: 2, MADE: 1, REMOVED: 1}  # after the kind
 _FEW = 4  # files and folders that are sooner made durable one by one than with the whole file system
 
 
@@ -62,8 +64,10 @@ class UndoRoot(Root):
         super().close()
 
     def unfinished(self) -> str | None:
-        """The token of changes that a killed process left half made; "": it made none; None: there are none."""
-        if self.check_own(LOG) is None:
+        """The token of changes that were left half made, and not those that are being made; "": none was; None: there
+        are none.
+        """
+        if self._open or self.check_own(LOG) is None:
             return None
         lines = self._lines()
         return str(lines[0][1][0]) if lines else ""
@@ -106,6 +110,7 @@ class UndoRoot(Root):
 
     def let_stand(self) -> None:
         """Remove what is to go, and forget how the changes are taken back."""
+        self._stop()
         aside = [str(line[2]) for _, line in self._lines() if line[0] == MOVED]
         for place in aside:
             if place.startswith(_ASIDE):
@@ -159,13 +164,13 @@ class UndoRoot(Root):
 
     def _lines(self) -> list[tuple[int, list[object]]]:
         """Where each line of the log begins, in bytes, and what it tells; from the first one that is none on, none."""
-        lines, offset = [], 0
+        lines, offset = list[tuple[int, list[object]]](), 0
         for text in self.read(LOG).splitlines(keepends=True):
             try:
                 line = json.loads(text)
             except (ValueError, RecursionError):
                 break
-            if not (isinstance(line, list) and line and text.endswith(b"\n")):
+            if not (text.endswith(b"\n") and _is_line(line, is_first=not lines)):
                 break
             lines.append((offset, line))
             offset += len(text)
@@ -230,3 +235,17 @@ class UndoRoot(Root):
         if self._open:
             self._open.folders[place] = None
         super().sync(place)
+
+
+def _is_line(value: object, *, is_first: bool) -> bool:
+    """Whether it can have been noted; anybody may have written into the folder."""
+    if not isinstance(value, list) or not all(map(_is_place, value)):
+        return False
+    return len(value) == 1 if is_first else bool(value) and len(value) - 1 == _VALUES.get(value[0])
+
+
+def _is_place(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(os.fsencode(value)) and all(map(is_component, value.split("/")))
+    except UnicodeEncodeError:
+        return False
