@@ -2,9 +2,8 @@
 
 Processors differ, and so do versions of libraries. By AVX2 alone (an emulated Haswell) all detections and pictures were
 those of a processor with AVX-512, and so were the encodings of SFace; of dlib's encoder 45 to 61 of the 128 stored
-numbers of each of the seven faces here differed, by up to 1.2e-7. Records of
-both in one result folder would make it depend on which process analysed what. What the canary shows was drawn by
-``scripts/canary.py``.
+numbers of each of the seven faces here differed, by up to 1.2e-7. Records of both in one result folder would make it
+depend on which process analysed what. What the canary shows was drawn by ``scripts/canary.py``.
 """
 
 from __future__ import annotations
