@@ -21,7 +21,6 @@ from face_classifier.core.messages import MessageError
 from face_classifier.core.types import ENCODING_SIZE
 from face_classifier.records.frames import AnalysedFrame
 from face_classifier.records.head import Head, head_from, head_values
-from face_classifier.records.parts import part_name
 from face_classifier.records.plain import (
     MOST_PICTURE,
     Origin,
@@ -29,6 +28,7 @@ from face_classifier.records.plain import (
     plain_frame,
     shifted,
 )
+from face_classifier.records.unfinished import unfinished_name
 
 VERSION = 2
 _APPLICATION = 0x46616352  # "FacR" in the head of the SQLite file
@@ -75,7 +75,7 @@ class RecordWriter:
     def __init__(self, root: Root, head: Head, name: str | None = None) -> None:
         """``root``: the folder; ``name``: of the file, else the one that the head says. Raises OSError, UserError."""
         self._root, self.head, self.name = root, head, name or head.name
-        self._part = part_name(self.name)
+        self._part = unfinished_name(self.name)
         self._frames = 0
         self.notes: list[str] = []  # sentences about what is lacking in it
         with self._asking():

@@ -11,7 +11,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.records.file import read_record
 from face_classifier.records.head import Head, is_name
-from face_classifier.records.parts import remove_left
+from face_classifier.records.unfinished import remove_left
 
 
 class Records:

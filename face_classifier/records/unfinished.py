@@ -16,7 +16,7 @@ _SUFFIX = ".part"
 _LONG = 86400.0  # seconds without a byte, after which the writer of another machine is taken for dead
 
 
-def part_name(name: str) -> str:
+def unfinished_name(name: str) -> str:
     """A hidden name that no other process takes, for a file that will be called ``name``."""
     return f".{name}.{_here()}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
 
@@ -24,8 +24,8 @@ def part_name(name: str) -> str:
 def remove_left(root: Root) -> None:
     """Remove what writers left that are dead: of this machine at once, of others after a day. Raises OSError."""
     for name, state in root.states():
-        is_part = name.startswith(".") and name.endswith(_SUFFIX)
-        if is_part and (_is_dead(name) or time.time() - state.st_mtime > _LONG):
+        is_unfinished = name.startswith(".") and name.endswith(_SUFFIX)
+        if is_unfinished and (_is_dead(name) or time.time() - state.st_mtime > _LONG):
             with suppress(FileNotFoundError):
                 root.remove(name)
 
@@ -41,9 +41,9 @@ def _hash(host: str) -> str:
     return sha256(host.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
-def _is_dead(part: str) -> bool:
+def _is_dead(name: str) -> bool:
     """Whether a process of this machine wrote it that is no more."""
-    found = re.search(rf"\.{re.escape(_here())}-(\d{{1,9}})-[0-9a-f]+{re.escape(_SUFFIX)}$", part)
+    found = re.search(rf"\.{re.escape(_here())}-(\d{{1,9}})-[0-9a-f]+{re.escape(_SUFFIX)}$", name)
     if not found:
         return False
     try:
