@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from face_classifier.core.config.settings import Settings
 
 result_option = click.option("--result", metavar="PATH", help="The result folder. [default: result]")
+on_option = click.option(
+    "--on",
+    "where",
+    metavar="WHERE",
+    help="In other processes: local, local:N for N of them, dask://HOST:8786, ray://HOST:6379.",
+)
+mixed_option = click.option(
+    "--mixed", is_flag=True, help="Also take what processors and versions analyse that compute otherwise."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 

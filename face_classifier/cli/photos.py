@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from face_classifier.cli.options import json_option, say, stop_on_signals
+from face_classifier.cli.options import json_option, mixed_option, on_option, say, stop_on_signals
 from face_classifier.core.config import flat
 from face_classifier.core.errors import StoppedError, UserError, WrongUseError
 
@@ -19,15 +19,11 @@ if TYPE_CHECKING:
     from face_classifier.photos.lookalike.people import PhotoGallery
 
 
-_on = click.option("--on", metavar="WHERE", help="Look at photos elsewhere: as a run, local:N, dask://… or ray://….")
-_mixed = click.option("--mixed", is_flag=True, help="Also by processors and versions that compute otherwise.")
-
-
 def _gallery_options(command: Callable[..., None]) -> Callable[..., None]:
     """Which people to look among: what `_open_gallery` takes."""
     for option in (
-        _mixed,
-        _on,
+        mixed_option,
+        on_option,
         click.option("--encoder", metavar="dlib|sface", help="The encoder. [default: sface, or the result folder's]"),
         click.option("--index", metavar="FILE", help="What remembers encodings. [default: a file in the gallery]"),
         click.option("--gallery", metavar="DIR", help="Photos, NAME.jpg or NAME/..., a result folder, or a group's."),
@@ -43,13 +39,13 @@ def _open_gallery(
     index: str | None,
     encoder: str | None,
     *,
-    on: str | None,
+    where: str | None,
     mixed: bool,
 ) -> PhotoGallery:
     """A gallery, after telling which of its photos are of no use."""
     from face_classifier.photos.lookalike import people as portraits
 
-    opened = portraits.open_gallery(gallery, index, encoder, observer, stopping, on=on, mixed=mixed)
+    opened = portraits.open_gallery(gallery, index, encoder, observer, stopping, where=where, mixed=mixed)
     for sentence, about in opened.left_out():
         observer.tell(sentence, about)
     return opened
@@ -219,8 +215,8 @@ def _recommend(
 @click.option("--copies", is_flag=True, help="Copies of the photos, not links.")
 @click.option("--sidecars", is_flag=True, help="Write names and face regions beside the photos, as XMP.")
 @click.option("--allow-private", is_flag=True, help="Fetch from addresses that are not on the public internet, too.")
-@_on
-@_mixed
+@on_option
+@mixed_option
 @json_option
 def _group(album: tuple[str, ...], out: str | None, as_json: bool, **options: Any) -> None:
     """Sort photos into a folder a person: of a folder, files, addresses, or a JSON list of {id, url}."""

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from face_classifier.cli.options import json_option, load_settings, run_options, say, stop_on_signals
+from face_classifier.cli.options import (
+    json_option,
+    load_settings,
+    mixed_option,
+    on_option,
+    run_options,
+    say,
+    stop_on_signals,
+)
 from face_classifier.core.errors import WrongUseError
 from face_classifier.core.words import counted
 
@@ -19,15 +27,6 @@ if TYPE_CHECKING:
 _HERE = "local:1"  # where is analysed if the user names no place
 _MOST = 1_000_000  # shares
 
-_on = click.option(
-    "--on",
-    "where",
-    metavar="WHERE",
-    help="Analyse in other processes: local, local:N for N of them, dask://HOST:8786, ray://HOST:6379.",
-)
-_mixed = click.option(
-    "--mixed", is_flag=True, help="Also take what processors and versions analyse that compute otherwise."
-)
 _again = click.option("--again", is_flag=True, help="Also try what could not be analysed before.")
 
 
@@ -36,7 +35,7 @@ def spread_options(command: Callable[..., None]) -> Callable[..., None]:
     records = click.option(
         "--records", metavar="DIR", help="Keep there what is analysed. [default: with --on RESULT.records]"
     )
-    return _on(records(_mixed(_again(command))))
+    return on_option(records(mixed_option(_again(command))))
 
 
 def classify(
@@ -80,10 +79,10 @@ def classify(
 @click.command("analyse")
 @click.argument("sources", nargs=-1, metavar="SOURCE...", required=True)
 @run_options
-@_on
+@on_option
 @click.option("--records", metavar="DIR", required=True, help="The folder for what is analysed.")
 @click.option("--part", metavar="K/N", default="1/1", help="Only the Kth of N shares of the sources, K from 1.")
-@_mixed
+@mixed_option
 @_again
 @json_option
 def _analyse(
@@ -130,7 +129,7 @@ def _share(part: str) -> tuple[int, int]:
 @click.argument("sources", nargs=-1, metavar="SOURCE...", required=True)
 @run_options
 @click.option("--records", metavar="DIR", required=True, help="The folder with what was analysed.")
-@_mixed
+@mixed_option
 @json_option
 def _place(
     sources: tuple[str, ...], config: str | None, records: str, mixed: bool, as_json: bool, **flags: Any

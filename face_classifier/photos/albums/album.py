@@ -58,7 +58,7 @@ class AlbumOptions:
     plot: bool = False
     sidecars: bool = False
     allow_private: bool = False  # addresses
-    on: str | None = None  # a cluster that looks at the photos; None = this process
+    where: str | None = None  # a cluster that looks at the photos; None = this process
     mixed: bool = False  # the workers of that may compute otherwise
 
 
@@ -137,7 +137,7 @@ def group_album(
         items, missing = items_of(photos, folder.path if folder else None, aside, observer)
         keeper = folder or TemporaryKeeper(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         fetch_all(items, keeper, options.allow_private, observer, stopping)
-        look = look_on(options.on, profile.encoder, observer.problem, mixed=options.mixed)
+        look = look_on(options.where, profile.encoder, observer.problem, mixed=options.mixed)
         read = _read(items, profile, folder, observer, stopping, look)
         faces = _faces(items, read)
         said = _said(folder, items, faces, observer)

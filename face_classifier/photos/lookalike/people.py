@@ -121,7 +121,7 @@ def open_gallery(
     observer: Observer,
     stopping: threading.Event,
     *,
-    on: str | None = None,
+    where: str | None = None,
     mixed: bool = False,
 ) -> PhotoGallery:
     """The people of a gallery. Photos that cannot be used are told in the result.
@@ -135,7 +135,7 @@ def open_gallery(
         was sorted into, of which the folders of people count, with the faces that it was for.
     index: the file that remembers the encodings of photos; None = a hidden one in the folder.
     encoder: None = the usual one.
-    on, mixed: as of `look_on`, where photos are looked at.
+    where, mixed: as of `look_on`, where photos are looked at.
     """
     if folder is None and index is None:
         raise WrongUseError("no gallery is given; name a folder of photos with --gallery")
@@ -150,7 +150,7 @@ def open_gallery(
     if folder is not None and kind == RESULT:
         return _of_result_folder(folder, encoder, observer)
     encoder = encoder or flat.USUAL_ENCODER
-    look = look_on(on, encoder, observer.problem, mixed=mixed)
+    look = look_on(where, encoder, observer.problem, mixed=mixed)
     pictures, photos, failed = _read(folder, index, encoder, observer, stopping, look)
     top = Path(folder or "")
     people = _people(photos, top, faces_meant(top) if pictures and kind == ALBUM else {})

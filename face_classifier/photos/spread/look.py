@@ -19,11 +19,10 @@ from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.photos.finder import BEST, FaceFinder
 from face_classifier.photos.reading import Look, Looking, Stamp, Work, look, look_at, remembered
 from face_classifier.pipeline.spread.canary import canary
-from face_classifier.pipeline.spread.cluster import Cluster
+from face_classifier.pipeline.spread.cluster import MOST_A_SLOT, Cluster, Refusals
 from face_classifier.pipeline.spread.task import Job, Refused, engine_of, refusal
 from face_classifier.pipeline.spread.where import is_here, open_cluster
 
-_MOST = 4  # photos a slot that are given out and not done
 _TURN = 0.1  # seconds between two looks at whether to stop, and at how many slots there are
 _Answer: TypeAlias = "Look | UserError | Refused | None"
 
@@ -115,14 +114,14 @@ class _Pump:
         self._place, self._job, self._waiting = place, job, waiting
         self._by_size, self._known = by_size, known
         self._active: dict[Future[_Answer], _Photo] = {}
-        self._refused: set[str] = set()
+        self._refusals = Refusals(place.cluster, place.tell)
         self._stands_in: str | None = None  # the lesser detector of which it is told
 
     def run(self, stopping: threading.Event, ended: threading.Event) -> None:
         """Until all is answered, or the user wishes to stop, or nobody waits for it any more."""
         try:
             while (self._waiting or self._active) and not (stopping.is_set() or ended.is_set()):
-                while self._waiting and len(self._active) < _MOST * self._place.cluster.slots:
+                while self._waiting and len(self._active) < MOST_A_SLOT * self._place.cluster.slots:
                     self._begin(self._waiting.popleft())
                 if self._active:
                     wait(self._active, _TURN, FIRST_COMPLETED)
@@ -164,7 +163,7 @@ class _Pump:
             answer = UserError(f"{photo.path} cannot be read: {error}")
         if isinstance(answer, Refused):
             self._waiting.appendleft(photo)
-            self._refuse(answer)
+            self._refusals.add(answer.worker, answer.why)
         else:
             if isinstance(answer, Look) and answer.finding and answer.finder != BEST and not self._stands_in:
                 self._stands_in = answer.finder.partition(" ")[0]
@@ -173,14 +172,6 @@ class _Pump:
                     "run `face-classifier models fetch` there"
                 )
             photo.answer.set_result(answer)
-
-    def _refuse(self, refused: Refused) -> None:
-        if refused.worker not in self._refused:
-            self._refused.add(refused.worker)
-            self._place.cluster.refuse(refused.worker)
-            self._place.tell(refused.why)
-        if not self._place.cluster.slots:
-            raise UserError("no worker computes as this machine does; make them alike, or add --mixed")
 
 
 def look_there(job: Job, path: str, before: Stamp | None, known: Mapping[str, str]) -> _Answer:

@@ -13,6 +13,7 @@ from face_classifier.core.errors import UserError
 
 _T = TypeVar("_T")
 MOST_DEATHS = 5  # of workers that one task may bring about
+MOST_A_SLOT = 4  # tasks that are given out and not done: enough that no slot waits for who gives them
 _called: str | None = None
 
 
@@ -58,3 +59,21 @@ class Cluster(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
+
+
+class Refusals:
+    """Workers that get no more tasks, since they compute otherwise. Used by one thread."""
+
+    def __init__(self, cluster: Cluster, tell: Callable[[str], None]) -> None:
+        """``tell``: is told of each of them once."""
+        self._cluster, self._tell = cluster, tell
+        self._names: set[str] = set()
+
+    def add(self, worker: str, why: str) -> None:
+        """Refuse a worker, also one that was given several tasks. Raises UserError where no other is left."""
+        if worker not in self._names:
+            self._names.add(worker)
+            self._cluster.refuse(worker)
+            self._tell(why)
+        if not self._cluster.slots:
+            raise UserError("no worker is left that can be used; make them alike as told above, or add --mixed")

@@ -15,12 +15,11 @@ from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.words import counted
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.inputs import sampling_of
-from face_classifier.pipeline.spread.cluster import Cluster
+from face_classifier.pipeline.spread.cluster import MOST_A_SLOT, Cluster, Refusals
 from face_classifier.pipeline.spread.task import Begun, Failed, Job, Looked, Outcome, Refused, analyse, begin
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.chapters import WHOLE, Chapter
 
-_MOST = 4  # tasks a slot that are given out and not done: enough that none waits for the driver
 _TURN = 0.1  # seconds between two looks at whether to stop, and at how many slots there are
 
 
@@ -109,7 +108,7 @@ class Pull:
         self._left: deque[str] = deque()
         self._next: deque[_Part] = deque()  # of sources that were looked at, still to be given out
         self._waiting: list[_Part] = []  # in order, from the next one on that is to be given
-        self._refused: set[str] = set()
+        self._refusals = Refusals(cluster, observer.problem)
 
     def through(self, paths: Sequence[str]) -> Iterator[Ready]:
         """What became of each source, in this order, one after the other of its chapters up to one that failed.
@@ -152,7 +151,7 @@ class Pull:
                 self._next.extendleft(reversed(self._divided(part)))
             elif not part.outcome:
                 self._submit(part)
-        while (self._next or self._left) and len(self._active) < _MOST * self._cluster.slots:
+        while (self._next or self._left) and len(self._active) < MOST_A_SLOT * self._cluster.slots:
             if not self._next:
                 self._waiting.append(_Part(self._left.popleft()))
             self._submit(self._next.popleft() if self._next else self._waiting[-1])
@@ -216,7 +215,7 @@ class Pull:
         except UserError as error:
             answer = Failed(f"{part.path} cannot be analysed: {error}")
         if isinstance(answer, Refused):
-            self._refuse(answer)
+            self._refusals.add(answer.worker, answer.why)
         elif isinstance(answer, Begun):
             part.looked = answer.looked
             part.sampling = self._sampling(part.looked)
@@ -228,11 +227,3 @@ class Pull:
                 self._guesses = False  # this gallery has sources that were sampled otherwise: look before analysing
         else:
             part.outcome = answer
-
-    def _refuse(self, refused: Refused) -> None:
-        if refused.worker not in self._refused:
-            self._refused.add(refused.worker)
-            self._cluster.refuse(refused.worker)
-            self._observer.problem(refused.why)
-        if not self._cluster.slots:
-            raise UserError("no worker is left that can be used; make them alike as told above, or add --mixed")

@@ -97,7 +97,7 @@ def test_a_killed_worker_costs_nothing(
         return future
 
     monkeypatch.setattr(LocalCluster, "submit", and_kill)
-    monkeypatch.setattr("face_classifier.photos.spread.look._MOST", 1)
+    monkeypatch.setattr("face_classifier.photos.spread.look.MOST_A_SLOT", 1)
     fresh, failed = read(photos, tmp_path / "elsewhere", "local:2")
     assert [name for name, _ in failed] == [f"{min(photos.iterdir()).name}/broken.png"]
     assert killed
@@ -127,7 +127,7 @@ def test_where_nobody_computes_alike_the_reading_ends_with_a_sentence(
     with PhotoIndex(tmp_path / "index", SFaceEncoder.space) as opened:
         found = [(path.name, path) for path in sorted(photos.rglob("*.png"))]
         looking = look_on("local:1", "sface", told.append)
-        with pytest.raises(UserError, match="no worker computes as this machine does"):
+        with pytest.raises(UserError, match="no worker is left that can be used"):
             opened.read(found, lambda: pytest.fail("it looks here"), threading.Event(), look=looking)
     assert len(told) == 1
     assert "gets no work" in told[0]
