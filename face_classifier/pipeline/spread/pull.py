@@ -20,6 +20,7 @@ from face_classifier.pipeline.spread.task import Begun, Failed, Job, Looked, Out
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.chapters import WHOLE, Chapter
 
+_ALONE = 20.0  # seconds without a worker after which that is told
 _TURN = 0.1  # seconds between two looks at whether to stop, and at how many slots there are
 
 
@@ -99,6 +100,7 @@ class Pull:
         """
         self._cluster, self._job, self._sampling, self._stopping = cluster, job, sampling, stopping
         self._observer, self._told = observer, -inf  # monotonic seconds
+        self._met = monotonic()  # when a worker was there last; inf: it was told that none is
         self._find = find
         self._usual = sampling_of(job.settings)  # of sources that were never seen
         self._guesses = find is None
@@ -185,6 +187,11 @@ class Pull:
         if monotonic() - self._told >= _TURN:
             self._told = monotonic()
             workers = len(self._cluster.workers())
+            if workers:
+                self._met = self._told
+            elif self._told - self._met >= _ALONE:
+                self._met = inf
+                self._observer.problem("no worker is there; start one, and the run goes on")
             self._observer.went_on(Done(self._done, self._of, self._seconds, self.failed, workers))
 
     def _wait(self) -> None:

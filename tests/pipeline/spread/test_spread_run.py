@@ -223,6 +223,32 @@ def test_where_every_worker_computes_otherwise_the_run_ends(
         assert run_on(mixed, settings, sources, threading.Event(), SpreadWatcher()).failed == 0
 
 
+def test_a_run_without_a_worker_tells_it_once(
+    tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping, observer, looks = threading.Event(), SpreadWatcher(), list[object]()
+
+    def look(done: object) -> None:
+        looks.append(done)
+        if len(looks) == 5:
+            stopping.set()
+
+    monkeypatch.setattr(observer, "went_on", look)
+    monkeypatch.setattr("face_classifier.pipeline.spread.pull._ALONE", 0.0)
+    with Deserted(1) as cluster:
+        spread, settings = Spread(cluster, tmp_path / "records"), load({"result": str(tmp_path / "result")})
+        run_on(spread, settings, [str(short_clip)], stopping, observer)
+    assert ["no worker is there" in sentence for sentence in observer.problems] == [True, False]
+
+
+class Deserted(LocalCluster):
+    """One whose processes are all gone."""
+
+    def __enter__(self) -> LocalCluster:
+        self._threads = []
+        return self
+
+
 class SpreadWatcher(Watcher):
     """Keeps what failed, too."""
 

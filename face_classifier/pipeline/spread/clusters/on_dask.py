@@ -267,8 +267,10 @@ def _place(address: Address, security: Any) -> str:
     try:
         is_encrypted = security.get_connection_args("client")["ssl_context"] is not None
     except (OSError, ValueError, TypeError) as error:
+        files = [security.tls_ca_file, security.tls_client_cert, security.tls_client_key]
         raise SetUpError(
-            f"the certificates that Dask's configuration names cannot be used ({error}); mend distributed.comm.tls"
+            f"the certificates of Dask's configuration, {', '.join(map(str, files))}, cannot be used ({error}); mend "
+            "distributed.comm.tls"
         ) from error
     return f"tls://{address.at}" if is_encrypted else f"tcp://{_own(address)}"
 
@@ -300,4 +302,4 @@ def _open(place: str) -> SetUpError:
 
 
 def _gone(address: Address) -> SetUpError:
-    return SetUpError(f"the scheduler at {address} is gone; start it, and give the same command again")
+    return SetUpError(f"the scheduler at {address} is gone; start it and its workers, and give the same command again")
