@@ -12,7 +12,14 @@ import numpy as np
 from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Match, Sighting
 from face_classifier.identity.certainty import Certainty
 from face_classifier.identity.matching.averages import Averages
-from face_classifier.identity.matching.columns import LabelColumns, columns_of, runs_of, sizes_of_runs
+from face_classifier.identity.matching.columns import (
+    LabelColumns,
+    columns_of,
+    digest_of,
+    encoding_of,
+    runs_of,
+    sizes_of_runs,
+)
 from face_classifier.identity.matching.crowd import among
 from face_classifier.identity.matching.exclusions import Exclusions
 from face_classifier.identity.matching.nearest import Matrix
@@ -80,6 +87,11 @@ class _Tracks:
             self._set(track, people | {person: people.get(person, 0) + faces})
         else:
             self._people_of[track] = ((person, faces),)
+
+    def tie(self, face: Sighting, person: str, faces: int) -> None:
+        """As `add` of the track of a face, if that counts for it."""
+        if face.track and not face.corrected:
+            self.add(face.track, person, faces)
 
     def drop(self, person: str) -> None:
         """Forget a person's faces."""
@@ -159,11 +171,14 @@ class PersonDB:
         return self._unknown.faces
 
     def add(self, sighting: Sighting) -> None:
-        """Take in a face as it is labelled. One that the user pinned to unknown counts, but founds no person.
-
-        Raises ValueError for a face without an encoding.
-        """
-        self.add_all([sighting])
+        """Take in a face as it is labelled; pinned to unknown it founds no person. ValueError: it has no encoding."""
+        digest = digest_of(sighting)
+        if sighting.person is None:
+            self._unknown.add_one(sighting, digest)
+        else:
+            self._known += 1
+            self._people.add_one(sighting.person, encoding_of(sighting), digest)
+            self._tracks.tie(sighting, sighting.person, 1)
 
     def add_all(self, sightings: Iterable[Sighting | Label]) -> None:
         """Take in faces as `add` does one after the other, in less time. None of them is kept in memory."""
@@ -203,14 +218,12 @@ class PersonDB:
 
     def remove(self, face: Sighting, mates: Iterable[Sighting] = ()) -> None:
         """Take out a face that was taken in like this; an unknown one with its whole track, but for ``mates``."""
-        faces = columns_of([face])
         if face.person is not None:
-            self._people.remove(face.person, faces.encodings[0], faces.digests())
+            self._people.remove(face.person, encoding_of(face), digest_of(face))
             self._known -= 1
-            for track, _, count in _tied(faces):
-                self._tracks.add(track, face.person, -count)
+            self._tracks.tie(face, face.person, -1)
         else:
-            self._unknown.remove(faces)
+            self._unknown.remove(face, digest_of(face))
             self.add_all(mates)
 
     def keep_apart(self, track: int, person: str) -> None:

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import Encoding
 from face_classifier.identity.matching.columns import Digests, Encodings, runs_of, sizes_of_runs, totals_of_runs
-from face_classifier.identity.matching.nearest import EncodingRows, Matrix, Rows
+from face_classifier.identity.matching.nearest import EncodingRows, Ints, Matrix, Rows
 
 # The sum of squared lengths is high * 2^-16 + low * 2^-48: exact, as encodings are multiples of 2^-24.
 _SUMS = np.dtype([("high", np.int64), ("low", np.int64), ("digest", np.uint64)])
 _HIGH, _LOW = 2.0**16, 2.0**48
+_ONE = np.array(1)
+
+
+class Sums(NamedTuple):
+    """Of the faces of rows, (rows, …), or of one."""
+
+    high: Ints  # of the squared lengths of their encodings
+    low: Ints
+    faces: Ints  # how many
+    totals: Matrix  # (rows, 128) of the encodings
+
+
+def _sums_of(encodings: Encodings, starts: Rows) -> Sums:
+    """The sums of runs of faces, of one row each, which begin at ``starts``; ``encodings``: (n, 128)."""
+    encodings = np.asarray(encodings, np.float64)
+    high, low = (np.add.reduceat(part, starts) for part in _squares(encodings))
+    return Sums(high, low, sizes_of_runs(starts, len(encodings)), totals_of_runs(encodings, starts))
+
+
+def _sums_of_one(encoding: Encoding) -> Sums:
+    encoding = np.asarray(encoding, np.float64)
+    return Sums(*_squares(encoding), _ONE, encoding)
+
+
+def _squares(encodings: Matrix) -> tuple[Ints, Ints]:
+    """The squared lengths of (n, 128) encodings, or of one: what `_SUMS` sums up."""
+    squares = (encodings**2).sum(axis=-1)
+    high = np.floor(squares * _HIGH)
+    low = np.rint((squares - high / _HIGH) * _LOW)
+    return high.astype(np.int64), low.astype(np.int64)
 
 
 class Averages:
@@ -74,16 +105,20 @@ class Averages:
         person = person[order]
         starts = runs_of(person)
         rows = self._rows_of([names[place] for place in person[starts].tolist()])
-        self._change(rows, starts, encodings[order], digests[order], 1)
+        self._change(rows, _sums_of(encodings[order], starts), np.add.reduceat(digests[order], starts), 1)
 
-    def remove(self, name: str, encoding: Encoding, digests: Digests) -> None:
-        """Take out a face of a person, with its digest, (1,); with the last one the person goes."""
+    def add_one(self, name: str, encoding: Encoding, digest: int) -> None:
+        """As `add` of one face, in less time."""
+        row = self._row_of[name] if name in self._row_of else int(self._rows_of([name])[0])
+        self._change(row, _sums_of_one(encoding), np.uint64(digest), 1)
+
+    def remove(self, name: str, encoding: Encoding, digest: int) -> None:
+        """Take out a face of a person, with its digest; with the last one the person goes."""
         row = self._row_of[name]
         if self._faces_of(row) == 1:
             self.drop(name)
         else:
-            rows, starts = np.array([row]), np.zeros(1, np.intp)
-            self._change(rows, starts, encoding[None], digests, -1)
+            self._change(row, _sums_of_one(encoding), np.uint64(-digest % 2**64), -1)
 
     def _faces_of(self, row: int) -> int:
         return int(self._averages.faces(np.array([row]))[0])
@@ -99,22 +134,16 @@ class Averages:
             self._sums = np.concatenate([self._sums, np.zeros(more, _SUMS)])
         return np.array([self._row_of[name] for name in names], np.intp)
 
-    def _change(self, rows: Rows, starts: Rows, encodings: Encodings, digests: Digests, sign: int) -> None:
-        """Add (1) or take away (-1) runs of faces, of one row each, which begin at ``starts``."""
-        encodings = np.asarray(encodings, np.float64)
-        squares = (encodings**2).sum(axis=1)
-        high = np.floor(squares * _HIGH)
-        low = np.rint((squares - high / _HIGH) * _LOW)
-        sums = self._sums[rows]
-        sums["high"] += sign * np.add.reduceat(high.astype(np.int64), starts)
-        sums["low"] += sign * np.add.reduceat(low.astype(np.int64), starts)
-        sums["digest"] += np.add.reduceat(digests if sign > 0 else -digests, starts)
-        self._sums[rows] = sums
-        faces = self._averages.faces(rows) + sign * sizes_of_runs(starts, len(encodings))
-        totals = self._averages.totals(rows) + sign * totals_of_runs(encodings, starts)
-        mean_square = (sums["high"] / _HIGH + sums["low"] / _LOW) / faces
-        scatter = mean_square - ((totals / faces[:, None]) ** 2).sum(axis=1)
-        self._averages.replace(rows, totals, faces, self._spread * np.maximum(0.0, scatter))
+    def _change(self, rows: Rows | int, sums: Sums, digests: Digests | np.uint64, sign: int) -> None:
+        """Add (1) or take away (-1) faces of rows, or of one; ``digests``: their sums, to be added in any case."""
+        stored, averages = self._sums, self._averages
+        high, low = (stored[name][rows] + sign * part for name, part in (("high", sums.high), ("low", sums.low)))
+        stored["high"][rows], stored["low"][rows] = high, low
+        stored["digest"][rows] = np.add(stored["digest"][rows], digests)
+        faces = averages.faces(rows) + sign * sums.faces
+        totals = averages.totals(rows) + sign * sums.totals
+        scatter = (high / _HIGH + low / _LOW) / faces - ((totals / faces[..., None]) ** 2).sum(axis=-1)
+        averages.replace(rows, totals, faces, self._spread * np.maximum(0.0, scatter))
 
     def drop(self, name: str) -> int:
         """Forget a person; returns how many faces there were."""

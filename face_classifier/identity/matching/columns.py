@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from struct import pack
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core.types import ENCODING_SIZE, Label, Sighting
+from face_classifier.core.types import ENCODING_SIZE, Encoding, Label, Sighting
 from face_classifier.identity.matching.nearest import Ints, Matrix, Rows
 
 Flags = npt.NDArray[np.bool_]
@@ -19,6 +21,7 @@ Encodings = npt.NDArray[np.float32] | npt.NDArray[np.float64]  # shape (n, 128)
 _DICE = np.random.default_rng(0)  # any odd numbers do
 _WORDS = _DICE.integers(0, 2**64, ENCODING_SIZE // 2, np.uint64) | np.uint64(1)
 _OTHERS = _DICE.integers(0, 2**64, 4, np.uint64) | np.uint64(1)
+_FACTORS, _ALL = _OTHERS.tolist(), 2**64 - 1
 _PIECE = 1 << 14  # faces of which there are copies at a time: 8 MB
 _ZERO = np.float32(0)
 _FEW_RUNS = 64  # of which each is summed by itself
@@ -71,6 +74,33 @@ class LabelColumns:
         return found
 
 
+def digest_of(face: Sighting | Label) -> int:
+    """What `LabelColumns.digests` says of one face, in less time. Raises ValueError without an encoding."""
+    encoding = np.ascontiguousarray(encoding_of(face), np.float32) + _ZERO
+    found = int(encoding.view(np.uint64) @ _WORDS)
+    quality = -1.0 if face.quality is None or math.isnan(face.quality) else face.quality
+    flags = int(face.pinned) + 2 * int(face.corrected)
+    others = face.id, face.track or 0, int.from_bytes(pack("<d", quality), "little"), flags
+    for word, factor in zip(others, _FACTORS, strict=True):
+        found = (found + word * factor) & _ALL
+        found = ((found ^ (found >> 30)) * 0xBF58476D1CE4E5B9) & _ALL  # as `_mixed`
+        found = ((found ^ (found >> 27)) * 0x94D049BB133111EB) & _ALL
+        found ^= found >> 31
+    return found
+
+
+def encoding_of(face: Sighting | Label) -> Encoding:
+    """The encoding of a face. Raises ValueError for one without."""
+    if face.encoding is None:
+        raise ValueError(f"the face {face.id} has no encoding")
+    return face.encoding
+
+
+def key_of(face: Sighting | Label) -> int:
+    """What `LabelColumns.keys` says of one face."""
+    return face.track or (-2 * face.id if face.id > 0 else 2 * face.id - 1)
+
+
 def _mixed(words: Digests) -> Digests:
     """The words with each bit depending on all others (Steele's SplitMix64), so that sums of them tell sets apart."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -82,9 +112,7 @@ def columns_of(faces: Sequence[Sighting | Label]) -> LabelColumns:
     """The same faces as columns. Raises ValueError for one without an encoding."""
     encodings = np.empty((len(faces), ENCODING_SIZE))
     for number, face in enumerate(faces):
-        if face.encoding is None:
-            raise ValueError(f"the face {face.id} has no encoding")
-        encodings[number] = face.encoding
+        encodings[number] = encoding_of(face)
     places: dict[str, int] = {}
     person = [-1 if face.person is None else places.setdefault(face.person, len(places)) for face in faces]
     return LabelColumns(

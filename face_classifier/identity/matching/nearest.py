@@ -58,13 +58,13 @@ class EncodingRows:
     def _at(self, rows: Rows | slice) -> Matrix:
         return np.asarray(self._totals[rows] / self._faces[rows, None])
 
-    def totals(self, rows: Rows) -> Matrix:
-        """(rows, 128), the sums of encodings that they are the means of; 0 of those that are empty."""
+    def totals(self, rows: Rows | int) -> Matrix:
+        """(rows, 128), the sums of encodings that they are the means of; 0 of those that are empty. Or of one."""
         return self._totals[rows]
 
-    def faces(self, rows: Rows) -> Ints:
-        """(rows,) how many encodings they are the means of; 0 of those that are empty."""
-        return self._faces[rows]
+    def faces(self, rows: Rows | int) -> Ints:
+        """(rows,) how many encodings they are the means of; 0 of those that are empty. Or of one."""
+        return np.asarray(self._faces[rows])
 
     def append(self, encoding: Encoding) -> None:
         self.grow(1)
@@ -82,21 +82,21 @@ class EncodingRows:
             self._offsets = _doubled(self._offsets)
         self._totals[new] = self._faces[new] = 0
 
-    def replace(self, rows: Rows, totals: Matrix, faces: Ints, handicaps: npt.NDArray[np.float64] | float = 0) -> None:
-        """Have rows be others.
+    def replace(self, rows: Rows | int, totals: Matrix, faces: Ints, handicaps: Matrix | float = 0) -> None:
+        """Have rows, or one, be others.
 
         Parameters
         ----------
-        rows: (n,), each once.
+        rows: (n,), each once; or one, where all below has a dimension less.
         totals, faces: (n, 128) and (n,), the sum of the encodings of each, and how many they are.
         handicaps: (n,), squared L2, or the same for all.
         """
         self._totals[rows], self._faces[rows], self._handicaps[rows] = totals, faces, handicaps
-        means = totals / faces[:, None]
+        means = totals / faces[..., None]
         self._rough[rows] = means
-        self._offsets[rows] = (means**2).sum(axis=1) + handicaps
+        self._offsets[rows] = (means**2).sum(axis=-1) + handicaps
         if self._foreseen:
-            self._changed.update(rows.tolist())
+            self._changed.update(np.atleast_1d(rows).tolist())
             if len(self._changed) > _MOST_CHANGES:
                 self._foreseen = {}
 

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face_classifier.core.types import Encoding
-from face_classifier.identity.matching.columns import LabelColumns, runs_of, sizes_of_runs, totals_of_runs
+from face_classifier.core.types import Encoding, Sighting
+from face_classifier.identity.matching.columns import (
+    LabelColumns,
+    encoding_of,
+    key_of,
+    runs_of,
+    sizes_of_runs,
+    totals_of_runs,
+)
 from face_classifier.identity.matching.nearest import EncodingRows, Matrix
-from face_classifier.identity.tracks import worths_of
+from face_classifier.identity.tracks import worth_of, worths_of
+
+_ONE = np.array(1)
 
 
 @dataclass(slots=True)
@@ -43,7 +52,7 @@ class Unknowns:
 
     def total(self, group: Group) -> Encoding:
         """The sum of the encodings of the faces of a group."""
-        return np.asarray(self._means.totals(np.array([self._row_of[group.key]]))[0])
+        return self._means.totals(self._row_of[group.key]).copy()
 
     def nearest(self, probe: Encoding, forbidden: Iterable[int]) -> tuple[Group, float] | None:
         """The group whose mean is nearest, and how far (L2). ``forbidden``: keys."""
@@ -86,13 +95,31 @@ class Unknowns:
         totals = self._means.totals(rows) + totals_of_runs(np.asarray(faces.encodings, np.float64), starts)
         self._means.replace(rows, totals, self._means.faces(rows) + sizes_of_runs(starts, len(keys)))
 
-    def remove(self, face: LabelColumns) -> None:
-        """Forget one face, with all others of its track unless it is pinned."""
-        if face.pinned[0]:
-            self.faces -= 1
-            self.digest -= int(face.digests()[0])
+    def add_one(self, face: Sighting, digest: int) -> None:
+        """As `add` of one face, with its digest, in less time."""
+        self.faces += 1
+        self.digest += digest
+        if face.pinned:
             return
-        row = self._row_of.pop(int(face.keys()[0]), None)
+        key, worth, encoding = key_of(face), worth_of(face.quality), encoding_of(face)
+        row = self._row_of.setdefault(key, len(self._groups))
+        if row == len(self._groups):
+            self._groups.append(Group(key, [face.id], worth, digest))
+            self._means.grow(1)
+        else:
+            group = self._groups[row]
+            insort(group.ids, face.id)
+            group.worth += worth
+            group.digest += digest
+        self._means.replace(row, self._means.totals(row) + encoding, self._means.faces(row) + _ONE)
+
+    def remove(self, face: Sighting, digest: int) -> None:
+        """Forget one face, with its digest, and with all others of its track unless it is pinned."""
+        if face.pinned:
+            self.faces -= 1
+            self.digest -= digest
+            return
+        row = self._row_of.pop(key_of(face), None)
         if row is None:
             return
         self.faces -= len(self._groups[row].ids)

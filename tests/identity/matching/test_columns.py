@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from face_classifier.core.types import Face, Sighting
 from face_classifier.identity.certainty import SFACE_CERTAINTY
-from face_classifier.identity.matching.columns import LabelColumns, columns_of
+from face_classifier.identity.matching.columns import LabelColumns, columns_of, digest_of, key_of
 from face_classifier.identity.person_db import PersonDB
 
 NAMES = "Ada", "Ben", "Cleo", None
@@ -178,6 +178,16 @@ def test_a_face_that_is_on_no_disk_yet_is_on_no_track_of_others() -> None:
     for track in (4, 5, 8, 9):
         assert people.decide(ENCODINGS[0] + 3, track, 1.0).partners == ()
     assert people.unknown_faces == 2
+
+
+def test_one_face_has_the_digest_and_the_key_that_columns_tell() -> None:
+    face = Sighting(7, "", None, None, encoding=-ENCODINGS[0], track=3, quality=0.3)
+    others = {"quality": None}, {"quality": float("nan")}, {"track": None}, {"track": None, "id": -4}, {"pinned": True}
+    faces = [face, *(replace(face, **other) for other in others), replace(face, corrected=True, encoding=np.zeros(128))]
+    columns = columns_of(faces)
+    assert [digest_of(one) for one in faces] == columns.digests().tolist()
+    assert [key_of(one) for one in faces] == columns.keys().tolist()
+    assert len({digest_of(one) for one in faces}) == len(faces) - 1  # a quality that is none is none either way
 
 
 @pytest.mark.parametrize("faces", [0, 1])
