@@ -59,7 +59,7 @@ def test_gives_the_index_of_this_process_and_the_same_answer(photos: Path, tmp_p
 
 
 def test_albums_are_sorted_alike(photos: Path, tmp_path: Path, command: Command) -> None:
-    for name, on in (("here", ()), ("elsewhere", ("--on", "local:2"))):
+    for name, on in (("here", ()), ("elsewhere", ("--on", "local:1"))):
         assert command("group", photos, "-o", tmp_path / name, *on).code in (0, 1)
     assert remembered(tmp_path / "here" / INDEX) == remembered(tmp_path / "elsewhere" / INDEX)
     here, elsewhere = (
@@ -105,7 +105,7 @@ def test_a_killed_worker_costs_nothing(
     assert remembered(tmp_path / "here") == remembered(tmp_path / "elsewhere")
     moved = min(photos.rglob("*.png"))
     moved.rename(moved.with_name("moved.png"))
-    assert read(photos, tmp_path / "elsewhere", "local:2")[0] == 0
+    assert read(photos, tmp_path / "elsewhere", "local:1")[0] == 0
     assert fresh >= 5
 
 

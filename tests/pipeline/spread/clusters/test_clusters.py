@@ -301,6 +301,18 @@ importlib.metadata.version = lambda name: "0.0.1" if name == "numpy" else usual(
     return folder / "odd"
 
 
+def is_told_when_gone(where: str, kill: Callable[[], None], folder: Path, sentence: str) -> None:
+    """A cluster that is killed at a task tells it by that task, and by each that comes after."""
+    with open_cluster(where) as cluster:
+        held = cluster.submit(chores.hold, str(folder / "begun"), str(folder / "never"))
+        wait_until((folder / "begun").exists)
+        kill()
+        with pytest.raises(SetUpError, match=sentence):
+            got(held)
+        with pytest.raises(SetUpError, match="is gone"):
+            got(cluster.submit(chores.double, 1))
+
+
 class TestDask:
     @pytest.fixture
     def folder(self) -> Iterator[Path]:
@@ -311,14 +323,8 @@ class TestDask:
     def test_a_scheduler_that_is_killed_is_told_in_a_sentence(self, folder: Path, tmp_path: Path) -> None:
         dask = Dask(folder, 1)
         try:
-            with open_cluster(dask.where) as cluster:
-                held = cluster.submit(chores.hold, str(tmp_path / "begun"), str(tmp_path / "never"))
-                wait_until((tmp_path / "begun").exists)
-                dask.kill(dask.scheduler)
-                with pytest.raises(SetUpError, match=r"^the scheduler at dask://127.0.0.1:\d+ is gone; start it"):
-                    got(held)
-                with pytest.raises(SetUpError, match="is gone"):
-                    got(cluster.submit(chores.double, 1))
+            sentence = r"^the scheduler at dask://127.0.0.1:\d+ is gone; start it"
+            is_told_when_gone(dask.where, lambda: dask.kill(dask.scheduler), tmp_path, sentence)
         finally:
             dask.close()
 
@@ -494,14 +500,8 @@ class TestRay:
                 patch.setenv("RAY_AUTH_TOKEN", "0" * 32)
                 with pytest.raises(SetUpError, match=r"^the head at ray://.* has another token; take its own"):
                     open_cluster(ray.where).__enter__()
-            with open_cluster(ray.where) as cluster:
-                held = cluster.submit(chores.hold, str(tmp_path / "begun"), str(tmp_path / "never"))
-                wait_until((tmp_path / "begun").exists)
-                ray.kill(ray.head)
-                with pytest.raises(SetUpError, match=r"^the head of Ray at ray://.* is gone; start it"):
-                    got(held)
-                with pytest.raises(SetUpError, match="is gone"):
-                    got(cluster.submit(chores.double, 1))
+            sentence = r"^the head of Ray at ray://.* is gone; start it"
+            is_told_when_gone(ray.where, lambda: ray.kill(ray.head), tmp_path, sentence)
         finally:
             ray.close()
 
