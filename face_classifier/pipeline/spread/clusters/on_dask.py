@@ -245,7 +245,7 @@ def _connected(address: Address, stack: ExitStack) -> tuple[Any, _Lines]:
         from distributed import Client, Security
     except ImportError as error:
         raise SetUpError(
-            f"{address} needs the package {error.name}; install the extra dask: pip install face_classifier[dask]"
+            f"{address} needs the package {error.name}; install it in the checkout: pip install '.[dask]'"
         ) from error
     security: Any = Security()  # type: ignore[no-untyped-call]
     place = _place(address, security)

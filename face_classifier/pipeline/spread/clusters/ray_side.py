@@ -144,7 +144,7 @@ class _Side:
             from ray.exceptions import AuthenticationError, RayError
         except ImportError as error:
             raise SetUpError(
-                f"{where} needs the package {error.name}; install the extra ray: pip install face_classifier[ray]"
+                f"{where} needs the package {error.name}; install it in the checkout: pip install '.[ray]'"
             ) from error
         _check_door(self._address)
         try:
