@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,11 @@ CREATE TABLE faces (
     PRIMARY KEY (frame, place)
 ) WITHOUT ROWID;
 """
+# Faces are read with their frames, as both lie in the file: nothing is sorted, and no row is sought by itself.
+_PLACE = 1 + len(_FRAME)  # of what this selects, the first of a face
+_READ = "SELECT number, {}, place, {} FROM frames LEFT JOIN faces ON frame = number ORDER BY number, place".format(
+    ", ".join(f'frames."{name}"' for name in _FRAME), ", ".join(f"faces.{name}" for name in _FACE)
+)
 _JSON = "box", "made_by", "emotion"  # columns
 _ENCODING = "<f4"
 _MOST_HEAD = 1 << 20  # characters
@@ -221,22 +228,22 @@ def _read_frames(
     database: sqlite3.Connection, origin: Origin, shift: timedelta, path: object
 ) -> Iterator[AnalysedFrame]:
     with _telling(path):
-        columns = ", ".join(f'"{name}"' for name in _FRAME)
-        frames = database.execute(f"SELECT number, {columns} FROM frames ORDER BY number")
-        for expected, (number, *values) in enumerate(frames, 1):
+        for expected, (number, rows) in enumerate(groupby(database.execute(_READ), itemgetter(0)), 1):
             if number != expected:
                 raise MessageError(f"its frame {expected} is missing")
-            told = dict(zip(_FRAME, values, strict=True))
-            columns = ", ".join(_FACE)
-            faces = database.execute(f"SELECT place, {columns} FROM faces WHERE frame = ? ORDER BY place", (number,))
-            told["faces"] = [_face_values(face, place) for place, face in enumerate(faces)]
+            told: dict[str, Any] = {}
+            for place, row in enumerate(rows):
+                if not told:
+                    told = dict(zip(_FRAME, row[1:], strict=False)) | {"faces": []}
+                if row[_PLACE] is not None:  # of a frame without faces there is one row
+                    told["faces"].append(_face_values(row[_PLACE:], place))
             yield shifted(frame_from(told, origin), shift)
 
 
 def _face_values(row: tuple[Any, ...], place: int) -> dict[str, Any]:
-    values = dict(zip(("place", *_FACE), row, strict=True))
-    if values.pop("place") != place:
+    if row[0] != place:
         raise MessageError(f"its face {place} is missing")
+    values = dict(zip(_FACE, row[1:], strict=True))
     encoding = values["encoding"]
     if encoding is not None:
         if not isinstance(encoding, bytes) or len(encoding) != np.dtype(_ENCODING).itemsize * ENCODING_SIZE:

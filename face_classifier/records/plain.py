@@ -65,6 +65,8 @@ def frame_from(values: object, origin: Origin) -> AnalysedFrame:
 
 def shifted(analysed: AnalysedFrame, shift: timedelta) -> AnalysedFrame:
     """The same so much later. Raises MessageError where there is no such time."""
+    if not shift:
+        return analysed
     frame = analysed.frame
     try:
         time = frame.time + shift

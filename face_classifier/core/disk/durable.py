@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import io
 import os
 import stat
 import threading
@@ -48,11 +49,14 @@ def replacing(folder: int, name: str, mode: int = 0o600) -> Iterator[BinaryIO]:
     mode : permissions of the new file, less the umask
     """
     beside = f"{PART}{os.getpid()}-{threading.get_ident()}"
-    with suppress(FileNotFoundError):
-        os.unlink(beside, dir_fd=folder)  # of a killed process with the same number
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, mode, dir_fd=folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        descriptor = os.open(beside, flags, mode, dir_fd=folder)
+    except FileExistsError:
+        os.unlink(beside, dir_fd=folder)  # of a killed process with the same number
+        descriptor = os.open(beside, flags, mode, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb", io.DEFAULT_BUFFER_SIZE) as file:  # else the system is asked how much
             yield file
         os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
@@ -158,8 +162,9 @@ def set_mode(descriptor: int, mode: int | None) -> str | None:
     if mode is None:
         return None
     try:
-        if (now := _mode_of(descriptor)) & 0o777 != mode:
-            os.fchmod(descriptor, mode | now & stat.S_ISGID)
+        if (now := _mode_of(descriptor)) & 0o777 == mode:
+            return None
+        os.fchmod(descriptor, mode | now & stat.S_ISGID)
     except OSError as error:
         return str(error.strerror)
     now = _mode_of(descriptor) & 0o777

@@ -84,7 +84,7 @@ class Root(Tree):
             if durable:
                 self._sync(folder)
             with self._folder(place.rpartition("/")[0]) as now:
-                if identity(os.fstat(now)) != identity(os.fstat(folder)):
+                if now != folder and identity(os.fstat(now)) != identity(os.fstat(folder)):
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             return written
 

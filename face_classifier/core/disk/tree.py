@@ -9,8 +9,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import TypeVar
 
 from face_classifier.core.disk.durable import (
@@ -31,6 +32,42 @@ class FolderGoneError(UserError):
 def is_component(name: object) -> bool:
     """Whether a name from a table or a manifest leads to an entry of a folder and nowhere else."""
     return isinstance(name, str) and name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
+class _FullPath:
+    """Within, an OSError tells the path of a place. A class, as `_Parent`: it is there for each call of the system."""
+
+    __slots__ = "_place", "_root"
+
+    def __init__(self, root: Path, place: str) -> None:
+        self._root, self._place = root, place
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError):
+            # The error itself: where another is raised instead, Python 3.12 and later keep the two, all their callers
+            # and what those hold, such as pictures, until they look for cycles.
+            error.filename = str(self._root / self._place)
+            del error.filename2
+
+
+class _Parent:
+    """Within, a folder is open in which there is a name."""
+
+    __slots__ = "_folder", "_name", "_path"
+
+    def __init__(self, folder: AbstractContextManager[int], name: str, path: _FullPath) -> None:
+        self._folder, self._name, self._path = folder, name, path
+
+    def __enter__(self) -> tuple[int, str]:
+        return self._folder.__enter__(), self._name
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._path.__exit__(kind, error, trace)
+        self._folder.__exit__(kind, error, trace)
 
 
 class Tree:
@@ -171,18 +208,19 @@ class Tree:
 
     # Places
 
-    @contextmanager
-    def _parent(self, place: str) -> Iterator[tuple[int, str]]:
+    def _parent(self, place: str) -> _Parent:
         """The open folder that something lies in, and its name there."""
         above, _, name = place.rpartition("/")
         if not is_component(name):
             raise self._leads_out(place)
-        with self._folder(above) as folder, self._full_path_in_errors(place):
-            yield folder, name
+        return _Parent(self._folder(above), name, self._full_path_in_errors(place))
+
+    def _folder(self, place: str) -> AbstractContextManager[int]:
+        """A descriptor of a folder, no part of its way a link."""
+        return self._opened(place)
 
     @contextmanager
-    def _folder(self, place: str) -> Iterator[int]:
-        """A descriptor of a folder, no part of its way a link."""
+    def _opened(self, place: str) -> Iterator[int]:
         names = place.split("/") if place else []
         if not all(map(is_component, names)):
             raise self._leads_out(place)
@@ -205,17 +243,9 @@ class Tree:
                 raise self._is_link(way) from None
             raise
 
-    @contextmanager
-    def _full_path_in_errors(self, place: str) -> Iterator[None]:
+    def _full_path_in_errors(self, place: str) -> _FullPath:
         """Errors tell the whole path: system calls are given names alone."""
-        try:
-            yield
-        except OSError as error:
-            # The error itself: where another is raised instead, Python 3.12 and later keep the two, all their callers
-            # and what those hold, such as pictures, until they look for cycles.
-            error.filename = str(self.path / place)
-            del error.filename2
-            raise
+        return _FullPath(self.path, place)
 
     def _is_link(self, place: str) -> UserError:
         return UserError(

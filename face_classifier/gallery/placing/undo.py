@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-from contextlib import suppress
+import stat
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from face_classifier.core.disk.durable import PART, USUAL, Modes, sync_file_system
+from face_classifier.core.disk.durable import FOLDER, NO_LINK, PART, USUAL, Modes, identity, sync_file_system
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
@@ -24,6 +25,7 @@ LOG = ".face-classifier-undo"
 _ASIDE = ".face-classifier-aside-"  # how the names of files begin that are removed for good at the end
 WROTE, MOVED, MADE, REMOVED = "wrote", "moved", "made", "removed"  # kinds of lines
 _VALUES = {WROTE: 2, MOVED: 2, MADE: 1, REMOVED: 1}  # after the kind
+_HELD = 64  # folders that stay open at a time, far below what a process may open
 _FEW = 4  # files and folders that are sooner made durable one by one than with the whole file system
 
 
@@ -50,18 +52,60 @@ class _Open:
         self.size += len(text)
 
 
+class _Folders:
+    """Folders of another one that stay open, each as long as it has its name."""
+
+    def __init__(self, top: int) -> None:
+        """``top``: descriptor of the other one."""
+        self._top = top
+        self._open: dict[str, tuple[int, tuple[int, int]]] = {}  # descriptor and identity by name; the latest last
+
+    def find(self, name: str) -> int | None:
+        """The descriptor of the one that has a name now, until it is found some times later; None: there is none."""
+        held, state = self._open.pop(name, None), None
+        with suppress(OSError):
+            state = os.stat(name, dir_fd=self._top, follow_symlinks=False)
+        if held and state and held[1] == identity(state):
+            self._open[name] = held
+            return held[0]
+        if held:
+            os.close(held[0])
+        with suppress(OSError):
+            if state and stat.S_ISDIR(state.st_mode):
+                return self._hold(name)
+        return None
+
+    def _hold(self, name: str) -> int:
+        descriptor = os.open(name, FOLDER | NO_LINK, dir_fd=self._top)
+        self._open[name] = descriptor, identity(os.fstat(descriptor))
+        if len(self._open) > _HELD:
+            os.close(self._open.pop(next(iter(self._open)))[0])
+        return descriptor
+
+    def close(self) -> None:
+        for descriptor, _ in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+
 class UndoRoot(Root):
     """A `Root` whose changes are, `together`, all durable or none made."""
 
     def __init__(self, path: Path, modes: Modes = USUAL) -> None:
         super().__init__(path, modes)
         self._open: _Open | None = None
+        self._folders = _Folders(self._descriptor)  # while changes are noted
 
     def close(self) -> None:
-        if self._open:
-            os.close(self._open.log)
-            self._open = None
+        self._stop()
         super().close()
+
+    def _folder(self, place: str) -> AbstractContextManager[int]:
+        if self._open:
+            held = self._folders.find(place) if is_component(place) else None if place else self._descriptor
+            if held is not None:
+                return nullcontext(held)
+        return super()._folder(place)
 
     def unfinished(self) -> str | None:
         """The token of changes that were left half made, and not those that are being made; "": none was; None: there
@@ -156,6 +200,7 @@ class UndoRoot(Root):
         if self._open:
             os.close(self._open.log)
             self._open = None
+        self._folders.close()
 
     def _end(self) -> None:
         self._stop()
