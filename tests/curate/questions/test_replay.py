@@ -104,9 +104,9 @@ def test_a_track_is_decided_as_one(sighting):
 
 
 def test_tracks_that_shared_a_frame_stay_apart(sighting):
-    faces = [sighting(number, "obama.jpg", "person_01", track=number // 4) for number in range(1, 8)]
+    faces = [sighting(number, "obama.jpg", "person_01", track=1 + number // 4) for number in range(1, 8)]
     assert replayed(*faces, founding=3, rule=DLIB).people_then == 1
-    assert replayed(*faces, founding=3, rule=DLIB, cannot_links=[(0, 1)]).people_then == 2
+    assert replayed(*faces, founding=3, rule=DLIB, cannot_links=[(1, 2)]).people_then == 2
 
 
 def test_second_thoughts_have_the_last_word(sighting):
