@@ -84,6 +84,7 @@ class EncodingsFile:
         size = len(self)  # others may have written to it
         if size != len(self._rows):
             self._unmap()
+        if size > len(self._rows):
             self._map = mmap.mmap(self._descriptor, size * ROW, mmap.MAP_SHARED, mmap.PROT_READ)
             self._rows = np.frombuffer(self._map, NUMBERS).reshape(-1, ENCODING_SIZE)
         there = (faces > 0) & (faces < size)

@@ -248,3 +248,15 @@ def test_a_link_in_its_place_is_refused(stocked: Gallery, tmp_path: Path) -> Non
     with pytest.raises(Exception, match="link"):
         Store(stocked.folder, writing=True)
     assert (tmp_path / "elsewhere").read_bytes() == content
+
+
+def test_a_file_that_loses_its_end_while_it_is_open_has_no_rows_there(tmp_path: Path) -> None:
+    path, some = tmp_path / FILE, np.array([3, 200])
+    file = EncodingsFile.begun(os.open(path, os.O_RDWR | os.O_CREAT), 1)
+    for face in some:
+        file.write(int(face), np.full(128, face, "<f4").tobytes())
+    assert file.rows(some).any(axis=1).tolist() == [True, True]
+    for rows, there in ((128, [True, False]), (0, [False, False])):
+        os.truncate(path, rows * ROW)
+        assert file.rows(some).any(axis=1).tolist() == there
+    file.close()
