@@ -174,7 +174,7 @@ def read_record(root: Root, name: str) -> Iterator[tuple[Head, Callable[[datetim
     try:
         database = open_to_read(root, name, written=False)
     except (OSError, sqlite3.Error) as error:
-        raise UserError(f"the record {path} cannot be read ({error}); have that source analysed anew") from error
+        raise UserError(f"the record {path} cannot be read ({error}); analyse its source with --again") from error
     if database is None:
         raise UserError(f"there is no record {path}; have that source analysed")
     try:
@@ -192,7 +192,7 @@ def _telling(path: object) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, ValueError, OverflowError, RecursionError) as error:
-        raise UserError(f"{path} is no record ({error}); have that source analysed anew") from error
+        raise UserError(f"{path} is no record ({error}); analyse its source with --again") from error
 
 
 def _read_head(database: sqlite3.Connection) -> Head:
@@ -214,7 +214,7 @@ def _read_head(database: sqlite3.Connection) -> Head:
 
 def _tables(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
     """What is in a database. A view or a generated column in place of what is ours could have no end."""
-    return database.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").fetchmany(20)
+    return database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchmany(20)
 
 
 @cache

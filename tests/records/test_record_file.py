@@ -179,7 +179,7 @@ def test_one_that_is_stopped_leaves_nothing(tmp_path: Path, short_clip: Path, en
 def test_one_that_somebody_changed_is_refused_in_a_sentence(record: Path, statement: str) -> None:
     with closing(sqlite3.connect(record)) as database, database:
         database.execute(statement)
-    with pytest.raises(UserError, match=r"is no record .*; have that source analysed anew"):
+    with pytest.raises(UserError, match=r"is no record .*; analyse its source with --again"):
         frames_of(record)
 
 
@@ -200,7 +200,7 @@ def test_times_that_cannot_move_with_the_start_of_the_source_are_refused(
             lambda gallery: Desk(gallery, None, observer, Patience(0, threading.Event(), observer.problem))
         )
         with (
-            pytest.raises(UserError, match=r"is no record \(its time is .*; have that source analysed anew"),
+            pytest.raises(UserError, match=r"is no record \(its time is .*; analyse its source with --again"),
             read_record(root, record.name) as (head, frames),
         ):
             owner.call(lambda _: desk.place_part(record.name, head, frames))

@@ -251,7 +251,7 @@ def test_a_head_that_cannot_be_is_refused(folder: Path, key: str, value: str) ->
         with closing(sqlite3.connect(folder / name)) as database, database:
             database.execute("UPDATE head SET value = ? WHERE key = ?", (value, key))
             database.execute("INSERT INTO frames VALUES (1, 0, 0.0, 0.02, '2024-05-06T00:00:00+00:00', 1, 1)")
-        with pytest.raises(UserError, match=r"is no record \(.*\); have that source analysed anew"):
+        with pytest.raises(UserError, match=r"is no record \(.*\); analyse its source with --again"):
             records.head(name)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _HERE = "local:1"  # where is analysed if the user names no place
 _MOST = 1_000_000  # shares
 
-_again = click.option("--again", is_flag=True, help="Also try what could not be analysed before.")
+_again = click.option("--again", is_flag=True, help="Also what failed before, or has a damaged record.")
 
 
 def spread_options(command: Callable[..., None]) -> Callable[..., None]:

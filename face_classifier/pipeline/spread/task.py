@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +24,7 @@ from face_classifier.pipeline.archive import analyse_into, head_of
 from face_classifier.pipeline.inputs import sampling_of
 from face_classifier.pipeline.spread.canary import Canary, canary
 from face_classifier.pipeline.spread.cluster import worker_name
+from face_classifier.records.file import read_record
 from face_classifier.records.folder import Records
 from face_classifier.records.known import recalled_chapters
 from face_classifier.sources.base import Sampling
@@ -198,21 +201,30 @@ def _found(
     job: Job, records: Records, source: Source, sampling: Sampling, chapters: Sequence[Chapter], kernel: str
 ) -> Outcome | None:
     """What records tell that are there, unless one is not, or is to be made again."""
-    names, told = [], list[str]()
+    names, told, is_whole = [], list[str](), True
     whole = head_of(source, job.settings, sampling, kernel=kernel)
     for chapter in chapters:
         name = records.find(whole.of(chapter), mixed=job.mixed)
-        if name is None:
-            return None
+        if name is None or (job.again and _is_useless(records, name)):
+            is_whole = False
+            continue
         head = records.head(name)
-        if head.failure is not None and job.again:
-            records.remove(name)
-            return None
         if head.failure is not None:
-            return Failed(head.failure)
+            return Failed(head.failure, was_tried=True)
         names.append(name)
         told += head.notes
-    return Analysed(tuple(names), tuple(told))
+    return Analysed(tuple(names), tuple(told)) if is_whole else None
+
+
+def _is_useless(records: Records, name: str) -> bool:
+    """Whether a record is damaged, or tells a failure; then it is removed. All of it is read. Raises OSError."""
+    with suppress(UserError), read_record(records.root, name) as (head, frames):
+        deque(frames(head.start), 0)
+        if head.failure is None:
+            return False
+    with suppress(FileNotFoundError):  # another worker was faster
+        records.remove(name)
+    return True
 
 
 def engine_of(settings: Settings) -> Engine:
