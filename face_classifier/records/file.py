@@ -176,7 +176,7 @@ def read_record(root: Root, name: str) -> Iterator[tuple[Head, Callable[[datetim
     except (OSError, sqlite3.Error) as error:
         raise UserError(f"the record {path} cannot be read ({error}); analyse its source with --again") from error
     if database is None:
-        raise UserError(f"there is no record {path}; have that source analysed")
+        raise UserError(f"there is no record {path}; analyse its source")
     try:
         if hasattr(database, "setlimit"):  # from Python 3.11 on
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_PICTURE + 1024)

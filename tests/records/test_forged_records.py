@@ -40,8 +40,7 @@ VALUES = st.one_of(
 def content(tmp_path_factory: pytest.TempPathFactory, short_clip: Path, engine: Engine) -> bytes:
     """A record, as bytes."""
     with Root.made(tmp_path_factory.mktemp("forged") / "records") as root:
-        name = analyse_into(root, str(short_clip), load({}), engine, threading.Event(), name="whole.record")
-        assert name
+        (name,) = analyse_into(root, str(short_clip), load({}), engine, threading.Event()) or []
         return root.read(name)
 
 
@@ -52,7 +51,7 @@ def read(path: Path) -> int | None:
             return sum(1 for _ in frames(head.start))
     except UserError as error:
         sentence = str(error)
-    assert "have that source analysed" in sentence
+    assert "analyse its source with --again" in sentence
     return None
 
 

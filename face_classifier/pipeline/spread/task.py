@@ -210,7 +210,7 @@ def _found(
             continue
         head = records.head(name)
         if head.failure is not None:
-            return Failed(head.failure, was_tried=True)
+            return Failed(head.failure)
         names.append(name)
         told += head.notes
     return Analysed(tuple(names), tuple(told)) if is_whole else None
