@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -258,9 +258,10 @@ class PersonDB:
         threshold = max(0.0, self.threshold_now - self.doubt(self._people.average(person), probe))
         return math.sqrt(max(0.0, threshold**2 - self._people.handicap(person)))
 
-    def foresee(self, encodings: Sequence[Encoding]) -> None:
-        """Have `decide` take less time for faces with these encodings; it decides as it would anyway."""
-        probes = np.array(encodings).reshape(-1, ENCODING_SIZE)
+    def foresee(self, encodings: Sequence[Encoding], tracks: Sequence[int | None] = ()) -> None:
+        """Have `decide` take less time for such faces, of these ``tracks`` if any; it decides as it would anyway."""
+        asked = _asked(self._tracks, self._unknown, encodings, tracks, self._founding) if tracks else encodings
+        probes = np.array(list(asked)).reshape(-1, ENCODING_SIZE)
         self._people.foresee(probes)
         self._unknown.foresee(probes)
 
@@ -304,6 +305,22 @@ class PersonDB:
             forbidden.add(person[0])
             person = self._people.nearest(probe, forbidden)
         return person
+
+
+def _asked(
+    known: _Tracks, unknown: Unknowns, encodings: Sequence[Encoding], tracks: Sequence[int | None], founding: int
+) -> Iterator[Encoding]:
+    """What is searched for when faces come one after the other: the means of their tracks, while those are nobody's."""
+    so_far: dict[int, tuple[Encoding | float, int]] = {}  # sum and number of the faces of a track
+    for encoding, track in zip(encodings, tracks, strict=True):
+        if track is None:
+            yield encoding
+        elif known.person_of(track) is None:
+            own = unknown.of_track(track)
+            total, faces = so_far.get(track) or ((unknown.total(own), len(own.ids)) if own else (0.0, 0))
+            so_far[track] = total + encoding, faces + 1
+            if faces < founding:
+                yield (total + encoding) / (faces + 1)
 
 
 def _tied(faces: LabelColumns) -> Iterable[tuple[int, int, int]]:

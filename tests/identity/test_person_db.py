@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from face_classifier.core.types import Encoding, Face, Match, Sighting
+from face_classifier.core.types import Encoding, Face, Match, Sighting, as_stored
 from face_classifier.identity.matching.crowd import among
+from face_classifier.identity.matching.nearest import EncodingRows
 from face_classifier.identity.person_db import PersonDB
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
@@ -285,3 +287,32 @@ def test_real_faces_find_each_other(faces: dict[str, Face]) -> None:
     assert found.decide(faces[OBAMA_AGAIN].encoding).partners == (1,)
     known = people(sighting(1, "Barack", faces[OBAMA].encoding), sighting(2, "Joe", faces[BIDEN].encoding))
     assert {known.decide(faces[name].encoding).person for name in (OBAMA, OBAMA_AGAIN, OBAMA_OLD)} == {"Barack"}
+
+
+def test_the_means_of_tracks_that_are_nobodys_are_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice, searched, large = np.random.default_rng(5), EncodingRows._searched, []
+    many, faces = (as_stored(dice.normal(0, 0.1, (count, 128))) for count in (5000, 6))
+    coming = [(faces[1], 7), (faces[3], -2), (many[0], 8), (faces[2], 7), (faces[4], -2), (faces[5], None)]
+    alone, together = PersonDB(0.3, founding=4), PersonDB(0.3, founding=4)
+
+    def searched_singly(rows: EncodingRows, *asked: Any) -> Any:
+        large.append(len(rows) == len(many))
+        return searched(rows, *asked)
+
+    monkeypatch.setattr(EncodingRows, "_searched", searched_singly)
+    found = []
+    for people in (alone, together):
+        people.add_all(Sighting(n, "", f"person {n}", None, encoding=one) for n, one in enumerate(many, 1))
+        people.add(Sighting(6001, "", None, None, encoding=faces[0], track=7, quality=0.1))
+        people.add(Sighting(6002, "", "person 1", None, encoding=many[0], track=8))
+        large.clear()
+        if people is together:
+            people.foresee([encoding for encoding, _ in coming], [track for _, track in coming])
+        told = []
+        for number, (encoding, track) in enumerate(coming, 6003):
+            told.append(people.decide(encoding, track, 0.1))
+            if told[-1].person is None:
+                people.add(Sighting(number, "", None, None, encoding=encoding, track=track, quality=0.1))
+        found.append((told, sum(large)))
+    assert found[0][0] == found[1][0]
+    assert [singly for _, singly in found] == [5, 0]

@@ -18,7 +18,7 @@ from face_classifier.gallery.gallery import Gallery, all_or_nothing, note_tracks
 from face_classifier.gallery.store import Store
 from face_classifier.pipeline.place import Placed, Session
 from face_classifier.pipeline.placing.discretion import discretion_of
-from face_classifier.records.frames import AnalysedFrame
+from face_classifier.records.frames import AnalysedFace, AnalysedFrame
 from face_classifier.records.head import Head
 
 Frames = Callable[[datetime], Iterable[AnalysedFrame]]  # by when the source began; read anew whenever it is called
@@ -101,12 +101,21 @@ def _foreseen(gallery: Gallery, session: Session, frames: Iterable[AnalysedFrame
 
 
 def _together(gallery: Gallery, session: Session, frames: Sequence[AnalysedFrame]) -> Sequence[AnalysedFrame]:
-    encodings = [face.face.encoding for analysed in frames for face in analysed.faces if face.face]
+    faces = [face for analysed in frames for face in analysed.faces if face.face]
     if frames:
         session.meets_none = not _meets_some(gallery, session, frames)
-    if encodings:
-        gallery.people.foresee(encodings)
+    if faces:
+        tracks = [_track_of(session, face) for face in faces]
+        gallery.people.foresee([face.face.encoding for face in faces if face.face], tracks)
     return frames
+
+
+def _track_of(session: Session, face: AnalysedFace) -> int | None:
+    """The gallery's number of the track of a face, or one that no track has where that is still to begin."""
+    if not session.follows:
+        return None
+    number = session.tracks.number(face)
+    return -1 - face.track if number is None else number
 
 
 def _meets_some(gallery: Gallery, session: Session, frames: Sequence[AnalysedFrame]) -> bool:
