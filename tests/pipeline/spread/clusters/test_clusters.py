@@ -232,8 +232,6 @@ class TestRun:
     ) -> None:
         if ground.begun is None:
             pytest.skip("its own tests kill processes of this machine")
-        if isinstance(ground.begun, Ray):
-            pytest.skip("a run on Ray takes a minute: the long form has ten, by `sh scripts/prove`")
         chance = Random(14)
         with Program(tmp_path / "result", files, ground.where) as program:
             program.wait_for_records(1)
