@@ -514,7 +514,7 @@ def test_whoever_decides_next_knows_no_more_of_what_went_without_a_look(house: H
         assert people.unknown_faces == len(unknown(house.folder)) == 2
         gallery.look(touched={UNKNOWNS})
         assert gallery.people is people
-        assert people.holds(None, store.look(read_photo).faces.labels_of(None))
+        assert people.holds(None, store.look(read_photo).faces.columns_of(None))
         made_anew = Gallery(Settings(result=str(house.folder)), store, read_photo, Listener()).people
         for who, look in ((5, 22), (5, 99), (6, 1), (2, 1), (3, 2)):
             one, other = (who_is.decide(encoding_of(who, look), None) for who_is in (people, made_anew))

@@ -70,7 +70,7 @@ def test_nothing_of_a_person_is_left_in_any_file(world: World) -> None:
     pictures = [path.read_bytes() for path in world.pictures("Zebedee")]
     assert len(traces_of(world.folder, rows, ("Zebedee", "Aloysius"))) > 10
     answer = world.forget("Zebedee")
-    assert answer == {"faces": 3, "captures": 0, "pixelated": 0, "lines": 0, "left": []}
+    assert answer == {"faces": 3, "captures": 0, "pixelated": 0, "lines": 0, "records": 0, "left": []}
     assert traces_of(world.folder, rows, ("Zebedee", "Aloysius")) == []
     left = b"".join(path.read_bytes() for path in world.folder.rglob("*") if path.is_file())
     assert not any(picture[40:90] in left for picture in pictures)

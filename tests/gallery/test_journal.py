@@ -118,6 +118,7 @@ class World:
         """Start the program and end it at once."""
         with Store(self.folder, writing=True) as store:
             looked = self.look(store)
+            len(looked.faces)  # which are read while the folder is open
             store.write_views(None, looked.faces.hidden)
         return looked
 

@@ -54,7 +54,7 @@ def test_what_a_dry_run_tells_goes_with_the_command_and_stays_away(
     left = faces(result)
     assert len(left) == 2
     assert json.loads(command(*line, "--json").out) == {
-        "faces": 0, "captures": 0, "tracks": 0, "freed": 0, "over": 0, "problems": []
+        "faces": 0, "captures": 0, "tracks": 0, "records": 0, "freed": 0, "over": 0, "problems": []
     }  # fmt: skip
     assert command("verify", "--result", result, "--dry-run").code == 0
     again = short_clip, "--result", result, "-t", "0.01", "--online-only", "-S", "1"

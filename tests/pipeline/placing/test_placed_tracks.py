@@ -58,7 +58,7 @@ def test_what_is_remembered_of_tracks_does_not_grow(tmp_path: Path) -> None:
         assert len(gallery.people._tracks.links._beside) == len(links)
         assert len(placing._known) == known
         assert sum(map(len, placing.tracks._told.values())) == told
-        assert not placing._kept
+        assert not placing.kept
         placing.tracks.end()
         assert not gallery.people._tracks.links._beside
         assert len(gallery.store.cannot_links()) == 400
