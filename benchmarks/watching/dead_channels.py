@@ -35,7 +35,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from alerts.servers import Hook, black_hole, closed_port, hook  # noqa: E402
+from alerts.receivers import Hook, black_hole, closed_port, hook  # noqa: E402
 
 from face_classifier.cli import demo  # noqa: E402
 

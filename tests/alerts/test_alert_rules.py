@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from alerts.servers import event
+from alerts.receivers import event
 
 from face_classifier.alerts.rules import Rules
 from face_classifier.core.config.parts.alerts import Rule

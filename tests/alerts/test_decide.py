@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from alerts.servers import event
+from alerts.receivers import event
 
 from face_classifier.alerts.decide import Decider, Memory, Sent
 from face_classifier.core.config.parts.alerts import Alerts

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alerts.servers import black_hole, closed_port, event, hook, wait_until
+from alerts.receivers import black_hole, closed_port, event, hook, wait_until
 
 from face_classifier.alerts import dispatcher as dispatching
 from face_classifier.alerts import router, worker
@@ -352,7 +352,7 @@ TELL = """
 import sys, threading
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
-from alerts.servers import event
+from alerts.receivers import event
 from face_classifier.alerts.make import make_channel
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.core.config.parts.alerts import Alerts, WebhookChannel

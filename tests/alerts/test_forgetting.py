@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alerts.servers import event
+from alerts.receivers import event
 from conftest import Ended, Gallery
 
 from face_classifier.alerts.channels.base import Alert

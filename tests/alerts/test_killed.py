@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from alerts.servers import hook, wait_until
+from alerts.receivers import hook, wait_until
 
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.alerts.make import make_channel
@@ -22,7 +22,7 @@ TELL = """
 import itertools, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from alerts.servers import event
+from alerts.receivers import event
 from face_classifier.alerts.dispatcher import Dispatcher
 from face_classifier.alerts.make import make_channel
 from face_classifier.core.config.parts.alerts import Alerts, WebhookChannel

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from alerts.servers import event
+from alerts.receivers import event
 
 from face_classifier.alerts.channels.base import Alert
 from face_classifier.alerts.decide import Memory, Sent

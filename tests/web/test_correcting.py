@@ -158,10 +158,10 @@ def test_a_face_is_dragged_to_whatever_its_key_and_button_do(result: Path, page:
         "#tray [data-act=ignore]": {OBAMA: 22, BIDEN: 15, "-": 1},
         "#tray [data-act=exclude]": {OBAMA: 22, BIDEN: 15},
         "#tray [data-act=new]": {OBAMA: 22, BIDEN: 15, "person_03": 1},
-        "#nearest button": {OBAMA: 22, BIDEN: 16},
+        f"#nearest [data-person={BIDEN}]": {OBAMA: 22, BIDEN: 16},
     }.items():
         tab.click(f"#face-{face}")
-        tab.wait_for_selector("#nearest button")
+        tab.wait_for_selector(f"#nearest [data-person={BIDEN}]")
         drag(tab, f"#face-{face}", target)
         settle(tab)
         assert counts(result) == after, target

@@ -7,7 +7,7 @@ import logging
 import threading
 
 import pytest
-from alerts.servers import black_hole, closed_port, event, hook
+from alerts.receivers import black_hole, closed_port, event, hook
 
 from face_classifier.alerts.channels.base import Alert, ChannelError
 from face_classifier.alerts.channels.messenger import Messenger

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from alerts.servers import Asked, black_hole, closed_port, event, hook, wait_until
+from alerts.receivers import Asked, black_hole, closed_port, event, hook, wait_until
 from conftest import need_tool
 
 from face_classifier.alerts.channels import webhook

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from alerts.servers import black_hole, closed_port, event, hook, wait_until
+from alerts.receivers import black_hole, closed_port, event, hook, wait_until
 from conftest import Ended, held
 from gallery.test_journal import World
 

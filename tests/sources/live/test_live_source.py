@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from alerts.servers import black_hole
+from alerts.receivers import black_hole
 from conftest import need_tool
 from servers.streams import HttpCamera, RtspServer, missing_gstreamer, moving
 from sources.clips import EVERY_FRAME, START
