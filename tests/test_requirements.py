@@ -55,10 +55,10 @@ def test_no_address_of_a_registry_is_in_it(name: str):
         ("run", ["dependencies", "wheels"]),
         ("plots", ["dependencies", "wheels", "plots"]),
         ("parquet", ["dependencies", "wheels", "parquet"]),
-        ("watch", ["dependencies", "wheels", "streams", "alerts", "telegram", "web"]),
+        ("watch", ["dependencies", "wheels", "alerts", "telegram", "web"]),
         (
             "dev",
-            ["dependencies", "wheels", "plots", "parquet", "streams", "alerts", "telegram", "web", "dev", "bench"],
+            ["dependencies", "wheels", "plots", "parquet", "alerts", "telegram", "web", "dev", "bench"],
         ),
     ],
 )

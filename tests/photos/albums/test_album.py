@@ -452,7 +452,7 @@ def test_a_second_run_reads_no_photo_again_and_writes_nothing_else(sort, out: Pa
     sort()
     before, reads = state(), []
     read = PhotoIndex.read
-    monkeypatch.setattr(PhotoIndex, "read", lambda *given: reads.append(read(*given)) or reads[-1])
+    monkeypatch.setattr(PhotoIndex, "read", lambda *given, **named: reads.append(read(*given, **named)) or reads[-1])
     sort()
     assert reads[0].fresh == 0
     files = {path for path in before if not Path(path).is_dir()}

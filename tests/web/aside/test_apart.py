@@ -25,6 +25,7 @@ from face_classifier.gallery.reading.reader import Reader
 from face_classifier.web.app import make_app
 from face_classifier.web.aside import passed, questions, unknown
 from face_classifier.web.aside.apart import Apart, size_of
+from face_classifier.web.pages import suggestions
 from face_classifier.web.served import served
 
 LONG = 60.0  # seconds for processes on a busy machine
@@ -130,6 +131,7 @@ def test_a_large_gallery_is_worked_out_apart_with_the_same_answers(
 
 def test_a_page_that_ends_leaves_no_process(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "FEW", -1)
+    monkeypatch.setattr(suggestions, "_PATIENCE", 0.0)  # or it would be done by then
     site = site_of(settings_of(result))
     app = make_app(site)
     with site.reader, served(app, "127.0.0.1", 0) as port:
