@@ -46,7 +46,7 @@ class Benchmark:
 
     def __init__(self, folder: Path, chosen: argparse.Namespace) -> None:
         self._folder, self._chosen = folder, chosen
-        self._keeps = 0
+        self._keeps = int(np.random.default_rng().integers(100_000))  # a folder used again has those of before
         self.found: dict[str, Any] = {}
 
     def _made(self, people: int, faces: int) -> Path:

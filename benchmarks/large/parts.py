@@ -154,7 +154,7 @@ def keep(folder: Path, people: int, seed: int, most: int | None, side: int) -> F
             desk = owner.call(lambda gallery: Desk(gallery, None, quiet, Patience(0, stopping, quiet.problem)))
             before = len(owner.call(lambda gallery: gallery.faces))
             with timed(found, "keep", KEPT), read_record(root, name) as (head, frames):
-                owner.call(lambda _: desk.place_part(name, head, frames))
+                assert owner.call(lambda _: desk.place_part(name, head, frames)), "it was placed before"
             found["pictures a face"] = (len(owner.call(lambda gallery: gallery.faces)) - before) / KEPT
     return found | {"peak MB": peak_mb()}
 
