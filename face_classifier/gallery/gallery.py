@@ -14,6 +14,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Box, Face, Frame, Match, Sighting
+from face_classifier.gallery.folder.compare import collector_at_rest
 from face_classifier.gallery.folder.faces import Faces, FacesNow
 from face_classifier.gallery.opening import (
     as_gallery,
@@ -293,8 +294,9 @@ def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset
 def _people_of(faces: Faces, settings: Settings, links: CannotLinks) -> PersonDB:
     """Everybody as the folders have them."""
     people = empty_people(settings, links)
-    for some in faces.columns():
-        people.add_columns(some)
+    with collector_at_rest():
+        for some in faces.columns():
+            people.add_columns(some)
     return people
 
 

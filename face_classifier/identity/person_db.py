@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -324,14 +323,17 @@ def _asked(
 
 
 def _tied(faces: LabelColumns) -> Iterable[tuple[int, int, int]]:
-    """The tracks of faces that count for them, the place of a person of each among the names, and how many faces."""
+    """The tracks of faces that count for them, the place of a person of each among the names, and how many faces.
+
+    One that was not followed from face to face comes several times.
+    """
     is_tied = (faces.track != 0) & ~faces.corrected
-    return [
-        (*tie, count)
-        for tie, count in Counter(
-            zip(faces.track[is_tied].tolist(), faces.person[is_tied].tolist(), strict=True)
-        ).items()
-    ]
+    track, person = faces.track[is_tied], faces.person[is_tied]
+    if not len(track):
+        return ()
+    starts = np.union1d(runs_of(track), runs_of(person))
+    sizes = sizes_of_runs(starts, len(track))
+    return zip(track[starts].tolist(), person[starts].tolist(), sizes.tolist(), strict=True)
 
 
 def _by_track(faces: LabelColumns) -> tuple[list[tuple[int, set[str | None]]], Matrix]:

@@ -6,8 +6,9 @@ So a side file that is torn, older or another one than the table's costs no face
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from struct import Struct
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,7 +23,7 @@ from face_classifier.gallery.encodings.file import NUMBERS, ROW, EncodingsFile, 
 FLOATS = np.dtype("<f8")  # of encodings in tables of earlier versions, and of those of other encoders
 _NOTHING = bytes(ROW)
 _AT_ONCE = 4096  # records
-_END = 2**63 - 1  # above all ids
+_ROWS = Struct(f"{ROW}s")
 
 _Record = TypeVar("_Record", bound="tuple[Any, ...]")
 
@@ -147,11 +148,10 @@ class Encodings:
 
     def gather(self, faces: Sequence[int], stored: Sequence[object]) -> Gathered:
         """Those of some faces; ``stored``: what their columns hold."""
-        if any(isinstance(value, bytes) for value in stored):
+        if bytes in set(map(type, stored)):
             return _from_tables(stored)
         found = self._gathered(self.file, faces, stored)
-        has = [value is not None for value in stored]
-        if not self._writing and found.fits.tolist() != has:
+        if not self._writing and found.fits.tolist() != [value is not None for value in stored]:
             for file in self._others():
                 if (again := self._gathered(file, faces, stored)).fits.sum() > found.fits.sum():
                     found = again
@@ -195,25 +195,6 @@ class Encodings:
 
     # What does not fit
 
-    def misfits(self, stored: Callable[[int, int], Iterable[tuple[int, object]]]) -> tuple[list[int], list[int]]:
-        """(ids of faces whose rows do not fit, ids of rows that no face has), of a whole table.
-
-        ``stored``: gives id and column of every face with an encoding, from one id to before another.
-        """
-        unfit, unused, end = list[int](), list[int](), 0
-        for first, block in self.file.blocks() if self.file else ():
-            begin, end = end, first + len(block) // ROW
-            sums = _checksums(memoryview(block), len(block) // ROW)
-            has_some = np.asarray(np.frombuffer(block, np.int64).reshape(len(sums), -1).any(axis=1))
-            for face, value in stored(begin, end):
-                if face < first or sums[face - first] != value:
-                    unfit.append(face)
-                else:
-                    has_some[face - first] = False
-            unused += (first + np.flatnonzero(has_some)).tolist()
-        unfit += [face for face, _ in stored(end, _END)]
-        return unfit, sorted({*unused} - {*unfit})
-
     def trust(self) -> None:
         """From now on all fits: what did not was forgotten."""
         self._fits = True
@@ -225,15 +206,16 @@ class Encodings:
 
 def fitting(rows: memoryview, stored: Collection[object]) -> npt.NDArray[np.bool_]:
     """Which of some rows, one after the other, have these checksums. Raises ValueError where something is none."""
-    fits = [checksum == value for checksum, value in zip(_checksums(rows, len(stored)), stored, strict=True)]
+    fits = [checksum == value for checksum, value in zip(checksums(rows), stored, strict=True)]
     if not all(fits) and not all(value is None or isinstance(value, int) for value in stored):
         raise ValueError("an encoding has no checksum")
     return np.array(fits, np.bool_)
 
 
-def _checksums(rows: memoryview, count: int) -> list[int]:
+def checksums(rows: bytes | memoryview) -> list[int]:
+    """Those of some rows, one after the other."""
     crc = zlib.crc32
-    return [crc(rows[place : place + ROW]) for place in range(0, count * ROW, ROW)]
+    return [crc(row) for (row,) in _ROWS.iter_unpack(rows)]
 
 
 def _from_tables(stored: Sequence[object]) -> Gathered:

@@ -23,6 +23,12 @@ from face_classifier.gallery.table.schema import COLUMNS, PLAIN, QUOTED, SCORES,
 _MOST = 500  # values of one statement
 _STORED, _FOLDER, _ENCODING = f"SELECT id, {QUOTED} FROM faces", COLUMNS.index("folder"), COLUMNS.index("encoding")
 COLUMN = 1 + _ENCODING  # of what SELECT yields, that tells of the encoding
+_SPACES = (  # from each one to the next by the index, rather than through all faces
+    "WITH RECURSIVE spaces(name) AS (SELECT min(space) FROM faces WHERE encoding IS NOT NULL UNION ALL "
+    "SELECT (SELECT min(space) FROM faces WHERE encoding IS NOT NULL AND space > name) FROM spaces "
+    "WHERE name IS NOT NULL) SELECT name FROM spaces WHERE name IS NOT NULL UNION ALL "
+    "SELECT * FROM (SELECT space FROM faces WHERE encoding IS NOT NULL AND space IS NULL LIMIT 1)"
+)
 _plain_of, _SOURCE = attrgetter(*PLAIN), PLAIN.index("source")
 _Text = TypeVar("_Text", str, "str | None")
 
@@ -152,8 +158,7 @@ class Rows:
 
     def spaces(self) -> set[str]:
         """The encoders whose encodings the rows have."""
-        spaces = self._table.execute("SELECT DISTINCT space FROM faces WHERE encoding IS NOT NULL")
-        return {space for (space,) in spaces}
+        return {space for (space,) in self._table.execute(_SPACES)}
 
     def doubt(self, face_id: int, *, encoding: bool) -> None:
         """Have the next look read a picture whatever its size and time; ``encoding``: and encode it in any case."""

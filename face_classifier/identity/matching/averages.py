@@ -41,7 +41,7 @@ def _sums_of_one(encoding: Encoding) -> Sums:
 
 def _squares(encodings: Matrix) -> tuple[Ints, Ints]:
     """The squared lengths of (n, 128) encodings, or of one: what `_SUMS` sums up."""
-    squares = (encodings**2).sum(axis=-1)
+    squares = np.einsum("...i,...i->...", encodings, encodings)  # exact in any order
     high = np.floor(squares * _HIGH)
     low = np.rint((squares - high / _HIGH) * _LOW)
     return high.astype(np.int64), low.astype(np.int64)

@@ -136,6 +136,27 @@ def test_of_a_face_that_goes_no_byte_is_left(stocked: Gallery, command: Command,
     assert not encoding_of(stocked.folder, face.id).any()
 
 
+def test_encodings_in_the_rows_of_one_another_are_encoded_anew(stocked: Gallery) -> None:
+    before = stocked.look()
+    one, other = (encoding_of(stocked.folder, face.id).astype("<f4").tobytes() for face in before[:2])
+    write_row(stocked.folder, before[0].id, other)
+    write_row(stocked.folder, before[1].id, one)
+    after = stocked.look()
+    assert any("of 2 faces" in problem for problem in stocked.problems), stocked.problems
+    for face, former in zip(after, before, strict=True):
+        assert np.linalg.norm(face.encoding - former.encoding) < 0.2
+
+
+@pytest.mark.parametrize("value", ["'123456'", "x'313233'", "1.5", "-1", "9223372036854775807"])
+def test_what_is_no_checksum_is_encoded_anew(stocked: Gallery, value: str) -> None:
+    before = stocked.look()
+    with closing(sqlite3.connect(stocked.folder / "faces.sqlite", isolation_level=None)) as database:
+        database.execute(f"UPDATE faces SET encoding = {value} WHERE id = 1")
+    after = stocked.look()
+    assert any("of 1 face " in problem for problem in stocked.problems), stocked.problems
+    assert [face.id for face in after] == [face.id for face in before]
+
+
 def test_what_a_process_that_was_killed_left_there_is_erased(stocked: Gallery) -> None:
     stocked.look()
     row = np.full(128, 0.25, "<f4").tobytes()
