@@ -92,11 +92,12 @@ class Dask(Begun):
     def _is_ready(self) -> bool:
         return self._file.exists() and self._file.read_text().endswith("}")
 
-    def kill_worker(self, chance: Random) -> None:
-        """Kill one -9; another comes."""
+    def kill_worker(self, chance: Random) -> bool:
+        """Kill one -9; another comes. Returns whether there was one."""
         there = [process for process in self.processes if process is not self.scheduler and process.poll() is None]
         self.kill(chance.choice(there))
         self.add()
+        return True
 
     def add(self, variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Another worker, which need not be there so far."""
@@ -129,11 +130,13 @@ class Ray(Begun):
         """Another node with two slots, which need not be there so far."""
         return self._start(f"--address={self.place}")
 
-    def kill_worker(self, chance: Random) -> None:
-        """Kill -9 a process that carries out a task, if there is one; Ray begins another."""
+    def kill_worker(self, chance: Random) -> bool:
+        """Kill -9 a process that carries out a task; Ray begins another. Returns whether there was one."""
         if carrying := [pid for pid in marked(self.variable(self.head)) if _is_carrying(pid)]:
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(carrying), signal.SIGKILL)
+                return True
+        return False
 
     def _start(self, *options: str) -> subprocess.Popen[bytes]:
         return self.begin(

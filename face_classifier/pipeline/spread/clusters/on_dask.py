@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -26,6 +26,7 @@ _T = TypeVar("_T")
 _PORT = 8786
 _ANSWER = 30.0  # seconds in which a scheduler answers, also one whose machine does much else
 _TURN = 0.5  # seconds between two looks at who is there
+_FIRST = 5.0  # seconds in which the workers that are there at first tell where they listen
 
 
 @dataclass(eq=False)
@@ -51,6 +52,7 @@ class DaskCluster:
         self._lock = threading.RLock()
         self._waiting: deque[_Task] = deque()
         self._running: dict[str, _Task | None] = {}  # by the address of each worker that is there
+        self._asked: dict[str, Future[None]] = {}  # by address, those that have still to tell where they listen
         self._refused: set[str] = set()
         self._end: UserError | None = None  # why nothing more can be done
         self._leaving = threading.Event()
@@ -80,6 +82,9 @@ class DaskCluster:
         with ExitStack() as stack:
             self._client, self._lines = _connected(self._address, stack)
             self._look()
+            with self._lock:
+                asked = list(self._asked.values())
+            wait(asked, _FIRST)
             if self._end:
                 raise self._end
             self._stack = stack.pop_all()
@@ -103,28 +108,48 @@ class DaskCluster:
         """Who is there now; the tasks of those who went are done again."""
         try:
             if self._client.status != "running":
-                raise ConnectionError
-            told = self._client.scheduler_info()
-            doors = [told["address"], *told["workers"], *self._doors(set(told["workers"]) - set(self._running))]
-        except Exception:  # whatever it makes of a line that is lost; without one it may tell of nothing, too
+                self._stop(_gone(self._address))
+                return
+            # Not `scheduler_info`: what the client asks for its own use, without workers, may have taken its place.
+            ask = self._client.scheduler.identity
+            told = self._client.sync(ask, n_workers=-1, callback_timeout=_ANSWER)
+        except OSError:
+            return  # it has much to do; or it is gone, which the next look finds
+        except Exception:  # whatever it makes of a line that is lost
             self._stop(_gone(self._address))
             return
-        if is_open := next((door for door in doors if not _is_private(door)), None):
-            self._stop(_open(is_open))
-            return
+        self._check([told["address"], *told["workers"]])
         with self._lock:
             lost = [self._running.pop(worker) for worker in set(self._running) - set(told["workers"])]
-            for worker in told["workers"]:
-                self._running.setdefault(worker, None)
             for task in filter(None, lost):
                 self._do_again(task)
+            new = set(told["workers"]) - self._running.keys() - self._asked.keys()
+            for worker in new if not self._end else ():
+                self._asked[worker] = asyncio.run_coroutine_threadsafe(
+                    self._meet(worker), self._lines.loop.asyncio_loop
+                )
         self._hand_out()
 
-    def _doors(self, workers: set[str]) -> list[str]:
-        """Where workers listen: one may be told by an address of this machine alone, and listen to all others, too."""
-        plain = [worker for worker in workers if urlsplit(worker).scheme != "tls"]
-        told = self._client.run(_listening, workers=plain, on_error="ignore") if plain else {}
-        return [door for doors in told.values() for door in doors]
+    async def _meet(self, worker: str) -> None:
+        """Use a worker once it has told where it listens. Runs in Dask's own thread.
+
+        One may be told by an address of this machine alone, and listen to all others, too.
+        """
+        try:
+            told = await self._client.run(_listening, workers=[worker], on_error="ignore", asynchronous=True)
+        except Exception:  # the line is lost
+            told = {}
+        self._check(told.get(worker, []))
+        with self._lock:
+            del self._asked[worker]
+            if worker in told and not self._end:  # else it is asked anew, if it is still there
+                self._running.setdefault(worker, None)
+        self._hand_out()
+
+    def _check(self, doors: Iterable[str]) -> None:
+        """Nothing more is done where others can reach one of these doors."""
+        if is_open := next((door for door in doors if not _is_private(door)), None):
+            self._stop(_open(is_open))
 
     def _do_again(self, task: _Task) -> None:
         task.deaths += 1
@@ -170,7 +195,7 @@ class DaskCluster:
             if task.remote is not remote:
                 return
             self._running[worker] = None
-            if error and remote.status != "error" and task.deaths + 1 < MOST_DEATHS:
+            if error and remote.status != "error":
                 # Whoever has the result went, or the scheduler. `_look` gives it out, when it knows who is still there.
                 self._do_again(task)
                 return
