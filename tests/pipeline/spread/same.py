@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from hashlib import sha256
@@ -16,6 +17,7 @@ from face_classifier.core.types import Image
 # What tells when and where a result folder was written, not what is in it; and what it is made again from.
 _TABLES = {"journal", "sqlite_sequence", "sqlite_stat1", "placed", "uses", "batch"}
 _COLUMNS = {("faces", "mtime")}
+_MOST_ROWS = 3  # of a table that a failing test prints
 
 
 def contents(result: Path) -> dict[str, object]:
@@ -34,14 +36,41 @@ def contents(result: Path) -> dict[str, object]:
             columns = [column for _, column, *_ in table.execute(f"PRAGMA table_info({name})")]
             chosen = ", ".join(f'"{column}"' for column in columns if (name, column) not in _COLUMNS)
             where = " WHERE name <> 'root'" if name == "marks" else ""  # an inode
-            told[f"table {name}"] = sorted(map(repr, table.execute(f"SELECT {chosen} FROM {name}{where}")))
+            told[f"table {name}"] = sorted(map(_shown, table.execute(f"SELECT {chosen} FROM {name}{where}")))
     return told
 
 
+def _shown(row: tuple[object, ...]) -> str:
+    """What a failing test can print: an encoding by its digest."""
+    values = (f"#{sha256(value).hexdigest()[:12]}" if isinstance(value, bytes) else repr(value) for value in row)
+    return f"({', '.join(values)})"
+
+
 def differences(one: Path, other: Path) -> list[str]:
-    """The names of files and tables in which two result folders differ."""
+    """In which files and tables two result folders differ, and in what: a line for each of them."""
     first, second = contents(one), contents(other)
-    return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+    names = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+    return [f"{name}: {_why(name, first, second)}" for name in names]
+
+
+def _why(name: str, first: dict[str, object], second: dict[str, object]) -> str:
+    """How an entry differs that is not the same in both."""
+    mine, theirs = first.get(name), second.get(name)
+    if isinstance(mine, list) and isinstance(theirs, list):
+        less, more = (
+            list((Counter(mine) - Counter(theirs)).elements()),
+            list((Counter(theirs) - Counter(mine)).elements()),
+        )
+        return f"{_some(less)} in the first alone, {_some(more)} in the second alone"
+    if mine is not None and theirs is not None:
+        return "other bytes"
+    here, there, content = ("first", second, mine) if theirs is None else ("second", first, theirs)
+    elsewhere = sorted(other for other, digest in there.items() if digest == content)
+    return f"in the {here} alone" + (f", which is {elsewhere[0]} in the other" if elsewhere else "")
+
+
+def _some(rows: Sequence[str]) -> str:
+    return f"{len(rows)} rows {[row[:300] for row in rows[:_MOST_ROWS]]}"
 
 
 def records_of(folder: Path) -> dict[str, tuple[int, int]]:

@@ -39,12 +39,12 @@ def plain(files: list[Path]) -> Path:
 
 
 class Driver:
-    """A run on two other processes, into ``folder/result``. A context manager; at its end none of them is left."""
+    """A run on three other processes, into ``folder/result``. A context manager; at its end none of them is left."""
 
     def __init__(self, files: Sequence[Path], folder: Path) -> None:
         command = [sys.executable, "-m", "face_classifier", *map(str, files), "--result", str(folder / "result")]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self._process = subprocess.Popen([*command, "--on", "local:2"], env=environment, stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen([*command, "--on", "local:3"], env=environment, stdout=subprocess.DEVNULL)
         self._workers: set[int] = set()
 
     def kill(self) -> None:

@@ -126,7 +126,7 @@ def test_workers_that_are_killed_at_ten_moments_change_nothing(
     clips = clips_of(tmp_path / "clips", [closeups[name] for name in ("obama.jpg", "biden.jpg", "obama2.jpg")], 16)
     assert command(*clips, "--result", tmp_path / "plain").code == 0
     with killing(monkeypatch, 10, tmp_path / "spread.records", 1.0) as killed:
-        ended = command(*clips, "--result", tmp_path / "spread", "--on", "local:2")
+        ended = command(*clips, "--result", tmp_path / "spread", "--on", "local:3")
     assert len(killed) == 10
     assert ended.code == 0
     assert differences(tmp_path / "plain", tmp_path / "spread") == []
