@@ -64,11 +64,27 @@ def name_of(time: datetime, order: int) -> str:
     return f"{time_name(time)}-{order}"
 
 
+class _Clear(NamedTuple):
+    """A stretch of a source of which the table tells no face."""
+
+    fingerprint: str
+    begin: float  # seconds
+    end: float  # seconds; where a face is
+    writes: int  # to the table by then
+
+    def has(self, frame: Frame, writes: int) -> bool:
+        """Whether the table tells no face at a frame; ``writes``: to the table by now."""
+        earliest, latest = reach(frame)
+        same = frame.fingerprint == self.fingerprint and writes == self.writes
+        return same and self.begin <= earliest and latest < self.end
+
+
 class Keeper:
     """Writes into an open result folder: a picture is durable first, then its row."""
 
     def __init__(self, folder: ResultFolder) -> None:
         self._folder = folder
+        self._clear = _Clear("", 0.0, 0.0, -1)
 
     def same(self, frame: Frame, boxes: Sequence[Box], but: Container[int]) -> dict[int, Sighting | None]:
         """As `Store.same`."""
@@ -82,9 +98,14 @@ class Keeper:
         return set(paired(frame, boxes, [row.box for row in stones]))
 
     def _rows_at(self, frame: Frame) -> list[Row]:
-        if frame.fingerprint is None:
+        if frame.fingerprint is None or self._clear.has(frame, self._folder.table.writes):
             return []
-        return self._folder.rows.of_source(frame.fingerprint, *reach(frame))
+        rows, (earliest, latest) = self._folder.rows, reach(frame)
+        end = rows.next_of_source(frame.fingerprint, earliest)
+        if end > latest:
+            self._clear = _Clear(frame.fingerprint, earliest, end, self._folder.table.writes)
+            return []
+        return rows.of_source(frame.fingerprint, earliest, latest)
 
     def discard(self, frame: Frame, detection: Detection) -> None:
         """As `Store.discard`."""

@@ -125,6 +125,11 @@ class FacesNow(Mapping[int, Sighting]):
         """Counts what was written of faces that were there, in what is done all or nothing."""
         return self._folder.rows.changed
 
+    @property
+    def writes(self) -> int:
+        """Counts all that was written to the table, to which nobody else writes."""
+        return self._folder.table.writes
+
     def persons(self, face_ids: Collection[int]) -> dict[int, str | None]:
         """Whose these faces are, as far as they are kept; None: unknown."""
         folders = self._folder.whereabouts.folder_of(face_ids)

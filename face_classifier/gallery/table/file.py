@@ -202,6 +202,11 @@ class Table:
             raise
         self.execute("RELEASE part")
 
+    @property
+    def writes(self) -> int:
+        """Counts the rows that this process has written, in any table, and those that were taken back."""
+        return self.database.total_changes
+
     def _check_whole(self) -> None:
         """Raise DiskError where a disk that refused something ended what is to be done together."""
         if self._is_together and not self.database.in_transaction:

@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from math import inf
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -128,6 +129,12 @@ class Rows:
         return select(
             self._table, "WHERE fingerprint = ? AND position BETWEEN ? AND ? ORDER BY id", fingerprint, earliest, latest
         )
+
+    def next_of_source(self, fingerprint: str, earliest: float) -> float:
+        """The first position (seconds) from ``earliest`` on at which a face of a source was seen; inf: none was."""
+        statement = "SELECT min(position) FROM faces WHERE fingerprint = ? AND position >= ?"
+        position = self._table.execute(statement, (fingerprint, earliest)).fetchone()[0]
+        return inf if position is None else float(position)
 
     def places_of_source(self, fingerprint: str) -> list[tuple[float, int, Box]]:
         """Position (seconds), id and box of each face of a source, but of those that were discarded."""

@@ -132,7 +132,7 @@ def place_frame(session: Session, passing: Passing | None, analysed: AnalysedFra
     if passing is None:
         return session.place(analysed)
     with suppress(DiskError):  # which is told where something is written
-        session.tracks.renew(passing.let_forgotten_go())
+        session.tracks.renew(passing.let_forgotten_go)
     placed = session.place(analysed)
     passing.observe(analysed.frame, placed.observed)
     return placed

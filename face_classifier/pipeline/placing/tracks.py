@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from face_classifier.core.types import Encoding
@@ -21,6 +21,7 @@ class SourceTracks:
         self._gallery = gallery
         self._tracks: dict[int, Track] = {}  # the gallery's, by number of the record's
         self._met: dict[int, Track] = {}  # by the gallery's number: tracks of an earlier run
+        self._writes = -1  # to the table, by the time when it was asked which are forgotten
         self._told: dict[bool, set[tuple[int, int]]] = {False: set(), True: set()}  # pairs; True: to be kept
 
     def number(self, face: AnalysedFace) -> int | None:
@@ -50,8 +51,14 @@ class SourceTracks:
             self._met[number] = track
         return begins
 
-    def renew(self, gone: set[int]) -> None:
-        """Give other numbers to these of the gallery's tracks, which were forgotten with their faces."""
+    def renew(self, forgotten: Callable[[], set[int]]) -> None:
+        """Give other numbers to the gallery's tracks that are forgotten, with their faces.
+
+        ``forgotten``: which they are; it is asked where anything was written since the last time.
+        """
+        if self._writes == (writes := self._gallery.faces.writes):
+            return
+        gone, self._writes = forgotten(), writes
         if not gone:
             return
         for followed, track in self._tracks.items():
