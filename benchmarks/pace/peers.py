@@ -1,0 +1,140 @@
+"""Others' calls for every face of a frame, timed alone: decoding is not in them.
+
+Each peer is handed BGR frames one by one, as its own examples do, and finds and encodes all faces in them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from face_classifier.core.types import Image
+from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import open_source
+from face_classifier.vision.models import registry as models
+from pace.process import Numbers
+from pace.runs import frames_of
+
+_YUNET, _SFACE = "face_detection_yunet_2023mar_int8bq.onnx", "face_recognition_sface_2021dec_int8bq.onnx"
+_LARGEST = 640  # pixels: the longer side that the Zoo's YuNet is given here
+_SURE, _OVERLAP, _MOST = 0.9, 0.3, 5000  # the defaults of the Zoo's demo
+
+
+def calls(peer: str, source: str, every: int) -> Numbers:
+    """Milliseconds that a peer needs for all faces of a frame, of every so many-th frame; the first warms it up."""
+    find = _PEERS[peer]()
+    spent, faces = [], 0
+    with open_source(source) as opened:
+        for number, frame in enumerate(frames_of(opened, Sampling(0))):
+            if number % every:
+                continue
+            wall, cpu = time.perf_counter(), time.process_time()
+            count = find(frame.image)
+            spent.append((time.perf_counter() - wall, time.process_time() - cpu))
+            faces += count
+    walls, cpus = zip(*spent[1:], strict=True)
+    return {
+        "frames": len(spent),
+        "faces": faces,
+        "ms": 1000 * sum(walls) / len(walls),
+        "cpu_ms": 1000 * sum(cpus) / len(cpus),
+    }
+
+
+Finds = Callable[[Image], int]  # finds and encodes the faces of a BGR picture, and says how many there are
+
+
+def original() -> Finds:
+    """The calls of the original program: `face_recognition`, with HOG and dlib's ResNet."""
+    import face_recognition
+
+    def find(image: Image) -> int:
+        rgb = np.ascontiguousarray(image[:, :, ::-1])
+        return len(face_recognition.face_encodings(rgb, face_recognition.face_locations(rgb)))
+
+    return find
+
+
+def zoo() -> Finds:
+    """OpenCV Zoo's pipeline: YuNet and SFace by OpenCV's own classes, in fp32."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [_in_fp32(_file(name), Path(folder)) for name in (_YUNET, _SFACE)]
+        detector = cv2.FaceDetectorYN.create(str(paths[0]), "", (320, 320), _SURE, _OVERLAP, _MOST)
+        encoder = cv2.FaceRecognizerSF.create(str(paths[1]), "")
+
+    def find(image: Image) -> int:
+        scale = min(1.0, _LARGEST / max(image.shape[:2]))
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        detector.setInputSize((small.shape[1], small.shape[0]))
+        _, found = detector.detect(small)
+        found = [] if found is None else found
+        for face in found:
+            face[:14] /= scale
+            encoder.feature(encoder.alignCrop(image, face))
+        return len(found)
+
+    return find
+
+
+def deepface() -> Finds:
+    """DeepFace with SFace's weights, which it can read from the same file, and its YuNet."""
+    from deepface import DeepFace
+    from deepface.commons import folder_utils
+
+    home = Path(folder_utils.get_deepface_home()) / ".deepface" / "weights"
+    home.mkdir(parents=True, exist_ok=True)
+    for name in (_YUNET, _SFACE):
+        _in_fp32(_file(name), home)
+
+    def find(image: Image) -> int:
+        told = DeepFace.represent(image, "SFace", detector_backend="yunet", enforce_detection=False)
+        return sum(face["face_confidence"] > 0 for face in told)
+
+    return find
+
+
+_PEERS: dict[str, Callable[[], Finds]] = {"original": original, "zoo": zoo, "deepface": deepface}
+
+
+def there() -> Numbers:
+    """Which peers are installed."""
+    import importlib.util
+
+    wanted = {"original": "face_recognition", "zoo": "cv2", "deepface": "deepface"}
+    return {name: importlib.util.find_spec(package) is not None for name, package in wanted.items()}
+
+
+def _file(name: str) -> Path:
+    return models.find(next(model.weights for model in models.MODELS.values() if model.weights.file == name))
+
+
+def _in_fp32(path: Path, folder: Path) -> Path:
+    """The Zoo's int8bq file as its fp32 one: OpenCV cannot read some that dequantise their own weights."""
+    import onnx
+    from onnx import numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    model = onnx.load(path)
+    graph = model.graph
+    known: dict[str, Any] = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    left, read = [], set()
+    for node in graph.node:
+        if node.op_type in ("DequantizeLinear", "Reshape") and all(name in known for name in node.input):
+            known[node.output[0]] = ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input})[0]
+        else:
+            left.append(node)
+            read.update(node.input)
+    inputs = [one for one in graph.input if one.name in read - known.keys()]
+    for field, values in (("node", left), ("input", inputs), ("initializer", [])):
+        graph.ClearField(field)
+        getattr(graph, field).extend(values)
+    graph.initializer.extend(numpy_helper.from_array(known[name], name) for name in sorted(read & known.keys()))
+    made = folder / path.name.replace("_int8bq", "")
+    onnx.save(model, made)
+    return made
