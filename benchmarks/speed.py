@@ -29,7 +29,7 @@ from pace.process import ROOT, Numbers, in_turn, measured, tell
 
 ENCODERS = "dlib", "sface"
 STEPS = {"every": 0.0, "every 6th": 0.24}  # -S in seconds, of a clip with 25 frames a second
-CLIP, LIVE = 8.0, 15.0  # seconds of the clips that are made
+CLIP, LIVE = 8.0, 10.0  # seconds of the clips that are made
 REAL = {  # clips of the real test data: where, -S
     "lp_s18, one face, every frame of 720p": ("webcam/lp_s18.mp4", 0.0),
     "conan_obrien, one face, every frame of 1080p": ("webcam/conan_obrien.mp4", 0.0),
