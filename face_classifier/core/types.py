@@ -123,7 +123,8 @@ class Frame:
 class Search(Enum):
     """How a picture is searched for faces."""
 
-    NONE = "none"  # not at all
+    NONE = "none"  # not at all: nothing has moved
+    CARRY = "carry"  # not at all, as long as the faces of the last frame can be followed by their looks
     USUAL = "usual"
     KEEN = "keen"  # thoroughly, if the usual search finds nothing
     THOROUGH = "thorough"  # for small faces, too

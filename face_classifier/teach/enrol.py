@@ -176,7 +176,7 @@ class _Gathering:
                     if frame.due:
                         seen = []
                         with frames.step():
-                            seen, words = self._look(frame, searches.next(frame))
+                            seen, words = self._look(frame, searches.next(frame).how)
                         self._observer.analysed(frame, self._known.people)
                     if window:
                         window.show(replace(frame, image=with_words(frame.image, words)), seen)

@@ -165,7 +165,8 @@ def watch(source: Source, engine: Engine, people: PersonDB, stopping: threading.
     try:
         for frame in source.frames(sampling, source.start, stopping):
             with frames.step():
-                followed = follower.follow(frame, engine.search(frame.image, searches.next(frame)))
+                glance = searches.next(frame)
+                followed = follower.follow(frame, engine.search(frame.image, glance.how), glance.shot)
                 encoded = engine.encode(frame.image, [face.detection for face in followed])
                 here: set[int] = set()
                 for seen, face in zip(followed, encoded, strict=True):

@@ -101,7 +101,7 @@ class Engine:
 
     def search(self, image: Image, how: Search) -> list[Detection]:
         """The faces in a BGR picture (height, width, 3) uint8, as `detect` gives them, by one search or two."""
-        detections = [] if how is Search.NONE else self.detect(image, thorough=how is Search.THOROUGH)
+        detections = [] if how in (Search.NONE, Search.CARRY) else self.detect(image, thorough=how is Search.THOROUGH)
         return detections or (self.detect(image, thorough=True) if how is Search.KEEN else [])
 
     def _search(self, smaller: Image, image: Image, thorough: bool) -> list[Detection]:

@@ -136,6 +136,13 @@ def test_with_as_many_pictures_a_track_as_the_user_wants(tmp_path: Path, demo_cl
     assert max(each) == (2,)
 
 
+def test_with_faces_that_are_carried_from_frame_to_frame(tmp_path: Path, demo_clip: Path, engine: Engine) -> None:
+    for name, make in (("direct", direct), ("apart", apart)):
+        make(engine, tmp_path / name, [demo_clip], seconds=0.08, stop=2.0, detect_every=0.4)
+    assert len(everything(tmp_path / "direct")) > 3
+    assert everything(tmp_path / "apart") == everything(tmp_path / "direct")
+
+
 @pytest.mark.proof
 def test_of_every_clip_and_photo(tmp_path: Path, data: Path, command: Callable[..., Ended], engine: Engine) -> None:
     sources = [*sorted((data / "videos").glob("*/*.*")), data / "groups", data / "lfw"]

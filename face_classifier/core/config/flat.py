@@ -109,6 +109,11 @@ class Flat:
         False, "--online-only", "Do not think again about all faces together, at the end and every --rethink seconds."
     )
     rethink: float = _setting(300.0, "--rethink", "Seconds after which a live run thinks again about all its faces.", 1)
+    detect_every: float = _setting(
+        0.2,
+        "--detect-every",
+        "Search for faces after so many seconds, and between, if in doubt; 0 = in every analysed frame.",
+    )
     search_still: bool = _setting(False, "--search-still", "Search every frame, also where nothing has moved.")
     quality: float = _setting(
         0.02, "--quality", "Keep no face of a lower quality (size, sharpness, light, wholeness, pose, score).", high=1

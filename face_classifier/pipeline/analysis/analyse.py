@@ -6,21 +6,23 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.supervise import Frames
 from face_classifier.core.types import Box, Detection, Frame, Search
 from face_classifier.gallery.store import face_picture
+from face_classifier.pipeline.analysis.carrying import Places
 from face_classifier.pipeline.analysis.larger import Encoded, encode_from_main
-from face_classifier.pipeline.analysis.motion import Searches
+from face_classifier.pipeline.analysis.motion import Glance, Searches
 from face_classifier.pipeline.analysis.tracker import Followed, Follower
 from face_classifier.pipeline.analysis.uncounted import Uncounted
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.analysis.workers import Ahead
 from face_classifier.pipeline.placing.discretion import discretion_of
 from face_classifier.records import AnalysedFace, AnalysedFrame
-from face_classifier.sources.base import Sampling
+from face_classifier.sources.base import Grid, Sampling
 from face_classifier.sources.chapters import WHOLE, Chapter
 from face_classifier.sources.discover import Source, chapter_frames
 from face_classifier.vision.engine import Engine
@@ -49,6 +51,17 @@ def follower_of(settings: Settings, sampling: Sampling) -> Follower:
     return Follower(settings.refresh, settings.quality, step=sampling.every, founding=int(settings.founding))
 
 
+def times_of(settings: Settings, sampling: Sampling) -> Grid | None:
+    """When a source is searched for faces, whatever is in view; None = in each analysed frame.
+
+    At least as often as faces are encoded anew, which those that were carried are not.
+    """
+    every = min(settings.detect_every, settings.refresh)
+    if settings.search_still or not follows(settings) or every <= sampling.every:
+        return None
+    return Grid(Sampling(every, sampling.skip))
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be done with the faces of a frame."""
@@ -74,10 +87,11 @@ class Analyst:
         self._engine, self._follower, self._kept_before = engine, follower, kept_before
 
     def plan(self, frame: Frame, detections: Sequence[Detection]) -> Plan:
-        """What to do with the faces in the next frame of the source, by place, look and quality."""
-        if not frame.due:
-            return Plan(frame, [], [], frozenset())
-        faces = self._follower.follow(frame, detections)
+        """What to do with the faces that were found in the next frame of the source, by place, look and quality."""
+        return self.plan_followed(frame, self._follower.follow(frame, detections))
+
+    def plan_followed(self, frame: Frame, faces: list[Followed]) -> Plan:
+        """The same of faces that are followed already."""
         wanted = {number for number, face in enumerate(faces) if face.encode}
         poor = frozenset(number for number in wanted if not self._follower.is_good(faces[number].detection))
         kept = self._kept_before(frame, [face.detection.box for face in faces]) if faces else ()
@@ -167,9 +181,11 @@ class Analysis:
         self._uncounted = Uncounted() if discretion else None
         self._view = view
         self._follows = follows(settings)
-        self._searches = Searches(still=settings.search_still or not self._follows)
-        self._analyst = Analyst(engine, follower_of(settings, sampling), kept_before)
-        self._ahead: Ahead[Plan, AnalysedFrame] = Ahead(
+        self._searches = Searches(still=settings.search_still or not self._follows, times=times_of(settings, sampling))
+        follower = follower_of(settings, sampling)
+        self._places = Places(follower, view.admits, lambda frame: self._found(frame, Search.USUAL))
+        self._analyst = Analyst(engine, follower, kept_before)
+        self._ahead: Ahead[Glance, Plan, AnalysedFrame] = Ahead(
             lambda closing: self._seen(chapter_frames(source, chapter, sampling, start, closing, between=between)),
             stopping,
             search=self._search,
@@ -183,24 +199,23 @@ class Analysis:
     def _seen(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         return (self._view.prepare(frame) for frame in frames if self._view.is_open(frame.time))
 
-    def _search(self, frame: Frame) -> Callable[[], list[Detection]] | None:
-        how = self._searches.next(frame)
-        if how is Search.NONE:
-            return None
+    def _search(self, frame: Frame) -> tuple[Glance, Callable[[], list[Detection]] | None]:
+        glance = self._searches.next(frame)
+        is_searched = glance.how not in (Search.NONE, Search.CARRY)
+        return glance, partial(self._found, frame, glance.how) if is_searched else None
 
-        def search() -> list[Detection]:
-            with self.failures.step():
-                return self._engine.search(frame.image, how if self._follows else Search.USUAL)
-            return []
+    def _found(self, frame: Frame, how: Search) -> list[Detection]:
+        with self.failures.step():
+            return self._engine.search(frame.image, how if self._follows else Search.USUAL)
+        return []
 
-        return search
-
-    def _plan(self, frame: Frame, detections: Sequence[Detection]) -> Plan:
-        counted = [detection for detection in detections if self._view.admits(detection, frame)]
+    def _plan(self, frame: Frame, glance: Glance | None, found: list[Detection] | None) -> Plan:
+        if glance is None:
+            return Plan(frame, [], [], frozenset())
+        faces, others = self._places.next(frame, glance, found)
         if self._uncounted:
-            others = [detection.box for detection in detections if detection not in counted]
-            frame = self._uncounted.cover(frame, [detection.box for detection in counted], others)
-        return self._analyst.plan(frame, counted)
+            frame = self._uncounted.cover(frame, [face.detection.box for face in faces], others)
+        return self._analyst.plan_followed(frame, faces)
 
     def _encode(self, plan: Plan) -> AnalysedFrame:
         with self.failures.step(begins=False):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import Frame, Image, Search
-from face_classifier.sources.base import SAME_TIME
+from face_classifier.sources.base import SAME_TIME, Grid
 from face_classifier.vision.light import lit
 
 Grey = npt.NDArray[np.float32]
@@ -67,6 +67,14 @@ class Shot:
         return changed > _OTHER_COLOURS and alike < min(_SAME_PLACES, least + more * changed)
 
 
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """What the picture of a frame as a whole tells, before any face is searched for."""
+
+    how: Search
+    shot: Shot
+
+
 class Searches:
     """Tells how to search each analysed frame of a source, by its picture and the source's clock alone.
 
@@ -75,30 +83,57 @@ class Searches:
     usual ones.
     """
 
-    def __init__(self, *, still: bool) -> None:
-        """``still``: search frames, too, in which nothing has moved."""
+    def __init__(self, *, still: bool, times: Grid | None = None) -> None:
+        """What it needs to know.
+
+        Parameters
+        ----------
+        still: search frames, too, in which nothing has moved.
+        times: when to search if anything moved since the last search, beside cuts; None = in each such frame.
+        """
         self._scene = None if still else MotionGate()
+        self._times, self._at = times, -math.inf  # seconds, of the last frame
+        self._searched = True  # since anything moved last
         self._keen_at = self._thorough_at = -math.inf  # seconds, of the latest
         # Since the latest thorough one:
         self._moved = self._cut = False
         self._shot: Shot | None = None  # of the last frame in which anything moved
 
-    def next(self, frame: Frame) -> Search:
+    def next(self, frame: Frame) -> Glance:
         """How to search the next frame."""
         small = reduced(frame.image, _CELLS)
+        shot, cut = Shot.of(small), False
         moved = self._scene is None or self._scene.moved(small)
         if moved:
-            shot = Shot.of(small)
-            self._cut = self._cut or (self._shot is not None and shot.is_cut_from(self._shot))
-            self._shot, self._moved = shot, True
-        now = frame.position + SAME_TIME
-        if not self._moved or now < self._keen_at + _KEEN:
-            return Search.USUAL if moved else Search.NONE
-        self._keen_at = frame.position
-        if now < self._thorough_at + _THOROUGH and not self._cut:
-            return Search.KEEN
-        self._thorough_at, self._moved, self._cut = frame.position, False, False
-        return Search.THOROUGH
+            cut = self._shot is not None and shot.is_cut_from(self._shot)
+            self._cut = self._cut or cut
+            self._shot, self._moved, self._searched = shot, True, False
+        how = self._how(frame.position, at_once=cut or frame.position < self._at)
+        if how is Search.CARRY and not moved:
+            how = Search.NONE
+        self._at = frame.position
+        return Glance(how, shot)
+
+    def _how(self, position: float, *, at_once: bool) -> Search:
+        now = position + SAME_TIME
+        in_time = self._is_in_time(position) or at_once
+        if self._moved and now >= self._keen_at + _KEEN:
+            self._keen_at, self._searched = position, True
+            if now < self._thorough_at + _THOROUGH and not self._cut:
+                return Search.KEEN
+            self._thorough_at, self._moved, self._cut = position, False, False
+            return Search.THOROUGH
+        if self._searched:
+            return Search.NONE
+        self._searched = in_time
+        return Search.USUAL if in_time else Search.CARRY
+
+    def _is_in_time(self, position: float) -> bool:
+        if self._times is None:
+            return True
+        due = self._times.due(position)
+        self._times.advance(position)
+        return due
 
 
 def normed(values: Grey) -> Grey:

@@ -85,16 +85,18 @@ class Follower:
         """Whether a face is worth encoding."""
         return detection.quality is None or detection.quality >= self._poorest
 
-    def follow(self, frame: Frame, detections: Sequence[Detection]) -> list[Followed]:
+    def follow(self, frame: Frame, detections: Sequence[Detection], shot: Shot | None = None) -> list[Followed]:
         """The faces of the next analysed frame with their tracks, in the order of ``detections``.
 
         A position before the last one is in another stream of the source, where all tracks are new.
+
+        ``shot``: of the frame, where it is known already.
         """
         patience = self._patience()
         self._note_gap(frame.position)
         if not detections:
             return []
-        shot = Shot.of(frame.image)
+        shot = shot or Shot.of(frame.image)
         cut = self._shot is not None and shot.is_cut_from(self._shot)
         self._shot = shot
         self._tracks = [track for track in self._tracks if 0 <= frame.position - track.seen_at <= patience]
@@ -104,6 +106,37 @@ class Follower:
             self._update(found.get(number), frame.position, detection, look)
             for number, (detection, look) in enumerate(zip(detections, looks, strict=True))
         ]
+
+    def carry(self, frame: Frame, detections: Sequence[Detection], shot: Shot) -> list[Followed] | None:
+        """The faces of the next frame, which are those of the last one that moved as ``detections`` tell.
+
+        None: it must be searched instead, as there was a cut, one is not surely the same, or one is to be encoded; it
+        is still the next frame then.
+        """
+        now = frame.position
+        if detections and self._shot is not None and shot.is_cut_from(self._shot):
+            return None
+        looks = [_look(frame.image, detection.box) for detection in detections]
+        found = self._pair(now, [detection.box for detection in detections], looks, cut=False)
+        pairs = [
+            (found.get(number), detection, look)
+            for number, (detection, look) in enumerate(zip(detections, looks, strict=True))
+        ]
+        if any(
+            track is None or not _is_sure(detection.box, look, track) or self._wants(track, now, detection)
+            for track, detection, look in pairs
+        ):
+            return None
+        self._note_gap(now)
+        if detections:
+            self._shot = shot
+        return [self._update(track, now, detection, look) for track, detection, look in pairs]
+
+    def _wants(self, track: _Track, now: float, detection: Detection) -> bool:
+        """Whether a face is to be encoded that was seen before."""
+        due = now - track.encoded_at >= self._refresh - 1e-6
+        better = (detection.quality or 0.0) > _BETTER * track.best
+        return due or better or (self.is_good(detection) and (not track.sure or track.faces < self._founding))
 
     def _patience(self) -> float:
         """Seconds for which a face that is not found may still be the same when it is found again."""
@@ -145,11 +178,8 @@ class Follower:
             return Followed(detection, track.number, encode=True, once=not clear)
         if not _is_sure(detection.box, look, track):
             track.sure = False
-        due = now - track.encoded_at >= self._refresh - 1e-6
-        better = quality > _BETTER * track.best
         track.box, track.look, track.seen_at = detection.box, look, now
-        sure, good = track.sure, self.is_good(detection)
-        encode = due or better or (good and (not sure or track.faces < self._founding))
+        sure, good, encode = track.sure, self.is_good(detection), self._wants(track, now, detection)
         once = not clear or track.clear >= max(1, self._founding - 1)  # good ones: one fewer does
         if encode:
             track.faces += good

@@ -12,14 +12,16 @@ from typing import Generic, TypeVar
 
 from face_classifier.core.types import Detection, Frame
 
+_Note = TypeVar("_Note")
 _Plan = TypeVar("_Plan")
 _Result = TypeVar("_Result")
 _PATIENCE = 0.1  # seconds between two looks at whether to stop
 
 Search = Callable[[], list[Detection]]
+_Item = tuple[Frame, _Note | None, Future[list[Detection]] | None]
 
 
-class Ahead(Generic[_Plan, _Result]):
+class Ahead(Generic[_Note, _Plan, _Result]):
     """Analyses the frames of one source with ``workers`` threads; iterate inside a ``with``.
 
     ``search`` runs in the decoding thread, frame after frame; it says how a frame is to be searched. That search and
@@ -33,8 +35,8 @@ class Ahead(Generic[_Plan, _Result]):
         self,
         frames: Callable[[threading.Event], Iterator[Frame]],
         stopping: threading.Event,
-        search: Callable[[Frame], Search | None],
-        plan: Callable[[Frame, list[Detection]], _Plan],
+        search: Callable[[Frame], tuple[_Note, Search | None]],
+        plan: Callable[[Frame, _Note | None, list[Detection] | None], _Plan],
         encode: Callable[[_Plan], _Result],
         *,
         workers: int,
@@ -43,7 +45,8 @@ class Ahead(Generic[_Plan, _Result]):
     ) -> None:
         """``frames`` is given an event that tells it to end; ``stopping`` is the user's wish to.
 
-        ``search`` returns what finds the faces of a frame, or None: it has those of the last one that was searched.
+        ``search`` is given frames that are due, and returns what it noted of one, and what finds its faces or None.
+        ``plan`` is given the note, or None of a frame that is not due, and the faces, or None of one not searched.
         ``depth``: how many frames may wait for a result at each stage; 0 for live sources, where the newest counts.
         ``idle``: called in the iterating thread ten times a second while no frame comes.
         """
@@ -51,12 +54,12 @@ class Ahead(Generic[_Plan, _Result]):
         self._frames, self._search, self._plan, self._encode = frames, search, plan, encode
         self._stopping, self._depth = stopping, depth
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
-        self._queue: queue.Queue[tuple[Frame, Future[list[Detection]] | None] | BaseException | None]
+        self._queue: queue.Queue[_Item[_Note] | BaseException | None]
         self._queue = queue.Queue(max(1, depth))
         self._closing = threading.Event()
         self._reader = threading.Thread(target=self._read, name="decoding")
 
-    def __enter__(self) -> Ahead[_Plan, _Result]:
+    def __enter__(self) -> Ahead[_Note, _Plan, _Result]:
         self._reader.start()
         return self
 
@@ -74,14 +77,12 @@ class Ahead(Generic[_Plan, _Result]):
             self._put(None)
 
     def _submit_all(self) -> None:
-        found: Future[list[Detection]] | None = None
         for frame in self._frames(self._closing):
-            if frame.due and (search := self._search(frame)):
-                found = self._pool.submit(search)
-            if not self._put((frame, found if frame.due else None)):
+            note, search = self._search(frame) if frame.due else (None, None)
+            if not self._put((frame, note, self._pool.submit(search) if search else None)):
                 return
 
-    def _put(self, item: tuple[Frame, Future[list[Detection]] | None] | BaseException | None) -> bool:
+    def _put(self, item: _Item[_Note] | BaseException | None) -> bool:
         """Wait for room in the queue; False when nobody will ask for it any more."""
         while not self._closing.is_set():
             try:
@@ -91,7 +92,7 @@ class Ahead(Generic[_Plan, _Result]):
             return True
         return False
 
-    def _detected(self) -> Iterator[tuple[Frame, list[Detection]]]:
+    def _detected(self) -> Iterator[tuple[Frame, _Note | None, list[Detection] | None]]:
         while not self._stopping.is_set():
             try:
                 item = self._queue.get(timeout=_PATIENCE)
@@ -102,8 +103,8 @@ class Ahead(Generic[_Plan, _Result]):
                 return
             if isinstance(item, BaseException):
                 raise item
-            frame, found = item
-            yield frame, found.result() if found else []
+            frame, note, found = item
+            yield frame, note, found.result() if found else None
 
     def __iter__(self) -> Iterator[tuple[_Plan, _Result]]:
         """What ``plan`` made of each frame, and ``encode`` of that, in frame order."""
@@ -124,8 +125,8 @@ class Ahead(Generic[_Plan, _Result]):
             raise error
 
     def _planned(self) -> Iterator[tuple[_Plan, Future[_Result]]]:
-        for frame, detections in self._detected():
-            plan = self._plan(frame, detections)
+        for frame, note, detections in self._detected():
+            plan = self._plan(frame, note, detections)
             yield plan, self._pool.submit(self._encode, plan)
 
 

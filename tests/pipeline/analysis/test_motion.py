@@ -127,19 +127,23 @@ class TestTheMotionGate:
             searched.append(frame.position)
             return engine.detect(frame.image)
 
-        scene = MotionGate()
+        scene, counts = MotionGate(), [0]
+
+        def count(_frame: Frame, _note: None, found: list[Detection] | None) -> None:
+            counts.append(counts[-1] if found is None else len(found))
+
         ahead = Ahead(
             lambda closing: iter(frames),
             threading.Event(),
-            search=lambda frame: partial(detect, frame) if scene.moved(frame.image) else None,
-            plan=lambda frame, found: len(found),
-            encode=lambda count: [],
+            search=lambda frame: (None, partial(detect, frame) if scene.moved(frame.image) else None),
+            plan=count,
+            encode=lambda _: [],
             workers=1,
             depth=2,
         )
         with ahead:
-            counts = [count for count, _ in ahead]
-        assert counts == [0, 0, 0, 0, 1, 1, 1, 0, 0]
+            assert len(list(ahead)) == 9
+        assert counts[1:] == [0, 0, 0, 0, 1, 1, 1, 0, 0]
         assert searched == [0.0, 4.0, 7.0]
 
 
@@ -151,24 +155,24 @@ class TestWhichFramesAreSearchedForSmallFaces:
     def test_every_four_seconds_and_where_nobody_is_found_every_two(self, room: Image) -> None:
         for step, marks in ((0.25, "T.......K.......T.......K"), (1.0, "T.K.T.K"), (1.001, "T.K.T.K"), (3.0, "TKTKT")):
             searches = Searches(still=True)
-            how = [searches.next(frame_of(room, number * step)) for number in range(len(marks))]
+            how = [searches.next(frame_of(room, number * step)).how for number in range(len(marks))]
             letters = {Search.THOROUGH: "T", Search.KEEN: "K", Search.USUAL: "."}
             assert "".join(letters[one] for one in how) == marks, step
 
     def test_two_seconds_after_the_last_where_there_was_a_cut(self, room: Image, portraits: dict[str, Image]) -> None:
         searches = Searches(still=True)
         other = cv2.resize(portraits["biden.jpg"], (320, 180))
-        how = [searches.next(frame_of(view, now / 2)) for now, view in enumerate([room] * 3 + [other] * 7)]
+        how = [searches.next(frame_of(view, now / 2)).how for now, view in enumerate([room] * 3 + [other] * 7)]
         assert [now / 2 for now, one in enumerate(how) if one is Search.THOROUGH] == [0.0, 2.0]
         assert [now / 2 for now, one in enumerate(how) if one is Search.KEEN] == [4.0]
 
     def test_a_still_scene_once(self, room: Image) -> None:
         searches = Searches(still=False)
-        how = [searches.next(frame_of(noisy(room, number), float(number))) for number in range(6)]
+        how = [searches.next(frame_of(noisy(room, number), float(number))).how for number in range(6)]
         assert how == [Search.THOROUGH, *[Search.NONE] * 5]
 
     def test_a_scene_that_stays_as_it_became_once_more(self, room: Image) -> None:
         searches = Searches(still=False)
         views = [room, *[np.ascontiguousarray(room[::-1])] * 5]
-        how = [searches.next(frame_of(view, float(number))) for number, view in enumerate(views)]
+        how = [searches.next(frame_of(view, float(number))).how for number, view in enumerate(views)]
         assert how == [Search.THOROUGH, Search.USUAL, Search.KEEN, Search.NONE, Search.THOROUGH, Search.NONE]

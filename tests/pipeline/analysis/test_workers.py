@@ -50,26 +50,30 @@ def analysis(
     stopping: threading.Event | None = None,
     moved: Callable[[Frame], bool] = lambda frame: True,
     detect: Callable[[Frame], list[Detection]] = at,
-    plan: Callable[[Frame, list[Detection]], Any] = lambda frame, found: (frame.index, found),
+    plan: Callable[[Frame, list[Detection] | None], Any] = lambda frame, found: (frame.index, found),
     encode: Callable[[Any], list[Face]] = lambda plan: [],
     workers: int = 2,
     depth: int = 4,
-) -> Ahead[Any, list[Face]]:
+) -> Ahead[int | None, Any, list[Face]]:
     listed = frames if callable(frames) else lambda closing: iter(frames)
 
-    def search(frame: Frame) -> Search | None:
-        return partial(detect, frame) if moved(frame) else None
+    def search(frame: Frame) -> tuple[int | None, Search | None]:
+        return frame.index, partial(detect, frame) if moved(frame) else None
 
-    return Ahead(listed, stopping or threading.Event(), search, plan, encode, workers=workers, depth=depth)
+    def planned(frame: Frame, note: int | None, found: list[Detection] | None) -> Any:
+        assert note == (frame.index if frame.due else None)
+        return plan(frame, found)
+
+    return Ahead(listed, stopping or threading.Event(), search, planned, encode, workers=workers, depth=depth)
 
 
-def consume(ahead: Ahead[Any, list[Face]], use: Callable[[int], object]) -> None:
+def consume(ahead: Ahead[int | None, Any, list[Face]], use: Callable[[int], object]) -> None:
     with ahead:
         for plan, _ in ahead:
             use(plan[0])
 
 
-def indexes(ahead: Ahead[Any, list[Face]]) -> list[int]:
+def indexes(ahead: Ahead[int | None, Any, list[Face]]) -> list[int]:
     found: list[int] = []
     consume(ahead, found.append)
     return found
@@ -143,7 +147,7 @@ class TestOrder:
 
         assert len(indexes(analysis([numbered(number) for number in range(6)], detect=detect, workers=2))) == 6
 
-    def test_a_frame_in_which_nothing_moved_has_the_faces_of_the_last_that_was_searched(self) -> None:
+    def test_a_frame_that_is_not_searched_comes_in_its_turn_without_a_result(self) -> None:
         searched: list[int | None] = []
 
         def detect(frame: Frame) -> list[Detection]:
@@ -157,9 +161,9 @@ class TestOrder:
             workers=1,
         )
         with ahead:
-            faces = [found[0].box.right - 1 for (_, found), _ in ahead]
+            faces = [None if found is None else found[0].box.right - 1 for (_, found), _ in ahead]
         assert searched == [0, 3]
-        assert faces == [0, 0, 0, 3, 3, 3]
+        assert faces == [0, None, None, 3, None, None]
 
     def test_frames_for_the_window_only_are_passed_on_and_not_searched(self) -> None:
         searched: list[int | None] = []
@@ -170,7 +174,7 @@ class TestOrder:
         with ahead:
             plans = [plan for plan, _ in ahead]
         assert searched == [0, 3, 6]
-        assert [(index, len(found)) for index, found in plans] == [(n, int(n % 3 == 0)) for n in range(7)]
+        assert [(index, bool(found)) for index, found in plans] == [(n, n % 3 == 0) for n in range(7)]
 
 
 class TestErrors:
