@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from face_classifier.core.disk.files import png_bytes, time_name
+from face_classifier.core.disk.files import former_png_bytes, png_bytes, time_name
 from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sighting, cut
 from face_classifier.gallery.again import SAME, paired, reach
 from face_classifier.gallery.folder.carry import (
@@ -142,10 +142,8 @@ class Keeper:
         content = face_picture(frame, face) if picture is None else picture
         digest = hashlib.sha256(content).hexdigest()
         stem = name_of(frame.time, order)
-        if frame.fingerprint is not None:
-            orphans = [row for row in folder.rows.with_hash(digest) if row.source is None]
-            if orphans:
-                return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
+        if frame.fingerprint is not None and (orphans := self._orphans(content, digest, stem)):
+            return self._give_row(min(orphans, key=lambda row: row.face != stem), frame, face, match)
         with folder.journal.entry(RUN), folder.as_last_seen(), ExitStack() as undo:
             partners = self._partners(match)
             if partners and match.person is None:
@@ -167,6 +165,15 @@ class Keeper:
                 settle(folder, partners, target)
             undo.pop_all()  # it is done
         return Kept([sighting_of(kept) for kept in (row, *partners)], new=True, row=row.id)
+
+    def _orphans(self, content: bytes, digest: str, stem: str) -> list[Row]:
+        """Rows of a picture that lies in the folder, of which the table tells no source."""
+        rows = self._folder.rows
+        orphans = [row for row in rows.with_hash(digest) if row.source is None]
+        if not orphans and any(row.source is None for row in rows.called(stem)):
+            former = hashlib.sha256(former_png_bytes(content)).hexdigest()
+            orphans = [row for row in rows.with_hash(former) if row.source is None]
+        return orphans
 
     def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
         alive = self._as_it_lies(row)

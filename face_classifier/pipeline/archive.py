@@ -38,7 +38,7 @@ SETTINGS = (
 ).split()
 _LIBRARIES = (  # that detect, encode and decode
     *("numpy", "opencv-contrib-python", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "deepface", "tensorflow"),
-    *("Pillow", "pi-heif", "pylibjxl", "rawpy"),
+    *("Pillow", "pi-heif", "pylibjxl", "rawpy", "isal"),
 )
 
 

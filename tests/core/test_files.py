@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from face_classifier.core.disk.durable import write_durably
-from face_classifier.core.disk.files import content_hash, png_bytes
+from face_classifier.core.disk.files import content_hash, former_png_bytes, png_bytes
+from face_classifier.core.types import Image
 
 
 def test_a_file_is_written_whole_and_alone(tmp_path: Path) -> None:
@@ -74,8 +77,24 @@ def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
     assert content_hash(tmp_path / "a") == hashlib.sha256(content).hexdigest()
 
 
-def test_a_picture_as_png_is_the_same_picture() -> None:
-    picture = np.random.default_rng(3).integers(0, 255, (7, 9, 3), np.uint8)
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1), (300, 400)])
+def test_a_picture_as_png_is_the_same_picture(size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(3).integers(0, 255, (*size, 3), np.uint8)
     content = png_bytes(picture)
     assert np.array_equal(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), picture)
     assert png_bytes(picture.copy()) == content
+    with PIL.Image.open(io.BytesIO(content)) as opened:  # which checks the sums of all chunks
+        assert np.array_equal(np.asarray(opened)[..., ::-1], picture)
+
+
+@pytest.mark.parametrize("size", [(0, 4, 3), (4, 0, 3), (4, 4), (4, 4, 4)])
+def test_what_is_no_picture_is_not_written_as_png(size: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="cannot be written as PNG"):
+        png_bytes(np.zeros(size, np.uint8))
+
+
+def test_a_face_as_png_is_about_as_small_as_it_was_and_can_be_written_as_it_was(portraits: dict[str, Image]) -> None:
+    now = png_bytes(portraits["obama.jpg"])
+    former = former_png_bytes(now)
+    assert len(now) < 1.05 * len(former)
+    assert png_bytes(cv2.imdecode(np.frombuffer(former, np.uint8), cv2.IMREAD_COLOR)) == now

@@ -17,7 +17,7 @@ import pytest
 from conftest import Gallery, rows_of
 
 from face_classifier.core.disk.durable import PART
-from face_classifier.core.disk.files import content_hash
+from face_classifier.core.disk.files import content_hash, former_png_bytes
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import shown
 from face_classifier.core.types import Box, Face, Frame, Image, Match, cut
@@ -282,6 +282,19 @@ def test_alike_frames_of_a_still_scene_stay_single_without_the_table(gallery: Ga
     assert [Path(row.file).stem for row in sorted(rows_of(gallery), key=lambda row: row.position or 0)] == sorted(
         Path(picture).stem for picture in before
     )
+
+
+def test_so_do_those_of_a_folder_from_before_pictures_were_written_otherwise(gallery: Gallery) -> None:
+    gallery.see(OBAMA, OBAMA)
+    before = gallery.pictures()
+    for picture in before:
+        path = gallery.folder / picture
+        now = path.read_bytes()
+        path.write_bytes(former_png_bytes(now))
+        assert path.read_bytes() != now
+    (gallery.folder / "faces.sqlite").unlink()
+    gallery.see(OBAMA, OBAMA)
+    assert gallery.pictures() == before
 
 
 def test_a_camera_never_repeats(gallery: Gallery) -> None:

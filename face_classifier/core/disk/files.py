@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
 import numpy as np
+from isal import isal_zlib
 
 from face_classifier.core.types import Image
 
 _BLOCK = 1 << 20  # bytes
-# Of all settings the fastest on faces, and smaller than OpenCV's own: 9 ms and 350 kB for a face of 300 pixels, not
-# 11 ms and 510 kB.
-_PNG = (
+# ISA-L takes a third of the time of OpenCV's fastest PNG on faces, and 1 to 6 % less room: 1.1 ms and 124 kB, not
+# 3.8 ms and 128 kB. From level 3 on what comes out is another on emulated older processors, up to 2 it is the same.
+_LEVEL = 1
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_UP = 2  # PNG's number of the filter by which a row is the difference from the one above
+_FORMER = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
@@ -40,11 +43,31 @@ def time_name(time: datetime) -> str:
 
 
 def png_bytes(image: Image) -> bytes:
-    """A BGR picture as PNG; the same picture gives the same bytes."""
-    done, content = cv2.imencode(".png", image, _PNG)
-    if not done:
+    """A BGR picture as PNG; the same picture gives the same bytes. ValueError: of another shape there is none."""
+    if image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"a picture of shape {image.shape} cannot be written as PNG")
-    return content.tobytes()
+    height, width = image.shape[:2]
+    pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).reshape(height, 3 * width)
+    rows = np.empty((height, 1 + 3 * width), np.uint8)
+    rows[:, 0], rows[0, 1:] = _UP, pixels[0]
+    np.subtract(pixels[1:], pixels[:-1], out=rows[1:, 1:])
+    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))  # 8 bits each of red, green, blue
+    return _SIGNATURE + head + _chunk(b"IDAT", isal_zlib.compress(rows.data, _LEVEL)) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", isal_zlib.crc32(content, isal_zlib.crc32(kind)))
+    )
+
+
+def former_png_bytes(png: bytes) -> bytes:
+    """The same picture as it was written up to November 2026, and so lies in folders from then."""
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    return bytes(cv2.imencode(".png", image, _FORMER)[1])
 
 
 def jpeg_of_png(png: bytes) -> bytes:
@@ -63,16 +86,13 @@ def jpeg_bytes(image: Image, quality: int = 95) -> bytes:
     return content.tobytes()
 
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NOTE = b"Face Classifier\0"  # keyword of the text in a PNG that is our note
 _HEAD = len(_SIGNATURE) + 25  # bytes up to the end of the chunk IHDR, which comes first
 
 
 def with_note(png: bytes, note: str) -> bytes:
     """A PNG with a note in it, in ASCII, that `note_in` reads and nobody sees."""
-    text = b"tEXt" + _NOTE + note.encode("ascii")
-    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
-    return png[:_HEAD] + chunk + png[_HEAD:]
+    return png[:_HEAD] + _chunk(b"tEXt", _NOTE + note.encode("ascii")) + png[_HEAD:]
 
 
 def note_in(png: BinaryIO) -> str | None:

@@ -149,6 +149,9 @@ class Rows:
     def with_hash(self, content: str) -> list[Row]:
         return select(self._table, "WHERE hash = ? ORDER BY id", content)
 
+    def called(self, face: str) -> list[Row]:
+        return select(self._table, "WHERE face = ? ORDER BY id", face)
+
     def find(self, face_id: int) -> Row | None:
         found = select(self._table, "WHERE id = ?", face_id)
         return found[0] if found else None
