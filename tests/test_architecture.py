@@ -66,11 +66,11 @@ LIBRARIES = {
         "isal": "core.disk",
         "cv2": "core.disk sources sources.live.reading vision display pipeline.analysis curate photos photos.lookalike "
         "web.api cli",
-        "PIL": "sources sources.live.reading display photos.albums",
+        "PIL": "sources sources.live.reading display display.letters photos.albums",
         "pi_heif": "sources",
         "pylibjxl": "sources",
         "rawpy": "sources",
-        "fontTools": "display",
+        "fontTools": "display.letters",
         "yaml": "core",
         "click": "cli cli.spreading cli.watching",
         "rich": "cli cli.spreading",

@@ -10,11 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from face_classifier.cli.options import say
 from face_classifier.core import names
@@ -29,6 +27,10 @@ from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source
 from face_classifier.vision.models.registry import Weights
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
 _MOST_PROBLEMS = 20
 _MOST_PEOPLE = 20  # whose distances a run prints at its end
 _NARROWEST = 8  # columns of a cell
@@ -39,7 +41,7 @@ class Screen:
     """Watches a run and tells it on stderr: a bar for files, a status line for cameras; on a terminal only."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = _terminal()
         self._progress: Progress | None = None  # what is on the screen:
         self._own: Progress | None = None  # of sources alone, not of steps of `through`
         self._lock = threading.Lock()  # of what follows, since sources that run together have threads of their own
@@ -50,7 +52,7 @@ class Screen:
     def problem(self, sentence: str) -> None:
         self._problems += 1
         if self._problems <= _MOST_PROBLEMS:
-            self._console.print(f"face-classifier: {names.shown(sentence)}", markup=False, soft_wrap=True)
+            self._print(f"face-classifier: {sentence}")
 
     def at_end(self, sentence: str) -> None:
         self._last.append(sentence)
@@ -58,18 +60,18 @@ class Screen:
     def tell(self, sentence: str, about: Iterable[str] = ()) -> None:
         """Prints a sentence and all that it is about, a line each, however many."""
         for line in (f"face-classifier: {sentence}", *(f"    {item}" for item in about)):
-            self._console.print(names.shown(line), markup=False, soft_wrap=True)
+            self._print(line)
 
     def finish(self) -> None:
         """Prints how many problems were left out, and what was passed over."""
         if self._problems > _MOST_PROBLEMS:
-            self._console.print(f"face-classifier: and {self._problems - _MOST_PROBLEMS} more of these")
+            self._print(f"face-classifier: and {self._problems - _MOST_PROBLEMS} more of these")
         for sentence in self._last:
             self.tell(sentence)
 
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
         """The same steps one by one, with a bar that tells how many are done, and the time left."""
-        if not self._console.is_terminal or len(steps) < 2:
+        if self._console is None or len(steps) < 2:
             yield from steps
             return
         try:
@@ -81,7 +83,15 @@ class Screen:
         finally:
             self._progress = None
 
+    def _print(self, line: str) -> None:
+        if self._console is None:
+            say(line, sys.stderr)
+        else:
+            self._console.print(names.shown(line), markup=False, soft_wrap=True)
+
     def _bars(self, *, bar: bool) -> Progress:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
         name = TextColumn("{task.description}", markup=False)
         counts = TextColumn("{task.fields[counts]}", markup=False)
         rest = (BarColumn(None), TextColumn("ETA"), TimeRemainingColumn()) if bar else ()
@@ -91,7 +101,7 @@ class Screen:
         end = min(filter(None, (source.duration, sampling.stop)), default=None)
         is_photo = end is None and not source.live
         with self._lock:
-            if not self._console.is_terminal or (is_photo and self._progress):
+            if self._console is None or (is_photo and self._progress):
                 return
             if self._progress is None:
                 self._own = self._progress = self._bars(bar=end is not None)
@@ -123,6 +133,16 @@ class Screen:
                 self._own = self._progress = None
         for note in source.notes():
             self.problem(note)
+
+
+def _terminal() -> Console | None:
+    """The one of stderr; None: it is none, so that nobody waits for the library that draws there."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_terminal else None
 
 
 @dataclass

@@ -15,6 +15,7 @@ Landmarks = npt.NDArray[np.float32]  # shape (5, 2)
 Encoding = npt.NDArray[np.float64]  # shape (128,)
 
 ENCODING_SIZE = 128
+DLIB_SPACE = "dlib-resnet-v1"  # of all encoders that run dlib's network
 _UNITS = 1 << 24  # of which a stored number of an encoding is a whole number, in 1
 EMOTIONS = ("angry", "disgusted", "fearful", "happy", "sad", "surprised", "neutral")
 

@@ -13,7 +13,6 @@ from face_classifier.core.disk.locks import LOCK, Holder, holder_of
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError
 from face_classifier.core.progress import Observer
-from face_classifier.curate.commands import HANDLERS, draw
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.client import Client, LeftOutError
 
@@ -58,6 +57,8 @@ def carry_out(
     """
 
     def here(gallery: Gallery) -> Any:
+        from face_classifier.curate.commands import HANDLERS, draw  # which nobody needs who has another process do it
+
         answer = HANDLERS[name](gallery, arguments, observer)
         draw(gallery, observer)
         return answer

@@ -11,7 +11,6 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.progress import Observer
 from face_classifier.core.words import counted
 from face_classifier.curate.ask import carry_out
-from face_classifier.curate.decide import moves_of
 from face_classifier.gallery.snapshot import take_snapshot
 from face_classifier.identity.naming import natural
 
@@ -44,6 +43,8 @@ class ExcludedFace(NamedTuple):
 def rethink(settings: Settings, observer: Observer, *, dry_run: bool = False) -> list[Change]:
     """Second thoughts on all faces. ``dry_run``: change nothing. Raises UserError."""
     if dry_run:
+        from face_classifier.curate.decide import moves_of
+
         snapshot = take_snapshot(settings, observer)
         before = {face.id: face for face in snapshot.faces}
         return [

@@ -14,7 +14,8 @@ from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
 from face_classifier.display.overlay import KNOWN
-from face_classifier.display.text import SHADE, Color, paste, shortened, text
+from face_classifier.display.patches import SHADE, Color, paste
+from face_classifier.display.text import shortened, text
 
 LETTERS = 16  # pixels
 GAP = 8  # pixels

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
 from face_classifier.display import contact_sheet
-from face_classifier.display.text import SHADE, Color, text
+from face_classifier.display.patches import SHADE, Color
+from face_classifier.display.text import text
 
 PERPLEXITY = 30.0  # neighbours that count; van der Maaten and Hinton (2008) advise 5 to 50
 _ROOM = 3.0  # cells of the grid for each tile: with fewer, neighbours are torn apart

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import imutils
 import numpy as np
 
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, Image, cut
 from face_classifier.display.overlay import KNOWN, UNKNOWN, corners
-from face_classifier.sources.picture import decode
 
 MONTAGE = re.compile(r"montage\.(.+)-\d{2,}\.png", re.DOTALL)
 _TILE = 128  # pixels, both ways
@@ -65,6 +63,8 @@ def montage_sheets(name: str, portraits: Sequence[Portrait]) -> dict[str, tuple[
 
 def draw_montage(portraits: Sequence[Portrait]) -> bytes:
     """A PNG of 6 x 2 tiles of 128 x 128 pixels; a picture that cannot be read leaves its tile black."""
+    import imutils  # here, as what reads pictures below: a run draws at its end, and most of its threads never
+
     tiles = [_tile(portrait) for portrait in portraits]
     sheet = imutils.build_montages(tiles, (_TILE, _TILE), _TILES)[0]
     return png_bytes(sheet)
@@ -96,6 +96,8 @@ def _tile(portrait: Portrait) -> Image:
 
 def _own_cut(path: Path) -> tuple[Image, Box]:
     """OpenCV reads our own cuts in half the time, and without what makes Pillow ready for all formats."""
+    from face_classifier.sources.picture import decode
+
     image = None
     with suppress(OSError, cv2.error):
         image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
@@ -119,6 +121,8 @@ def window_of(image: Image, face: Box, *, own_cut: bool) -> Box:
 
 
 def _photo(path: Path, box: Box) -> tuple[Image, Box]:
+    from face_classifier.sources.picture import decode
+
     photo = decode(path)
     return photo.image, box.scaled(1 / photo.scale)
 

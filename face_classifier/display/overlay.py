@@ -11,7 +11,7 @@ import numpy as np
 
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.types import Box, Image, Seen
-from face_classifier.display.text import SHADE, Color, Patch, paste, text
+from face_classifier.display.patches import SHADE, Color, Patch, paste
 
 KNOWN: Color = (120, 255, 120)
 UNKNOWN: Color = (60, 190, 255)
@@ -160,6 +160,8 @@ def _draw_name(image: Image, face: Seen) -> None:
 
 def _name_of(image: Image, face: Seen) -> tuple[Patch, int, int]:
     """The name under a face as it is drawn, and the left and top of its place in ``image``."""
+    from face_classifier.display.text import text  # fonts, for which nobody waits who has no name to draw
+
     height, width = image.shape[:2]
     size = _letter_size(face.box.width, min(height, width))
     name = UNKNOWN_NAME if face.person is None else face.person

@@ -15,37 +15,17 @@ from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image as Pictures
 from PIL import ImageDraw
 
-from face_classifier.core.types import Image
-from face_classifier.display.bidi import as_seen, levels_of
-from face_classifier.display.characters import clusters_of, is_emoji
-from face_classifier.display.fonts import FontFace, Fonts, LoadedFont, machine_fonts
+from face_classifier.display.letters.bidi import as_seen, levels_of
+from face_classifier.display.letters.characters import clusters_of, is_emoji
+from face_classifier.display.letters.fonts import FontFace, Fonts, LoadedFont, machine_fonts
+from face_classifier.display.patches import Color, Patch
 
-Patch = npt.NDArray[np.uint8]  # shape (height, width, 4), BGRA, alpha not multiplied in; cached, hence read-only
-Color = tuple[int, int, int]  # blue, green, red
-SHADE: Color = (24, 24, 24)
 SHADE_ALPHA = 192  # of 255: over white, the colours of names keep a contrast of 4.5 to 1 (WCAG 2, level AA)
 LONGEST_LINE = 300  # code points looked at; more than a folder's name can have
 ABOVE, BELOW = 1.15, 0.35  # a line's room over and under the baseline, in sizes: accents on capitals, Thai, descenders
-
-
-def paste(image: Image, patch: Patch, left: int, top: int) -> None:
-    """Lays a patch over a picture, in place. What leaves the picture is cut off.
-
-    Parameters
-    ----------
-    image : (height, width, 3) uint8, BGR
-    patch : (h, w, 4) uint8, BGRA, alpha not multiplied in
-    left, top : of the patch, in pixels of ``image``; may lie outside
-    """
-    height, width = image.shape[:2]
-    under = image[max(top, 0) : max(top + patch.shape[0], 0), max(left, 0) : max(left + patch.shape[1], 0)]
-    over = patch[max(-top, 0) : max(height - top, 0), max(-left, 0) : max(width - left, 0)].astype(np.uint16)
-    alpha = over[:, :, 3:]
-    under[:] = (under * (255 - alpha) + over[:, :, :3] * alpha + 127) // 255
 
 
 def text(

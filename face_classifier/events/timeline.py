@@ -10,7 +10,8 @@ import numpy as np
 
 from face_classifier.core.types import Image
 from face_classifier.display.overlay import KNOWN, UNKNOWN, UNKNOWN_NAME
-from face_classifier.display.text import SHADE, Color, paste, shortened, text
+from face_classifier.display.patches import SHADE, Color, paste
+from face_classifier.display.text import shortened, text
 from face_classifier.events.times import bounds
 from face_classifier.events.visits import Visit
 from face_classifier.gallery.passing.table import Outage

@@ -17,13 +17,9 @@ from face_classifier.core.types import Box, Face, Frame, Match, Sighting
 from face_classifier.gallery.folder.compare import collector_at_rest
 from face_classifier.gallery.folder.faces import Faces, FacesNow
 from face_classifier.gallery.opening import (
-    as_gallery,
+    as_opened,
     check_place,
     check_result_folder,
-    encoder_of,
-    photo_reader,
-    photo_reader_of,
-    refuse_other_encoder,
     tell_problems,
     with_threshold,
 )
@@ -81,6 +77,7 @@ class Gallery:
         observer: Teller,
         *,
         engine: Callable[[str], Engine] | None = None,
+        analyses: bool = True,
         make: bool = False,
         until_done: Callable[[Callable[[], Any]], Any] = at_once,
     ) -> Iterator[Gallery]:
@@ -90,8 +87,9 @@ class Gallery:
         ----------
         settings: of them the folder, the encoder that it must belong to, if any is named, and how to decide.
         observer: is told what goes wrong.
-        engine: makes the one of a run, with the encoder of that name, to begin with; None = one is made as soon as a
-            picture needs it, and no encoder is asked for.
+        engine: makes the one of a run, with the encoder of that name; None = one is made as soon as a picture needs
+            it, and no encoder is asked for.
+        analyses: whether that of a run is made to begin with; else as soon as a picture needs it, too.
         make: whether the folder is made if there is none.
         until_done: does what it is given, again and again for as long as that raises DiskError.
 
@@ -105,13 +103,7 @@ class Gallery:
         else:
             check_result_folder(folder)
         with Store(folder, writing=True, modes=MODES[settings.mode], until_done=until_done) as store:
-            if engine is None:
-                settings = as_gallery(settings, store)
-                read_photo = photo_reader(settings, observer.problem)
-            else:
-                refuse_other_encoder(settings, store)
-                settings, made = as_gallery(settings, store), engine(encoder_of(settings, store))
-                read_photo = photo_reader_of(lambda: made)
+            settings, read_photo = as_opened(settings, store, observer, engine, analyses=analyses)
             gallery = cls(settings, store, read_photo, observer)
             gallery.tell_problems()
             yield gallery

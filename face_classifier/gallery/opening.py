@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
@@ -18,7 +18,6 @@ from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, calibrated
 from face_classifier.identity.profiles import of_gallery
 from face_classifier.identity.rules import spread_of, threshold_of
-from face_classifier.sources.picture import decode
 from face_classifier.vision.engine import Engine, make_engine
 
 
@@ -66,6 +65,10 @@ def photo_reader_of(engine: Callable[[], Engine]) -> ReadPhoto:
     """How a store reads pictures that have no encoding yet. The box is in pixels of the whole picture."""
 
     def read(path: Path, own_cut: bool) -> tuple[Face, bool]:
+        from face_classifier.sources.picture import (
+            decode,
+        )  # of all formats, for which a gallery without new ones waits in vain
+
         photo = decode(path)
         face, found = engine().photo(photo.image, own_cut=own_cut)
         return replace(face, box=face.box.scaled(photo.scale)), found
@@ -103,6 +106,23 @@ def refuse_other_encoder(settings: Settings, store: Store) -> None:
         f"the result folder {store.folder} belongs to the encoder {own}, not {wanted}; {way}, or move it over with "
         f"`face-classifier reencode --encoder {wanted} --result {store.folder}`"
     )
+
+
+def as_opened(
+    settings: Settings, store: Store, observer: Teller, engine: Callable[[str], Engine] | None, *, analyses: bool
+) -> tuple[Settings, ReadPhoto]:
+    """The same settings as of this gallery, and what reads its new pictures.
+
+    Parameters as of `Gallery.open`. Raises UserError where the gallery belongs to another encoder, or it cannot be had.
+    """
+    if engine is None:
+        settings = as_gallery(settings, store)
+        return settings, photo_reader(settings, observer.problem)
+    refuse_other_encoder(settings, store)
+    made = cache(partial(engine, encoder_of(settings, store)))
+    if analyses:
+        made()
+    return as_gallery(settings, store), photo_reader_of(made)
 
 
 def with_threshold(

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from face_classifier.core.errors import UserError
+from face_classifier.core.types import DLIB_SPACE
 from face_classifier.identity.grouping.rule import DLIB, SFACE, Rule
 from face_classifier.identity.matching.crowd import among
-from face_classifier.vision.dlib_resnet import DLIB_SPACE
 from face_classifier.vision.sface import SFaceEncoder
 
 

@@ -15,8 +15,7 @@ from face_classifier.core.disk.files import content_hash
 from face_classifier.core.errors import UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.photos.finder import BEST, FaceFinder, FoundFaces
-from face_classifier.sources.base import unreadable
-from face_classifier.sources.picture import check_bytes
+from face_classifier.sources.base import check_bytes, unreadable
 
 
 class Stamp(NamedTuple):

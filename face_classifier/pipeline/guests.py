@@ -11,9 +11,8 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import UserError
 from face_classifier.core.messages import seen_message, sighting_message, time_from
 from face_classifier.core.progress import Observer
-from face_classifier.curate.commands import Handler
 from face_classifier.gallery.gallery import Gallery
-from face_classifier.gallery.owner.server import Asker
+from face_classifier.gallery.owner.server import Asker, Handler
 from face_classifier.gallery.past.back import CAPTURES, LOG, Past
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.desk import Desk
@@ -51,7 +50,7 @@ class Guests:
         self._desk = desk
         self._sessions: dict[int, tuple[Session, Origin]] = {}
         self._count = 0
-        self.handlers: dict[str, Handler] = {
+        self.handlers: dict[str, Handler[Gallery]] = {
             ENCODER: _encoder,
             BEGIN: self._begin,
             CHAPTER: self._begin_chapter,

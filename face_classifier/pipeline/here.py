@@ -18,13 +18,12 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Seen, Sighting
-from face_classifier.curate.commands import HANDLERS
 from face_classifier.curate.corrections import Change
 from face_classifier.events.event import Event
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner, OwnerClosedError
-from face_classifier.gallery.owner.server import NOTHING_ASIDE, Answer, serving
+from face_classifier.gallery.owner.server import NOTHING_ASIDE, Answer, Handler, serving
 from face_classifier.gallery.owner.watcher import Watcher
 from face_classifier.gallery.past.back import RECORDS
 from face_classifier.identity.rules import crowded
@@ -66,6 +65,8 @@ class Here:
         patience: Patience,
         aside: Mapping[str, Answer] = NOTHING_ASIDE,
         tell: Callable[[Event], None] | None = None,
+        *,
+        analyses: bool = True,
     ) -> Iterator[Here]:
         """Opens the result folder, and has commands of other processes carried out.
 
@@ -79,20 +80,29 @@ class Here:
         patience: with the disk.
         aside: what other processes are answered at once, by the name of the command.
         tell: is told who comes before a live source, and must not block; None: nobody is to know.
+        analyses: whether the engine is made to begin with; False: as soon as a picture needs it.
 
         Raises
         ------
         UserError: the folder cannot be used.
         """
         make, until_done = engine is not None, patience.until_done
-        opens = partial(Gallery.open, settings, observer, engine=engine, make=make, until_done=until_done)
+        opens = partial(
+            Gallery.open, settings, observer, engine=engine, analyses=analyses, make=make, until_done=until_done
+        )
         with Owner(opens) as owner, ExitStack() as stack:
             owner.call(lambda gallery: note_uses(gallery.store.past, uses_of(settings)))
             desk = owner.call(lambda gallery: Desk(gallery, log, observer, patience, tell))
             _tell_crowd(settings, desk.gallery, observer)
-            handlers = HANDLERS | Guests(desk).handlers
+            guests = Guests(desk)
+
+            def handler_of(name: str) -> Handler[Gallery] | None:
+                from face_classifier.curate.commands import HANDLERS  # of all corrections: no run waits for these
+
+                return guests.handlers.get(name) or HANDLERS.get(name)
+
             tell_socket = desk.gallery.store.tell_socket
-            stack.enter_context(serving(Path(settings.result), owner, handlers, tell_socket, observer.problem, aside))
+            stack.enter_context(serving(Path(settings.result), owner, handler_of, tell_socket, observer.problem, aside))
             yield cls(owner, desk, patience, observer)
 
     def note_uses_of(self, settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -70,7 +70,8 @@ def run(
         tiles = max(map(len, groups))
         captures, window, log = open_sinks(settings, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
-        engine = cache(partial(engine_of, settings, observer))  # by its encoder, which the result folder decides on
+        loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="loading"))
+        engine = cache(partial(engine_of, settings, observer, beside=loading))  # by the encoder of the result folder
         places = stack.enter_context(places_of(settings, engine, log, observer, patience))
         own = engine(profile_of(places.settings).encoder)
         run = _Run(Crew(places.settings, own, places, stage, observer, stopping), places, stage)
@@ -85,19 +86,28 @@ def run(
 
 @contextmanager
 def places_of(
-    settings: Settings, engine: Callable[[str], Engine], log: JsonLines | None, observer: Observer, patience: Patience
+    settings: Settings,
+    engine: Callable[[str], Engine],
+    log: JsonLines | None,
+    observer: Observer,
+    patience: Patience,
+    *,
+    analyses: bool = True,
 ) -> Iterator[Here | Elsewhere]:
-    """Who places the frames: this process, or the one that owns the result folder already. Raises UserError."""
+    """Who places the frames: this process, or the one that owns the result folder already. Raises UserError.
+
+    ``analyses``: whether this process does, so that it needs its engine in any case.
+    """
     if client := connected(Path(settings.result), monotonic() + STARTING):
         with client:
             yield Elsewhere(client, settings, log, observer, patience)
     else:
-        with Here.opened(settings, engine, log, observer, patience) as here:
+        with Here.opened(settings, engine, log, observer, patience, analyses=analyses) as here:
             yield here
 
 
-def engine_of(settings: Settings, observer: Teller, encoder: str) -> Engine:
-    """The engine that the settings ask for, with this encoder."""
+def engine_of(settings: Settings, observer: Teller, encoder: str, beside: Executor | None = None) -> Engine:
+    """The engine that the settings ask for, with this encoder, made as by `make_engine`."""
     return make_engine(
         settings.engine,
         settings.detector,
@@ -105,6 +115,7 @@ def engine_of(settings: Settings, observer: Teller, encoder: str) -> Engine:
         observer.problem,
         encoder,
         emotion=settings.emotion_reader,
+        beside=beside,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from face_classifier.core.errors import UserError
 
 _LARGEST = 36_000_000  # pixels of a frame: 8K; of larger ones decoders keep more than fit into 1 GB
+MOST_BYTES = 320_000_000  # of a picture's file: 100 megapixels of a raw format, or of 8 bits without compression
 SAME_TIME = 0.0005  # seconds: containers round their times to a millisecond
 USUAL_FPS = 25.0  # frames a second, where a source does not tell
 
@@ -137,6 +138,23 @@ def too_large(path: str, width: float, height: float, most: int, kind: str) -> U
     return UserError(
         f"{path} has {width:.0f} x {height:.0f} pixels, and no {kind} of more than {most / 1e6:.0f} megapixels is "
         "read; make it smaller first"
+    )
+
+
+def check_bytes(path: Path) -> None:
+    """Raises UserError if a picture's file is larger than MOST_BYTES."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return  # the reader tells it
+    if size > MOST_BYTES:
+        raise too_many_bytes(path, size)
+
+
+def too_many_bytes(path: Path | str, size: int) -> UserError:
+    return UserError(
+        f"{path} has {size / 1e6:.0f} MB, and no picture of more than {MOST_BYTES / 1e6:.0f} MB is read; "
+        "save it smaller"
     )
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from face_classifier.core.disk.markers import is_litter, kind_of
 from face_classifier.core.errors import UserError
@@ -22,10 +22,12 @@ from face_classifier.sources.formats.kinds import head_of, is_moving, is_seekabl
 from face_classifier.sources.formats.streams import shows_video
 from face_classifier.sources.live.opening import check_address, is_address, is_device, open_camera
 from face_classifier.sources.live.source import LiveSource
-from face_classifier.sources.picture import Picture, is_single_picture
 from face_classifier.sources.video import VIDEO_SUFFIXES, VideoFile
 
-Source: TypeAlias = VideoFile | LiveSource | Picture
+if TYPE_CHECKING:
+    from face_classifier.sources.picture import Picture
+
+Source: TypeAlias = "VideoFile | LiveSource | Picture"
 
 _COMPANIONS = frozenset({".thm", ".lrv"})  # small copies that cameras write beside their videos
 _NAMED, _KINDS = 3, 6  # so many names a kind, and kinds, are told
@@ -172,10 +174,12 @@ def open_source(path: str) -> Source:
     if is_moving(path, head):
         with suppress(UserError):  # OpenCV's ffmpeg reads animated WebP from 5.1 on; before, its first picture counts
             return VideoFile(path)
-    if is_still(head):
-        return Picture(path)
+    if is_seekable(head) and not is_still(head):
+        return VideoFile(path)
     # Pillow takes a tenth of a second to make ready, which a plain video need not wait for.
-    return VideoFile(path) if is_seekable(head) or not is_single_picture(path) else Picture(path)
+    from face_classifier.sources.picture import Picture, is_single_picture
+
+    return Picture(path) if is_still(head) or is_single_picture(path) else VideoFile(path)
 
 
 def chapters_of(source: Source, seconds: float) -> Sequence[Chapter]:

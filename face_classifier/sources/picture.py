@@ -24,7 +24,16 @@ from PIL import ImageFile
 
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Frame, Image
-from face_classifier.sources.base import USUAL_FPS, File, Sampling, too_large, unreadable
+from face_classifier.sources.base import (
+    MOST_BYTES,
+    USUAL_FPS,
+    File,
+    Sampling,
+    check_bytes,
+    too_large,
+    too_many_bytes,
+    unreadable,
+)
 from face_classifier.sources.formats.containers import plausible
 from face_classifier.sources.formats.kinds import HEAD, head_of, is_animated_gif, is_raw
 from face_classifier.sources.pixels import ORIENTATION, Decoded, pixels_of
@@ -63,7 +72,6 @@ _WHOLE = 64_000_000  # pixels: larger pictures are read at half, a quarter ... o
 _SMALLEST = 8  # libjpeg can make an eighth of a picture's size, and no less
 _MEMORY = 850_000_000  # bytes for decoding a picture
 _PATIENCE = 10.0  # seconds of a processor for decoding one
-MOST_BYTES = 320_000_000  # of a picture's file: 100 megapixels of a raw format, or of 8 bits without compression
 
 
 class Picture(File):
@@ -115,7 +123,7 @@ def decode(path: Path) -> Decoded:
 def decode_bytes(content: bytes, name: str) -> Decoded:
     """As `decode`, of a picture's file that was read already. ``name``: of the file, in sentences and by its suffix."""
     if len(content) > MOST_BYTES:
-        raise _too_many_bytes(name, len(content))
+        raise too_many_bytes(name, len(content))
     return _decoded(name, content)
 
 
@@ -139,23 +147,6 @@ def _decoded(path: Path | str, content: bytes | None = None) -> Decoded:
         raise UserError(
             f"{path} is not a picture that can be read; if it opens elsewhere, save it as JPEG or PNG"
         ) from error
-
-
-def check_bytes(path: Path) -> None:
-    """Raises UserError if a picture's file is larger than MOST_BYTES."""
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return  # the reader tells it
-    if size > MOST_BYTES:
-        raise _too_many_bytes(path, size)
-
-
-def _too_many_bytes(path: Path | str, size: int) -> UserError:
-    return UserError(
-        f"{path} has {size / 1e6:.0f} MB, and no picture of more than {MOST_BYTES / 1e6:.0f} MB is read; "
-        "save it smaller"
-    )
 
 
 def is_single_picture(path: str) -> bool:

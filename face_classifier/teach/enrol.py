@@ -24,7 +24,8 @@ from face_classifier.curate.ask import carry_out
 from face_classifier.curate.best_views import VIEWS, View, choose, differences, majority
 from face_classifier.curate.enrolment import HINTS, NO_FACE, view_message
 from face_classifier.display.overlay import KNOWN
-from face_classifier.display.text import SHADE, paste, text
+from face_classifier.display.patches import SHADE, paste
+from face_classifier.display.text import text
 from face_classifier.display.window import Window
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.opening import check_place, open_existing, refuse_other_encoder

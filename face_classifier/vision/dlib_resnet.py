@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Collection, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import cv2
@@ -12,14 +13,13 @@ import dlib
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core.types import Detection, Encoding, Image, as_rgb
+from face_classifier.core.types import DLIB_SPACE, Detection, Encoding, Image, as_rgb
 from face_classifier.vision.light import lit
 from face_classifier.vision.models.session import open_session
 
 Points = npt.NDArray[np.float64]  # shape (5, 2), x and y in pixels of a picture
 
 CHIP_SIZE = 150
-DLIB_SPACE = "dlib-resnet-v1"
 
 
 class DlibEncoder:
@@ -59,9 +59,9 @@ class ResNetEncoder:
     chip = chip_once = "cv2+mirror"
     precision = "fp32"
 
-    def __init__(self, model: Path, predictor: Path) -> None:
-        """``predictor``: dlib's ``shape_predictor_5_face_landmarks.dat``."""
-        self._session = open_session(model)
+    def __init__(self, model: Path, predictor: Path, beside: Executor | None = None) -> None:
+        """``predictor``: dlib's ``shape_predictor_5_face_landmarks.dat``; ``beside``: as of `open_session`."""
+        self._session = open_session(model, beside)
         self._predictor = dlib.shape_predictor(str(predictor))
 
     def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:

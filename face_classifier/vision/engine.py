@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -13,14 +14,12 @@ import numpy as np
 from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Provenance, Search
-from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder
-from face_classifier.vision.emotion import EmotionEngine, make_emotions
-from face_classifier.vision.hog import HogDetector
-from face_classifier.vision.mmod import Mmod
 from face_classifier.vision.models import registry as models
 from face_classifier.vision.quality import assess, inside
-from face_classifier.vision.sface import SFaceEncoder
 from face_classifier.vision.yunet import YuNet, search_around
+
+if TYPE_CHECKING:
+    from face_classifier.vision.emotion import EmotionEngine
 
 logger = logging.getLogger(__name__)
 
@@ -154,6 +153,7 @@ def make_engine(
     encoder: str | None = None,
     *,
     emotion: str | None = None,
+    beside: Executor | None = None,
 ) -> Engine:
     """Makes an engine. HOG stands in for YuNet where its file is missing and there is no network.
 
@@ -165,47 +165,73 @@ def make_engine(
     tell : is told, in a sentence, that HOG stands in
     encoder : "sface", which the fast engine alone has, or "dlib"; None = the usual one of the engine
     emotion : "fer" or "deepface", which give each face its emotion; None = faces have none
+    beside : loads the encoder's network in a thread while the caller goes on; the first face waits for it
 
     Raises
     ------
     SetUpError : another model cannot be had
     """
     logger.debug("the engine %s, the detector %s, the encoder %s, emotions %s", name, detector, encoder, emotion)
-    chosen = detector or ("hog" if name == "original" else "yunet")
     try:
-        of_faces = _encoder(name, encoder or (ORIGINALS_ENCODER if name == "original" else USUAL_ENCODER))
+        of_faces = _encoder(name, encoder or (ORIGINALS_ENCODER if name == "original" else USUAL_ENCODER), beside)
         return Engine(
-            _detector(chosen, tell),
+            _detector(name, detector, tell),
             of_faces,
             resize_ratio=resize_ratio,
             assesses=name != "original",
-            emotions=make_emotions(emotion) if emotion else None,
+            emotions=_emotions(emotion) if emotion else None,
         )
     except UserError as error:
         raise SetUpError(str(error)) from error
 
 
-def _encoder(engine: str, name: str) -> Encoder:
+# Each has libraries of its own, for which a run with others does not wait.
+
+
+def _emotions(name: str) -> EmotionEngine:
+    from face_classifier.vision.emotion import make_emotions
+
+    return make_emotions(name)
+
+
+def _encoder(engine: str, name: str, beside: Executor | None) -> Encoder:
     if name == "sface":
+        from face_classifier.vision.sface import SFaceEncoder
+
         try:
-            return SFaceEncoder(models.graph("sface"))
+            return SFaceEncoder(models.graph("sface"), beside)
         except SetUpError:
             raise
         except UserError as error:
             raise UserError(f"{error}, or give --encoder dlib for a new result folder") from error
+    from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder
+
     if engine == "original":
         return DlibEncoder()
-    return ResNetEncoder(models.graph("dlib-resnet"), models.find(models.LANDMARKS))
+    return ResNetEncoder(models.graph("dlib-resnet"), models.find(models.LANDMARKS), beside)
 
 
-def _detector(name: str, tell: Callable[[str], None]) -> Detector:
+def check_detector(name: str, detector: str | None, tell: Callable[[str], None]) -> None:
+    """Tell what `make_engine` would, for whoever has others analyse. Parameters as of that; raises SetUpError."""
+    try:
+        _detector(name, detector, tell)
+    except UserError as error:
+        raise SetUpError(str(error)) from error
+
+
+def _detector(engine: str, name: str | None, tell: Callable[[str], None]) -> Detector:
+    name = name or ("hog" if engine == "original" else "yunet")
     if name == "cnn":
+        from face_classifier.vision.mmod import Mmod
+
         return Mmod(models.graph("mmod"))
     if name == "yunet":
         try:
             return YuNet(models.graph("yunet"))
         except UserError as error:
             tell(f"the slower detector hog stands in for yunet: {error} (or run `face-classifier models fetch` later)")
+    from face_classifier.vision.hog import HogDetector
+
     return HogDetector()
 
 

@@ -37,7 +37,7 @@ class Mmod:
         threshold : scores above it are faces; dlib's own is 0
         """
         self._session = open_session(model)
-        self._network = _MmodNetwork(**json.loads(self._session.get_modelmeta().custom_metadata_map["mmod"]))
+        self._network = _MmodNetwork(**json.loads(self._session.note("mmod")))
         self._enlarge, self._threshold = enlarge, threshold
 
     def detect(self, image: Image, *, thorough: bool = False) -> list[Detection]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,8 +39,9 @@ class SFaceEncoder:
     chip_once = "yunet-5-upright"
     precision = "fp32"
 
-    def __init__(self, model: Path) -> None:
-        self._session = open_session(model)
+    def __init__(self, model: Path, beside: Executor | None = None) -> None:
+        """``beside``: as of `open_session`."""
+        self._session = open_session(model, beside)
 
     def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
         """An encoding, float64 (128,), for each face. ``image``: (height, width, 3) uint8, BGR.

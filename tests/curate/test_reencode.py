@@ -17,13 +17,12 @@ from face_classifier.core.config.load import load
 from face_classifier.core.disk.locks import FolderLock
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
-from face_classifier.core.types import Encoding, Face, Image, Sighting
+from face_classifier.core.types import DLIB_SPACE, Encoding, Face, Image, Sighting
 from face_classifier.curate.reencode import Agreement, agreement, reencode
 from face_classifier.gallery.derived.pickled import read_pickle
 from face_classifier.gallery.store import Store
 from face_classifier.identity import profiles as spaces
 from face_classifier.sources.picture import Decoded, decode
-from face_classifier.vision.dlib_resnet import DLIB_SPACE
 from face_classifier.vision.engine import Engine, make_engine
 from face_classifier.vision.sface import SCALE, SFaceEncoder
 

@@ -11,7 +11,7 @@ import pytest
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
 from face_classifier.display import contact_sheet
-from face_classifier.display.text import SHADE
+from face_classifier.display.patches import SHADE
 
 RED, BLUE = (0, 0, 255), (255, 0, 0)
 

@@ -11,7 +11,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
 from face_classifier.display import face_map
 from face_classifier.display.overlay import KNOWN
-from face_classifier.display.text import SHADE
+from face_classifier.display.patches import SHADE
 
 pytest.importorskip("sklearn", reason="the extra `plots` is not installed")
 PEOPLE, EACH = 4, 6

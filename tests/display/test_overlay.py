@@ -11,7 +11,8 @@ from face_classifier.core.types import Box, Image, Seen
 from face_classifier.display import overlay
 from face_classifier.display import text as text_module
 from face_classifier.display.overlay import KNOWN, UNKNOWN, annotate
-from face_classifier.display.text import SHADE, Color, paste, text
+from face_classifier.display.patches import SHADE, Color, paste
+from face_classifier.display.text import text
 
 FACE = Box(top=60, right=200, bottom=140, left=120)
 

@@ -12,9 +12,10 @@ from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
 from face_classifier.core.types import Image
-from face_classifier.display import fonts as font_files
-from face_classifier.display.fonts import Fonts, font_folders, machine_fonts
-from face_classifier.display.text import SHADE, Patch, paste, text
+from face_classifier.display.letters import fonts as font_files
+from face_classifier.display.letters.fonts import Fonts, font_folders, machine_fonts
+from face_classifier.display.patches import SHADE, Patch, paste
+from face_classifier.display.text import text
 
 INK = (255, 255, 255)
 

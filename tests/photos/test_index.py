@@ -18,7 +18,7 @@ from face_classifier.core.types import Image
 from face_classifier.photos.find import find_pictures
 from face_classifier.photos.finder import FaceFinder
 from face_classifier.photos.index import PhotoIndex, Reading
-from face_classifier.sources.picture import MOST_BYTES
+from face_classifier.sources.base import MOST_BYTES
 from face_classifier.vision.engine import Engine
 
 PhotoFolder = Callable[..., Path]

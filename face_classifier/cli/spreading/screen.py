@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
-
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, TypeVar
 
 from face_classifier.cli.console import Screen
 from face_classifier.core.types import Frame
 from face_classifier.core.words import counted
 from face_classifier.pipeline.desk import Counts
 from face_classifier.pipeline.spread.pull import Done
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 _T = TypeVar("_T")
 
@@ -23,12 +25,9 @@ class SpreadScreen(Screen):
         super().__init__()
         self._faces = 0
         self._failures: list[str] = []
-        text = TextColumn("{task.description}", markup=False)
-        left = BarColumn(None), TextColumn("ETA"), TimeRemainingColumn()
-        self._bar = Progress(text, *left, console=self._console, transient=True, expand=True)
+        self._bar = _bar(self._console) if self._console else None
 
     def __enter__(self) -> SpreadScreen:
-        self._task = self._bar.add_task("", total=None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -39,9 +38,10 @@ class SpreadScreen(Screen):
 
     def went_on(self, done: Done) -> None:
         """See `Watching`."""
-        if self._console.is_terminal and self._progress is None:
+        if self._bar and self._progress is None:
             self._bar.start()
-            self._bar.update(self._task, description=self._line(done), completed=done.sources, total=done.of)
+            task = self._bar.task_ids[0]
+            self._bar.update(task, description=self._line(done), completed=done.sources, total=done.of)
 
     def through(self, steps: Sequence[_T], name: str) -> Iterator[_T]:
         """As that of any run; a terminal shows one bar at a time."""
@@ -56,7 +56,7 @@ class SpreadScreen(Screen):
         self._faces = people.known_faces + people.unknown_faces
 
     def _hide(self) -> None:
-        if self._console.is_terminal:  # elsewhere it never began, and would leave an empty line
+        if self._bar:
             self._bar.stop()
 
     def _line(self, done: Done) -> str:
@@ -64,6 +64,17 @@ class SpreadScreen(Screen):
         parts += [counted(self._faces, "face")] if self._faces else []
         parts += [f"{done.failed} failed"] if done.failed else []
         return "  ".join([*parts, counted(done.workers, "worker")])
+
+
+def _bar(console: Console) -> Progress:
+    """One of one task."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    text = TextColumn("{task.description}", markup=False)
+    left = BarColumn(None), TextColumn("ETA"), TimeRemainingColumn()
+    bar = Progress(text, *left, console=console, transient=True, expand=True)
+    bar.add_task("", total=None)
+    return bar
 
 
 def _length(seconds: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
 from collections.abc import Iterator
 
 from face_classifier.core.config import tokens
@@ -62,6 +61,8 @@ def _of_certificate(cert: str, key: str) -> Iterator[tuple[str, str]]:
             reason = getattr(error, "strerror", None) or error
             yield name, f"is {path}, which cannot be read ({reason}); make it readable, or name another file"
             return
+    import ssl  # which takes time to load, and few have a certificate
+
     try:
         # A key with a passphrase would be asked for at a terminal that a service has not.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")

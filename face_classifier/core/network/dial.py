@@ -10,7 +10,6 @@ import io
 import ipaddress
 import re
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -84,6 +83,8 @@ def connect(parts: SplitResult, limits: Limits) -> socket.socket:
     line = _dial(_addresses(host, parts.port or PORTS[parts.scheme], shown_address(parts.geturl()), limits), limits)
     if parts.scheme == "http":
         return line
+    import ssl  # here, since it takes long to load
+
     try:
         context = ssl.create_default_context()
         secure = line = context.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)

@@ -13,7 +13,7 @@ from face_classifier.core.types import Image, Sighting
 from face_classifier.core.words import counted
 from face_classifier.curate.questions.splits import Split, splits
 from face_classifier.display import contact_sheet
-from face_classifier.display.text import SHADE
+from face_classifier.display.patches import SHADE
 from face_classifier.gallery.snapshot import Snapshot, take_snapshot
 from face_classifier.identity.rethink import Suggestion, rethink
 from face_classifier.identity.rules import rule_of

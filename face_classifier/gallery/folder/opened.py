@@ -25,7 +25,7 @@ from face_classifier.gallery.table.notes import Notes
 from face_classifier.gallery.table.row import Row
 from face_classifier.gallery.table.rows import Rows
 from face_classifier.gallery.table.whereabouts import Whereabouts
-from face_classifier.sources.picture import check_bytes
+from face_classifier.sources.base import check_bytes
 
 
 class FoldersChangedError(UserError):

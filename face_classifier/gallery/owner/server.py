@@ -55,7 +55,7 @@ class Server(Generic[T]):
         self,
         folder: Root,
         owner: Owner[T],
-        handlers: Mapping[str, Handler[T]],
+        handler_of: Callable[[str], Handler[T] | None],
         announce: Callable[[str | None], None],
         *,
         aside: Mapping[str, Answer] = NOTHING_ASIDE,
@@ -66,12 +66,12 @@ class Server(Generic[T]):
         Parameters
         ----------
         folder: that the owner has locked.
-        handlers: what is done, by the name of the command, in the owner's thread.
+        handler_of: what is done, by the name of the command, in the owner's thread; None: there is no such command.
         announce: tells others where the socket is; None: nowhere any more.
         aside: what is answered at once, by the name of the command, also while the owner is busy.
         patience: seconds for which a command waits for its turn.
         """
-        self._folder, self._owner, self._handlers, self._announce = folder, owner, handlers, announce
+        self._folder, self._owner, self._handler_of, self._announce = folder, owner, handler_of, announce
         self._aside, self._patience = aside, patience
         self._ending = threading.Event()
         self._lock = threading.Lock()
@@ -162,7 +162,7 @@ class Server(Generic[T]):
             send(connection, {"program": PROGRAM, "version": __version__, "pid": os.getpid()})
             while request := self._next(connection, math.inf if left else monotonic() + _IDLE):
                 asker = Asker(connection, self._patience, left)
-                asker.carry_out(self._owner, self._handlers, request, self._aside)
+                asker.carry_out(self._owner, self._handler_of, request, self._aside)
             send(connection, {"ended": True})
         if left:
             with suppress(OwnerClosedError):
@@ -195,7 +195,7 @@ class Server(Generic[T]):
 def serving(
     folder: Path,
     owner: Owner[T],
-    handlers: Mapping[str, Handler[T]],
+    handler_of: Callable[[str], Handler[T] | None],
     announce: Callable[[str | None], None],
     problem: Callable[[str], None],
     aside: Mapping[str, Answer] = NOTHING_ASIDE,
@@ -207,7 +207,7 @@ def serving(
     with ExitStack() as stack:
         try:
             root = stack.enter_context(Root(folder))
-            stack.enter_context(Server(root, owner, handlers, announce, aside=aside))
+            stack.enter_context(Server(root, owner, handler_of, announce, aside=aside))
         except (OSError, UserError) as error:
             problem(
                 f"no socket can be made for {folder} ({error}), so commands that change it are refused until this ends"
@@ -246,7 +246,7 @@ class Asker:
     def carry_out(
         self,
         owner: Owner[T],
-        handlers: Mapping[str, Handler[T]],
+        handler_of: Callable[[str], Handler[T] | None],
         request: dict[str, Any],
         aside: Mapping[str, Answer] = NOTHING_ASIDE,
     ) -> None:
@@ -254,7 +254,7 @@ class Asker:
         unless it has begun.
         """
         try:
-            send(self._connection, {"answer": self._answer(owner, handlers, request, aside)})
+            send(self._connection, {"answer": self._answer(owner, handler_of, request, aside)})
         except OwnerClosedError:
             send(self._connection, {"ended": True})
         except DiskError as error:
@@ -274,7 +274,7 @@ class Asker:
     def _answer(
         self,
         owner: Owner[T],
-        handlers: Mapping[str, Handler[T]],
+        handler_of: Callable[[str], Handler[T] | None],
         request: dict[str, Any],
         aside: Mapping[str, Answer],
     ) -> Any:
@@ -286,9 +286,9 @@ class Asker:
             )
         if isinstance(name, str) and name in aside and isinstance(arguments, dict):
             return aside[name](arguments)
-        if not isinstance(name, str) or name not in handlers or not isinstance(arguments, dict):
+        handler = handler_of(name) if isinstance(name, str) else None
+        if handler is None or not isinstance(arguments, dict):
             raise UserError(f"process {os.getpid()} has no command {name!r}; stop it, and run the command again")
-        handler = handlers[name]
 
         def carry_out(resource: T) -> Any:
             self._has_begun = True

@@ -13,7 +13,8 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.types import Box, cut
 from face_classifier.display.contact_sheet import encoded, shrunk
 from face_classifier.display.montages import middle_of, window_of
-from face_classifier.sources.picture import MOST_BYTES, check_bytes, decode_bytes
+from face_classifier.sources.base import MOST_BYTES, check_bytes
+from face_classifier.sources.picture import decode_bytes
 
 TILES = (56, 112, 224)  # pixels, both ways: the face with a little around it
 WHOLE = 448  # pixels of the longer side: all of the picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import pack
@@ -18,10 +19,10 @@ Flags = npt.NDArray[np.bool_]
 Digests = npt.NDArray[np.uint64]
 Encodings = npt.NDArray[np.float32] | npt.NDArray[np.float64]  # shape (n, 128)
 
-_DICE = np.random.default_rng(0)  # any odd numbers do
-_WORDS = _DICE.integers(0, 2**64, ENCODING_SIZE // 2, np.uint64) | np.uint64(1)
-_OTHERS = _DICE.integers(0, 2**64, 4, np.uint64) | np.uint64(1)
-_FACTORS, _ALL = _OTHERS.tolist(), 2**64 - 1
+_ALL = 2**64 - 1
+_DICE = random.Random(0)  # any odd numbers do
+_WORDS = np.array([_DICE.getrandbits(64) | 1 for _ in range(ENCODING_SIZE // 2)], np.uint64)
+_FACTORS = [_DICE.getrandbits(64) | 1 for _ in range(4)]
 _PIECE = 1 << 14  # faces of which there are copies at a time: 8 MB
 _ZERO = np.float32(0)
 _FEW_RUNS = 64  # of which each is summed by itself
@@ -69,7 +70,7 @@ class LabelColumns:
         quality = np.where(np.isnan(self.quality), -1.0, self.quality)
         flags = self.pinned.astype(np.uint64) + 2 * self.corrected.astype(np.uint64)
         others = self.ids.view(np.uint64), self.track.view(np.uint64), quality.view(np.uint64), flags
-        for column, factor in zip(others, _OTHERS, strict=True):
+        for column, factor in zip(others, np.array(_FACTORS, np.uint64), strict=True):
             found = _mixed(found + column * factor)
         return found
 

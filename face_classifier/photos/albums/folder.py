@@ -25,7 +25,7 @@ from face_classifier.photos.albums import corrections
 from face_classifier.photos.albums.corrections import AlbumToday, FileToday, Said
 from face_classifier.photos.albums.links import carry_out, make_folder, plan_folder, remove_empty
 from face_classifier.photos.albums.manifest import FaceKey, Manifest, ManifestEntry, address_key
-from face_classifier.sources.picture import MOST_BYTES
+from face_classifier.sources.base import MOST_BYTES
 
 CROPS, FETCHED = "faces", "photos"  # folders in it that are nobody's
 # in a folder that is not ours yet: what a run that was killed at once, or the Finder, may leave

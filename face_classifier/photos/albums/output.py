@@ -16,7 +16,7 @@ from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.types import Image
 from face_classifier.core.words import counted
 from face_classifier.display import contact_sheet
-from face_classifier.display.text import SHADE, Color
+from face_classifier.display.patches import SHADE, Color
 from face_classifier.identity.naming import is_named
 from face_classifier.photos.albums import html_page, sidecars
 from face_classifier.photos.albums.folder import CROPS

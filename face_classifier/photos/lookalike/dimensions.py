@@ -12,7 +12,7 @@ from face_classifier.core.errors import WrongUseError
 from face_classifier.core.types import ENCODING_SIZE, Image
 from face_classifier.display import contact_sheet
 from face_classifier.display.overlay import KNOWN, UNKNOWN
-from face_classifier.display.text import Color
+from face_classifier.display.patches import Color
 from face_classifier.photos.lookalike.people import PhotoGallery, Portrait
 
 HEADER = ("dimension", "lowest", "of", "highest", "of")

@@ -15,7 +15,7 @@ from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Encoding, Image
 from face_classifier.display import contact_sheet
 from face_classifier.display.overlay import UNKNOWN
-from face_classifier.display.text import SHADE
+from face_classifier.display.patches import SHADE
 from face_classifier.photos.finder import TILE
 from face_classifier.photos.lookalike.people import Person, PhotoGallery, Portrait
 

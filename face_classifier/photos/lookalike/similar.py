@@ -18,7 +18,7 @@ from face_classifier.core.progress import Observer
 from face_classifier.core.types import ENCODING_SIZE, Image
 from face_classifier.display import contact_sheet, face_map
 from face_classifier.display.overlay import KNOWN, UNKNOWN
-from face_classifier.display.text import Color
+from face_classifier.display.patches import Color
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.find import find_pictures
 from face_classifier.photos.finder import UNSURE, PhotoFace, tile_image

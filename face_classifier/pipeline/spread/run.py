@@ -26,7 +26,7 @@ from face_classifier.pipeline.spread.pull import Pull, Watching
 from face_classifier.pipeline.spread.task import Failed, Job
 from face_classifier.records.folder import Records
 from face_classifier.sources.discover import is_camera
-from face_classifier.vision.engine import Engine
+from face_classifier.vision.engine import Engine, check_detector
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def run_on(
         patience = Patience(settings.patience, stopping, observer.problem)
         _, _, log = open_sinks(settings, stopping, observer, stack, 1)
         engine = cache(partial(engine_of, settings, observer))
-        places = stack.enter_context(places_of(settings, engine, log, observer, patience))
+        places = stack.enter_context(places_of(settings, engine, log, observer, patience, analyses=False))
+        check_detector(settings.engine, settings.detector, observer.problem)
         records = stack.enter_context(spread.opened(settings))
         places.note_records(spread.records.resolve())
         find = Found(records, places.settings, mixed=spread.mixed).find if spread.only_place else None

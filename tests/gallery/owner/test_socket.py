@@ -109,7 +109,7 @@ def serving(path: Path, *, patience: float = 60.0) -> Iterator[tuple[Server[Fold
         folder = owner.call(lambda it: it)
         announce = lambda told: owner.call(lambda it: it.lock.tell(told))  # noqa: E731
         aside = {"how": lambda arguments: {"busy": "waits" in folder.diary, **arguments}}
-        with Root(path) as root, Server(root, owner, HANDLERS, announce, aside=aside, patience=patience) as server:
+        with Root(path) as root, Server(root, owner, HANDLERS.get, announce, aside=aside, patience=patience) as server:
             yield server, folder
 
 
@@ -691,7 +691,7 @@ def test_a_folder_that_is_gone_does_not_keep_its_owner_from_ending(path: Path) -
         if at is None:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
-    with Owner(lambda: Folder(path)) as owner, Root(path) as root, Server(root, owner, HANDLERS, announce):
+    with Owner(lambda: Folder(path)) as owner, Root(path) as root, Server(root, owner, HANDLERS.get, announce):
         (path / SOCKET).unlink()
         (path / LOCK).unlink()
         path.rmdir()

@@ -19,7 +19,7 @@ from face_classifier.core.types import Face, Image
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.gallery.reading.thumbnails import TILES, Thumbnails, size_for
 from face_classifier.gallery.store import Store
-from face_classifier.sources.picture import MOST_BYTES
+from face_classifier.sources.base import MOST_BYTES
 from face_classifier.vision.engine import Engine
 
 

@@ -30,7 +30,7 @@ from face_classifier.core.disk import durable, rooted
 from face_classifier.core.disk.durable import PART
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Image
-from face_classifier.display.text import SHADE, Color
+from face_classifier.display.patches import SHADE, Color
 from face_classifier.photos.albums import album as albums
 from face_classifier.photos.albums import folder as album_folder
 from face_classifier.photos.albums import links, manifest, output, sidecars

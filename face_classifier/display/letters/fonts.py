@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fontTools.ttLib import TTCollection, TTFont
 from PIL import ImageFont, features
 
-from face_classifier.display.characters import is_emoji, is_silent
+from face_classifier.display.letters.characters import is_emoji, is_silent
 
 BITMAP_SIZES = (109, 160, 136, 128, 96, 64)  # pixel sizes of the bitmap emoji fonts of Google, Apple and others
 PROBE_SIZE = 24  # px, at which a font is tried out
