@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import testdata
 from pace.boxes import pairs
-from pace.process import ROOT, Numbers, measured, tell
+from pace.process import ROOT, Numbers, folder, measured, tell
 from pace.report import table
 
 EVERY = {"detect_every": 0}
@@ -171,10 +171,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", choices=ENCODERS, action="append", help="only this one (default: both)")
     parser.add_argument("--every", type=float, default=0.0, help="-S of all runs (seconds; default every frame)")
-    parser.add_argument("--before", type=Path, help="a checkout of an earlier commit")
+    parser.add_argument("--before", type=folder, help="a checkout of an earlier commit")
     parser.add_argument("--markdown", type=Path, default=Path("guards.md"), help="where to write the tables")
     chosen = testdata.parse(parser)
-    known = clips(chosen.data)
+    known = clips(chosen.data.resolve())
     lines = []
     for encoder in chosen.encoder or ENCODERS:
         for line in guarded(known, encoder, chosen.every, chosen.before):

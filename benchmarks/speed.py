@@ -25,7 +25,7 @@ from pathlib import Path
 
 import testdata
 from pace import report
-from pace.process import ROOT, Numbers, in_turn, measured, tell
+from pace.process import ROOT, Numbers, folder, in_turn, measured, tell
 
 ENCODERS = "dlib", "sface"
 STEPS = {"every": 0.0, "every 6th": 0.24}  # -S in seconds, of a clip with 25 frames a second
@@ -43,10 +43,11 @@ PEERS = {"original": 16, "zoo": 2, "deepface": 8}
 class Benchmark:
     """All parts; each answers with the numbers of its tables."""
 
-    def __init__(self, folder: Path, chosen: argparse.Namespace) -> None:
+    def __init__(self, made: Path, chosen: argparse.Namespace) -> None:
+        """``made``: a folder for clips."""
         self._runs, self._data, self._before = chosen.runs, chosen.data, chosen.before
         tell("making the clips")
-        self._clips = measured("clips.make", folder=str(folder), seconds=CLIP, live_seconds=LIVE)
+        self._clips = measured("clips.make", folder=str(made), seconds=CLIP, live_seconds=LIVE)
         self._trees = {"": ROOT} | ({", before": self._before} if self._before else {})
 
     def files(self) -> Numbers:
@@ -144,11 +145,11 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", help="only this one; may be given again")
     parser.add_argument("--runs", type=int, default=5, help="rounds of every comparison (default 5)")
     parser.add_argument("--data", type=Path, help="the folder of real test data (default ../shared/data, if there)")
-    parser.add_argument("--before", type=Path, help="a checkout of an earlier commit, measured beside this one")
+    parser.add_argument("--before", type=folder, help="a checkout of an earlier commit, measured beside this one")
     parser.add_argument("--json", type=Path, default=Path("speed.json"), help="where to write all numbers")
     parser.add_argument("--markdown", type=Path, default=Path("speed.md"), help="where to write the report")
     chosen = parser.parse_args()
-    chosen.data = chosen.data or testdata.usual()
+    chosen.data = (chosen.data or testdata.usual()).resolve()
     if not (chosen.data / "videos").is_dir():
         tell(f"no test data in {chosen.data}: measuring made clips only")
         chosen.data = None
@@ -156,8 +157,8 @@ def main() -> None:
     numbers: Numbers = {"machine": measured("report.machine"), "commit": commit(ROOT), "runs": chosen.runs}
     if chosen.before:
         numbers["before"] = commit(chosen.before)
-    with tempfile.TemporaryDirectory() as folder:
-        benchmark = Benchmark(Path(folder), chosen)
+    with tempfile.TemporaryDirectory() as made:
+        benchmark = Benchmark(Path(made), chosen)
         for part in chosen.part or PARTS:
             numbers[part] = getattr(benchmark, part)()
             numbers["load"] = [*load, os.getloadavg()[0]]

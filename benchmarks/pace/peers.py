@@ -5,6 +5,7 @@ Each peer is handed BGR frames one by one, as its own examples do, and finds and
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from face_classifier.cli import demo
 from face_classifier.core.types import Image
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
+from face_classifier.sources.picture import read_picture
 from face_classifier.vision.models import registry as models
 from pace.process import Numbers
 from pace.runs import frames_of
@@ -83,19 +86,21 @@ def zoo() -> Finds:
 
 
 def deepface() -> Finds:
-    """DeepFace with SFace's weights, which it can read from the same file, and its YuNet."""
-    from deepface import DeepFace
-    from deepface.commons import folder_utils
+    """DeepFace with YuNet and SFace, whose weights it can read from files of the Zoo's names."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["DEEPFACE_HOME"] = home
+        from deepface import DeepFace
 
-    home = Path(folder_utils.get_deepface_home()) / ".deepface" / "weights"
-    home.mkdir(parents=True, exist_ok=True)
-    for name in (_YUNET, _SFACE):
-        _in_fp32(_file(name), home)
+        weights = Path(home) / ".deepface" / "weights"
+        weights.mkdir(parents=True, exist_ok=True)
+        for name in (_YUNET, _SFACE):
+            _in_fp32(_file(name), weights)
 
-    def find(image: Image) -> int:
-        told = DeepFace.represent(image, "SFace", detector_backend="yunet", enforce_detection=False)
-        return sum(face["face_confidence"] > 0 for face in told)
+        def find(image: Image) -> int:
+            told = DeepFace.represent(image, "SFace", detector_backend="yunet", enforce_detection=False)
+            return sum(face["face_confidence"] > 0 for face in told)
 
+        find(read_picture(demo.photographs()["obama.jpg"]))  # which loads them
     return find
 
 

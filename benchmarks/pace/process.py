@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 Numbers = dict[str, Any]
 _OURS = "FACE_CLASSIFIER_"  # of the user's settings only the folder of models counts
 
@@ -27,12 +27,13 @@ def start(function: str, tree: Path = ROOT, **arguments: Any) -> subprocess.Pope
     ----------
     function: of a module beside this one, as ``runs.whole``.
     tree: the checkout of the project that is measured.
-    arguments: of the function, as JSON knows them.
+    arguments: of the function, as JSON knows them; paths are absolute.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or "MODELS" in name}
     environment["PYTHONPATH"] = os.pathsep.join([str(tree), str(ROOT / "benchmarks")])
     line = [sys.executable, "-m", "pace.process", function, json.dumps(arguments)]
-    return subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment)
+    # Python looks for modules in the folder that it is started in first.
+    return subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment, cwd=tree)
 
 
 def finished(process: subprocess.Popen[str]) -> Numbers:
@@ -61,6 +62,11 @@ def in_turn(runs: int, what: str, variants: Mapping[str, Callable[[], Numbers]])
 def peak_mb(who: int) -> float:
     """The most memory in use at a time. ``who``: as for `resource.getrusage`."""
     return resource.getrusage(who).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def folder(argument: str) -> Path:
+    """Of a command line: an absolute path."""
+    return Path(argument).resolve()
 
 
 def tell(sentence: str) -> None:
