@@ -10,17 +10,17 @@ from typing import Any
 from face_classifier.gallery import store
 from face_classifier.identity import person_db as people
 from face_classifier.pipeline import place
-from face_classifier.pipeline.analysis import motion
-from face_classifier.pipeline.analysis import tracker as follow
+from face_classifier.pipeline.analysis import analyse, carrying, motion, tracker
 from face_classifier.vision import dlib_resnet, engine, sface, yunet
 from pace import runs
 from pace.process import Numbers
 
-_STAGES: list[tuple[str, Any, str]] = [
-    ("anything moved?", motion.MotionGate, "moved"),
+STAGES: list[tuple[str, Any, str]] = [
+    ("moved, or a cut?", motion.Searches, "next"),
     ("detect", yunet.YuNet, "detect"),
     ("quality", engine, "assess"),
-    ("follow", follow.Follower, "follow"),
+    ("carry", carrying.Carrier, "carry"),
+    ("follow", tracker.Follower, "follow"),
     ("kept before?", store.Store, "same"),
     ("landmarks", dlib_resnet.ResNetEncoder, "landmarks"),
     ("chip", dlib_resnet, "face_chip"),
@@ -28,7 +28,7 @@ _STAGES: list[tuple[str, Any, str]] = [
     ("chip", sface, "face_chip"),
     ("encode", sface.SFaceEncoder, "encode_chips"),
     ("match", people.PersonDB, "decide"),
-    ("picture: PNG", store, "png_bytes"),
+    ("picture: PNG", analyse, "face_picture"),
     ("keep: all", store.Store, "keep"),
     ("place: all", place.Session, "place"),
 ]
@@ -37,7 +37,7 @@ _STAGES: list[tuple[str, Any, str]] = [
 def measured(source: str, settings: Numbers) -> Numbers:
     """CPU and wall milliseconds of each stage a frame, so that stages hardly wait for each other."""
     spent: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    for label, owner, name in _STAGES:
+    for label, owner, name in STAGES:
         setattr(owner, name, _timed(getattr(owner, name), spent[label]))
     total = runs.whole(source, {**settings, "workers": 1})
     frames, floor = total["frames"], runs.floor(source, settings["seconds"])
