@@ -26,7 +26,7 @@ from face_classifier.pipeline.spread.cluster import MOST_DEATHS, DiedError
 from face_classifier.pipeline.spread.clusters.address import joined
 from face_classifier.pipeline.spread.clusters.on_ray import carry_out, node_name
 
-_ANSWER = 10.0  # seconds in which a head answers, on any network where this makes sense
+_ANSWER = 30.0  # seconds in which a head answers, also one whose machine does much else
 _TURN = 1.0  # seconds between two looks at who is there
 _MISSED = 5  # looks in a row in which the head is not there, until it is gone
 _FAREWELL = 3.0  # seconds
@@ -38,7 +38,7 @@ import sys
 from ray._raylet import GcsClient
 from ray.exceptions import AuthenticationError
 try:
-    GcsClient(address=sys.argv[1]).get_all_node_info(timeout=10)
+    GcsClient(address=sys.argv[1]).get_all_node_info(timeout=30)
     print("open")
 except AuthenticationError:
     print("closed")

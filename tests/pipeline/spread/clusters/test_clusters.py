@@ -488,7 +488,7 @@ class TestRay:
 
     def test_a_head_that_is_not_there_is_told_in_a_sentence(self, folder: Path) -> None:
         with pytest.raises(
-            SetUpError, match=r"^no head of Ray answers at ray://127.0.0.1:9 within 10 seconds; start it$"
+            SetUpError, match=r"^no head of Ray answers at ray://127.0.0.1:9 within 30 seconds; start it$"
         ):
             open_cluster("ray://127.0.0.1:9").__enter__()
 
