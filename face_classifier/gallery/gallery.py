@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from face_classifier.core.config.settings import Settings
-from face_classifier.core.disk.durable import MODES
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Box, Face, Frame, Match, Sighting
 from face_classifier.gallery.folder.compare import collector_at_rest
@@ -20,6 +19,7 @@ from face_classifier.gallery.opening import (
     as_opened,
     check_place,
     check_result_folder,
+    open_to_look,
     tell_problems,
     with_threshold,
 )
@@ -102,7 +102,7 @@ class Gallery:
             check_place(settings)
         else:
             check_result_folder(folder)
-        with Store(folder, writing=True, modes=MODES[settings.mode], until_done=until_done) as store:
+        with open_to_look(settings, until_done) as store:
             settings, read_photo = as_opened(settings, store, observer, engine, analyses=analyses)
             gallery = cls(settings, store, read_photo, observer)
             gallery.tell_problems()

@@ -12,6 +12,7 @@ from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.supervise import supervised
 from face_classifier.core.types import Encoding, Face
 from face_classifier.gallery.derived.views import old_encodings
+from face_classifier.gallery.folder.ahead import NOT_AHEAD, Ahead
 from face_classifier.gallery.folder.carry import NUMBER_MARK, follow, tidy
 from face_classifier.gallery.folder.compare import Compared, Comparer
 from face_classifier.gallery.folder.faces import Faces
@@ -64,9 +65,10 @@ class LookResult:
 class Looker:
     """Brings the table up to date with the folders; a folder that is only read stays as it is."""
 
-    def __init__(self, folder: ResultFolder) -> None:
+    def __init__(self, folder: ResultFolder, ahead: Ahead) -> None:
+        """``ahead``: as of `Comparer`."""
         self._folder = folder
-        self._comparer = Comparer(folder)
+        self._comparer = Comparer(folder, ahead)
         self._opened = datetime.now(timezone.utc)
 
     def look(self, read_photo: ReadPhoto, *, confirmed: bool, touched: Collection[str] | None) -> LookResult:
@@ -79,7 +81,7 @@ class Looker:
 
     def forget(self) -> None:
         """Know nothing of the looks so far: what they wrote was taken back."""
-        self._comparer = Comparer(self._folder)
+        self._comparer = Comparer(self._folder, NOT_AHEAD)
         self._folder.rows.touch_all()
 
     def _look(self, read_photo: ReadPhoto, confirmed: bool, touched: Collection[str] | None) -> LookResult:

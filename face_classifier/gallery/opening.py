@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.config.settings import Settings
@@ -14,6 +16,7 @@ from face_classifier.core.disk.markers import RESULT, is_empty, kind_of, refuse_
 from face_classifier.core.errors import UserError
 from face_classifier.core.progress import Teller
 from face_classifier.core.types import Face, Sighting
+from face_classifier.gallery.folder.ahead import listed_ahead
 from face_classifier.gallery.store import ReadPhoto, Store
 from face_classifier.identity.calibrate import FEWEST_PEOPLE, calibrated
 from face_classifier.identity.profiles import of_gallery
@@ -25,6 +28,17 @@ def open_existing(settings: Settings, *, writing: bool) -> Store:
     """Opens an existing result folder. Raises UserError if there is none."""
     check_result_folder(Path(settings.result))
     return Store(Path(settings.result), writing=writing, modes=MODES[settings.mode])
+
+
+@contextmanager
+def open_to_look(settings: Settings, until_done: Callable[[Callable[[], Any]], Any]) -> Iterator[Store]:
+    """A result folder to write to, of which all will be looked at next. Parameters and errors: as of `Store`."""
+    folder = Path(settings.result)
+    with (
+        listed_ahead(folder) as ahead,
+        Store(folder, writing=True, modes=MODES[settings.mode], until_done=until_done, ahead=ahead) as store,
+    ):
+        yield store
 
 
 def check_result_folder(folder: Path) -> None:

@@ -25,6 +25,7 @@ from face_classifier.core.types import Box, Detection, Face, Frame, Match, Sight
 from face_classifier.gallery.again import KeptBefore
 from face_classifier.gallery.check import Check
 from face_classifier.gallery.derived.views import Views, old_encodings
+from face_classifier.gallery.folder.ahead import NOT_AHEAD, Ahead
 from face_classifier.gallery.folder.opened import FoldersChangedError, ResultFolder
 from face_classifier.gallery.folder.scan import Entry
 from face_classifier.gallery.keep import Keeper, Kept, face_picture, name_of
@@ -94,20 +95,19 @@ class Store:
         writing: bool,
         modes: Modes = PRIVATE,
         until_done: Callable[[Callable[[], Any]], Any] = at_once,
+        ahead: Ahead = NOT_AHEAD,
     ) -> None:
         """Raises UserError if the folder cannot be used, or is being written by another process.
 
         ``modes``: of what is made in it; ``until_done``: does what it is given, again and again for as long as that
-        raises DiskError.
+        raises DiskError; ``ahead``: lists what the first look will ask for.
         """
-        self.folder = folder
-        self.until_done = until_done
+        self.folder, self.until_done = folder, until_done
         self._inside = ResultFolder(folder, modes, writing=writing)
-        self._looker, self._keeper, self._views = Looker(self._inside), Keeper(self._inside), Views(self._inside)
+        self._looker, self._keeper, self._views = Looker(self._inside, ahead), Keeper(self._inside), Views(self._inside)
         self._tracks = TrackPictures(self._inside, self._keeper)
         self.check = Check(self._inside, self._views)
-        self.past = Past(self._inside, until_done)
-        self.strangers = Strangers(self._inside, until_done)
+        self.past, self.strangers = Past(self._inside, until_done), Strangers(self._inside, until_done)
         self.retention = Retention(self._inside, until_done)
         self.words, self.flags, self.placed = Words(self._inside), Flags(self._inside), Placed(self._inside)
         self.is_whole = False  # what is written is part of something that is done `all_or_nothing`

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from face_classifier.gallery.folder.ahead import Ahead
+from face_classifier.gallery.folder.listing import NOTHING, Listing
 from face_classifier.gallery.folder.opened import ResultFolder
 from face_classifier.gallery.folder.scan import Content, Entry, Scan, scan_folder
 from face_classifier.gallery.placing.undo import MADE, MOVED, REMOVED, WROTE
@@ -105,19 +107,20 @@ class _Listings:
 
     def __init__(self, folder: ResultFolder) -> None:
         self._folder, self._coming = folder, listings(folder.table)
-        self._name, self._listing = next(self._coming, ("", set[Content]()))
+        self._name, self._listing = next(self._coming, ("", NOTHING))
 
-    def of(self, name: str) -> set[Content]:
+    def of(self, name: str) -> Listing:
         while self._name and self._name < name:
-            self._name, self._listing = next(self._coming, ("", set[Content]()))
+            self._name, self._listing = next(self._coming, ("", NOTHING))
         return self._listing if self._name == name else self._folder.whereabouts.listing(name)
 
 
 class Comparer:
     """Compares again and again, and remembers of each folder that all in it was as the table says."""
 
-    def __init__(self, folder: ResultFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: ResultFolder, ahead: Ahead) -> None:
+        """``ahead``: lists the folders since this folder was about to be opened."""
+        self._folder, self._listing_ahead = folder, ahead
         self._seen: dict[str, tuple[int, int]] = {}  # of folders that were as the table says: how many files, a digest
         self._listings: _Listings | None = None  # of the table, while all folders are compared
         self._names: set[str] | None = None  # of all folders in which pictures may lie by the table
@@ -174,24 +177,24 @@ class Comparer:
             return touched is not None and name not in touched and name in self._seen
 
         try:
-            scan = scan_folder(self._folder.path, self._is_known, is_untouched)
+            scan = scan_folder(self._folder.path, self._is_known, is_untouched, self._listing_ahead.of)
         finally:
             self._listings = None
+            self._listing_ahead.close()  # what it told may be otherwise at the next look
         _pass_over_half_made(self._folder, scan)
         return scan
 
-    def _is_known(self, name: str, contents: Collection[Content]) -> bool:
-        there = frozenset(contents)
-        digest = len(there), hash(there)
+    def _is_known(self, name: str, listing: Listing) -> bool:
+        digest = listing[0], hash(listing)
         if self._seen.get(name) == digest:
             return True
-        if name not in self._odd_folders and there == self._listing(name):
+        if name not in self._odd_folders and listing == self._listing(name):
             self._seen[name] = digest
             return True
         self._seen.pop(name, None)
         return False
 
-    def _listing(self, name: str) -> set[Content]:
+    def _listing(self, name: str) -> Listing:
         return self._listings.of(name) if self._listings else self._folder.whereabouts.listing(name)
 
     def _settle(self, scan: Scan) -> Compared:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -17,10 +16,11 @@ from face_classifier.core.disk.retry import asking_the_disk, listed
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import PICTURE_SUFFIXES
+from face_classifier.gallery.folder.listing import Listing, listing_of
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS, is_own_file
 from face_classifier.gallery.table.row import Row
 
-_OURS = PART, MARKER, MANIFEST  # hidden files that say something
+TELLING = PART, MARKER, MANIFEST  # hidden files that say something
 _PICTURES = PICTURE_SUFFIXES | {".gif"}  # one that moves counts by its first picture
 
 
@@ -77,14 +77,19 @@ def refuse_links(root: Root) -> None:
             root.refuse_link(name)
 
 
-def _nothing(_folder: str, _contents: object = None) -> bool:
+def _nothing(_folder: str, _listing: object = None) -> bool:
     return False
+
+
+def _unlisted(_folder: str) -> None:
+    return None
 
 
 def scan_folder(
     root: Path,
-    is_known: Callable[[str, Collection[Content]], bool] = _nothing,
+    is_known: Callable[[str, Listing], bool] = _nothing,
     is_untouched: Callable[[str], bool] = _nothing,
+    ahead: Callable[[str], Listing | None] = _unlisted,
 ) -> Scan:
     """Every picture one level deep. Hidden entries are passed over; what else is no picture is left alone and told.
 
@@ -92,13 +97,14 @@ def scan_folder(
     ----------
     is_known: whether a folder with these files is as it was when its pictures were last looked at.
     is_untouched: whether a folder is so without a look into it.
+    ahead: as `Ahead.of`.
 
     Raises
     ------
     UserError: the folder itself cannot be read.
     """
     scan = Scan()
-    pass_over = _Known(is_known, is_untouched)
+    pass_over = _Known(is_known, is_untouched, ahead)
     try:
         with asking_the_disk(done="read"):
             _scan_people(root, "", scan, pass_over)
@@ -122,36 +128,15 @@ def scan_folder(
 class _Known(NamedTuple):
     """Tells folders that need no look at each picture: the parameters of `scan_folder`."""
 
-    is_known: Callable[[str, Collection[Content]], bool]
+    is_known: Callable[[str, Listing], bool]
     is_untouched: Callable[[str], bool]
+    ahead: Callable[[str], Listing | None]
 
     def __call__(self, folder: os.DirEntry[str], name: str) -> bool:
         if self.is_untouched(name):
             return True
-        contents = _plain_files(folder.path)
-        return contents is not None and self.is_known(name, contents)
-
-
-def _plain_files(folder: str) -> list[Content] | None:
-    """What lies in a folder, unsorted; None where that is anything but plain files, or hidden ones that say nothing."""
-    contents = []
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # each file in it is found sooner than by its path
-        try:
-            with os.scandir(descriptor) as listing:
-                for entry in listing:
-                    name = entry.name
-                    if name[0] == "." and not name.startswith(_OURS):
-                        continue
-                    state = entry.stat(follow_symlinks=False)
-                    if not stat.S_ISREG(state.st_mode):
-                        return None
-                    contents.append((name, state.st_size, state.st_mtime_ns))
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return None
-    return contents
+        listing = self.ahead(name) or listing_of(folder.path, TELLING)
+        return listing is not None and self.is_known(name, listing)
 
 
 def _scan_people(root: Path, prefix: str, scan: Scan, pass_over: _Known) -> None:

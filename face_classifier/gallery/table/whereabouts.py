@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from face_classifier.core import names
 from face_classifier.core.types import Box, Encoding, Sighting
 from face_classifier.gallery.encodings.columns import COLUMNS, label_columns
+from face_classifier.gallery.folder.listing import NOTHING, Listing
 from face_classifier.gallery.places import EXCLUDED, UNKNOWNS
 from face_classifier.gallery.table.file import Table
 from face_classifier.gallery.table.row import Row, whose
@@ -19,6 +18,8 @@ from face_classifier.gallery.table.schema import LYING, ODD
 from face_classifier.identity.matching.columns import LabelColumns
 
 _OF_FOLDER = "FROM faces WHERE folder = ? AND state = ?"
+# A name with a slash, of which there may be none, would count for two: then there are more of them than are counted.
+_LISTING = "sum(typeof(file) = 'text'), group_concat(file, '/'), group_concat(size), group_concat(mtime)"
 _NAMES = (  # of folders, from each one to the next by the index, rather than through all faces
     "WITH RECURSIVE names(name) AS (SELECT min(folder) FROM faces UNION ALL "
     "SELECT (SELECT min(folder) FROM faces WHERE folder > name) FROM names WHERE name IS NOT NULL)"
@@ -50,9 +51,11 @@ class Whereabouts:
         records = self._table.execute(f"SELECT file, size, mtime, id {_OF_FOLDER}", _lay_in(folder))
         return {(file, size, mtime): face for file, size, mtime, face in records}
 
-    def listing(self, folder: str) -> set[tuple[str, int, int]]:
-        """(file, size, mtime) of each picture that lay in a folder."""
-        return set(self._table.execute(f"SELECT file, size, mtime {_OF_FOLDER}", _lay_in(folder)))
+    def listing(self, folder: str) -> Listing:
+        """The pictures that lay in a folder, as `listing_of` tells what lies there."""
+        ordered = f"(SELECT file, size, mtime {_OF_FOLDER} ORDER BY file)"
+        count, *texts = self._table.execute(f"SELECT {_LISTING} FROM {ordered}", _lay_in(folder)).fetchone()
+        return (count, *texts) if count else NOTHING
 
     def odd(self) -> dict[int, str]:
         """Faces at which a look has to look, whatever lies where: missing, being moved, without an encoding.
@@ -195,14 +198,16 @@ class Whereabouts:
         return int(self._table.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0])
 
 
-def listings(table: Table) -> Iterator[tuple[str, set[tuple[str, int, int]]]]:
-    """As `Whereabouts.listing`, of all folders of people and of `unknowns` by name, in a third of the time."""
+def listings(table: Table) -> Iterator[tuple[str, Listing]]:
+    """As `Whereabouts.listing`, of all folders of people and of `unknowns` by name, in a fraction of the time.
+
+    The index has the files in order; without one a listing may be in another order, and its folder be looked at.
+    """
     with table.telling():
-        found = table.database.execute(
-            "SELECT folder, file, size, mtime FROM faces WHERE state = 'kept' ORDER BY folder"
-        )
-        for folder, records in groupby(found, itemgetter(0)):
-            yield folder, {record[1:] for record in records}
+        for folder, *listing in table.database.execute(
+            f"SELECT folder, {_LISTING} FROM faces WHERE state = 'kept' GROUP BY folder"
+        ):
+            yield folder, tuple(listing)
 
 
 def has_portraits(table: Table, folder: str, hidden: Collection[int]) -> bool:
