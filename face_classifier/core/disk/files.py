@@ -65,9 +65,9 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def former_png_bytes(png: bytes) -> bytes:
-    """The same picture as it was written up to November 2026, and so lies in folders from then."""
+    """The same picture as it was written up to November 2026, and so lies in folders from then; what is none stays."""
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    return bytes(cv2.imencode(".png", image, _FORMER)[1])
+    return png if image is None else bytes(cv2.imencode(".png", image, _FORMER)[1])
 
 
 def jpeg_of_png(png: bytes) -> bytes:
