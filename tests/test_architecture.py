@@ -63,7 +63,7 @@ LIBRARIES = {
         "sqlite3": "core.disk records gallery.encodings gallery.folder gallery.table gallery.passing gallery.reading "
         "alerts photos",
         "imutils": "display",
-        "isal": "core.disk",
+        "isal": "core.disk gallery.encodings",
         "cv2": "core.disk sources sources.live.reading vision display pipeline.analysis curate photos photos.lookalike "
         "web.api cli",
         "PIL": "sources sources.live.reading display display.letters photos.albums",

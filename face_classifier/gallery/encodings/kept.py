@@ -5,7 +5,6 @@ So a side file that is torn, older or another one than the table's costs no face
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from struct import Struct
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 
 from face_classifier.core.disk.durable import identity
 from face_classifier.core.disk.rooted import Root
@@ -42,7 +42,7 @@ def row_of(encoding: Encoding) -> bytes:
 
 def checksum_of(encoding: Encoding) -> int:
     """What the table holds of it."""
-    return zlib.crc32(row_of(encoding))
+    return isal_zlib.crc32(row_of(encoding))
 
 
 def encoding_from(stored: bytes) -> Encoding:
@@ -214,7 +214,7 @@ def fitting(rows: memoryview, stored: Collection[object]) -> npt.NDArray[np.bool
 
 def checksums(rows: bytes | memoryview) -> list[int]:
     """Those of some rows, one after the other."""
-    crc = zlib.crc32
+    crc = isal_zlib.crc32
     return [crc(row) for (row,) in _ROWS.iter_unpack(rows)]
 
 
