@@ -64,8 +64,8 @@ LIBRARIES = {
         "alerts photos",
         "imutils": "display",
         "isal": "core.disk gallery.encodings",
-        "cv2": "core.disk sources sources.live.reading vision display pipeline.analysis curate photos photos.lookalike "
-        "web.api cli",
+        "cv2": "core.disk sources sources.live.reading vision display pipeline.analysis pipeline.spread curate photos "
+        "photos.lookalike web.api cli",
         "PIL": "sources sources.live.reading display display.letters photos.albums",
         "pi_heif": "sources",
         "pylibjxl": "sources",

@@ -21,9 +21,10 @@ from face_classifier.pipeline.run import RunResult, engine_of, open_sinks, place
 from face_classifier.pipeline.spread.canary import canary
 from face_classifier.pipeline.spread.cluster import Cluster
 from face_classifier.pipeline.spread.found import Found
+from face_classifier.pipeline.spread.local import LocalCluster
 from face_classifier.pipeline.spread.placing import Placing
 from face_classifier.pipeline.spread.pull import Pull, Watching
-from face_classifier.pipeline.spread.task import Failed, Job
+from face_classifier.pipeline.spread.task import Failed, Job, make_ready
 from face_classifier.records.folder import Records
 from face_classifier.sources.discover import is_camera
 from face_classifier.vision.engine import Engine, check_detector
@@ -60,8 +61,10 @@ class Spread:
     def job(self, settings: Settings, engine: Callable[[str], Engine]) -> Job:
         """What all tasks of a run with these settings share; the ``engine`` is that of this process, by its encoder."""
         own = None if self.alike or self.mixed else canary(engine(profile_of(settings).encoder))
-        folder, records = os.getcwd(), str(self.records.resolve())
-        return Job(folder, records, _for_workers(settings), own, mixed=self.mixed, again=self.again)
+        folder, records, theirs = os.getcwd(), str(self.records.resolve()), _for_workers(settings)
+        if self.alike and isinstance(self.cluster, LocalCluster) and not self.only_place:
+            self.cluster.prepare(make_ready, theirs)
+        return Job(folder, records, theirs, own, mixed=self.mixed, again=self.again)
 
 
 def records_beside(result: str) -> Path:

@@ -227,6 +227,11 @@ def _is_useless(records: Records, name: str) -> bool:
     return True
 
 
+def make_ready(settings: Settings) -> None:
+    """Make what a task with these settings needs, so that processes that are forked from this one have it."""
+    _canary_of(settings)
+
+
 def engine_of(settings: Settings) -> Engine:
     """The one of this process with these settings, which is made once."""
     return _engine(*_key(settings))

@@ -1,19 +1,27 @@
-"""A process of a local cluster: carries out one task after the other, and ends with the process that started it."""
+"""The workers of a local cluster: each carries out one task after the other, and ends with the process it works for.
+
+The first process makes what all of them need, once, and forks them.
+"""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import queue
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import ForkingPickler
+from multiprocessing.reduction import ForkingPickler, recv_handle
 from typing import Any
 
-_TASKS = "face_classifier.pipeline.spread.task"
+import cv2
+
+_TASKS = "face_classifier.pipeline.spread.task", "face_classifier.vision.sface"
+logger = logging.getLogger(__name__)
 
 
 def _receive(connection: Connection, calls: queue.SimpleQueue[bytes]) -> None:
@@ -42,13 +50,53 @@ def _carry_out(call: bytes) -> tuple[bool, Any]:
     return answer
 
 
+def _prepare(call: bytes) -> None:
+    usual = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # it would keep some, which no worker would have
+    try:
+        function, arguments = ForkingPickler.loads(call)
+        function(*arguments)
+    except Exception as error:  # which a worker meets, too, and tells
+        logger.debug("what all workers need cannot be made: %s", error, exc_info=True)
+    finally:
+        cv2.setNumThreads(usual)
+
+
 def main(descriptor: int) -> None:
-    """Carry out what comes over a connection: (function, arguments), each answered by (whether it went well, what)."""
+    """Do what comes over a connection, until its end.
+
+    It is (function, arguments), which makes what all workers need, or nothing, and behind it a connection for another
+    worker: that one is forked, and its process told, whose number is no other's until all end. No thread runs here, so
+    that nothing is forked by halves.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the whole group: whoever started this says when it ends
     connection = Connection(descriptor)
+    for module in _TASKS:
+        importlib.import_module(module)  # which takes half a second: before the first task comes
+    try:
+        while True:
+            if call := connection.recv_bytes():
+                _prepare(call)
+                continue
+            theirs = recv_handle(connection)
+            process = os.fork()
+            if not process:
+                break
+            os.close(theirs)
+            connection.send(process)
+    except (EOFError, OSError):
+        with suppress(ChildProcessError):
+            while True:
+                os.wait()  # they have been killed, or end as this does
+        return
+    connection.close()
+    _work(Connection(theirs))
+
+
+def _work(connection: Connection) -> None:
+    """Carry out what comes over a connection: (function, arguments), each answered by (whether it went well, what)."""
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, calls), daemon=True).start()
-    importlib.import_module(_TASKS)  # which takes a second: before the first task comes
     while True:
         answer = _carry_out(calls.get())
         try:

@@ -49,7 +49,7 @@ class Driver:
 
     def kill(self) -> None:
         """As ``kill -9``."""
-        self._workers = children_of(self._process.pid)
+        self._workers = descendants_of(self._process.pid)
         self._process.kill()
         self._process.wait(SOON)
 
@@ -66,9 +66,11 @@ class Driver:
         until(lambda: not any(map(is_alive, self._workers)), SOON, "a worker outlives its driver")
 
 
-def children_of(process: int) -> set[int]:
+def descendants_of(process: int) -> set[int]:
+    """The processes that it began, and those that these began."""
     files = Path(f"/proc/{process}/task").glob("*/children")
-    return {int(child) for file in files for child in file.read_text("ascii").split()}
+    children = {int(child) for file in files for child in file.read_text("ascii").split()}
+    return children.union(*map(descendants_of, children))
 
 
 def is_alive(process: int) -> bool:
