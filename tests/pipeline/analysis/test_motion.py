@@ -97,6 +97,26 @@ class TestTheMotionGate:
             assert scene.moved(camera(with_face(room, face, top, left), number + 1))
             assert scene.moved(camera(room, number + 2))
 
+    @pytest.mark.parametrize("size", [(640, 360), (768, 432), (1920, 1080), (3840, 2160)])
+    def test_so_it_is_in_pictures_of_all_sizes(
+        self, size: tuple[int, int], room: Image, portraits: dict[str, Image], faces: dict[str, Face]
+    ) -> None:
+        noise, factor = np.random.default_rng(3), size[0] / 1280
+        empty = cv2.resize(room, size, interpolation=cv2.INTER_LINEAR)
+        face = small_face(portraits, faces, "obama.jpg")
+        face = np.asarray(cv2.resize(face, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+        def see(scene: Image) -> Image:
+            return cv2.add(scene, noise.normal(0, 6, scene.shape), dtype=cv2.CV_8U)
+
+        scene = MotionGate()
+        assert [scene.moved(see(empty)) for _ in range(4)] == [True, False, False, False]
+        for top, left in ((301, 645), (87, 1003), (500, 100)):
+            there = with_face(empty, face, round(factor * top), round(factor * left))
+            assert scene.moved(see(there))
+            assert not scene.moved(see(there))
+            assert scene.moved(see(empty))
+
     def test_a_slow_change_adds_up(self, room: Image) -> None:
         scene = MotionGate()
         moved = [scene.moved(cv2.add(room, (level, level, level, 0))) for level in range(20)]
