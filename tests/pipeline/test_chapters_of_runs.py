@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Ended, Watcher
-from pipeline.spread.same import contents, differences, records_of
+from pipeline.spread.odd import ODD, LateOddCluster
+from pipeline.spread.same import SpreadWatcher, contents, differences, records_of
 
 from face_classifier.core.config.load import load
 from face_classifier.core.config.settings import Settings
@@ -21,6 +22,7 @@ from face_classifier.core.disk.retry import Patience
 from face_classifier.core.types import Image
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.run import run
+from face_classifier.pipeline.spread.run import AnalyseResult, Spread, analyse_on
 from face_classifier.sources import video
 from face_classifier.vision.engine import Engine
 
@@ -156,6 +158,17 @@ class TestWays:
         assert command("place", *line, "--result", placed).code == 0
         assert differences(plain, placed) == []
         assert records_of(tmp_path / "records") == records
+
+    def test_the_chapter_of_a_worker_that_is_refused_is_done_by_another_one_and_no_other_chapter_again(
+        self, clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(ODD, str(tmp_path / "odd"))
+        sources, observer = list(map(str, clips)), SpreadWatcher()
+        with LateOddCluster(2) as cluster:
+            spread = Spread(cluster, tmp_path / "records", alike=False)
+            done = analyse_on(spread, flags(tmp_path / "result"), sources, threading.Event(), observer)
+        assert ["gets no work" in sentence for sentence in observer.problems] == [True]
+        assert done == AnalyseResult(made=6, there=0, failed=0)
 
     def test_another_owner_places_the_same(
         self, clips: list[Path], tmp_path: Path, command: Callable[..., Ended], engine: Engine

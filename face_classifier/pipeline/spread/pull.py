@@ -160,7 +160,7 @@ class Pull:
 
     def _divided(self, part: _Part) -> Sequence[_Part]:
         """A source is one part for each task, in its place, as soon as these are known."""
-        if part.looked is None or len(part.looked.tasks) == 1:
+        if part.looked is None or part.chapters in part.looked.tasks:
             return [part]
         last = part.looked.tasks[-1]
         parts = [

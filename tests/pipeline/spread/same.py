@@ -1,4 +1,4 @@
-"""What two result folders of the same sources have in common, and clips to make them of."""
+"""What two result folders of the same sources have in common, clips to make them of, and who watches."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import cv2
+from conftest import Watcher
 
 from face_classifier.core.types import Image
 
@@ -95,3 +96,16 @@ def clips_of(folder: Path, images: Sequence[Image], count: int, *, frames: int =
         os.utime(path, (1_700_000_000 + 60 * number,) * 2)
         paths.append(path)
     return paths
+
+
+class SpreadWatcher(Watcher):
+    """Keeps what failed, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: list[str] = []
+
+    def went_on(self, done: object) -> None: ...
+
+    def failed(self, sentence: str) -> None:
+        self.failures.append(sentence)

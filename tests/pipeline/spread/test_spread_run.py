@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Ended, Watcher
 from pipeline.spread.odd import ODD, OddCluster
-from pipeline.spread.same import clips_of, contents, differences, records_of
+from pipeline.spread.same import SpreadWatcher, clips_of, contents, differences, records_of
 
 from face_classifier.core.config.load import load
 from face_classifier.core.errors import UserError
@@ -247,16 +247,3 @@ class Deserted(LocalCluster):
     def __enter__(self) -> LocalCluster:
         self._threads = []
         return self
-
-
-class SpreadWatcher(Watcher):
-    """Keeps what failed, too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failures: list[str] = []
-
-    def went_on(self, done: object) -> None: ...
-
-    def failed(self, sentence: str) -> None:
-        self.failures.append(sentence)
