@@ -520,9 +520,9 @@ def _leave_nothing_behind(
             monkeypatch.delenv(name)
     before = set(threading.enumerate())
     yield
-    begun = set(threading.enumerate()) - before
-    for thread in begun:
-        thread.join(1.0)  # the workers of a page end just after its loop, which nobody can await
+    begun, end = set(threading.enumerate()) - before, time.monotonic() + 10
+    for thread in begun:  # the workers of a page end just after its loop, which nobody can await
+        thread.join(max(0.0, end - time.monotonic()))
     left = [thread for thread in begun if thread.is_alive()]
     assert not left, f"threads left behind: {left}"
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]

@@ -20,6 +20,8 @@ CLOCK = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ")  # of what happens while
 DECIMAL = re.compile(r"\d+\.\d+")
 NEAR, NEAR_PER_CENT = 0.03, 1.0  # by how much a distance or quality, and a likeness, may differ on another processor
 
+TRIES = 3  # what is watched loses frames on a busy machine, and less is seen until its time is over
+
 
 def recipes() -> list[tuple[str, str]]:
     """The commands of the README and what it shows them to print, in their order."""
@@ -51,9 +53,13 @@ def test_the_recipes_print_what_the_readme_shows(
             Path(arguments[0]).rename(arguments[1])
             continue
         assert [program, arguments[0]] == PROGRAM
-        ended = command(*arguments[1:])
-        assert ended.code == 0, line
-        words, numbers = words_and_numbers(ended.out.replace(str(tmp_path), HOME))
+        for _ in range(TRIES if arguments[1] == "watch" else 1):
+            shutil.rmtree(tmp_path / "house", ignore_errors=True)
+            ended = command(*arguments[1:])
+            assert ended.code == 0, line
+            words, numbers = words_and_numbers(ended.out.replace(str(tmp_path), HOME))
+            if words == words_and_numbers(shown)[0]:
+                break
         assert words == words_and_numbers(shown)[0], line
         per_cent = [
             word == "%" for before, word in pairwise([*words, ""]) if "#" in before for _ in range(before.count("#"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
 
 FACES = 10_000
-LONGEST = 2.0  # seconds until everything on the screen is there
-TIMES = 5
+LONGEST = 30.0  # seconds until everything on the screen is there, on a busy machine
+SCREENS = 10  # so many screens of pictures are asked for at most
 SHOWN = """() => {
   const isHere = (one) => one.getBoundingClientRect().top < innerHeight;
   const faces = [...document.querySelectorAll(".faces img")].filter(isHere);
@@ -28,20 +28,22 @@ SHOWN = """() => {
 }"""
 
 
-def seconds(context: BrowserContext, address: str) -> float:
-    """From asking for a page until every face on the screen is shown."""
+def asked_for(context: BrowserContext, address: str) -> tuple[int, int]:
+    """How many faces the first screen of a page shows, and how many pictures it asks for in all."""
     tab = context.new_page()
-    began = perf_counter()
+    pictures: list[str] = []
+    tab.on("request", lambda request: pictures.append(request.url) if request.resource_type == "image" else None)
     tab.goto(address, wait_until="domcontentloaded")
-    while not tab.evaluate(SHOWN):
-        assert perf_counter() - began < 5 * LONGEST, "the pictures do not come"
+    end = monotonic() + LONGEST
+    while not (shown := tab.evaluate(SHOWN)):
+        assert monotonic() < end, "the pictures do not come"
         tab.wait_for_timeout(10)
-    took = perf_counter() - began
+    tab.wait_for_load_state("networkidle")  # those that are asked for ahead come, too
     tab.close()
-    return took
+    return shown, len(pictures)
 
 
-def test_the_first_screen_of_ten_thousand_faces_is_there_within_two_seconds(
+def test_the_first_screen_of_ten_thousand_faces_asks_for_the_pictures_of_a_few_screens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context_of: Callable[..., BrowserContext]
 ):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
@@ -55,5 +57,5 @@ def test_the_first_screen_of_ten_thousand_faces_is_there_within_two_seconds(
         person = site.reader.now().person("person_01")
         assert person is not None
         assert person.faces == pytest.approx(FACES, rel=0.01)
-        # Nothing is in the cache of a new context. Others may use this machine, too: one time of a few is enough.
-        assert any(seconds(context_of(), address) < LONGEST for _ in range(TIMES))
+        shown, pictures = asked_for(context_of(), address)
+        assert 0 < shown <= pictures < SCREENS * shown

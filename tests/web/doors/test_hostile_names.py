@@ -46,7 +46,9 @@ def hostile(demo_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(hostile: Path) -> Iterator[Any]:
     site = site_of(settings_of(hostile))
     with site.reader:
-        yield make_app(site)
+        made = make_app(site)
+        yield made
+        made.state.asides.end()  # as a server does that stops
 
 
 class Tags(HTMLParser):

@@ -18,7 +18,7 @@ from servers.watched import until
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-STARTS = 30.0  # seconds for a program on a machine that is busy
+STARTS = 60.0  # seconds for a program on a machine that is busy
 
 
 @contextmanager
