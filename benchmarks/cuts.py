@@ -119,7 +119,7 @@ def classified(clip: Path, cuts: Sequence[float], every: float, encoder: str) ->
             cannot_links = store.cannot_links()
     later = {face.id: face.person for face in faces}
     for number, move in enumerate(rethink(faces, cannot_links, (), rule_of(chosen)).moves):
-        later |= dict.fromkeys(move.faces, f"new {number}" if move.found else move.person)
+        later |= dict.fromkeys(move.faces, f"new {number}" if move.new else move.person)
 
     def mixed(group_of: dict[int, str | int | None]) -> tuple[int, int]:
         shown: dict[str | int, set[int]] = {}

@@ -7,7 +7,6 @@ encoded. So a carried box is never encoded, and no carried face is taken for ano
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -21,7 +20,7 @@ from face_classifier.pipeline.analysis.motion import Glance, reduced
 from face_classifier.pipeline.analysis.tracker import Followed, Follower
 
 _SIDE = 24  # pixels: the longer side of a face where it is compared with the one that was found
-_ROOM = 0.4  # of that side: how far a face may move from one frame to the next
+_ROOM = 7  # such pixels: how far a face may go from one frame to the next; OpenCV looks in more by a slower way
 # Correlation with the face that was found, at least. Of two people in one place 2 to 5 in 10,000 look so alike in some
 # place near it (LFW, either half of the people), which are fewer than pass the look test of `tracker`; at .8 22 to 39.
 _ALIKE = 0.85
@@ -81,7 +80,7 @@ def _face(image: Image, detection: Detection) -> _Face:
     part = _inside(detection.box, image)
     scale = min(1.0, _SIDE / max(part.width, part.height))
     size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
-    return _Face(detection, part, scale, _small(image, part, size))
+    return _Face(detection, part, scale, _small(image, part, size, scale))
 
 
 def _inside(box: Box, image: Image) -> Box:
@@ -91,10 +90,17 @@ def _inside(box: Box, image: Image) -> Box:
     return Box(top, max(left + 1, min(box.right, width)), max(top + 1, min(box.bottom, height)), left)
 
 
-def _small(image: Image, part: Box, size: tuple[int, int]) -> _Picture:
-    """A part of a BGR picture in grey, made smaller to ``size`` (width, height)."""
-    grey = cv2.cvtColor(image[part.top : part.bottom, part.left : part.right], cv2.COLOR_BGR2GRAY)
-    return reduced(np.asarray(grey, np.uint8), size)
+def _small(image: Image, part: Box, size: tuple[int, int], scale: float) -> _Picture:
+    """A part of a BGR picture in grey, made smaller to ``size`` (width, height), by about ``scale``.
+
+    Of large parts only each so many-th row and column is looked at, at least three for each of the small picture.
+    """
+    there = image[part.top : part.bottom, part.left : part.right]
+    step = max(1, int(1 / (3 * scale)))
+    if step > 1:
+        fewer = max(1, part.width // step), max(1, part.height // step)
+        there = np.asarray(cv2.resize(there, fewer, interpolation=cv2.INTER_NEAREST), np.uint8)
+    return reduced(np.asarray(cv2.cvtColor(there, cv2.COLOR_BGR2GRAY), np.uint8), size)
 
 
 def _shift(image: Image, face: _Face, before: tuple[float, float]) -> tuple[float, float] | None:
@@ -104,16 +110,15 @@ def _shift(image: Image, face: _Face, before: tuple[float, float]) -> tuple[floa
     """
     height, width = image.shape[:2]
     part, scale = face.part.moved(round(before[0]), round(before[1])), face.scale
-    most = max(1, math.ceil(_ROOM * max(face.small.shape)))  # small pixels
     edges = part.left, part.top, width - part.right, height - part.bottom
     if min(edges) < 0:
         return None
-    rooms = [min(most, int(edge * scale)) for edge in edges]
+    rooms = [min(_ROOM, int(edge * scale)) for edge in edges]
     left, top, right, bottom = (round(room / scale) for room in rooms)
     window = Box(part.top - top, part.right + right, part.bottom + bottom, part.left - left)
     down, across = face.small.shape
     size = across + rooms[0] + rooms[2], down + rooms[1] + rooms[3]
-    alike = cv2.matchTemplate(_small(image, window, size), face.small, cv2.TM_CCOEFF_NORMED)
+    alike = cv2.matchTemplate(_small(image, window, size, scale), face.small, cv2.TM_CCOEFF_NORMED)
     _, best, _, (x, y) = cv2.minMaxLoc(alike)
     # It may have gone further than it was looked for, or out of the picture:
     beside = x, y, alike.shape[1] - 1 - x, alike.shape[0] - 1 - y
@@ -167,6 +172,8 @@ class Places:
 
     def _unsearched(self, frame: Frame, glance: Glance) -> tuple[list[Followed], list[Box]] | None:
         last = self._carrier
+        if glance.begins and not last.detections:
+            return None  # somebody may have come
         detections = last.carry(frame) if glance.how is Search.CARRY else last.detections
         if detections is None:
             return None

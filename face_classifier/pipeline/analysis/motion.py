@@ -73,6 +73,7 @@ class Glance:
 
     how: Search
     shot: Shot
+    begins: bool  # to move: nothing moved in the frame before
 
 
 class Searches:
@@ -94,6 +95,7 @@ class Searches:
         self._scene = None if still else MotionGate()
         self._times, self._at = times, -math.inf  # seconds, of the last frame
         self._searched = True  # since anything moved last
+        self._moves = False  # in the last frame
         self._keen_at = self._thorough_at = -math.inf  # seconds, of the latest
         # Since the latest thorough one:
         self._moved = self._cut = False
@@ -111,8 +113,8 @@ class Searches:
         how = self._how(frame.position, at_once=cut or frame.position < self._at)
         if how is Search.CARRY and not moved:
             how = Search.NONE
-        self._at = frame.position
-        return Glance(how, shot)
+        begins, self._moves, self._at = moved and not self._moves, moved, frame.position
+        return Glance(how, shot, begins)
 
     def _how(self, position: float, *, at_once: bool) -> Search:
         now = position + SAME_TIME

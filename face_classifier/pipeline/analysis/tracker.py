@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from face_classifier.core.types import Box, Detection, Frame, Image
 from face_classifier.pipeline.analysis.motion import Grey, Shot, grey, likeness, normed, reduced
@@ -43,11 +44,25 @@ class Followed:
     once: bool = False  # its encoding may do without the mirror image: others of the track decide who it is
 
 
+class _View:
+    """A face in a picture. How it looks is found out when it is asked for, and of most that are carried never is."""
+
+    def __init__(self, image: Image, box: Box) -> None:
+        self.box = box
+        self._image: Image | None = image
+
+    @cached_property
+    def look(self) -> Grey:
+        """As of `_look`."""
+        assert self._image is not None
+        look, self._image = _look(self._image, self.box), None
+        return look
+
+
 @dataclass
 class _Track:
     number: int
-    box: Box
-    look: Grey
+    view: _View  # the latest
     seen_at: float  # seconds, the source's clock
     encoded_at: float  # seconds
     best: float  # quality of the best view that was encoded
@@ -100,37 +115,34 @@ class Follower:
         cut = self._shot is not None and shot.is_cut_from(self._shot)
         self._shot = shot
         self._tracks = [track for track in self._tracks if 0 <= frame.position - track.seen_at <= patience]
-        looks = [_look(frame.image, detection.box) for detection in detections]
-        found = self._pair(frame.position, [detection.box for detection in detections], looks, cut=cut)
+        views = [_View(frame.image, detection.box) for detection in detections]
+        found = self._pair(frame.position, views, cut=cut)
         return [
-            self._update(found.get(number), frame.position, detection, look)
-            for number, (detection, look) in enumerate(zip(detections, looks, strict=True))
+            self._update(found.get(number), frame.position, detection, view)
+            for number, (detection, view) in enumerate(zip(detections, views, strict=True))
         ]
 
     def carry(self, frame: Frame, detections: Sequence[Detection], shot: Shot) -> list[Followed] | None:
         """The faces of the next frame, which are those of the last one that moved as ``detections`` tell.
 
-        None: it must be searched instead, as there was a cut, one is not surely the same, or one is to be encoded; it
-        is still the next frame then.
+        That each looks as it did is known already. None: the frame must be searched instead, as one is in doubt or is
+        to be encoded; it is still the next frame then.
         """
         now = frame.position
-        if detections and self._shot is not None and shot.is_cut_from(self._shot):
-            return None
-        looks = [_look(frame.image, detection.box) for detection in detections]
-        found = self._pair(now, [detection.box for detection in detections], looks, cut=False)
-        pairs = [
-            (found.get(number), detection, look)
-            for number, (detection, look) in enumerate(zip(detections, looks, strict=True))
-        ]
-        if any(
-            track is None or not _is_sure(detection.box, look, track) or self._wants(track, now, detection)
-            for track, detection, look in pairs
-        ):
-            return None
+        views = [_View(frame.image, detection.box) for detection in detections]
+        found = self._pair(now, views, cut=False)
+        faces = []
+        for number, (detection, view) in enumerate(zip(detections, views, strict=True)):
+            track = found.get(number)
+            if track is None or view.box.overlap(track.view.box) < _SURE_OVERLAP or self._wants(track, now, detection):
+                return None
+            faces.append((track, detection, view))
         self._note_gap(now)
-        if detections:
+        if faces:
             self._shot = shot
-        return [self._update(track, now, detection, look) for track, detection, look in pairs]
+        for track, _, view in faces:
+            track.view, track.seen_at = view, now
+        return [Followed(detection, track.number, encode=False, sure=track.sure) for track, detection, _ in faces]
 
     def _wants(self, track: _Track, now: float, detection: Detection) -> bool:
         """Whether a face is to be encoded that was seen before."""
@@ -147,17 +159,17 @@ class Follower:
             self._gaps.append(now - self._analysed_at)
         self._analysed_at = now
 
-    def _pair(self, now: float, boxes: Sequence[Box], looks: Sequence[Grey], *, cut: bool) -> dict[int, _Track]:
-        """Which track each box continues: the best overlaps first, one to one.
+    def _pair(self, now: float, views: Sequence[_View], *, cut: bool) -> dict[int, _Track]:
+        """Which track each view continues: the best overlaps first, one to one.
 
         From one sample to the next one nobody is followed across a cut. Between samples that are far apart motion or
         light may change a whole picture, too: there the faces must look alike.
         """
         overlaps = [
-            (box.overlap(track.box), number, index)
-            for number, box in enumerate(boxes)
+            (view.box.overlap(track.view.box), number, index)
+            for number, view in enumerate(views)
             for index, track in enumerate(self._tracks)
-            if (likeness(looks[number], track.look) >= _ALIKE if now - track.seen_at >= _FAR else not cut)
+            if (likeness(view.look, track.view.look) >= _ALIKE if now - track.seen_at >= _FAR else not cut)
         ]
         found: dict[int, _Track] = {}
         taken: set[int] = set()
@@ -167,18 +179,18 @@ class Follower:
                 taken.add(index)
         return found
 
-    def _update(self, track: _Track | None, now: float, detection: Detection, look: Grey) -> Followed:
+    def _update(self, track: _Track | None, now: float, detection: Detection, view: _View) -> Followed:
         quality = detection.quality or 0.0
         clear = detection.quality is None or quality >= _CLEAR
         if track is None:
             self._count += 1
             faces = int(self.is_good(detection))
-            track = _Track(self._count, detection.box, look, now, now, quality, faces, int(clear))
+            track = _Track(self._count, view, now, now, quality, faces, int(clear))
             self._tracks.append(track)
             return Followed(detection, track.number, encode=True, once=not clear)
-        if not _is_sure(detection.box, look, track):
+        if not _is_sure(view, track):
             track.sure = False
-        track.box, track.look, track.seen_at = detection.box, look, now
+        track.view, track.seen_at = view, now
         sure, good, encode = track.sure, self.is_good(detection), self._wants(track, now, detection)
         once = not clear or track.clear >= max(1, self._founding - 1)  # good ones: one fewer does
         if encode:
@@ -188,9 +200,10 @@ class Follower:
         return Followed(detection, track.number, encode, sure, once)
 
 
-def _is_sure(box: Box, look: Grey, track: _Track) -> bool:
+def _is_sure(view: _View, track: _Track) -> bool:
     """Whether place and look leave no doubt that a face is that of a track."""
-    return box.overlap(track.box) >= _SURE_OVERLAP and likeness(look, track.look) >= _SURE_LIKENESS
+    before = track.view
+    return view.box.overlap(before.box) >= _SURE_OVERLAP and likeness(view.look, before.look) >= _SURE_LIKENESS
 
 
 def _look(image: Image, box: Box) -> Grey:
