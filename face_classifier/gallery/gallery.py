@@ -31,6 +31,7 @@ from face_classifier.identity.rules import empty_people
 from face_classifier.vision.engine import Engine
 
 _T = TypeVar("_T")
+_MANY = 1000  # changed folders of which each takes longer than its share of all
 LIVE_PICTURES = 8  # of a track of a live source; more gain nothing in clips of one person: see `curate.best_views`
 
 
@@ -63,10 +64,11 @@ class Gallery:
         self.stale = True  # what the user did to the folders is still to be taken in
         self._undrawn: frozenset[str] | None = None  # folders whose montages are to be brought up to date; None: all
         self._is_pickled = False  # as far as montages are up to date, the pickle is, too
-        looked = store.look(read_photo)
+        known = None if settings.threshold == "auto" else _people_of(store.by_table(), settings, self._links)
+        looked = store.look(read_photo)  # for which the folders were listed meanwhile
         if settings.threshold == "auto":
             self.settings = with_threshold(settings, looked.faces, store.cannot_links(), observer)
-        self.people = _people_of(looked.faces, self.settings, self._links)
+        self.people = _people_at(looked, self.settings, self._links, known)
         self._take(looked)
 
     @classmethod
@@ -115,10 +117,7 @@ class Gallery:
         """
         self.stale = True  # as long as this fails
         looked = self.store.look(self._read_photo, confirmed=confirmed, touched=touched)
-        if looked.changed is None:
-            self.people = _people_of(looked.faces, self.settings, self._links)
-        else:
-            _take_changed(looked.faces, looked.changed, self.people)
+        self.people = _people_at(looked, self.settings, self._links, None if looked.changed is None else self.people)
         self._take(looked)
         return looked
 
@@ -290,6 +289,14 @@ def _people_of(faces: Faces, settings: Settings, links: CannotLinks) -> PersonDB
         for some in faces.columns():
             people.add_columns(some)
     return people
+
+
+def _people_at(looked: LookResult, settings: Settings, links: CannotLinks, known: PersonDB | None) -> PersonDB:
+    """Everybody as of a look; ``known``: by the table before it, if it is the first one."""
+    if known is None or looked.otherwise is None or len(looked.otherwise) > _MANY:
+        return _people_of(looked.faces, settings, links)
+    _take_changed(looked.faces, looked.otherwise, known)
+    return known
 
 
 def _take_changed(faces: Faces, folders: Collection[str], people: PersonDB) -> None:

@@ -54,6 +54,7 @@ class LookResult:
     kept_apart_tracks: Sequence[tuple[int, int]]  # (track, face id) of those
     excluded: Sequence[tuple[str, Encoding]]  # (person by today's name, encoding) of each picture that is not them
     changed: frozenset[str] | None  # folders in which faces may be others than at the look before; None: all
+    otherwise: frozenset[str] | None  # the same, at the first look than `Looker.by_table` told; None: all
     moves: Sequence[Move]  # what the user did since then
 
     @property
@@ -78,6 +79,14 @@ class Looker:
         except BaseException:
             self._folder.rows.touch_all()  # what was found is not taken over
             raise
+
+    def by_table(self) -> Faces:
+        """Every face as the table tells; read before the first look, they are as that found them but for `otherwise`.
+
+        Of a folder to write to.
+        """
+        self._folder.rows.take_touched()
+        return Faces(self._folder, self._folder.whereabouts.folders(), (), ())
 
     def forget(self) -> None:
         """Know nothing of the looks so far: what they wrote was taken back."""
@@ -135,6 +144,7 @@ class Looker:
             again = self._comparer.compare(touched)
             if again.folders is not None:
                 again.folders = None if compared.folders is None else again.folders | compared.folders
+            again.first |= compared.first
             compared = again
         return compared, successors
 
@@ -166,7 +176,7 @@ class Looker:
         """``instead``: rows that are otherwise than in the table, which is only read."""
         folder, scan = self._folder, compared.scan
         written = folder.rows.take_touched()
-        changed = None if compared.folders is None or written is None else compared.folders | written
+        otherwise = None if compared.folders is None or written is None else compared.folders | written
         self._comparer.forget(written or ())
         hidden = {row.id for row in (*compared.settled.unseen, *instead)}
         track_of = folder.whereabouts.tracks({one for one, _ in kept_apart})
@@ -175,7 +185,8 @@ class Looker:
             sorted(kept_apart),
             sorted({(track_of[one], other) for one, other in kept_apart if one in track_of}),
             self._excluded(scan.folders, hidden, instead, successors),
-            changed,
+            None if compared.first else otherwise,
+            otherwise,
             moves,
         )
 

@@ -57,9 +57,7 @@ def at_once(action: Callable[[], _T]) -> _T:
     return action()
 
 
-def _until_done(
-    method: Callable[Concatenate[Store, _P], _T],
-) -> Callable[Concatenate[Store, _P], _T]:
+def _until_done(method: Callable[Concatenate[Store, _P], _T]) -> Callable[Concatenate[Store, _P], _T]:
     """A method of a store that writes, tried again as the store was told to where the disk refuses something.
 
     So it raises DiskError, and what it has done by then is undone, or is what the next trial goes on with.
@@ -85,7 +83,8 @@ class Store:
     What writes raises DiskError where the disk refuses it, and FolderGoneError where the folder is there no more.
     ``folder``: its path; ``until_done``: as it was given; ``check``: what `verify` asks; ``past``: what happened, and
     the way back; ``strangers``: how many passed of whom nothing else is kept; ``retention``: what is kept for a while;
-    ``words``: what the user says of faces; ``flags``: what the user marks; ``placed``: which records were placed.
+    ``words``: what the user says of faces; ``flags``: what the user marks; ``placed``: which records were placed;
+    ``by_table``: every face as of `Looker.by_table`.
     """
 
     def __init__(
@@ -106,7 +105,7 @@ class Store:
         self._inside = ResultFolder(folder, modes, writing=writing)
         self._looker, self._keeper, self._views = Looker(self._inside, ahead), Keeper(self._inside), Views(self._inside)
         self._tracks = TrackPictures(self._inside, self._keeper)
-        self.check = Check(self._inside, self._views)
+        self.check, self.by_table = Check(self._inside, self._views), self._looker.by_table
         self.past, self.strangers = Past(self._inside, until_done), Strangers(self._inside, until_done)
         self.retention = Retention(self._inside, until_done)
         self.words, self.flags, self.placed = Words(self._inside), Flags(self._inside), Placed(self._inside)

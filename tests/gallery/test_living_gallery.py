@@ -16,6 +16,7 @@ from conftest import Listener
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Face, Frame
+from face_classifier.gallery import gallery as living_gallery
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.store import LookResult, Store
@@ -136,6 +137,29 @@ def test_an_open_gallery_is_as_one_that_was_opened_just_now(
         looked = open_gallery.look()
         with opened_now(open_gallery, tmp_path / f"copy{turn}") as anew:
             is_as(open_gallery, anew, looked, faces)
+
+
+@pytest.mark.parametrize("most", [0, 1000])
+@pytest.mark.parametrize("seed", range(6, 9))
+def test_a_start_takes_in_what_the_user_did_since_the_last_look(
+    seed: int,
+    most: int,
+    open_gallery: Gallery,
+    faces: dict[str, Face],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(living_gallery, "_MANY", most)
+    living = Living(open_gallery, faces, seed)
+    for turn in range(4):
+        for _ in range(12):
+            living.step()
+        for _ in range(3):
+            living.move()
+            living.rename()
+            living.delete()
+        with opened_now(open_gallery, tmp_path / f"copy{turn}") as anew:
+            is_as(open_gallery, anew, open_gallery.look(), faces)
 
 
 def test_looking_often_changes_no_sum(open_gallery: Gallery, faces: dict[str, Face], settings: Settings) -> None:

@@ -37,7 +37,8 @@ class Compared:
     rows: list[Row]  # by id
     settled: Settled  # which of these rows each of the pictures is that may lie otherwise
     occupied: set[str]  # folders with pictures that lie where they lay
-    folders: frozenset[str] | None  # that may have changed; None: it may be all
+    folders: frozenset[str] | None  # that may have changed since the table was read; None: it may be all
+    first: bool  # it is not told what was so at a comparison before
 
 
 def compare_all(folder: ResultFolder) -> Compared:
@@ -52,7 +53,7 @@ def compare_all(folder: ResultFolder) -> Compared:
     if (settled.gone or settled.missing) and scan_folder(folder.path).contents != scan.contents:
         _doubt(settled)
     folder.root.check()
-    return Compared(scan, rows, settled, set(), None)
+    return Compared(scan, rows, settled, set(), None, first=True)
 
 
 def _pass_over_half_made(folder: ResultFolder, scan: Scan) -> None:
@@ -139,8 +140,9 @@ class Comparer:
         folder.follow_writer()
         written = folder.rows.take_touched()
         first = self._names is None or written is None or not folder.writing  # others write meanwhile
+        is_told = written is not None
         if self._names is None or written is None or first:
-            self._names, written = folder.whereabouts.folders(), set(self._seen)
+            self._names, written = folder.whereabouts.folders(), (written or set()) | self._seen.keys()
         self._names |= written
         self.forget(written)
         with collector_at_rest():
@@ -158,7 +160,7 @@ class Comparer:
         folder.root.check()
         changed = {*scan.contents, *(self._names - scan.folders), *written}
         self._names |= scan.folders
-        compared.folders = None if first else frozenset(changed)
+        compared.folders, compared.first = frozenset(changed) if is_told else None, first
         return compared
 
     def forget(self, folders: Iterable[str]) -> None:
@@ -226,4 +228,4 @@ class Comparer:
             return list(others.values())
 
         settled = settle(scan, entries, rows, folder.content_of, more)
-        return Compared(scan, [known[face] for face in sorted(known)], settled, occupied, None)
+        return Compared(scan, [known[face] for face in sorted(known)], settled, occupied, None, first=True)
