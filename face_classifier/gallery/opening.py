@@ -92,7 +92,12 @@ def photo_reader_of(engine: Callable[[], Engine]) -> ReadPhoto:
 
 def photo_reader(settings: Settings, tell: Callable[[str], None]) -> ReadPhoto:
     """Reads pictures with an engine that is made when the first one needs it, since that takes a second."""
-    return photo_reader_of(cache(lambda: make_engine(settings.engine, settings.detector, 1.0, tell, settings.encoder)))
+
+    def engine() -> Engine:
+        chosen = settings.engine, settings.detector, 1.0, tell, settings.encoder
+        return make_engine(*chosen, precision=settings.precision)
+
+    return photo_reader_of(cache(engine))
 
 
 def encoder_of(settings: Settings, store: Store) -> str:

@@ -34,8 +34,9 @@ from face_classifier.vision.models.registry import models_digest
 
 # What the records of a source depend on, beside its sampling.
 SETTINGS = (
-    "engine encoder detector resize_ratio refresh founding detect_every search_still quality emotion emotion_engine"
-).split()
+    *("engine", "encoder", "precision", "detector", "resize_ratio", "refresh", "founding", "detect_every"),
+    *("search_still", "quality", "emotion", "emotion_engine"),
+)
 _LIBRARIES = (  # that detect, encode and decode
     *("numpy", "opencv-contrib-python", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "deepface", "tensorflow"),
     *("Pillow", "pi-heif", "pylibjxl", "rawpy", "isal"),

@@ -116,6 +116,7 @@ def engine_of(settings: Settings, observer: Teller, encoder: str, beside: Execut
         encoder,
         emotion=settings.emotion_reader,
         beside=beside,
+        precision=settings.precision,
     )
 
 

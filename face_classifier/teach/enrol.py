@@ -90,7 +90,8 @@ def enrol(
         if window:
             stack.callback(window.close)
         known = stack.enter_context(_known_in(settings, observer))
-        engine = make_engine("fast", settings.detector, 1.0, observer.problem, profile_of(known.settings).encoder)
+        chosen = "fast", settings.detector, 1.0, observer.problem, profile_of(known.settings).encoder
+        engine = make_engine(*chosen, precision=settings.precision)
         gathering = _Gathering(engine, known, name, views, observer)
         for number, path in enumerate(paths, 1):
             if stopping.is_set() or enough.is_set():

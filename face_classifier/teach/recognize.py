@@ -117,9 +117,8 @@ def recognize(settings: Settings, sources: Sequence[str], stopping: threading.Ev
     """
     snapshot = take_snapshot(settings, observer)
     chosen = snapshot.settings
-    engine = make_engine(
-        "fast", chosen.detector, 1.0, observer.problem, chosen.asked_encoder, emotion=chosen.emotion_reader
-    )
+    asked = "fast", chosen.detector, 1.0, observer.problem, chosen.asked_encoder
+    engine = make_engine(*asked, emotion=chosen.emotion_reader, precision=chosen.precision)
     people = people_of(snapshot)
     paths, failed = find_all(settings, sources, observer, keeping=False)
     answers: list[Answer] = []

@@ -52,15 +52,26 @@ class DlibEncoder:
 class ResNetEncoder:
     """dlib's face encoder, over ``graphs.encoder``: the same numbers as dlib's own, from nearly the same chips.
 
-    Several threads may share one: it keeps no state.
+    Over ``int8.encoder`` they are .03 off (median of faces in data/lfw, of those people who had no part in its ranges),
+    as far as dlib's own are: one space. Several threads may share one: it keeps no state.
     """
 
     space = DLIB_SPACE
     chip = chip_once = "cv2+mirror"
-    precision = "fp32"
 
-    def __init__(self, model: Path, predictor: Path, beside: Executor | None = None) -> None:
-        """``predictor``: dlib's ``shape_predictor_5_face_landmarks.dat``; ``beside``: as of `open_session`."""
+    def __init__(
+        self, model: Path, predictor: Path, precision: str = "fp32", beside: Executor | None = None
+    ) -> None:
+        """An encoder of a graph.
+
+        Parameters
+        ----------
+        model : ``graphs.encoder``, or ``int8.encoder``
+        predictor : dlib's ``shape_predictor_5_face_landmarks.dat``
+        precision : of the graph's arithmetic: "fp32" or "int8"
+        beside : as of `open_session`
+        """
+        self.precision = precision
         self._session = open_session(model, beside)
         self._predictor = dlib.shape_predictor(str(predictor))
 

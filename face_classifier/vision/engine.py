@@ -15,6 +15,7 @@ from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Provenance, Search
 from face_classifier.vision.models import registry as models
+from face_classifier.vision.models.precision import precision_of
 from face_classifier.vision.quality import assess, inside
 from face_classifier.vision.yunet import YuNet, search_around
 
@@ -154,6 +155,7 @@ def make_engine(
     *,
     emotion: str | None = None,
     beside: Executor | None = None,
+    precision: str = "auto",
 ) -> Engine:
     """Makes an engine. HOG stands in for YuNet where its file is missing and there is no network.
 
@@ -166,6 +168,7 @@ def make_engine(
     encoder : "sface", which the fast engine alone has, or "dlib"; None = the usual one of the engine
     emotion : "fer" or "deepface", which give each face its emotion; None = faces have none
     beside : loads the encoder's network in a thread while the caller goes on; the first face waits for it
+    precision : of the fast engine's encoders, as `precision_of` takes it
 
     Raises
     ------
@@ -173,7 +176,8 @@ def make_engine(
     """
     logger.debug("the engine %s, the detector %s, the encoder %s, emotions %s", name, detector, encoder, emotion)
     try:
-        of_faces = _encoder(name, encoder or (ORIGINALS_ENCODER if name == "original" else USUAL_ENCODER), beside)
+        usual = ORIGINALS_ENCODER if name == "original" else USUAL_ENCODER
+        of_faces = _encoder(name, encoder or usual, precision, beside)
         return Engine(
             _detector(name, detector, tell),
             of_faces,
@@ -194,12 +198,14 @@ def _emotions(name: str) -> EmotionEngine:
     return make_emotions(name)
 
 
-def _encoder(engine: str, name: str, beside: Executor | None) -> Encoder:
+def _encoder(engine: str, name: str, wanted: str, beside: Executor | None) -> Encoder:
+    precision = "fp32" if engine == "original" else precision_of(wanted)
+    kind = "-int8" if precision == "int8" else ""
     if name == "sface":
         from face_classifier.vision.sface import SFaceEncoder
 
         try:
-            return SFaceEncoder(models.graph("sface"), beside)
+            return SFaceEncoder(models.graph(f"sface{kind}"), precision, beside)
         except SetUpError:
             raise
         except UserError as error:
@@ -208,7 +214,7 @@ def _encoder(engine: str, name: str, beside: Executor | None) -> Encoder:
 
     if engine == "original":
         return DlibEncoder()
-    return ResNetEncoder(models.graph("dlib-resnet"), models.find(models.LANDMARKS), beside)
+    return ResNetEncoder(models.graph(f"dlib-resnet{kind}"), models.find(models.LANDMARKS), precision, beside)
 
 
 def check_detector(name: str, detector: str | None, tell: Callable[[str], None]) -> None:

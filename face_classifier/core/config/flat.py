@@ -80,6 +80,12 @@ class Flat:
         "sface, or dlib, which is the original program's. [default: the result folder's; of a new one sface]",
         choices=ENCODERS,
     )
+    precision: str = _setting(
+        "auto",
+        "--precision",
+        "Of the encoders' numbers: auto (8 bits where the processor multiplies them exactly) or fp32, as everywhere.",
+        choices=("auto", "fp32"),
+    )
     detector: str | None = _setting(
         None,
         "--detector",

@@ -36,7 +36,7 @@ class Canary:
     """How a process computes."""
 
     digest: str  # equal where all that a record holds would be equal by the last bit
-    versions: dict[str, str]  # of the program, the libraries and the models
+    versions: dict[str, str]  # of the program, the libraries and the models, and the encoder's precision
     processor: str  # for the user
 
     def why_another(self, other: Canary) -> str:
@@ -58,7 +58,8 @@ def canary(engine: Engine) -> Canary:
         for values in (*told, *map(messages.face_message, faces)):
             digest.update(json.dumps(values, sort_keys=True, default=_hexadecimal).encode())
         digest.update(b"".join(face_picture(frame, face) for face in faces))
-    return Canary(digest.hexdigest()[:_DIGITS], versions(), _processor())
+    made = versions() | {"precision": engine.made_by.precision}
+    return Canary(digest.hexdigest()[:_DIGITS], made, _processor())
 
 
 def _frames() -> Iterator[Frame]:

