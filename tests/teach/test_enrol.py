@@ -61,7 +61,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def enroll(settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Enrolment]:
-    monkeypatch.setattr(enrol, "make_engine", lambda *_: engine)  # to make one takes longer than to enrol
+    monkeypatch.setattr(enrol, "make_engine", lambda *_, **__: engine)  # to make one takes longer than to enrol
 
     def run(name: str, *sources: Path | str, **options: int) -> Enrolment:
         return enrol.enrol(settings, name, [str(one) for one in sources], threading.Event(), Screen(), **options)

@@ -41,7 +41,7 @@ def ask(known: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Cal
 @pytest.fixture
 def known(tmp_path: Path, closeups: dict[str, Image], engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A result folder that knows Barack, and has an unknown face in it."""
-    monkeypatch.setattr(enrol, "make_engine", lambda *_: engine)
+    monkeypatch.setattr(enrol, "make_engine", lambda *_, **__: engine)
     settings = Settings(result=str(tmp_path / "result"))
     photo = tmp_path / "enrolled.png"
     cv2.imwrite(str(photo), closeups["obama.jpg"])

@@ -9,8 +9,9 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from face_classifier.vision.models import graphs, zoo
+from face_classifier.vision.models import graphs
 from face_classifier.vision.models.session import open_session
+from face_classifier.vision.models.zoo import read_sface
 
 
 def test_encodings_are_dlibs_on_real_faces(
@@ -55,7 +56,7 @@ def test_sface_computes_what_the_zoos_file_says(quantised_sface: Path, graph_fol
     face = np.random.default_rng(3).integers(0, 256, (1, 112, 112, 3), dtype=np.uint8)
     zoo = ReferenceEvaluator(str(quantised_sface))
     expected = zoo.run(None, {"data": face.transpose(0, 3, 1, 2).astype(np.float32)})[0]
-    onnx.save(graphs.sface(zoo.read_sface(onnx.load(quantised_sface))), graph_folder / "sface.onnx")
+    onnx.save(graphs.sface(read_sface(onnx.load(quantised_sface))), graph_folder / "sface.onnx")
     ours = open_session(graph_folder / "sface.onnx").run(None, {"faces": face})[0]
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
@@ -64,4 +65,4 @@ def test_one_model_is_not_taken_for_another(quantised_yunet: Path, quantised_sfa
     with pytest.raises(ValueError, match="YuNet has 53 convolutions"):
         graphs.yunet(onnx.load(quantised_sface))
     with pytest.raises(ValueError, match="not SFace"):
-        zoo.read_sface(onnx.load(quantised_yunet))
+        read_sface(onnx.load(quantised_yunet))
