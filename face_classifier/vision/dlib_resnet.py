@@ -59,9 +59,7 @@ class ResNetEncoder:
     space = DLIB_SPACE
     chip = chip_once = "cv2+mirror"
 
-    def __init__(
-        self, model: Path, predictor: Path, precision: str = "fp32", beside: Executor | None = None
-    ) -> None:
+    def __init__(self, model: Path, predictor: Path, precision: str = "fp32", beside: Executor | None = None) -> None:
         """An encoder of a graph.
 
         Parameters
