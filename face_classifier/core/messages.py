@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import MAXYEAR, MINYEAR, datetime, timezone
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -109,10 +110,7 @@ def box_from(value: object) -> Box:
 def _array(value: object, dtype: np.dtype[Any], name: str) -> np.ndarray[Any, Any]:
     if not isinstance(value, bytes) or len(value) % dtype.itemsize:
         raise MessageError(f"its {name} is no row of numbers")
-    numbers = np.frombuffer(value, dtype)
-    if not np.isfinite(numbers).all():
-        raise MessageError(f"its {name} holds what is no number")
-    return numbers
+    return np.frombuffer(value, dtype)
 
 
 def _encoding_message(encoding: Encoding) -> bytes:
@@ -130,13 +128,21 @@ def _landmarks_from(value: object) -> Landmarks:
     points = _array(value, _POINTS, "landmarks")
     if points.size != 10:
         raise MessageError("its landmarks are no five points")
+    if not np.isfinite(points).all():
+        raise MessageError("its landmarks hold what is no number")
     return points.reshape(5, 2).astype(np.float32)
 
 
 def _provenance_from(value: object) -> Provenance:
     if not isinstance(value, list) or len(value) != 4:
         raise MessageError("an encoding does not tell what made it")
-    return Provenance(*(text_from(word, "maker") for word in value))
+    return _provenance(*(text_from(word, "maker") for word in value))
+
+
+@lru_cache(maxsize=16)
+def _provenance(space: str, detector: str, chip: str, precision: str) -> Provenance:
+    """All faces of a source have the same one."""
+    return Provenance(space, detector, chip, precision)
 
 
 def _emotion_message(emotion: Emotion) -> list[Any]:
@@ -224,10 +230,11 @@ def face_message(face: Face) -> dict[str, Any]:
     }
 
 
-def face_from(message: object) -> Face:
+def face_from(message: object, box: Box | None = None) -> Face:
+    """``box``: what the message tells of it, where that was read already."""
     told = fields_of(message)
     return Face(
-        box_from(told.get("box")),
+        box or box_from(told.get("box")),
         _encoding_from(told.get("encoding")),
         _provenance_from(told.get("made_by")),
         optional(told.get("quality"), _quality_from),

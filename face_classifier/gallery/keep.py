@@ -50,8 +50,9 @@ class Kept:
 
     def staying(self) -> Kept:
         """The same without what gave way."""
-        gone = self.gone.face.id if self.gone else None
-        return replace(self, sightings=[face for face in self.sightings if face.id != gone])
+        if self.gone is None:
+            return self
+        return replace(self, sightings=[face for face in self.sightings if face.id != self.gone.face.id])
 
 
 def face_picture(frame: Frame, face: Face) -> bytes:
@@ -153,14 +154,14 @@ class Keeper:
                 carry(folder, partners, target, undo)
             file = free_file(folder, target, stem)
             undo.callback(take_back, folder, f"{target}/{file}", len(content))
-            written = folder.root.write(f"{target}/{file}", content, digest=digest)
+            written = folder.root.write(f"{target}/{file}", content, new=True, digest=digest)
             row = Row(os.path.splitext(file)[0], target, file, written.st_size, written.st_mtime_ns, digest)
             take_origin(row, frame)
             row.placed, row.distance, row.track = None if by_user else target, match.distance, track
             take_face(row, face, frame.original(face.box))
             for partner in partners:
                 partner.distance = match.distance
-            with folder.table.together():
+            with folder.table.together(whole=not partners):
                 folder.rows.add(row)
                 settle(folder, partners, target)
             undo.pop_all()  # it is done
@@ -169,11 +170,9 @@ class Keeper:
     def _orphans(self, content: bytes, digest: str, stem: str) -> list[Row]:
         """Rows of a picture that lies in the folder, of which the table tells no source."""
         rows = self._folder.rows
-        orphans = [row for row in rows.with_hash(digest) if row.source is None]
-        if not orphans and any(row.source is None for row in rows.called(stem)):
-            former = hashlib.sha256(former_png_bytes(content)).hexdigest()
-            orphans = [row for row in rows.with_hash(former) if row.source is None]
-        return orphans
+        if not rows.has_without_source(digest, stem):
+            return []
+        return rows.without_source(digest) or rows.without_source(hashlib.sha256(former_png_bytes(content)).hexdigest())
 
     def _give_row(self, row: Row, frame: Frame, face: Face, match: Match) -> Kept:
         alive = self._as_it_lies(row)

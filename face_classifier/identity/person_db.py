@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -258,11 +258,20 @@ class PersonDB:
         return math.sqrt(max(0.0, threshold**2 - self._people.handicap(person)))
 
     def foresee(self, encodings: Sequence[Encoding], tracks: Sequence[int | None] = ()) -> None:
-        """Have `decide` take less time for such faces, of these ``tracks`` if any; it decides as it would anyway."""
-        asked = _asked(self._tracks, self._unknown, encodings, tracks, self._founding) if tracks else encodings
-        probes = np.array(list(asked)).reshape(-1, ENCODING_SIZE)
-        self._people.foresee(probes)
-        self._unknown.foresee(probes)
+        """Have `decide` take less time for such faces, of these ``tracks`` if any; it decides as it would anyway.
+
+        A track of which the first face finds a person has that person, so only what others show next is sought, too.
+        """
+        firsts, nexts = _asked(self._tracks, self._unknown, encodings, tracks, self._founding)
+        left = self._foresee(firsts, more=False)
+        self._foresee([probe for number in left for probe in nexts[number]], more=True)
+
+    def _foresee(self, asked: Sequence[Encoding], *, more: bool) -> list[int]:
+        """Foresee what is asked for; returns the numbers of those that hardly find anybody."""
+        probes = np.array(asked).reshape(-1, ENCODING_SIZE)
+        left = np.flatnonzero(self._people.foresee(probes, more=more) >= self.threshold_now)
+        far = self._unknown.foresee(probes[left], more=more) >= self.threshold_now
+        return [int(number) for number in left[far]]
 
     def decide(self, encoding: Encoding, track: int | None = None, quality: float | None = None) -> Match:
         """Whose face this is; changes nothing.
@@ -308,18 +317,28 @@ class PersonDB:
 
 def _asked(
     known: _Tracks, unknown: Unknowns, encodings: Sequence[Encoding], tracks: Sequence[int | None], founding: int
-) -> Iterator[Encoding]:
-    """What is searched for when faces come one after the other: the means of their tracks, while those are nobody's."""
-    so_far: dict[int, tuple[Encoding | float, int]] = {}  # sum and number of the faces of a track
-    for encoding, track in zip(encodings, tracks, strict=True):
+) -> tuple[list[Encoding], list[list[Encoding]]]:
+    """What is searched for when faces come one after the other: the means of their tracks, while those are nobody's.
+
+    ``tracks``: none = each face is alone. Returns what is searched for by the first face of each track, and of each of
+    those what is by the next ones.
+    """
+    firsts, nexts = list[Encoding](), list[list[Encoding]]()
+    so_far: dict[int, tuple[Encoding | float, int, int]] = {}  # sum and number of the faces of a track, and its place
+    for encoding, track in zip(encodings, tracks or [None] * len(encodings), strict=True):
         if track is None:
-            yield encoding
+            firsts.append(encoding)
+            nexts.append([])
         elif known.person_of(track) is None:
-            own = unknown.of_track(track)
-            total, faces = so_far.get(track) or ((unknown.total(own), len(own.ids)) if own else (0.0, 0))
-            so_far[track] = total + encoding, faces + 1
-            if faces < founding:
-                yield (total + encoding) / (faces + 1)
+            if is_first := track not in so_far:
+                own = unknown.of_track(track)
+                so_far[track] = (*((unknown.total(own), len(own.ids)) if own else (0.0, 0)), len(firsts))
+                nexts.append([])
+            total, faces, place = so_far[track]
+            so_far[track] = total + encoding, faces + 1, place
+            if is_first or faces < founding:
+                (firsts if is_first else nexts[place]).append((total + encoding) / (faces + 1))
+    return firsts, nexts
 
 
 def _tied(faces: LabelColumns) -> Iterable[tuple[int, int, int]]:

@@ -214,7 +214,8 @@ class Session:
             beside = [other for other in faces if other is not analysed and self._is_stranger(other)]
             picture = hide_in_cut(picture, analysed.detection.box, [other.detection.box for other in beside])
         track = self.tracks.number(analysed)
-        waiting = _Waiting(replace(frame, image=NO_IMAGE), face, order, track, picture)
+        without = frame if frame.image is NO_IMAGE else replace(frame, image=NO_IMAGE)
+        waiting = _Waiting(without, face, order, track, picture)
         if not (self._holding and self._held):
             try:
                 return self._keep(waiting)

@@ -71,6 +71,7 @@ _READ = "SELECT number, {}, place, {} FROM frames LEFT JOIN faces ON frame = num
 _JSON = "box", "made_by", "emotion"  # columns
 _ENCODING = "<f4"
 _MOST_HEAD = 1 << 20  # characters
+_PAGE = 1 << 14  # bytes: a picture in pages of four times the usual size is read in two thirds of the time
 
 
 class RecordWriter:
@@ -96,8 +97,8 @@ class RecordWriter:
 
     def _begin(self, head: Head) -> None:
         self._database.executescript(
-            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA application_id = {_APPLICATION};"
-            f"PRAGMA user_version = {VERSION};{_SCHEMA}"
+            f"PRAGMA page_size = {_PAGE}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+            f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {VERSION};{_SCHEMA}"
         )
         self._database.execute("BEGIN")
         self._database.executemany("INSERT INTO head VALUES (?, ?)", head_values(head).items())

@@ -79,7 +79,7 @@ def _face_from(told: Mapping[str, Any]) -> AnalysedFace:
     detection = messages.detection_from(told)
     face = picture = None
     if told.get("encoding") is not None:
-        face = in_todays_scale(messages.face_from(told))  # a record may be of an earlier version
+        face = in_todays_scale(messages.face_from(told, detection.box))  # a record may be of an earlier version
         picture = _picture(told.get("picture"), detection.box)
     track = messages.whole_from(told.get("track"), "track", 0, 1 << 48)
     sure, discarded = (messages.truth_from(told.get(name)) for name in ("sure", "discarded"))

@@ -48,25 +48,34 @@ def replacing(folder: int, name: str, mode: int = 0o600) -> Iterator[BinaryIO]:
     name : of the file to replace; it may be missing
     mode : permissions of the new file, less the umask
     """
-    beside = f"{PART}{os.getpid()}-{threading.get_ident()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK
-    try:
-        descriptor = os.open(beside, flags, mode, dir_fd=folder)
-    except FileExistsError:
-        os.unlink(beside, dir_fd=folder)  # of a killed process with the same number
-        descriptor = os.open(beside, flags, mode, dir_fd=folder)
+    descriptor, beside = _open_beside(folder, mode)
     try:
         with os.fdopen(descriptor, "wb", io.DEFAULT_BUFFER_SIZE) as file:  # else the system is asked how much
             yield file
         os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(beside, dir_fd=folder)
+        _remove_beside(folder, beside)
         raise
 
 
+def _open_beside(folder: int, mode: int) -> tuple[int, str]:
+    """A new file of this thread in an open folder, as a descriptor to write to it, and its name."""
+    beside = f"{PART}{os.getpid()}-{threading.get_ident()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK
+    try:
+        return os.open(beside, flags, mode, dir_fd=folder), beside
+    except FileExistsError:
+        os.unlink(beside, dir_fd=folder)  # of a killed process with the same number
+        return os.open(beside, flags, mode, dir_fd=folder), beside
+
+
+def _remove_beside(folder: int, beside: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(beside, dir_fd=folder)
+
+
 def write_in(
-    folder: int, name: str, content: bytes, mode: int | None = None, *, durable: bool = True
+    folder: int, name: str, content: bytes, mode: int | None = None, *, durable: bool = True, new: bool = False
 ) -> tuple[os.stat_result, str | None]:
     """Replaces a file in an open folder. Its content is durable afterwards, its name only after `sync`. Raises OSError.
 
@@ -76,22 +85,37 @@ def write_in(
     name, content : of the file
     mode : permissions of a new file, an old one keeps its own; None = as the umask says
     durable : False for what is quickly made anew; after a power cut it may be empty
+    new : nothing has that name, as somebody just saw
 
     Returns
     -------
     The state of the written file, and why the file system refuses its mode; None = it has it.
     """
-    with suppress(FileNotFoundError):
-        before = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        mode = stat.S_IMODE(before.st_mode) if stat.S_ISREG(before.st_mode) else mode
-    with replacing(folder, name, 0o666 if mode is None else 0o600) as file:
-        file.write(content)
-        file.flush()
-        reason = set_mode(file.fileno(), mode)
-        if durable:
-            os.fsync(file.fileno())
-        written = os.fstat(file.fileno())
+    if not new:
+        with suppress(FileNotFoundError):
+            before = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            mode = stat.S_IMODE(before.st_mode) if stat.S_ISREG(before.st_mode) else mode
+    descriptor, beside = _open_beside(folder, 0o666 if mode is None else 0o600)
+    try:
+        try:
+            _write_all(descriptor, content)
+            reason = set_mode(descriptor, mode)
+            if durable:
+                os.fsync(descriptor)
+            written = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        _remove_beside(folder, beside)
+        raise
     return written, reason
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    written = os.write(descriptor, content)
+    while written < len(content):
+        written += os.write(descriptor, memoryview(content)[written:])
 
 
 def write_durably(path: Path, content: bytes, mode: int | None = None) -> os.stat_result:

@@ -62,13 +62,14 @@ class Root(Tree):
                 os.close(descriptor)
             self._sync(above)
 
-    def write(self, place: str, content: bytes, *, durable: bool = True) -> os.stat_result:
+    def write(self, place: str, content: bytes, *, durable: bool = True, new: bool = False) -> os.stat_result:
         """Writes beside, syncs, renames: after a crash the file is complete or as before. Never makes the folder.
 
         Parameters
         ----------
         place, content : of the file
         durable : False for what is quickly made anew; after a power cut it may be empty
+        new : nothing is there, as somebody just saw
 
         Returns
         -------
@@ -79,7 +80,7 @@ class Root(Tree):
         FileNotFoundError : the folder is gone; it may have been renamed with the file in it
         """
         with self._parent(place) as (folder, name):
-            written, reason = write_in(folder, name, content, self.modes.file, durable=durable)
+            written, reason = write_in(folder, name, content, self.modes.file, durable=durable, new=new)
             self._lack_modes(reason)
             if durable:
                 self._sync(folder)

@@ -132,7 +132,10 @@ class Tree:
         """Of what is there itself, be it a link; None if there is nothing."""
         try:
             with self._parent(place) as (folder, name):
-                return os.stat(name, dir_fd=folder, follow_symlinks=False)
+                try:
+                    return os.stat(name, dir_fd=folder, follow_symlinks=False)
+                except FileNotFoundError:  # of which nobody is to be told the path
+                    return None
         except FileNotFoundError:
             return None
 

@@ -154,12 +154,15 @@ class UndoRoot(Root):
 
     def let_stand(self) -> None:
         """Remove what is to go, and forget how the changes are taken back."""
+        if self._open:
+            aside = self._open.aside
+        else:
+            moved = [str(line[2]) for _, line in self._lines() if line[0] == MOVED]
+            aside = [place for place in moved if place.startswith(_ASIDE)]
         self._stop()
-        aside = [str(line[2]) for _, line in self._lines() if line[0] == MOVED]
         for place in aside:
-            if place.startswith(_ASIDE):
-                with suppress(FileNotFoundError):
-                    super().remove(place)
+            with suppress(FileNotFoundError):
+                super().remove(place)
         self._end()
 
     def take_back(self) -> None:
@@ -227,15 +230,17 @@ class UndoRoot(Root):
 
     # Changes
 
-    def write(self, place: str, content: bytes, *, durable: bool = True, digest: str | None = None) -> os.stat_result:
+    def write(
+        self, place: str, content: bytes, *, durable: bool = True, new: bool = False, digest: str | None = None
+    ) -> os.stat_result:
         """As `Root.write`. ``digest``: SHA-256 of the content, if it is known."""
         if not (noted := self._open):
-            return super().write(place, content, durable=durable)
-        if self.has(place):
+            return super().write(place, content, durable=durable, new=new)
+        if not new and self.has(place):
             self.remove(place)
         noted.note(WROTE, place, digest or sha256(content).hexdigest())
         noted.files[place] = None
-        return super().write(place, content, durable=False)
+        return super().write(place, content, durable=False, new=True)
 
     def make_folder(self, place: str) -> None:
         if self._open:

@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -160,10 +160,13 @@ class Table:
             self.database.executemany(statement, values)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """All changes within become durable together, or none does; inside another one they do with all of that."""
+    def together(self, *, whole: bool = False) -> Iterator[None]:
+        """All changes within become durable together, or none does; inside another one they do with all of that.
+
+        ``whole``: an error within ends all of the other one, too, so that these changes need not be taken back alone.
+        """
         if self._is_together:
-            with self._part():
+            with nullcontext() if whole else self._part():
                 yield
             return
         self._end()  # of one that a failing disk did not let end

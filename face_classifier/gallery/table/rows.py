@@ -22,6 +22,7 @@ from face_classifier.gallery.table.row import DISCARDED, SEEN, Row
 from face_classifier.gallery.table.schema import COLUMNS, PLAIN, QUOTED, SCORES, SELECT
 
 _MOST = 500  # values of one statement
+_ADD = f"INSERT INTO faces ({QUOTED}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _STORED, _FOLDER, _ENCODING = f"SELECT id, {QUOTED} FROM faces", COLUMNS.index("folder"), COLUMNS.index("encoding")
 COLUMN = 1 + _ENCODING  # of what SELECT yields, that tells of the encoding
 _SPACES = (  # from each one to the next by the index, rather than through all faces
@@ -48,8 +49,7 @@ class Rows:
 
     def add(self, row: Row) -> None:
         """Write a new row and give it its id."""
-        marks = ", ".join("?" * len(COLUMNS))
-        cursor = self._table.execute(f"INSERT INTO faces ({QUOTED}) VALUES ({marks})", values_of(row))
+        cursor = self._table.execute(_ADD, values_of(row))
         row.id = cursor.lastrowid or 0
         if row.encoding is not None:
             self._table.encodings.put(row.id, row.encoding)
@@ -146,11 +146,14 @@ class Rows:
             found = self._table.database.execute(statement, (fingerprint, DISCARDED))
             return [(position, number, Box(*box)) for position, number, *box in found]
 
-    def with_hash(self, content: str) -> list[Row]:
-        return select(self._table, "WHERE hash = ? ORDER BY id", content)
+    def has_without_source(self, content: str, face: str) -> bool:
+        """Whether it is not known of some picture with this content (hash), or first written so, whence it came."""
+        statement = "SELECT 1 FROM faces WHERE source IS NULL AND (hash = ? OR face = ?) LIMIT 1"
+        return self._table.execute(statement, (content, face)).fetchone() is not None
 
-    def called(self, face: str) -> list[Row]:
-        return select(self._table, "WHERE face = ? ORDER BY id", face)
+    def without_source(self, content: str) -> list[Row]:
+        """Those of a picture with this content (hash) of which that is not known."""
+        return select(self._table, "WHERE hash = ? AND source IS NULL ORDER BY id", content)
 
     def find(self, face_id: int) -> Row | None:
         found = select(self._table, "WHERE id = ?", face_id)

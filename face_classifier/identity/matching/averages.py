@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -15,11 +16,11 @@ from face_classifier.identity.matching.nearest import EncodingRows, Ints, Matrix
 # The sum of squared lengths is high * 2^-16 + low * 2^-48: exact, as encodings are multiples of 2^-24.
 _SUMS = np.dtype([("high", np.int64), ("low", np.int64), ("digest", np.uint64)])
 _HIGH, _LOW = 2.0**16, 2.0**48
-_ONE = np.array(1)
+_ALL = 2**64 - 1
 
 
 class Sums(NamedTuple):
-    """Of the faces of rows, (rows, …), or of one."""
+    """Of the faces of rows, (rows, …)."""
 
     high: Ints  # of the squared lengths of their encodings
     low: Ints
@@ -34,17 +35,19 @@ def _sums_of(encodings: Encodings, starts: Rows) -> Sums:
     return Sums(high, low, sizes_of_runs(starts, len(encodings)), totals_of_runs(encodings, starts))
 
 
-def _sums_of_one(encoding: Encoding) -> Sums:
-    encoding = np.asarray(encoding, np.float64)
-    return Sums(*_squares(encoding), _ONE, encoding)
-
-
 def _squares(encodings: Matrix) -> tuple[Ints, Ints]:
-    """The squared lengths of (n, 128) encodings, or of one: what `_SUMS` sums up."""
+    """The squared lengths of (n, 128) encodings: what `_SUMS` sums up."""
     squares = np.einsum("...i,...i->...", encodings, encodings)  # exact in any order
     high = np.floor(squares * _HIGH)
     low = np.rint((squares - high / _HIGH) * _LOW)
     return high.astype(np.int64), low.astype(np.int64)
+
+
+def _square(encoding: Encoding) -> tuple[int, int]:
+    """As `_squares` of one, (128,)."""
+    square = float(np.add.reduce(encoding**2))
+    high = math.floor(square * _HIGH)
+    return high, round((square - high / _HIGH) * _LOW)
 
 
 class Averages:
@@ -83,9 +86,9 @@ class Averages:
         nearest = self._averages.nearest(probe, rows)
         return nearest and (self._names[nearest[0]], nearest[1])
 
-    def foresee(self, probes: Matrix) -> None:
+    def foresee(self, probes: Matrix, *, more: bool = False) -> npt.NDArray[np.float64]:
         """See `EncodingRows.foresee`."""
-        self._averages.foresee(probes)
+        return self._averages.foresee(probes, more=more)
 
     def digest(self, name: str) -> int:
         """The sum of the digests of a person's faces, modulo 2^64; 0 for nobody known."""
@@ -105,12 +108,12 @@ class Averages:
         person = person[order]
         starts = runs_of(person)
         rows = self._rows_of([names[place] for place in person[starts].tolist()])
-        self._change(rows, _sums_of(encodings[order], starts), np.add.reduceat(digests[order], starts), 1)
+        self._add(rows, _sums_of(encodings[order], starts), np.add.reduceat(digests[order], starts))
 
     def add_one(self, name: str, encoding: Encoding, digest: int) -> None:
         """As `add` of one face, in less time."""
         row = self._row_of[name] if name in self._row_of else int(self._rows_of([name])[0])
-        self._change(row, _sums_of_one(encoding), np.uint64(digest), 1)
+        self._change_one(row, encoding, digest, 1)
 
     def remove(self, name: str, encoding: Encoding, digest: int) -> None:
         """Take out a face of a person, with its digest; with the last one the person goes."""
@@ -118,10 +121,10 @@ class Averages:
         if self._faces_of(row) == 1:
             self.drop(name)
         else:
-            self._change(row, _sums_of_one(encoding), np.uint64(-digest % 2**64), -1)
+            self._change_one(row, encoding, -digest, -1)
 
     def _faces_of(self, row: int) -> int:
-        return int(self._averages.faces(np.array([row]))[0])
+        return self._averages.count(row)
 
     def _rows_of(self, names: Sequence[str]) -> Rows:
         """(names,) their rows; those of new people are empty."""
@@ -134,16 +137,28 @@ class Averages:
             self._sums = np.concatenate([self._sums, np.zeros(more, _SUMS)])
         return np.array([self._row_of[name] for name in names], np.intp)
 
-    def _change(self, rows: Rows | int, sums: Sums, digests: Digests | np.uint64, sign: int) -> None:
-        """Add (1) or take away (-1) faces of rows, or of one; ``digests``: their sums, to be added in any case."""
+    def _add(self, rows: Rows, sums: Sums, digests: Digests) -> None:
+        """Add faces of rows; ``digests``: their sums."""
         stored, averages = self._sums, self._averages
-        high, low = (stored[name][rows] + sign * part for name, part in (("high", sums.high), ("low", sums.low)))
+        high, low = stored["high"][rows] + sums.high, stored["low"][rows] + sums.low
         stored["high"][rows], stored["low"][rows] = high, low
-        stored["digest"][rows] = np.add(stored["digest"][rows], digests)
-        faces = averages.faces(rows) + sign * sums.faces
-        totals = averages.totals(rows) + sign * sums.totals
-        scatter = (high / _HIGH + low / _LOW) / faces - ((totals / faces[..., None]) ** 2).sum(axis=-1)
+        stored["digest"][rows] += digests
+        faces = averages.faces(rows) + sums.faces
+        totals = averages.totals(rows) + sums.totals
+        scatter = (high / _HIGH + low / _LOW) / faces - ((totals / faces[:, None]) ** 2).sum(axis=-1)
         averages.replace(rows, totals, faces, self._spread * np.maximum(0.0, scatter))
+
+    def _change_one(self, row: int, encoding: Encoding, digest: int, sign: int) -> None:
+        """Add (1) or take away (-1) a face of a row, in less time; ``digest``: to be added in any case."""
+        high, low, digests = self._sums[row].item()
+        more, less = _square(encoding)
+        high, low = high + sign * more, low + sign * less
+        self._sums[row] = high, low, (digests + digest) & _ALL
+        faces, totals = self._averages.count(row) + sign, self._averages.totals(row) + sign * encoding
+        mean = totals / faces
+        square = float(np.add.reduce(mean**2))
+        scatter = (high / _HIGH + low / _LOW) / faces - square
+        self._averages.replace_one(row, totals, faces, mean, square, self._spread * max(0.0, scatter))
 
     def drop(self, name: str) -> int:
         """Forget a person; returns how many faces there were."""

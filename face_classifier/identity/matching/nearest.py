@@ -62,9 +62,13 @@ class EncodingRows:
         """(rows, 128), the sums of encodings that they are the means of; 0 of those that are empty. Or of one."""
         return self._totals[rows]
 
-    def faces(self, rows: Rows | int) -> Ints:
-        """(rows,) how many encodings they are the means of; 0 of those that are empty. Or of one."""
-        return np.asarray(self._faces[rows])
+    def faces(self, rows: Rows) -> Ints:
+        """(rows,) how many encodings they are the means of; 0 of those that are empty."""
+        return self._faces[rows]
+
+    def count(self, row: int) -> int:
+        """As `faces` of one."""
+        return int(self._faces[row])
 
     def append(self, encoding: Encoding) -> None:
         self.grow(1)
@@ -82,12 +86,12 @@ class EncodingRows:
             self._offsets = _doubled(self._offsets)
         self._totals[new] = self._faces[new] = 0
 
-    def replace(self, rows: Rows | int, totals: Matrix, faces: Ints, handicaps: Matrix | float = 0) -> None:
-        """Have rows, or one, be others.
+    def replace(self, rows: Rows, totals: Matrix, faces: Ints, handicaps: Matrix | float = 0) -> None:
+        """Have rows be others.
 
         Parameters
         ----------
-        rows: (n,), each once; or one, where all below has a dimension less.
+        rows: (n,), each once.
         totals, faces: (n, 128) and (n,), the sum of the encodings of each, and how many they are.
         handicaps: (n,), squared L2, or the same for all.
         """
@@ -96,9 +100,30 @@ class EncodingRows:
         self._rough[rows] = means
         self._offsets[rows] = (means**2).sum(axis=-1) + handicaps
         if self._foreseen:
-            self._changed.update(np.atleast_1d(rows).tolist())
-            if len(self._changed) > _MOST_CHANGES:
-                self._foreseen = {}
+            self._note_changes(rows.tolist())
+
+    def replace_one(
+        self, row: int, totals: Encoding, faces: int, mean: Encoding, square: float, handicap: float = 0.0
+    ) -> None:
+        """As `replace` of one, in less time.
+
+        Parameters
+        ----------
+        totals: (128,), the sum of the encodings.
+        faces: how many they are.
+        mean: (128,), ``totals`` by ``faces``.
+        square: its squared length.
+        handicap: squared L2.
+        """
+        self._totals[row], self._faces[row], self._handicaps[row] = totals, faces, handicap
+        self._rough[row], self._offsets[row] = mean, square + handicap
+        if self._foreseen:
+            self._note_changes([row])
+
+    def _note_changes(self, rows: Sequence[int]) -> None:
+        self._changed.update(rows)
+        if len(self._changed) > _MOST_CHANGES:
+            self._foreseen = {}
 
     def drop(self, row: int) -> None:
         """Remove a row; the last one takes its place."""
@@ -140,19 +165,25 @@ class EncodingRows:
                 found[numbers[own[0]]] = self._least(rows[own], exact[own])
         return found
 
-    def foresee(self, probes: Matrix) -> None:
+    def foresee(self, probes: Matrix, *, more: bool = False) -> npt.NDArray[np.float64]:
         """Have `nearest` answer soon for these probes, (n, 128), in less time and as it would anyway.
 
-        In between rows may come, change and go.
+        In between rows may come, change and go. ``more``: for those before, too, since which nothing has changed.
+
+        Returns (n,) the root of squared L2 distance + handicap of the nearest row, roughly; inf: it was not sought.
         """
-        self._foreseen, self._changed = {}, set()
+        if not more:
+            self._foreseen, self._changed = {}, set()
+        nearest = np.full(len(probes), np.inf)
         for start in range(0, len(probes), _PROBES) if self._size > _FEW_ROWS else ():
             some = probes[start : start + _PROBES]
             rows, numbers, measures = self._near(some, (), _SLACK)
             order = np.lexsort((rows, numbers))
             for own in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
-                least = float(measures[own].min())
-                self._foreseen[some[numbers[own[0]]].tobytes()] = rows[own], measures[own], least + _SLACK
+                least, number = float(measures[own].min()), numbers[own[0]]
+                self._foreseen[some[number].tobytes()] = rows[own], measures[own], least + _SLACK
+                nearest[start + number] = least
+        return np.sqrt(np.maximum(nearest + (probes**2).sum(axis=1), 0.0))
 
     def _expected(self, probe: Encoding, forbidden: Collection[int]) -> Rows | None:
         """Rows among which is the nearest to a probe that was foreseen, rising; None where they are to be searched."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from face_classifier.core.types import Encoding, Sighting
 from face_classifier.identity.matching.columns import (
@@ -19,8 +20,6 @@ from face_classifier.identity.matching.columns import (
 )
 from face_classifier.identity.matching.nearest import EncodingRows, Matrix
 from face_classifier.identity.tracks import worth_of, worths_of
-
-_ONE = np.array(1)
 
 
 @dataclass(slots=True)
@@ -59,9 +58,9 @@ class Unknowns:
         nearest = self._means.nearest(probe, {self._row_of[key] for key in forbidden if key in self._row_of})
         return nearest and (self._groups[nearest[0]], nearest[1])
 
-    def foresee(self, probes: Matrix) -> None:
+    def foresee(self, probes: Matrix, *, more: bool = False) -> npt.NDArray[np.float64]:
         """See `EncodingRows.foresee`."""
-        self._means.foresee(probes)
+        return self._means.foresee(probes, more=more)
 
     def add(self, faces: LabelColumns) -> None:
         """Take in faces. Those that are pinned count, but for no decision."""
@@ -111,7 +110,9 @@ class Unknowns:
             insort(group.ids, face.id)
             group.worth += worth
             group.digest += digest
-        self._means.replace(row, self._means.totals(row) + encoding, self._means.faces(row) + _ONE)
+        totals, faces = self._means.totals(row) + encoding, self._means.count(row) + 1
+        mean = totals / faces
+        self._means.replace_one(row, totals, faces, mean, float(np.add.reduce(mean**2)))
 
     def remove(self, face: Sighting, digest: int) -> None:
         """Forget one face, with its digest, and with all others of its track unless it is pinned."""

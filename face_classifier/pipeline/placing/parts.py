@@ -22,7 +22,8 @@ from face_classifier.records.frames import AnalysedFace, AnalysedFrame
 from face_classifier.records.head import Head
 
 Frames = Callable[[datetime], Iterable[AnalysedFrame]]  # by when the source began; read anew whenever it is called
-_AHEAD = 64  # faces that are matched together
+_AHEAD = 256  # faces that are matched together: the people of a large gallery are read from memory once for them,
+_MOST = 32 << 20  # or faces with pictures of so many bytes, which wait meanwhile
 
 
 @dataclass
@@ -90,13 +91,14 @@ def _start_of(head: Head, store: Store) -> datetime:
 def _foreseen(gallery: Gallery, session: Session, frames: Iterable[AnalysedFrame]) -> Iterator[AnalysedFrame]:
     """The frames, each once many faces are matched together with its own."""
     waiting: list[AnalysedFrame] = []
-    count = 0
+    count = size = 0
     for analysed in frames:
         waiting.append(analysed)
-        count += sum(face.face is not None for face in analysed.faces)
-        if count >= _AHEAD:
+        pictures = [face.picture or b"" for face in analysed.faces if face.face is not None]
+        count, size = count + len(pictures), size + sum(map(len, pictures))
+        if count >= _AHEAD or size >= _MOST:
             yield from _together(gallery, session, waiting)
-            waiting, count = [], 0
+            waiting, count, size = [], 0, 0
     yield from _together(gallery, session, waiting)
 
 
