@@ -258,20 +258,9 @@ class PersonDB:
         return math.sqrt(max(0.0, threshold**2 - self._people.handicap(person)))
 
     def foresee(self, encodings: Sequence[Encoding], tracks: Sequence[int | None] = ()) -> None:
-        """Have `decide` take less time for such faces, of these ``tracks`` if any; it decides as it would anyway.
-
-        A track of which the first face finds a person has that person, so only what others show next is sought, too.
-        """
-        firsts, nexts = _asked(self._tracks, self._unknown, encodings, tracks, self._founding)
-        left = self._foresee(firsts, more=False)
-        self._foresee([probe for number in left for probe in nexts[number]], more=True)
-
-    def _foresee(self, asked: Sequence[Encoding], *, more: bool) -> list[int]:
-        """Foresee what is asked for; returns the numbers of those that hardly find anybody."""
-        probes = np.array(asked).reshape(-1, ENCODING_SIZE)
-        left = np.flatnonzero(self._people.foresee(probes, more=more) >= self.threshold_now)
-        far = self._unknown.foresee(probes[left], more=more) >= self.threshold_now
-        return [int(number) for number in left[far]]
+        """Have `decide` take less time for such faces, of these ``tracks`` if any; it decides as it would anyway."""
+        asked = _asked(self._tracks, self._unknown, encodings, tracks, self._founding)
+        _foresee(self._people, self._unknown, asked, self.threshold_now)
 
     def decide(self, encoding: Encoding, track: int | None = None, quality: float | None = None) -> Match:
         """Whose face this is; changes nothing.
@@ -317,28 +306,43 @@ class PersonDB:
 
 def _asked(
     known: _Tracks, unknown: Unknowns, encodings: Sequence[Encoding], tracks: Sequence[int | None], founding: int
-) -> tuple[list[Encoding], list[list[Encoding]]]:
+) -> tuple[list[list[Encoding]], list[list[Encoding]]]:
     """What is searched for when faces come one after the other: the means of their tracks, while those are nobody's.
 
     ``tracks``: none = each face is alone. Returns what is searched for by the first face of each track, and of each of
     those what is by the next ones.
     """
-    firsts, nexts = list[Encoding](), list[list[Encoding]]()
+    firsts, nexts = list[list[Encoding]](), list[list[Encoding]]()
     so_far: dict[int, tuple[Encoding | float, int, int]] = {}  # sum and number of the faces of a track, and its place
     for encoding, track in zip(encodings, tracks or [None] * len(encodings), strict=True):
         if track is None:
-            firsts.append(encoding)
+            firsts.append([encoding])
             nexts.append([])
         elif known.person_of(track) is None:
             if is_first := track not in so_far:
                 own = unknown.of_track(track)
                 so_far[track] = (*((unknown.total(own), len(own.ids)) if own else (0.0, 0)), len(firsts))
+                firsts.append([])
                 nexts.append([])
             total, faces, place = so_far[track]
             so_far[track] = total + encoding, faces + 1, place
             if is_first or faces < founding:
-                (firsts if is_first else nexts[place]).append((total + encoding) / (faces + 1))
+                (firsts if is_first else nexts)[place].append((total + encoding) / (faces + 1))
     return firsts, nexts
+
+
+def _foresee(
+    people: Averages, unknown: Unknowns, asked: tuple[list[list[Encoding]], list[list[Encoding]]], threshold: float
+) -> None:
+    """Seek what is `_asked` for, but of tracks whose first face finds somebody no more than that: they have a person.
+
+    ``threshold``: L2, within which somebody is found.
+    """
+    left = list(range(len(asked[0])))
+    for number, probes_of in enumerate(asked):
+        probes = np.array([probe for place in left for probe in probes_of[place]]).reshape(-1, ENCODING_SIZE)
+        far = np.flatnonzero(people.foresee(probes, more=number > 0) >= threshold)
+        left = far[unknown.foresee(probes[far], more=number > 0) >= threshold].tolist()
 
 
 def _tied(faces: LabelColumns) -> Iterable[tuple[int, int, int]]:

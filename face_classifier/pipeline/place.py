@@ -214,8 +214,7 @@ class Session:
             beside = [other for other in faces if other is not analysed and self._is_stranger(other)]
             picture = hide_in_cut(picture, analysed.detection.box, [other.detection.box for other in beside])
         track = self.tracks.number(analysed)
-        without = frame if frame.image is NO_IMAGE else replace(frame, image=NO_IMAGE)
-        waiting = _Waiting(without, face, order, track, picture)
+        waiting = _Waiting(_without_image(frame), face, order, track, picture)
         if not (self._holding and self._held):
             try:
                 return self._keep(waiting)
@@ -241,6 +240,10 @@ class Session:
 
     def _keep_held(self, waiting: _Waiting) -> None:
         self._tell([sighting for sighting in self._keep(waiting) if not sighting.seen])
+
+
+def _without_image(frame: Frame) -> Frame:
+    return frame if frame.image is NO_IMAGE else replace(frame, image=NO_IMAGE)
 
 
 def _unkept(waiting: _Waiting, match: Match, number: int) -> Sighting:

@@ -162,8 +162,7 @@ class Table:
     @contextmanager
     def together(self, *, whole: bool = False) -> Iterator[None]:
         """All changes within become durable together, or none does; inside another one they do with all of that.
-
-        ``whole``: an error within ends all of the other one, too, so that these changes need not be taken back alone.
+        ``whole``: an error within ends the other one, too, so that these changes need not be taken back alone.
         """
         if self._is_together:
             with nullcontext() if whole else self._part():

@@ -9,19 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from face_classifier.core.types import ENCODING_SIZE, Encoding
+from face_classifier.identity.matching.foreseen import ROUGH, SLACK, Foreseen
 
 Ints = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float64]  # shape (rows, 128)
 Rows = npt.NDArray[np.intp]
 
-_ROUGH = 1e-5  # squared L2: ten times the error of a float32 product of encodings of length up to 2
 # In one product: its 1 MB stays in the processor's cache. With 64 probes it takes a third longer for each.
 _PROBES, _ROWS = 256, 1024
 _FEW_ROWS = 4096  # among which it takes no longer to search for one probe
-# Squared L2: rows that are so much farther than the nearest are remembered for a probe that is foreseen, so that one of
-# them is there where the nearest is forbidden or changes.
-_SLACK = 0.02
-_MOST_CHANGES = 512  # rows after which it takes no longer to search anew
 
 
 class EncodingRows:
@@ -41,8 +37,7 @@ class EncodingRows:
         self._rough = np.empty((16, ENCODING_SIZE), np.float32)
         self._offsets = np.empty(16, np.float32)  # |x|^2 + the handicap of each row
         self._size = 0
-        self._foreseen: dict[bytes, tuple[Rows, npt.NDArray[np.float32], float]] = {}  # see `foresee`
-        self._changed: set[int] = set()  # rows that are others since then
+        self._foreseen = Foreseen()
 
     def __len__(self) -> int:
         return self._size
@@ -72,7 +67,7 @@ class EncodingRows:
 
     def append(self, encoding: Encoding) -> None:
         self.grow(1)
-        self.replace(np.array([self._size - 1]), encoding[None], np.ones(1, np.int64))
+        self.replace_one(self._size - 1, encoding, 1, encoding, float((encoding**2).sum()))
 
     def grow(self, count: int) -> None:
         """Append empty rows, which are to be given something by `replace` before anything else."""
@@ -96,34 +91,19 @@ class EncodingRows:
         handicaps: (n,), squared L2, or the same for all.
         """
         self._totals[rows], self._faces[rows], self._handicaps[rows] = totals, faces, handicaps
-        means = totals / faces[..., None]
-        self._rough[rows] = means
+        self._rough[rows] = means = totals / faces[..., None]
         self._offsets[rows] = (means**2).sum(axis=-1) + handicaps
         if self._foreseen:
-            self._note_changes(rows.tolist())
+            self._foreseen.change(rows.tolist())
 
     def replace_one(
         self, row: int, totals: Encoding, faces: int, mean: Encoding, square: float, handicap: float = 0.0
     ) -> None:
-        """As `replace` of one, in less time.
-
-        Parameters
-        ----------
-        totals: (128,), the sum of the encodings.
-        faces: how many they are.
-        mean: (128,), ``totals`` by ``faces``.
-        square: its squared length.
-        handicap: squared L2.
-        """
+        """As `replace` of one, in less time; ``mean``: ``totals`` by ``faces``, ``square``: its squared length."""
         self._totals[row], self._faces[row], self._handicaps[row] = totals, faces, handicap
         self._rough[row], self._offsets[row] = mean, square + handicap
         if self._foreseen:
-            self._note_changes([row])
-
-    def _note_changes(self, rows: Sequence[int]) -> None:
-        self._changed.update(rows)
-        if len(self._changed) > _MOST_CHANGES:
-            self._foreseen = {}
+            self._foreseen.change([row])
 
     def drop(self, row: int) -> None:
         """Remove a row; the last one takes its place."""
@@ -145,7 +125,7 @@ class EncodingRows:
             some = slice(start, start + _PROBES)
             for part, measure in self._measures(probes[some]):
                 np.minimum(least[some], (measure - self._handicaps[part, None]).min(axis=0), out=least[some])
-        return np.flatnonzero(least + (probes**2).sum(axis=1) < limit**2 + _ROUGH)
+        return np.flatnonzero(least + (probes**2).sum(axis=1) < limit**2 + ROUGH)
 
     def nearest_each(self, probes: Matrix, forbidden: Sequence[Collection[int]] = ()) -> list[tuple[int, float] | None]:
         """What `nearest` says of each of many probes, bit for bit, in a fraction of the time.
@@ -155,7 +135,7 @@ class EncodingRows:
         found: list[tuple[int, float] | None] = [None] * len(probes)
         for start in range(0, len(probes), _PROBES):
             some = slice(start, start + _PROBES)
-            rows, numbers, _ = self._near(probes[some], forbidden[some], _ROUGH)
+            rows, numbers, _ = self._near(probes[some], forbidden[some], ROUGH)
             numbers += start
             exact = ((self._at(rows) - probes[numbers]) ** 2).sum(axis=1) + self._handicaps[rows]
             order = np.argsort(numbers, kind="stable")
@@ -169,33 +149,18 @@ class EncodingRows:
         """Have `nearest` answer soon for these probes, (n, 128), in less time and as it would anyway.
 
         In between rows may come, change and go. ``more``: for those before, too, since which nothing has changed.
-
         Returns (n,) the root of squared L2 distance + handicap of the nearest row, roughly; inf: it was not sought.
         """
-        if not more:
-            self._foreseen, self._changed = {}, set()
+        self._foreseen = self._foreseen if more else Foreseen()
         nearest = np.full(len(probes), np.inf)
         for start in range(0, len(probes), _PROBES) if self._size > _FEW_ROWS else ():
             some = probes[start : start + _PROBES]
-            rows, numbers, measures = self._near(some, (), _SLACK)
+            rows, numbers, measures = self._near(some, (), SLACK)
             order = np.lexsort((rows, numbers))
             for own in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
-                least, number = float(measures[own].min()), numbers[own[0]]
-                self._foreseen[some[number].tobytes()] = rows[own], measures[own], least + _SLACK
-                nearest[start + number] = least
+                number = numbers[own[0]]
+                nearest[start + number] = self._foreseen.add(some[number], rows[own], measures[own])
         return np.sqrt(np.maximum(nearest + (probes**2).sum(axis=1), 0.0))
-
-    def _expected(self, probe: Encoding, forbidden: Collection[int]) -> Rows | None:
-        """Rows among which is the nearest to a probe that was foreseen, rising; None where they are to be searched."""
-        rows, measures, limit = self._foreseen.get(probe.tobytes(), (None, None, 0.0))
-        if rows is None or measures is None:
-            return None
-        gone = self._changed | set(forbidden)
-        same = [place for place, row in enumerate(rows.tolist()) if row < self._size and row not in gone]
-        if not same or measures[same].min() > limit - _ROUGH:
-            return None  # one that was not remembered may be as near
-        others = [row for row in self._changed if row < self._size and row not in forbidden]
-        return np.array(sorted([*rows[same].tolist(), *others]), np.intp)
 
     def _near(
         self, probes: Matrix, forbidden: Sequence[Collection[int]], slack: float
@@ -234,7 +199,7 @@ class EncodingRows:
         """The row with the least root of squared L2 distance + handicap, and that; None without an allowed row."""
         if not self._size:
             return None
-        near = self._expected(probe, forbidden) if self._foreseen else None
+        near = self._foreseen.rows(probe, forbidden, self._size) if self._foreseen else None
         if near is None:
             near = self._searched(probe, forbidden)
         if not len(near):
@@ -254,7 +219,7 @@ class EncodingRows:
         measure += self._offsets[: self._size]
         measure[list(forbidden)] = np.inf
         least = measure.min()
-        return np.flatnonzero((measure <= least + _ROUGH) & (measure < np.inf))
+        return np.flatnonzero((measure <= least + ROUGH) & (measure < np.inf))
 
 
 def _doubled(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
