@@ -30,6 +30,7 @@ from face_classifier.gallery.store import Store
 from face_classifier.identity.rethink import rethink
 from face_classifier.identity.rules import rule_of
 from face_classifier.pipeline import run as pipeline
+from face_classifier.vision import engine as engines
 from face_classifier.vision.engine import Engine, make_engine
 
 Image = npt.NDArray[np.uint8]
@@ -86,12 +87,12 @@ def photos(folder: Path, people: Sequence[str]) -> list[Image]:
 @contextmanager
 def made_once(encoder: str) -> Iterator[Engine]:
     """The default engine with that encoder, which all runs share instead of making one each."""
-    engine, usual = make_engine("fast", None, 1.0, tell, encoder), pipeline.make_engine
-    pipeline.make_engine = lambda *_, **__: engine  # type: ignore[assignment]
+    engine, usual = make_engine("fast", None, 1.0, tell, encoder), engines.make_engine
+    engines.make_engine = lambda *_, **__: engine  # type: ignore[assignment]
     try:
         yield engine
     finally:
-        pipeline.make_engine = usual
+        engines.make_engine = usual
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 from unittest.mock import patch
@@ -22,6 +22,7 @@ from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import Source, open_source
 from face_classifier.sources.picture import read_picture
+from face_classifier.vision import engine as engines
 from face_classifier.vision.engine import Engine, make_engine
 from pace.process import Numbers
 
@@ -62,7 +63,10 @@ def warm_engine(settings: Settings) -> Iterator[Engine]:
     engine = make_engine(settings.engine, None, 1.0, print, settings.encoder)
     image = read_picture(demo.photographs()["obama.jpg"])
     engine.encode(image, engine.detect(image))
-    with patch.object(pipeline, "make_engine", lambda *_, **__: engine):
+    with ExitStack() as stack:
+        for home in (engines, pipeline):  # the latter in earlier checkouts
+            if hasattr(home, "make_engine"):
+                stack.enter_context(patch.object(home, "make_engine", lambda *_, **__: engine))
         yield engine
 
 

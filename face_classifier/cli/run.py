@@ -62,11 +62,14 @@ def _demo(config: str | None, clip: str | None, as_json: bool, **flags: Any) -> 
 
 
 def _classify(sources: Sequence[str], chosen: Settings, *, as_json: bool) -> None:
-    from face_classifier.cli import console
-    from face_classifier.pipeline import run as pipeline
+    from face_classifier.vision.ahead import EngineAhead
 
-    observer = console.Screen()
-    result = pipeline.run(chosen, sources, stop_on_signals(), observer)
+    with EngineAhead(chosen) as ahead:
+        from face_classifier.cli import console
+        from face_classifier.pipeline import run as pipeline
+
+        observer = console.Screen()
+        result = pipeline.run(chosen, sources, stop_on_signals(), observer, ahead=ahead)
     observer.finish()
     console.print_result(result, chosen.result, as_json=as_json)
 

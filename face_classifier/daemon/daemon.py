@@ -36,9 +36,10 @@ from face_classifier.events.event import Event
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.here import Here
-from face_classifier.pipeline.run import engine_of, open_sinks
+from face_classifier.pipeline.run import open_sinks
 from face_classifier.pipeline.show import Stage
 from face_classifier.pipeline.watch import Crew
+from face_classifier.vision.engine import engine_of
 
 STATUS = "status"  # the command of the owner's socket
 
@@ -99,7 +100,7 @@ class Daemon:
             patience = Patience(settings.patience, wishes.stopping, observer.problem)
             captures, _, lines = open_sinks(settings, wishes.stopping, observer, stack, 1)
             stage = Stage([captures] if captures else [], None, patience, wishes.stopping)
-            engine = cache(partial(engine_of, settings, observer))
+            engine = cache(partial(engine_of, settings, observer.problem))
             made: list[Daemon] = []  # as soon as there is one
             aside = {STATUS: lambda _: _of(made).status().record()}
             here = stack.enter_context(

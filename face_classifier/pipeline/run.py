@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -35,7 +35,8 @@ from face_classifier.pipeline.show import Stage
 from face_classifier.pipeline.watch import Crew, watch
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import is_camera
-from face_classifier.vision.engine import Engine, make_engine
+from face_classifier.vision.ahead import EngineAhead
+from face_classifier.vision.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,13 @@ def run(
     stopping: threading.Event,
     observer: Observer,
     viewers: Sequence[Viewer] = (),
+    ahead: EngineAhead | None = None,
 ) -> RunResult:
     """Classify the faces of all sources into the result folder, until their end or until ``stopping`` is set.
 
     A source that fails is told to ``observer`` and the others go on. Frames are shown to the ``viewers``, too, which
-    stay open. Raises UserError if nothing can be done at all, DiskError if a disk refuses what is to be written for
-    longer than the user has patience.
+    stay open. ``ahead``: entered, of these settings. Raises UserError if nothing can be done at all, DiskError if a
+    disk refuses what is to be written for longer than the user has patience.
     """
     check_place(settings)
     paths, failed = find_all(settings, given, observer)
@@ -70,8 +72,8 @@ def run(
         tiles = max(map(len, groups))
         captures, window, log = open_sinks(settings, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
-        loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="loading"))
-        engine = cache(partial(engine_of, settings, observer, beside=loading))  # by the encoder of the result folder
+        engines = ahead or stack.enter_context(EngineAhead(settings))
+        engine = cache(partial(engines.engine, observer.problem))  # by its encoder, which the result folder decides on
         places = stack.enter_context(places_of(settings, engine, log, observer, patience))
         own = engine(profile_of(places.settings).encoder)
         run = _Run(Crew(places.settings, own, places, stage, observer, stopping), places, stage)
@@ -104,20 +106,6 @@ def places_of(
     else:
         with Here.opened(settings, engine, log, observer, patience, analyses=analyses) as here:
             yield here
-
-
-def engine_of(settings: Settings, observer: Teller, encoder: str, beside: Executor | None = None) -> Engine:
-    """The engine that the settings ask for, with this encoder, made as by `make_engine`."""
-    return make_engine(
-        settings.engine,
-        settings.detector,
-        settings.resize_ratio,
-        observer.problem,
-        encoder,
-        emotion=settings.emotion_reader,
-        beside=beside,
-        precision=settings.precision,
-    )
 
 
 def open_sinks(

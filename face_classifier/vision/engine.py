@@ -20,6 +20,7 @@ from face_classifier.vision.quality import assess, inside
 from face_classifier.vision.yunet import YuNet, search_around
 
 if TYPE_CHECKING:
+    from face_classifier.core.config.settings import Settings
     from face_classifier.vision.emotion import EmotionEngine
 
 logger = logging.getLogger(__name__)
@@ -187,6 +188,20 @@ def make_engine(
         )
     except UserError as error:
         raise SetUpError(str(error)) from error
+
+
+def engine_of(settings: Settings, tell: Callable[[str], None], encoder: str, beside: Executor | None = None) -> Engine:
+    """The engine that the settings ask for, with this encoder, made as by `make_engine`."""
+    return make_engine(
+        settings.engine,
+        settings.detector,
+        settings.resize_ratio,
+        tell,
+        encoder,
+        emotion=settings.emotion_reader,
+        beside=beside,
+        precision=settings.precision,
+    )
 
 
 # Each has libraries of its own, for which a run with others does not wait.

@@ -117,7 +117,7 @@ class Ahead(Generic[_Note, _Plan, _Result]):
                 break
             except BaseException as raised:
                 error = raised
-            if len(waiting) > self._depth:
+            while len(waiting) > self._depth or (waiting and waiting[0][1].done()):
                 yield _finished(waiting.popleft())
         while waiting:
             yield _finished(waiting.popleft())

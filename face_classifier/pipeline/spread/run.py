@@ -17,7 +17,7 @@ from face_classifier.core.errors import WrongUseError
 from face_classifier.gallery.opening import check_place
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.inputs import find_all, sampling_of
-from face_classifier.pipeline.run import RunResult, engine_of, open_sinks, places_of
+from face_classifier.pipeline.run import RunResult, open_sinks, places_of
 from face_classifier.pipeline.spread.canary import canary
 from face_classifier.pipeline.spread.cluster import Cluster
 from face_classifier.pipeline.spread.found import Found
@@ -27,7 +27,7 @@ from face_classifier.pipeline.spread.pull import Pull, Watching
 from face_classifier.pipeline.spread.task import Failed, Job, make_ready
 from face_classifier.records.folder import Records
 from face_classifier.sources.discover import is_camera
-from face_classifier.vision.engine import Engine, check_detector
+from face_classifier.vision.engine import Engine, check_detector, engine_of
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def run_on(
     with ExitStack() as stack:
         patience = Patience(settings.patience, stopping, observer.problem)
         _, _, log = open_sinks(settings, stopping, observer, stack, 1)
-        engine = cache(partial(engine_of, settings, observer))
+        engine = cache(partial(engine_of, settings, observer.problem))
         places = stack.enter_context(places_of(settings, engine, log, observer, patience, analyses=False))
         check_detector(settings.engine, settings.detector, observer.problem)
         records = stack.enter_context(spread.opened(settings))
@@ -141,7 +141,7 @@ def analyse_on(
     paths = paths[share[0] - 1 :: share[1]]
     made = there = 0
     with spread.opened(settings):
-        job = spread.job(settings, partial(engine_of, settings, observer))
+        job = spread.job(settings, partial(engine_of, settings, observer.problem))
         pull = Pull(spread.cluster, job, lambda _: sampling_of(settings), observer, stopping)
         for ready in pull.through(paths):
             if isinstance(ready.outcome, Failed):
