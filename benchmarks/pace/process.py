@@ -30,6 +30,7 @@ def start(function: str, tree: Path = ROOT, **arguments: Any) -> subprocess.Pope
     arguments: of the function, as JSON knows them; paths are absolute.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or "MODELS" in name}
+    environment["PYTHONDONTWRITEBYTECODE"] = ""  # what is installed has its bytecode
     environment["PYTHONPATH"] = os.pathsep.join([str(tree), str(ROOT / "benchmarks")])
     line = [sys.executable, "-m", "pace.process", function, json.dumps(arguments)]
     # Python looks for modules in the folder that it is started in first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,14 +35,15 @@ def _run(
     """Classify the faces of videos, webcams, pictures and folders of them."""
     if not sources:
         raise WrongUseError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
-    chosen = load_settings(flags, config)
+    load = partial(load_settings, flags, config)
     if where is None and records is None:
+        chosen = load()
         if mixed or again:
             flag = "--mixed" if mixed else "--again"
             raise WrongUseError(f"{flag} is for what other processes analyse; add --on or --records, or leave it out")
         _classify(sources, chosen, as_json=as_json)
     else:
-        classify(sources, chosen, where, records, mixed=mixed, again=again, as_json=as_json)
+        classify(sources, load, where, records, mixed=mixed, again=again, as_json=as_json)
 
 
 @click.command("demo")

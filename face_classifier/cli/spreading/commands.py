@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def spread_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def classify(
     sources: Sequence[str],
-    chosen: Settings,
+    load: Callable[[], Settings],
     where: str | None,
     records: str | None,
     *,
@@ -53,7 +54,8 @@ def classify(
 
     Parameters
     ----------
-    sources, chosen: as of a run.
+    sources: as of a run.
+    load: gives its settings, which takes a moment.
     where: is analysed; None: in one process of this machine.
     records: their folder; None: beside the result folder.
     mixed, again: as the options say.
@@ -64,6 +66,7 @@ def classify(
 
     where = _HERE if where is None else where
     with open_cluster(where) as cluster:  # its workers make themselves ready while this process does
+        chosen = load()
         from face_classifier.cli import console
         from face_classifier.cli.spreading.screen import SpreadScreen
         from face_classifier.pipeline.spread.run import Spread, records_beside, run_on
@@ -99,9 +102,10 @@ def _analyse(
     """Analyse videos and pictures into records, which `place` places; many machines may, each its share."""
     from face_classifier.pipeline.spread.where import is_here, open_cluster
 
-    share, chosen = _share(part), load_settings(flags, config)
+    share = _share(part)
     where = _HERE if where is None else where
     with open_cluster(where) as cluster:  # as in `classify`
+        chosen = load_settings(flags, config)
         from face_classifier.cli import console
         from face_classifier.cli.spreading.screen import SpreadScreen
         from face_classifier.pipeline.spread.run import Spread, analyse_on
@@ -135,8 +139,8 @@ def _place(
     sources: tuple[str, ...], config: str | None, records: str, mixed: bool, as_json: bool, **flags: Any
 ) -> None:
     """Place what `analyse` made of videos and pictures into the result folder, as a run on them would."""
-    chosen = load_settings(flags, config)
-    classify(sources, chosen, None, records, mixed=mixed, again=False, as_json=as_json, only_place=True)
+    load = partial(load_settings, flags, config)
+    classify(sources, load, None, records, mixed=mixed, again=False, as_json=as_json, only_place=True)
 
 
 COMMANDS: list[click.Command] = [_analyse, _place]

@@ -12,9 +12,11 @@ import json
 import platform
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from face_classifier.vision.engine import Engine
 
 _SHOWN = "canary.mp4", "canary.jpg"  # H.264 and JPEG, each frame with one face or two
 _BEGAN = datetime(2020, 1, 1, tzinfo=timezone.utc)
+_THREADS = 2  # that look at frames at a time
 _DIGITS = 16  # hexadecimal
 
 
@@ -51,15 +54,20 @@ class Canary:
 def canary(engine: Engine) -> Canary:
     """What this process makes of the clip and the picture with an engine. Raises UserError where they are missing."""
     digest = sha256()
-    for frame in _frames():
-        detections = engine.search(frame.image, Search.USUAL)
-        faces = engine.encode(frame.image, detections)
-        told = [messages.detection_message(detection) for detection in detections]
-        for values in (*told, *map(messages.face_message, faces)):
-            digest.update(json.dumps(values, sort_keys=True, default=_hexadecimal).encode())
-        digest.update(b"".join(face_picture(frame, face) for face in faces))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for told in pool.map(partial(_told, engine), _frames()):
+            digest.update(told)
     made = versions() | {"precision": engine.made_by.precision}
     return Canary(digest.hexdigest()[:_DIGITS], made, _processor())
+
+
+def _told(engine: Engine, frame: Frame) -> bytes:
+    """All that an engine makes of a frame."""
+    detections = engine.search(frame.image, Search.USUAL)
+    faces = engine.encode(frame.image, detections)
+    told = (*map(messages.detection_message, detections), *map(messages.face_message, faces))
+    values = (json.dumps(value, sort_keys=True, default=_hexadecimal).encode() for value in told)
+    return b"".join((*values, *(face_picture(frame, face) for face in faces)))
 
 
 def _frames() -> Iterator[Frame]:

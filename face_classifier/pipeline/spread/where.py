@@ -7,8 +7,6 @@ import re
 
 from face_classifier.core.errors import WrongUseError
 from face_classifier.pipeline.spread.cluster import Cluster
-from face_classifier.pipeline.spread.clusters.on_dask import DaskCluster
-from face_classifier.pipeline.spread.clusters.on_ray import RayCluster
 from face_classifier.pipeline.spread.local import LocalCluster
 
 _MOST = 1024  # processes of this machine
@@ -21,8 +19,12 @@ def open_cluster(where: str) -> Cluster:
         if 1 <= slots <= _MOST:
             return LocalCluster(slots)
     if where.startswith("dask:"):
+        from face_classifier.pipeline.spread.clusters.on_dask import DaskCluster
+
         return DaskCluster(where)
     if where.startswith("ray:"):
+        from face_classifier.pipeline.spread.clusters.on_ray import RayCluster
+
         return RayCluster(where)
     raise WrongUseError(
         f"--on {where} is no place to analyse; give local, local:N for N processes of this machine, "
