@@ -212,10 +212,8 @@ def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
         database.executescript(f"BEGIN;{_bare(_SCHEMA)}PRAGMA user_version = {VERSION};COMMIT;")
     elif version < VERSION and not writing:
         rescaled.show(database, COLUMNS, _lacking(version))
-    present = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    for name in _ADDED.keys() - present:
-        where = "TABLE IF NOT EXISTS main" if writing else "TABLE temp"
-        database.execute(f"CREATE {where}.{name} {_bare(_ADDED[name])}")
+    missing, where = sorted(_ADDED.keys() - _present(database, "table")), "main" if writing else "temp"
+    _make(database, [f"CREATE TABLE {where}.{name} {_bare(_ADDED[name])}" for name in missing])
 
 
 def anew(version: int, encoding: str) -> str:
@@ -240,5 +238,16 @@ def _bare(statement: str) -> str:
 
 def add_indexes(database: sqlite3.Connection) -> None:
     """Make the indexes that files of earlier versions lack."""
-    for name, columns in _INDEXES.items():
-        database.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {columns}")
+    missing = sorted(_INDEXES.keys() - _present(database, "index"))
+    _make(database, [f"CREATE INDEX {name} ON {_INDEXES[name]}" for name in missing])
+
+
+def _present(database: sqlite3.Connection, kind: str) -> set[str]:
+    """The names of all tables, or of all indexes, in the file."""
+    return {name for (name,) in database.execute("SELECT name FROM main.sqlite_master WHERE type = ?", [kind])}
+
+
+def _make(database: sqlite3.Connection, statements: list[str]) -> None:
+    """In one transaction, since the disk is waited for at the end of each."""
+    if statements:
+        database.executescript(f"BEGIN;{';'.join(statements)};COMMIT;")
