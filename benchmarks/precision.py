@@ -38,7 +38,7 @@ from face_classifier.vision.models.session import open_session
 Chips = npt.NDArray[np.uint8]  # (faces, side, side, 3) BGR
 GRAPHS = {"dlib": "dlib-resnet", "sface": "sface"}
 SETS = "lfw", "asian_kpop15", "tv_bbt_crops", "all single-person clips"
-RANGED, SHIFTED, TIMED = 400, 400, 40  # faces of each set at most
+RANGED, SHIFTED, TIMED = 400, 400, 20  # faces of each set at most
 REPEATS = 9
 
 

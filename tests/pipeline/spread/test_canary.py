@@ -112,6 +112,16 @@ def test_boxes_and_pictures_that_differ_give_another_one(
     assert canary(engine).digest != usual.digest
 
 
+def test_another_precision_gives_another_one_and_is_told() -> None:
+    floats = canary(make_engine("fast", None, 1.0, pytest.fail, precision="fp32"))
+    usual = make_engine("fast", None, 1.0, pytest.fail)
+    if usual.made_by.precision == "fp32":
+        pytest.skip("this processor has no exact products of 8-bit numbers")
+    here = canary(usual)
+    assert here.digest != floats.digest
+    assert here.why_another(floats) == "precision is fp32 there and int8 here"
+
+
 def test_a_sentence_tells_what_differs(usual: Canary) -> None:
     versions = {**usual.versions, "numpy": "1.0", "rawpy": "0.1"}
     del versions["Pillow"]
