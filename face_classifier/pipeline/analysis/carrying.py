@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -29,13 +30,28 @@ _Picture = npt.NDArray[np.uint8]  # (height, width), grey
 
 
 @dataclass(frozen=True, eq=False)
-class _Face:
+class FoundFace:
     """A face as a search found it."""
 
     detection: Detection
     part: Box  # of it in the picture
     scale: float  # by which it is made smaller
     small: _Picture
+
+    @classmethod
+    def of(cls, image: Image, detection: Detection) -> FoundFace:
+        part = _inside(detection.box, image)
+        scale = min(1.0, _SIDE / max(part.width, part.height))
+        size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
+        return cls(detection, part, scale, _small(image, part, size, scale))
+
+
+class Match(NamedTuple):
+    """Where a face is in a later picture."""
+
+    alike: float  # correlation with the face that was found
+    right: float  # pixels from where it was found
+    down: float
 
 
 class Carrier:
@@ -45,7 +61,7 @@ class Carrier:
         self.detections: list[Detection] = []  # of the last frame
         self.is_found = True  # by a search, not carried
         self._image: Image | None = None  # that was searched last, as long as no frame came after it
-        self._faces: list[_Face] = []  # in it
+        self._faces: list[FoundFace] = []  # in it
         self._shifts: list[tuple[float, float]] = []  # pixels right and down from there to the last frame
 
     def found(self, frame: Frame, detections: list[Detection]) -> None:
@@ -58,14 +74,14 @@ class Carrier:
         Their scores and qualities stay those of the search.
         """
         if self._image is not None:
-            self._faces = [_face(self._image, detection) for detection in self.detections]
+            self._faces = [FoundFace.of(self._image, detection) for detection in self.detections]
             self._shifts, self._image = [(0.0, 0.0)] * len(self._faces), None
         shifts = []
         for face, before in zip(self._faces, self._shifts, strict=True):
-            shift = _shift(frame.image, face, before)
-            if shift is None:
+            match = match_of(frame.image, face, before)
+            if match is None or not match.alike >= _ALIKE:  # of a uniform picture it is no number
                 return None
-            shifts.append(shift)
+            shifts.append((match.right, match.down))
         moved = [
             face.detection.moved(round(right), round(down))
             for face, (right, down) in zip(self._faces, shifts, strict=True)
@@ -74,13 +90,6 @@ class Carrier:
             return None
         self._shifts, self.detections, self.is_found = shifts, moved, False
         return moved
-
-
-def _face(image: Image, detection: Detection) -> _Face:
-    part = _inside(detection.box, image)
-    scale = min(1.0, _SIDE / max(part.width, part.height))
-    size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
-    return _Face(detection, part, scale, _small(image, part, size, scale))
 
 
 def _inside(box: Box, image: Image) -> Box:
@@ -103,10 +112,10 @@ def _small(image: Image, part: Box, size: tuple[int, int], scale: float) -> _Pic
     return reduced(np.asarray(cv2.cvtColor(there, cv2.COLOR_BGR2GRAY), np.uint8), size)
 
 
-def _shift(image: Image, face: _Face, before: tuple[float, float]) -> tuple[float, float] | None:
-    """How far a face is from where it was found, in pixels right and down; None = it is in doubt.
+def match_of(image: Image, face: FoundFace, before: tuple[float, float]) -> Match | None:
+    """Where a picture is most like a face near its place in the last frame; None = it may be further away, or gone.
 
-    ``before``: the same in the last frame.
+    ``before``: how far that place is from where it was found, in pixels right and down.
     """
     height, width = image.shape[:2]
     part, scale = face.part.moved(round(before[0]), round(before[1])), face.scale
@@ -120,12 +129,11 @@ def _shift(image: Image, face: _Face, before: tuple[float, float]) -> tuple[floa
     size = across + rooms[0] + rooms[2], down + rooms[1] + rooms[3]
     alike = cv2.matchTemplate(_small(image, window, size, scale), face.small, cv2.TM_CCOEFF_NORMED)
     _, best, _, (x, y) = cv2.minMaxLoc(alike)
-    # It may have gone further than it was looked for, or out of the picture:
     beside = x, y, alike.shape[1] - 1 - x, alike.shape[0] - 1 - y
-    is_at_edge = any(room > 0 and not left for room, left in zip(rooms, beside, strict=True))
-    if is_at_edge or not best >= _ALIKE:  # of a uniform picture the correlation is no number
+    if any(room > 0 and not left for room, left in zip(rooms, beside, strict=True)):
         return None
-    return (
+    return Match(
+        float(best),
         part.left - face.part.left + (_peak(alike[y], x) - rooms[0]) / scale,
         part.top - face.part.top + (_peak(alike[:, x], y) - rooms[1]) / scale,
     )

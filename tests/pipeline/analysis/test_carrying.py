@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import Watcher
-from pipeline.spread.same import differences
+from pipeline.spread.same import contents, differences
 
 from face_classifier.core.config.load import load
 from face_classifier.core.types import Box, Detection, Frame, Image, Search
@@ -317,3 +317,11 @@ class TestRuns:
         assert len(carried) == len(searched) == 2
         # Boxes that are carried leave fewer doubts than boxes that are found, since these jump.
         assert max(abs(one - other) for one, other in zip(carried, searched, strict=True)) <= 2
+
+    def test_meet_every_face_again(self, clip: Path, classified: Callable[..., Path]) -> None:
+        result = classified(workers=2)
+        before = contents(result)
+        pipeline.run(
+            load({"result": str(result), "seconds": 0.0}, environ={}), [str(clip)], threading.Event(), Watcher()
+        )
+        assert contents(result) == before
