@@ -79,8 +79,9 @@ class Benchmark:
     def start(self) -> Iterator[list[str]]:
         empty = self._runs("start, empty", "start", self._made(0, 0))
         told = self._runs("start", "start", self._gallery)
-        beyond = {key: value - empty[key] for key, value in told.items()}
+        beyond = {key: value - empty.get(key, 0) for key, value in told.items()}
         yield ["start, s", f"{beyond['start s']:.2f} ({beyond['start CPU s']:.2f})"]
+        yield ["of it in another process", f"({beyond.get('start CPU s of others', 0):.2f})"]
         yield ["memory after it, MB", f"{beyond['MB']:.0f}, at most {beyond['peak MB']:.0f}"]
         yield ["memory, bytes a face", f"{1e6 * beyond['MB'] / self._chosen.faces:.0f}"]
 

@@ -71,12 +71,20 @@ def settings_of(folder: Path, **more: object) -> Settings:
 
 @contextmanager
 def timed(found: Found, name: str, faces: int = 0) -> Iterator[None]:
-    """Seconds by the clock and of the processor, or milliseconds a face."""
-    began = time.perf_counter(), time.process_time()
+    """Seconds by the clock and of the processor, or milliseconds a face; those of processes that ended, too."""
+    began = time.perf_counter(), time.process_time(), _others()
     yield
-    took = time.perf_counter() - began[0], time.process_time() - began[1]
+    took = time.perf_counter() - began[0], time.process_time() - began[1], _others() - began[2]
     scale, unit = (1000 / faces, "ms") if faces else (1, "s")
-    found |= {f"{name} {unit}": took[0] * scale, f"{name} CPU {unit}": took[1] * scale}
+    found |= {f"{name} {unit}": took[0] * scale, f"{name} CPU {unit}": (took[1] + took[2]) * scale}
+    if took[2]:
+        found[f"{name} CPU {unit} of others"] = took[2] * scale
+
+
+def _others() -> float:
+    """Seconds of the processor that ended processes of this one took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def now_mb() -> float:
