@@ -137,6 +137,8 @@ class Passing:
 
         Returns the gallery's numbers of them, which are to be given to no face any more.
         """
+        if self._session is None:  # none has a row
+            return set()
         written = [track.number for track in self._tracks.values() if track.is_written]
         gone = self._store.tracks.gone(written) if written else set()
         for number in gone:
@@ -227,6 +229,8 @@ class Passing:
     def _over(self, seconds: float, frame: Frame | None) -> list[Event]:
         """What is told of tracks that were not seen for so long. They are remembered as long as a visit may go on."""
         events: list[Event] = []
+        if self._telling is None and self._session is None:  # none is written: a part of thousands remembers them all
+            return events
         for track in list(self._tracks.values()):
             unseen = self._at - track.seen
             if self._telling and unseen > seconds:

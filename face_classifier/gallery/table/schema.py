@@ -14,6 +14,7 @@ from face_classifier.gallery.table.row import Row
 
 # 1 knows no `missing` faces and 2 no `seen` ones, and would take them for deleted; 3 holds the encodings themselves.
 VERSION = 4
+_CACHE = 16 << 20  # bytes at most: a new face changes pages all over the indexes, which SQLite's 2 MB do not hold
 _FACES = """(
     id INTEGER PRIMARY KEY,
     face TEXT NOT NULL,          -- the stem of the picture's file when first written
@@ -207,6 +208,7 @@ def prepare(database: sqlite3.Connection, *, writing: bool) -> None:
     if writing:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"PRAGMA cache_size = -{_CACHE >> 10}")  # KiB
         database.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
     if version == 0:
         database.executescript(f"BEGIN;{_bare(_SCHEMA)}PRAGMA user_version = {VERSION};COMMIT;")
