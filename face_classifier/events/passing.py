@@ -137,9 +137,7 @@ class Passing:
 
         Returns the gallery's numbers of them, which are to be given to no face any more.
         """
-        if self._session is None:  # none has a row
-            return set()
-        written = [track.number for track in self._tracks.values() if track.is_written]
+        written = [track.number for track in self._tracks.values() if track.is_written] if self._session else []
         gone = self._store.tracks.gone(written) if written else set()
         for number in gone:
             del self._tracks[number]
@@ -229,9 +227,7 @@ class Passing:
     def _over(self, seconds: float, frame: Frame | None) -> list[Event]:
         """What is told of tracks that were not seen for so long. They are remembered as long as a visit may go on."""
         events: list[Event] = []
-        if self._telling is None and self._session is None:  # none is written: a part of thousands remembers them all
-            return events
-        for track in list(self._tracks.values()):
+        for track in list(self._tracks.values()) if self._telling or self._session else ():  # of a part none is over
             unseen = self._at - track.seen
             if self._telling and unseen > seconds:
                 events += self._telling.over(track.told, frame)
