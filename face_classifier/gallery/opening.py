@@ -79,9 +79,7 @@ def photo_reader_of(engine: Callable[[], Engine]) -> ReadPhoto:
     """How a store reads pictures that have no encoding yet. The box is in pixels of the whole picture."""
 
     def read(path: Path, own_cut: bool) -> tuple[Face, bool]:
-        from face_classifier.sources.picture import (
-            decode,
-        )  # of all formats, for which a gallery without new ones waits in vain
+        from face_classifier.sources.picture import decode  # a gallery without new pictures needs no formats
 
         photo = decode(path)
         face, found = engine().photo(photo.image, own_cut=own_cut)

@@ -14,7 +14,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
 # How many files, and, each sorted by their names: the names joined by "/", which is in no name; bytes, and mtimes in ns
 # since 1970, joined by ",".
@@ -60,19 +59,30 @@ def listings_in(root: str, telling: tuple[str, ...]) -> Iterator[tuple[str, List
         yield name, listing_of(os.path.join(root, name), telling)
 
 
-def tell(root: str, telling: tuple[str, ...], pipe: BinaryIO) -> None:
-    """Write them to a pipe, some at a time."""
-    some, files = [], 0
+def tell(root: str, telling: tuple[str, ...], pipe: int) -> None:
+    """Write them to a pipe, some at a time. While nobody reads there, they wait in memory and the listing goes on."""
+    os.set_blocking(pipe, False)
+    waiting, some, files = bytearray(), [], 0
     for name, listing in listings_in(root, telling):
         some.append((name, listing))
         files += listing[0] if listing else 1
         if files >= _AT_ONCE or len(some) >= _AT_ONCE:
-            marshal.dump(some, pipe)
-            pipe.flush()
+            waiting += marshal.dumps(some)
             some, files = [], 0
-    marshal.dump(some, pipe)
-    pipe.flush()
+            _write(pipe, waiting)
+    os.set_blocking(pipe, True)
+    waiting += marshal.dumps(some)
+    _write(pipe, waiting)
+
+
+def _write(pipe: int, waiting: bytearray) -> None:
+    """Write to a pipe what it has room for, and take that away."""
+    try:
+        while waiting:
+            del waiting[: os.write(pipe, waiting)]
+    except BlockingIOError:
+        pass
 
 
 if __name__ == "__main__":
-    tell(sys.argv[1], tuple(sys.argv[2:]), sys.stdout.buffer)
+    tell(sys.argv[1], tuple(sys.argv[2:]), sys.stdout.fileno())
