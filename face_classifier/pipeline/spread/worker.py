@@ -12,6 +12,7 @@ import queue
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -79,18 +80,26 @@ def main(descriptor: int) -> None:
                 _prepare(call)
                 continue
             theirs = recv_handle(connection)
-            process = os.fork()
+            process = _forked()
             if not process:
                 break
             os.close(theirs)
             connection.send(process)
     except (EOFError, OSError):
+        connection.close()  # if nothing more can be forked, it is known at once
         with suppress(ChildProcessError):
             while True:
                 os.wait()  # they have been killed, or end as this does
         return
     connection.close()
     _work(Connection(theirs))
+
+
+def _forked() -> int:
+    """As `os.fork`. Python warns from 3.12 on where there are threads: these are numpy's, which mind forking."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _work(connection: Connection) -> None:

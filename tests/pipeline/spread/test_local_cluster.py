@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pipeline.spread import poor_nursery
 
 from face_classifier.core.config.settings import Settings
+from face_classifier.pipeline.spread import local
 from face_classifier.pipeline.spread.local import LocalCluster
 from face_classifier.pipeline.spread.task import make_ready
 
@@ -91,6 +93,21 @@ def test_so_has_the_process_that_forks_them() -> None:
         made, _, another = cluster.submit(shared).result(SOON)
     assert made == ["engine"]
     assert another != nursery
+
+
+def test_one_that_cannot_fork_any_more_has_a_successor_while_its_workers_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_PROGRAM", poor_nursery.__name__)
+    with LocalCluster(2) as cluster:
+        answers = [future.result(SOON) for future in [cluster.submit(shared, number) for number in range(2)]]
+        assert len(cluster.workers()) == 2
+    assert len({nursery for *_, nursery in answers}) == 2
+
+
+def test_forking_tells_the_user_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # numpy has threads then, of which Python warns from 3.12 on
+    with LocalCluster(1) as cluster:
+        cluster.submit(shared).result(SOON)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_cannot_be_made_before_fails_no_task_by_itself() -> None:
