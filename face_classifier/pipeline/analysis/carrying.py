@@ -22,8 +22,8 @@ from face_classifier.pipeline.analysis.tracker import Followed, Follower
 
 _SIDE = 24  # pixels: the longer side of a face where it is compared with the one that was found
 _ROOM = 7  # such pixels: how far a face may go from one frame to the next; OpenCV looks in more by a slower way
-# Correlation with the face that was found, at least. Of two people in one place 2 to 5 in 10,000 look so alike in some
-# place near it (LFW, either half of the people), which are fewer than pass the look test of `tracker`; at .8 22 to 39.
+# Correlation with the face that was found, at least. Of two people in one place 1 to 2 in 10,000 look so alike in some
+# place near it (LFW, either half of the people), fewer than pass the look test of `tracker`; from .8 on 13 to 27 do.
 _ALIKE = 0.85
 
 _Picture = npt.NDArray[np.uint8]  # (height, width), grey
