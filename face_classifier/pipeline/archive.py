@@ -37,6 +37,7 @@ SETTINGS = (
     *("engine", "encoder", "precision", "detector", "resize_ratio", "refresh", "founding", "detect_every"),
     *("search_still", "quality", "emotion", "emotion_engine"),
 )
+_FORMER = {"precision": "fp32", "detect_every": 0.0}  # as of all records that do not tell them: up to November 2026
 _LIBRARIES = (  # that detect, encode and decode
     *("numpy", "opencv-contrib-python", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "deepface", "tensorflow"),
     *("Pillow", "pi-heif", "pylibjxl", "rawpy", "isal"),
@@ -73,6 +74,7 @@ def _head(
     origin: Origin, start: datetime, settings: Settings, sampling: Sampling, chapter: Chapter | None, kernel: str | None
 ) -> Head:
     told = {name: getattr(settings, name) for name in SETTINGS} | {"encoder": profile_of(settings).encoder}
+    told = {name: value for name, value in told.items() if name not in _FORMER or value != _FORMER[name]}
     return Head(origin, start, sampling, follows(settings), told, versions(), chapter, kernel)
 
 

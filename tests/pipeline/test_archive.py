@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,10 +25,11 @@ from face_classifier.core.types import Image
 from face_classifier.events.records import JsonLines
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
-from face_classifier.pipeline.archive import analyse_into
+from face_classifier.pipeline.archive import analyse_into, head_of
 from face_classifier.pipeline.desk import Desk
 from face_classifier.pipeline.run import run
 from face_classifier.records.file import read_record
+from face_classifier.sources.discover import open_source
 from face_classifier.vision.engine import Engine
 
 Made = Callable[[Path, Sequence[Path]], None]
@@ -141,6 +143,19 @@ def test_with_faces_that_are_carried_from_frame_to_frame(tmp_path: Path, demo_cl
         make(engine, tmp_path / name, [demo_clip], seconds=0.08, stop=2.0, detect_every=0.4)
     assert len(everything(tmp_path / "direct")) > 3
     assert everything(tmp_path / "apart") == everything(tmp_path / "direct")
+
+
+def test_records_from_before_faces_were_carried_are_those_of_the_settings_that_they_had(
+    tmp_path: Path, demo_clip: Path
+) -> None:
+    with open_source(str(demo_clip)) as source:
+        today, before = (
+            head_of(source, flags(tmp_path, **more)) for more in ({}, {"precision": "fp32", "detect_every": 0})
+        )
+    told = "engine encoder detector resize_ratio refresh founding search_still quality emotion emotion_engine"
+    assert set(before.settings) == set(told.split())
+    assert set(today.settings) - set(before.settings) == {"precision", "detect_every"}
+    assert before.part == replace(today, settings={name: today.settings[name] for name in before.settings}).part
 
 
 @pytest.mark.proof
