@@ -1,4 +1,4 @@
-"""The guards of what saves time see who is merged, split or lost, and what is found in another place."""
+"""What measures speed, and whether anybody is lost by it, counts right and measures what is there."""
 
 from __future__ import annotations
 
@@ -53,3 +53,9 @@ def test_ratios_are_of_one_round_each() -> None:
     from pace.report import ratio
 
     assert ratio([{"ms": 2.0}, {"ms": 9.0}], [{"ms": 1.0}, {"ms": 3.0}], "ms") == "2.50 [2.00–3.00]"
+
+
+def test_every_stage_that_is_timed_is_there() -> None:
+    from pace.stages import STAGES
+
+    assert not [label for label, owner, name in STAGES if not callable(getattr(owner, name, None))]
