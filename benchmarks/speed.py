@@ -146,6 +146,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="rounds of every comparison (default 5)")
     parser.add_argument("--data", type=Path, help="the folder of real test data (default ../shared/data, if there)")
     parser.add_argument("--before", type=folder, help="a checkout of an earlier commit, measured beside this one")
+    parser.add_argument("--clips", type=folder, help="where the clips that are made stay for the next run")
     parser.add_argument("--json", type=Path, default=Path("speed.json"), help="where to write all numbers")
     parser.add_argument("--markdown", type=Path, default=Path("speed.md"), help="where to write the report")
     chosen = parser.parse_args()
@@ -158,7 +159,7 @@ def main() -> None:
     if chosen.before:
         numbers["before"] = commit(chosen.before)
     with tempfile.TemporaryDirectory() as made:
-        benchmark = Benchmark(Path(made), chosen)
+        benchmark = Benchmark(chosen.clips or Path(made), chosen)
         for part in chosen.part or PARTS:
             numbers[part] = getattr(benchmark, part)()
             numbers["load"] = [*load, os.getloadavg()[0]]

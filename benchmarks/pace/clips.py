@@ -16,20 +16,27 @@ from face_classifier.core.types import Image
 from pace.process import Numbers
 
 SIZE = 1280, 720
-_CODECS = ("libx264", "h264"), ("mpeg4", "mpeg4")  # encoder, and what it is called: the first that PyAV has
+# encoder, and what its codec is called: the first that PyAV has
+_CODECS = ("libx264", "h264"), ("mpeg4", "mpeg4")
 # Photograph, centre of the view and its width in pixels of the photograph: faces of about 140 pixels in the clip.
 _PANELS = (("obama.jpg", 480, 400, 900), ("biden.jpg", 580, 500, 950), ("obama3.jpg", 790, 560, 1200))
 
 
 def make(folder: str, seconds: float, live_seconds: float) -> Numbers:
-    """Clips of three faces at 720p: 25 frames a second for files, 30 and 15 for cameras. Tells paths and the codec."""
-    paths = {"three": (seconds, 25), "camera": (live_seconds, 30), "four": (live_seconds, 15)}
-    told: Numbers = {}
-    for name, (length, fps) in paths.items():
-        path = Path(folder) / f"{name}.mp4"
-        told["codec"] = _write(path, three_faces(length, fps), fps)
-        told[name] = str(path)
-    return told
+    """Clips of three faces at 720p: 25 frames a second for files, 30 and 15 for cameras. Tells their paths.
+
+    Those that are there already are taken as they are.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    lengths = {"three": (seconds, 25), "camera": (live_seconds, 30), "four": (live_seconds, 15)}
+    paths = {name: Path(folder) / f"{name}-{fps}-{length:g}s.mp4" for name, (length, fps) in lengths.items()}
+    for name, path in paths.items():
+        if not path.exists():
+            length, fps = lengths[name]
+            part = path.with_suffix(".part.mp4")
+            _write(part, three_faces(length, fps), fps)
+            part.rename(path)
+    return {name: str(path) for name, path in paths.items()}
 
 
 def three_faces(seconds: float, fps: int) -> Iterator[Image]:
@@ -47,8 +54,7 @@ def three_faces(seconds: float, fps: int) -> Iterator[Image]:
         yield np.hstack(parts)
 
 
-def _write(path: Path, images: Iterator[Image], fps: int) -> str:
-    """Writes a film; returns what its codec is called."""
+def _write(path: Path, images: Iterator[Image], fps: int) -> None:
     encoder, name = next(codec for codec in _CODECS if codec[0] in av.codecs_available)
     with av.open(str(path), "w") as film:
         stream: Any = film.add_stream(encoder, rate=Fraction(fps), options={"crf": "20"} if name == "h264" else {})
@@ -58,7 +64,6 @@ def _write(path: Path, images: Iterator[Image], fps: int) -> str:
         for image in images:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         film.mux(stream.encode())
-    return name
 
 
 def codec(path: str) -> Numbers:
