@@ -103,19 +103,21 @@ def _share_of_before(rounds: Rounds, variant: str) -> str:
 
 def _peers(told: Numbers) -> Iterator[str]:
     rounds = told["rounds"]
-    rows = [["floor: decoding alone", spread(rounds["floor"], "ms"), spread(rounds["floor"], "cpu_ms"), "", "", ""]]
+    rows = [["floor: decoding alone", spread(rounds["floor"], "ms"), spread(rounds["floor"], "cpu_ms"), *[""] * 5]]
     ours = {name: _beyond(rounds[name], rounds["floor"]) for name in ("dlib", "sface")}
     for name, (walls, cpus) in ours.items():
-        rows.append([f"face-classifier, {name}, floor taken off", middle(walls), middle(cpus), "", "",
-                     rounds[name][0]["faces"]])  # fmt: skip
+        found = rounds[name][0]["faces"]
+        rows.append([f"face-classifier, {name}, floor taken off", middle(walls), middle(cpus), *[""] * 4, found])
     for peer in [peer for peer in _PEERS if peer in rounds]:
         ratios = [
-            middle([one["ms"] / own for one, own in zip(rounds[peer], walls, strict=True)])
-            for walls, _ in ours.values()
+            middle([one[key] / own for one, own in zip(rounds[peer], beyond[place], strict=True)])
+            for place, key in enumerate(("ms", "cpu_ms"))
+            for beyond in ours.values()
         ]
         faces = f"{rounds[peer][0]['faces']} in {rounds[peer][0]['frames']} frames"
         rows.append([_PEERS[peer], spread(rounds[peer], "ms"), spread(rounds[peer], "cpu_ms"), *ratios, faces])
-    yield from table(("", "ms a frame", "CPU ms a frame", "× dlib", "× sface", "faces found"), rows)
+    heads = "", "ms a frame", "CPU ms a frame", "× dlib", "× sface", "CPU × dlib", "CPU × sface", "faces found"
+    yield from table(heads, rows)
     for peer in told["left_out"]:
         yield f"\n{_PEERS[peer]}: not installed, left out."
 
