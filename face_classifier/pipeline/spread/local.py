@@ -1,6 +1,6 @@
 """The cluster of this machine: a process a slot, each begun when it is first needed, and anew when it has died.
 
-All are forked from another one, the nursery, which has loaded by then what they need.
+All are begun by another one, the nursery, which forks them with what they need; `worker` tells where it does not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The workers of a local cluster: each carries out one task after the other, and ends with the process it works for.
 
-The first process makes what all of them need, once, and forks them.
+The first process makes what all of them need, once, and forks them. On macOS, whose own libraries do not work in a
+forked process, each makes that itself.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 import cv2
 
 _TASKS = "face_classifier.pipeline.spread.task", "face_classifier.vision.sface"
+_FORKS = sys.platform != "darwin"
+_ALONE = "alone"  # the argument of a worker that was not forked
 logger = logging.getLogger(__name__)
 
 
@@ -71,16 +74,18 @@ def main(descriptor: int) -> None:
     that nothing is forked by halves.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C reaches the whole group: whoever started this says when it ends
+    os.set_inheritable(descriptor, False)
     connection = Connection(descriptor)
-    for module in _TASKS:
-        importlib.import_module(module)  # which takes half a second: before the first task comes
+    if _FORKS:
+        _load()
     try:
         while True:
             if call := connection.recv_bytes():
-                _prepare(call)
+                if _FORKS:
+                    _prepare(call)
                 continue
             theirs = recv_handle(connection)
-            process = _forked()
+            process = _forked() if _FORKS else _spawned(theirs)
             if not process:
                 break
             os.close(theirs)
@@ -93,6 +98,21 @@ def main(descriptor: int) -> None:
         return
     connection.close()
     _work(Connection(theirs))
+
+
+def _load() -> None:
+    """Import what tasks need, which takes half a second, before the first one comes."""
+    for module in _TASKS:
+        importlib.import_module(module)
+
+
+def _spawned(connection: int) -> int:
+    """The number of a new process that works for a connection."""
+    os.set_inheritable(connection, True)
+    options = ["-X", "utf8"] if sys.flags.utf8_mode else []
+    module = "face_classifier.pipeline.spread.worker"
+    command = [sys.executable, *options, "-m", module, str(connection), _ALONE]
+    return os.posix_spawn(sys.executable, command, os.environ)
 
 
 def _forked() -> int:
@@ -115,4 +135,8 @@ def _work(connection: Connection) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    if _ALONE in sys.argv:
+        _load()
+        _work(Connection(int(sys.argv[1])))
+    else:
+        main(int(sys.argv[1]))

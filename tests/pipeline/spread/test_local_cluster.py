@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pipeline.spread import poor_nursery
+from pipeline.spread import forkless_nursery, poor_nursery
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.pipeline.spread import local
@@ -101,6 +101,17 @@ def test_one_that_cannot_fork_any_more_has_a_successor_while_its_workers_go_on(m
         answers = [future.result(SOON) for future in [cluster.submit(shared, number) for number in range(2)]]
         assert len(cluster.workers()) == 2
     assert len({nursery for *_, nursery in answers}) == 2
+
+
+def test_where_none_can_be_forked_each_makes_itself_ready_and_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_PROGRAM", forkless_nursery.__name__)
+    with LocalCluster(2) as cluster:
+        cluster.prepare(share, "engine")
+        answers = [future.result(SOON) for future in [cluster.submit(shared, number) for number in range(2)]]
+        (nursery,) = {parent for *_, parent in answers}
+        workers = {process for _, process, _ in answers}
+        assert [made for made, *_ in answers] == [[], []]
+    assert not any(map(is_there, {nursery, *workers}))
 
 
 def test_forking_tells_the_user_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
