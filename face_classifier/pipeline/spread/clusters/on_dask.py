@@ -113,7 +113,7 @@ class DaskCluster:
             # Not `scheduler_info`: what the client asks for its own use, without workers, may have taken its place.
             ask = self._client.scheduler.identity
             told = self._client.sync(ask, n_workers=-1, callback_timeout=_ANSWER)
-        except OSError:
+        except (OSError, asyncio.TimeoutError):  # the second is no OSError before Python 3.11
             return  # it has much to do; or it is gone, which the next look finds
         except Exception:  # whatever it makes of a line that is lost
             self._stop(_gone(self._address))
