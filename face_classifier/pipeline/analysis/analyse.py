@@ -181,7 +181,8 @@ class Analysis:
         self._uncounted = Uncounted() if discretion else None
         self._view = view
         self._follows = follows(settings)
-        self._searches = Searches(still=settings.search_still or not self._follows, times=times_of(settings, sampling))
+        times = None if discretion else times_of(settings, sampling)  # who comes is to be covered at once
+        self._searches = Searches(still=settings.search_still or not self._follows, times=times)
         follower = follower_of(settings, sampling)
         self._places = Places(follower, view.admits, lambda frame: self._found(frame, Search.USUAL))
         self._analyst = Analyst(engine, follower, kept_before)

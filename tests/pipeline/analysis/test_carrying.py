@@ -16,12 +16,13 @@ from pipeline.spread.same import contents, differences
 from face_classifier.core.config.load import load
 from face_classifier.core.types import Box, Detection, Frame, Image, Search
 from face_classifier.pipeline import run as pipeline
-from face_classifier.pipeline.analysis.analyse import follower_of, times_of
+from face_classifier.pipeline.analysis.analyse import Analysis, follower_of, times_of
 from face_classifier.pipeline.analysis.carrying import Carrier, Places
 from face_classifier.pipeline.analysis.motion import Searches
 from face_classifier.pipeline.analysis.tracker import Followed
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.sources.base import Sampling
+from face_classifier.sources.discover import open_source
 from face_classifier.vision.engine import Engine
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
@@ -303,6 +304,28 @@ def classified(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
         return result
 
     return classify
+
+
+@pytest.mark.parametrize("flags", [{"pixelate": "strangers"}, {"known_only": True}])
+def test_where_strangers_are_shown_to_nobody_each_frame_is_searched(
+    clip: Path, engine: Engine, flags: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who comes would be shown for a fifth of a second."""
+    searched: list[Search] = []
+    usual = Engine.search
+
+    def search(self: Engine, image: Image, how: Search) -> list[Detection]:
+        searched.append(how)
+        return usual(self, image, how)
+
+    monkeypatch.setattr(Engine, "search", search)
+    settings = load({"seconds": 0.0, **flags}, environ={})
+    with (
+        open_source(str(clip)) as source,
+        Analysis(source, Sampling(0.0), source.start, engine, settings, threading.Event()) as records,
+    ):
+        assert len(list(records)) == 50
+    assert len(searched) == 50
 
 
 class TestRuns:
