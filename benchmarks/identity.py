@@ -33,6 +33,7 @@ from recognition.rules import THRESHOLDS, grouped, thought_again
 from recognition.scores import distances
 from recognition.sets import load, sets
 
+from face_classifier.photos.finder import PRECISION
 from face_classifier.vision.engine import make_engine
 
 PARTS = "rules", "photos", "draws", "visits", "rates", "mixed", "nobody"
@@ -48,7 +49,7 @@ class Benchmark:
     def __init__(self, data: Path | None, encoder: str, chosen: argparse.Namespace) -> None:
         """``data``: None: there is none but the demo's photographs."""
         self._data, self._encoder, self._chosen = data, encoder, chosen
-        self._engine = make_engine("fast", None, 1.0, tell, encoder)
+        self._engine = make_engine("fast", None, 1.0, tell, encoder, precision=chosen.precision)
         self._recorder = Recorder(self._engine, encoder, chosen.cache)
         self._limits = THRESHOLDS[encoder]
         self.found: Numbers = {"encoder": encoder, "made_by": vars(self._engine.made_by), "orders": chosen.orders}
@@ -85,8 +86,10 @@ class Benchmark:
         if self._data is None:
             return
         rows = []
+        precision = PRECISION if self._chosen.precision == "auto" else self._chosen.precision
+        engine = make_engine("fast", None, 1.0, tell, self._encoder, precision=precision)
         for one in albums(self._data):
-            faces = load(one, self._engine, self._chosen.cache)
+            faces = load(one, engine, self._chosen.cache)
 
             def rule(some: Faces) -> Ints:
                 return grouped(some, np.arange(len(some.person)), self._limits.ours.rule)
@@ -151,6 +154,7 @@ class Benchmark:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--encoder", choices=(*ENCODERS, "both"), default="both")
+    parser.add_argument("--precision", choices=("auto", "fp32", "int8"), default="auto", help="as of the program")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be given several times")
     parser.add_argument("--quick", action="store_true", help="fewer sets, draws and visits: a few minutes")
     parser.add_argument("--orders", type=int, default=3, help="input orders of the rules (default 3)")

@@ -124,7 +124,7 @@ def shift(data: Path) -> None:
     rows = []
     for encoder in GRAPHS:
         found = chips(data, encoder, 1, SHIFTED)
-        one, other = (_encode(encoder, precision) for precision in ("fp32", "auto"))
+        one, other = (_encode(encoder, precision) for precision in ("fp32", "int8"))
         for name, some in found.items():
             far = [float(np.linalg.norm(one([chip])[0] - other([chip])[0])) for chip in some]
             cells = [f"{value:.4f}" for value in (np.median(far), np.quantile(far, 0.95), max(far))]
@@ -148,7 +148,7 @@ def timed(data: Path) -> None:
     for encoder in GRAPHS:
         side = 112 if encoder == "sface" else 150
         some = [np.ascontiguousarray(chip[:side, :side]) for chip in picture[:TIMED]]
-        encoders = {precision: _encode(encoder, precision) for precision in ("fp32", "auto")}
+        encoders = {precision: _encode(encoder, precision) for precision in ("fp32", "int8")}
         found: dict[str, list[float]] = {precision: [] for precision in encoders}
         for _ in range(REPEATS):
             for precision, encode in encoders.items():

@@ -75,7 +75,7 @@ class Recorder:
     def __init__(self, engine: Engine, encoder: str, folder: Path) -> None:
         """``folder``: where records are kept, in a folder for each code of the analysis."""
         self.engine, self.encoder = engine, encoder
-        self._folder = folder / "records" / f"{encoder}-{code(*_ANALYSIS)}"
+        self._folder = folder / "records" / f"{encoder}-{engine.made_by.precision}-{code(*_ANALYSIS)}"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._records: dict[tuple[Any, ...], Record] = {}
 

@@ -15,6 +15,8 @@ from face_classifier.sources.picture import decode
 from face_classifier.vision.engine import Engine
 
 TILE = 160  # pixels
+# Of the encoders: albums of people when young and when old lose F .025 by 8-bit numbers (`benchmarks/identity.md`).
+PRECISION = "fp32"
 PLAIN, LARGER, TURNED, UNSURE = "plain", "enlarged", "turned", "unsure"
 # Raised when photos that were searched before are to be searched anew. 1: without faces that are small in a large
 # picture or fill it; indexes of that time do not tell it. 2: dark pictures as they are.

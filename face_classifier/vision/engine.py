@@ -214,7 +214,7 @@ def _emotions(name: str) -> EmotionEngine:
 
 
 def _encoder(engine: str, name: str, wanted: str, beside: Executor | None) -> Encoder:
-    precision = "fp32" if engine == "original" else precision_of(wanted)
+    precision = "fp32" if engine == "original" else precision_of(wanted, name)
     kind = "-int8" if precision == "int8" else ""
     if name == "sface":
         from face_classifier.vision.sface import SFaceEncoder

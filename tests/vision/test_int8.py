@@ -16,6 +16,7 @@ from vision.seams import EncoderTests
 
 from face_classifier.core.types import Detection, Image
 from face_classifier.identity.profiles import PROFILES
+from face_classifier.photos.lookalike.people import finder_of
 from face_classifier.vision.dlib_resnet import ResNetEncoder
 from face_classifier.vision.engine import Encoder, make_engine
 from face_classifier.vision.models import int8, precision
@@ -96,10 +97,14 @@ def test_engines_take_them_where_products_are_exact(monkeypatch: pytest.MonkeyPa
     for exact in (True, False):
         monkeypatch.setattr(precision, "multiplies_exactly", lambda exact=exact: exact)
         for encoder in ("sface", "dlib"):
-            for wanted in ("auto", "fp32"):
+            for wanted in ("auto", "fp32", "int8"):
                 engine = make_engine("fast", None, 1.0, pytest.fail, encoder, precision=wanted)
                 made[exact, wanted, encoder] = engine.made_by.precision
-    assert {key for key, value in made.items() if value == "int8"} == {(True, "auto", "sface"), (True, "auto", "dlib")}
+    assert {key for key, value in made.items() if value == "int8"} == {
+        (True, "auto", "sface"),  # with dlib's they are not harmless
+        (True, "int8", "sface"),
+        (True, "int8", "dlib"),
+    }
     assert set(made.values()) == {"int8", "fp32"}
 
 
@@ -112,7 +117,7 @@ def test_a_processor_that_saturates_is_known() -> None:
     emulator = which("qemu-x86_64")
     if emulator is None or sys.platform != "linux":
         pytest.skip("no emulator of processors is installed: Debian's package qemu-user")
-    code = "from face_classifier.vision.models.precision import *; print(multiplies_exactly(), precision_of('auto'))"
+    code = "from face_classifier.vision.models.precision import *; print(multiplies_exactly(), precision_of('auto', 'sface'))"
     command = [emulator, "-cpu", "Haswell", sys.executable, "-c", code]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert shown.stdout == "False fp32\n"
@@ -131,3 +136,8 @@ def test_every_layer_has_its_range(encoder_dat: Path) -> None:
     assert len(ranges) == len(sizes)
     assert all(low < 0 < high for low, high in ranges)
     assert int8.RANGES.stat().st_size < 25_000  # statistics of many faces, no more
+
+
+@pytest.mark.parametrize("encoder", ["sface", "dlib"])
+def test_albums_have_floats_on_any_processor(encoder: str) -> None:
+    assert finder_of(encoder, pytest.fail)()._engine.made_by.precision == "fp32"

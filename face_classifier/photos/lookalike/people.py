@@ -27,7 +27,7 @@ from face_classifier.identity.rules import profile_of
 from face_classifier.photos.albums.folder import CROPS, FETCHED
 from face_classifier.photos.albums.manifest import faces_meant
 from face_classifier.photos.find import find_pictures
-from face_classifier.photos.finder import TILE, UNSURE, FaceFinder, PhotoFace, tile_image
+from face_classifier.photos.finder import PRECISION, TILE, UNSURE, FaceFinder, PhotoFace, tile_image
 from face_classifier.photos.index import INDEX, Photo, PhotoIndex
 from face_classifier.photos.reading import Looking
 from face_classifier.photos.spread.look import look_on
@@ -111,7 +111,7 @@ def left_out(photos: int, faceless: list[str], failed: list[str], unsure: list[s
 
 def finder_of(encoder: str, tell: Callable[[str], None]) -> Callable[[], FaceFinder]:
     """Makes what finds faces in photos, which takes half a second."""
-    return lambda: FaceFinder(make_engine("fast", None, 1.0, tell, encoder))
+    return lambda: FaceFinder(make_engine("fast", None, 1.0, tell, encoder, precision=PRECISION))
 
 
 def open_gallery(

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.errors import SetUpError, UserError
-from face_classifier.photos.finder import BEST, FaceFinder
+from face_classifier.photos.finder import BEST, PRECISION, FaceFinder
 from face_classifier.photos.reading import Look, Looking, Stamp, Work, look, look_at, remembered
 from face_classifier.pipeline.spread.canary import canary
 from face_classifier.pipeline.spread.cluster import MOST_A_SLOT, Cluster, Refusals
@@ -78,7 +78,7 @@ class _Elsewhere:
         waiting = deque(
             _Photo(path, stamps.get(name), answer) for (name, path), (_, answer) in zip(photos, works, strict=True)
         )
-        settings, ended = Settings(encoder=self.encoder), threading.Event()
+        settings, ended = Settings(encoder=self.encoder, precision=PRECISION), threading.Event()
         own = None if self.alike else canary(engine_of(settings))
         with self.cluster:
             pump = _Pump(self, Job(os.getcwd(), "", settings, own), waiting, _by_size(stamps, known), known)
@@ -188,4 +188,4 @@ def look_there(job: Job, path: str, before: Stamp | None, known: Mapping[str, st
 @cache
 def _finder(encoder: str | None) -> FaceFinder:
     """Made once a process."""
-    return FaceFinder(engine_of(Settings(encoder=encoder)))
+    return FaceFinder(engine_of(Settings(encoder=encoder, precision=PRECISION)))
