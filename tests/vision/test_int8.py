@@ -117,7 +117,10 @@ def test_a_processor_that_saturates_is_known() -> None:
     emulator = which("qemu-x86_64")
     if emulator is None or sys.platform != "linux":
         pytest.skip("no emulator of processors is installed: Debian's package qemu-user")
-    code = "from face_classifier.vision.models.precision import *; print(multiplies_exactly(), precision_of('auto', 'sface'))"
+    code = (
+        "from face_classifier.vision.models.precision import *; "
+        "print(multiplies_exactly(), precision_of('auto', 'sface'))"
+    )
     command = [emulator, "-cpu", "Haswell", sys.executable, "-c", code]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert shown.stdout == "False fp32\n"

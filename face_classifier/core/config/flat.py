@@ -83,7 +83,7 @@ class Flat:
     precision: str = _setting(
         "auto",
         "--precision",
-        "Of the encoders' numbers: fp32, int8 (8 bits where the processor multiplies them exactly), or auto: so with sface.",
+        "Of the encoders' numbers: fp32, int8 (where the processor multiplies 8 bits exactly), or auto: so with sface.",
         choices=("auto", "fp32", "int8"),
     )
     detector: str | None = _setting(

@@ -29,7 +29,7 @@ def multiplies_exactly() -> bool:
 def precision_of(wanted: str, encoder: str) -> str:
     """An encoder's arithmetic, "fp32" or "int8".
 
-    ``wanted``: "fp32"; "int8", wherever the processor is exact with it; or "auto", which is "int8" where it was measured
+    ``wanted``: "fp32"; "int8", if the processor is exact with it; or "auto", which is "int8" where it was measured
     to be harmless, else "fp32". ``encoder``: "sface" or "dlib".
     """
     asked = wanted == "int8" or (wanted == "auto" and encoder in _HARMLESS)
