@@ -45,7 +45,7 @@ told = Listener()
 chosen = load({"result": sys.argv[1]})
 with Owner(lambda: Gallery.open(chosen, told)) as owner:
     announce = lambda socket: owner.call(lambda gallery: gallery.store.tell_socket(socket))
-    with serving(Path(sys.argv[1]), owner, HANDLERS, announce, told.problem):
+    with serving(Path(sys.argv[1]), owner, HANDLERS.get, announce, told.problem):
         print("serves", flush=True)
         sys.stdin.read()
 assert not told.problems, told.problems
@@ -71,7 +71,7 @@ def served_here(folder: Path) -> Iterator[None]:
     told, chosen = Listener(), load({"result": str(folder)})
     with (
         Owner(lambda: Gallery.open(chosen, told)) as owner,
-        serving(folder, owner, HANDLERS, lambda at: owner.call(lambda it: it.store.tell_socket(at)), told.problem),
+        serving(folder, owner, HANDLERS.get, lambda at: owner.call(lambda it: it.store.tell_socket(at)), told.problem),
     ):
         yield
     assert not told.problems
