@@ -81,9 +81,15 @@ def need_tool(tool: str, package: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
+def usual_engine() -> Engine:
     """The engine that users have by default."""
     return make_engine("fast", None, 1.0, pytest.fail)
+
+
+@pytest.fixture(scope="session")
+def engine(usual_engine: Engine) -> Engine:
+    """The engine of galleries and runs, for which a file of tests may have another one."""
+    return usual_engine
 
 
 @pytest.fixture(scope="session")
@@ -102,9 +108,9 @@ def portraits(photographs: dict[str, Path]) -> dict[str, Image]:
 
 
 @pytest.fixture(scope="session")
-def faces(portraits: dict[str, Image], engine: Engine) -> dict[str, Face]:
+def faces(portraits: dict[str, Image], usual_engine: Engine) -> dict[str, Face]:
     """The face of each photograph."""
-    return {name: engine.photo(image, own_cut=False)[0] for name, image in portraits.items()}
+    return {name: usual_engine.photo(image, own_cut=False)[0] for name, image in portraits.items()}
 
 
 @pytest.fixture(scope="session")

@@ -236,7 +236,7 @@ def test_a_picture_that_cannot_be_read_now_is_told_and_never_compared_with_the_o
 
     labels = state(presidents)
     with monkeypatch.context() as patch:
-        patch.setattr("face_classifier.gallery.opening.decode", fail)
+        patch.setattr("face_classifier.sources.picture.decode", fail)
         watcher = Watcher()
         go_over(presidents, "sface", watcher)
     assert any("my own.jpg cannot be read; it is left alone" in problem for problem in watcher.problems)
