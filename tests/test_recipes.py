@@ -17,6 +17,9 @@ README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 PROGRAM = ["sh", "scripts/run"]
 HOME = "/home/me/face-classifier"  # where the README's reader stands
 CLOCK = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ")  # of what happens while the recipe runs
+PICTURE = re.compile(
+    r"20\d{6}_\d{6}\.\d{3}-\d"
+)  # of pictures that are nearly as near another processor may take another
 DECIMAL = re.compile(r"\d+\.\d+")
 NEAR, NEAR_PER_CENT = 0.03, 1.0  # by how much a distance or quality, and a likeness, may differ on another processor
 
@@ -31,7 +34,7 @@ def recipes() -> list[tuple[str, str]]:
 
 def words_and_numbers(text: str) -> tuple[list[str], list[float]]:
     """The words of a text with a mark for each decimal number, and these numbers."""
-    text = CLOCK.sub("@ ", text)
+    text = PICTURE.sub("@", CLOCK.sub("@ ", text))
     return DECIMAL.sub("#", text).split(), [float(number) for number in DECIMAL.findall(text)]
 
 
