@@ -24,6 +24,7 @@ from face_classifier.records.head import Head
 Frames = Callable[[datetime], Iterable[AnalysedFrame]]  # by when the source began; read anew whenever it is called
 _AHEAD = 256  # faces that are matched together: the people of a large gallery are read from memory once for them,
 _MOST = 32 << 20  # or faces with pictures of so many bytes, which wait meanwhile
+_FRAMES = 4096  # or so many frames, most of them without a new face
 
 
 @dataclass
@@ -96,7 +97,7 @@ def _foreseen(gallery: Gallery, session: Session, frames: Iterable[AnalysedFrame
         waiting.append(analysed)
         pictures = [face.picture or b"" for face in analysed.faces if face.face is not None]
         count, size = count + len(pictures), size + sum(map(len, pictures))
-        if count >= _AHEAD or size >= _MOST:
+        if count >= _AHEAD or size >= _MOST or len(waiting) >= _FRAMES:
             yield from _together(gallery, session, waiting)
             waiting, count, size = [], 0, 0
     yield from _together(gallery, session, waiting)
