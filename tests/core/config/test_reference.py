@@ -20,7 +20,7 @@ from face_classifier.core.config.parts.page import Web
 from face_classifier.core.config.settings import Settings, Visits, changes
 
 ROOT = Path(__file__).parents[3]
-REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+REFERENCE = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")
 PARTS: dict[str, type[BaseModel]] = {
     "cameras.NAME": Camera,
     "cameras.NAME.keep": Keep,

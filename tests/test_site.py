@@ -1,0 +1,101 @@
+"""The documentation builds to a site without a warning; it links nothing that is missing and asks no other machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+LOADS = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "srcset"), ("video", "src")}
+
+
+class _Links(HTMLParser):
+    """What a page loads and links, and the names that links may lead to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.linked: list[str] = []
+        self.names: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for key, value in attrs:
+            if value and (tag, key) in LOADS:
+                self.loaded.append(value)
+            elif value and (tag, key) == ("a", "href"):
+                self.linked.append(value)
+            elif value and key in ("id", "name"):
+                self.names.add(value)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the site, built as `sh scripts/docs` does."""
+    pytest.importorskip("zensical", reason="the site is built by Python 3.11 or newer")
+    out = tmp_path_factory.mktemp("site") / "site"
+    ended = subprocess.run([sys.executable, "scripts/site.py", str(out)], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def read(site: Path) -> dict[Path, _Links]:
+    return {page: _Links(page.read_text("utf-8")) for page in site.rglob("*.html") if page.name != "404.html"}
+
+
+def nav(entries: list) -> Iterator[str]:
+    """The pages of a part of the nav, in their order."""
+    for entry in entries:
+        for value in entry.values() if isinstance(entry, dict) else [entry]:
+            yield from [value] if isinstance(value, str) else nav(value)
+
+
+def test_every_page_stands_once_in_the_nav():
+    told = sorted(nav(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]))
+    pages = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")]
+    assert [page for page in told if page.startswith("docs/")] == sorted(pages)
+    assert all((ROOT / page).is_file() for page in told)
+
+
+def test_every_page_is_built(site: Path):
+    for page in nav(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]):
+        path = site / page
+        folder = path.parent if path.name == "README.md" else path.with_suffix("")
+        assert (folder / "index.html").is_file(), page
+
+
+def test_a_link_of_the_site_leads_somewhere(site: Path, read: dict[Path, _Links]):
+    for page, links in read.items():
+        for target in links.linked + links.loaded:
+            url = urlsplit(target)
+            if url.scheme or url.netloc:
+                continue
+            led = (page.parent / unquote(url.path)).resolve() if url.path else page
+            led = led / "index.html" if led.is_dir() else led
+            assert led.is_file(), f"{page.relative_to(site)} links {target}"
+            assert not url.fragment or led not in read or unquote(url.fragment) in read[led].names, target
+
+
+def test_the_site_loads_nothing_from_another_machine(read: dict[Path, _Links]):
+    assert read
+    for page, links in read.items():
+        assert not [one for one in links.loaded if urlsplit(one).netloc], page
+
+
+def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path):
+    pytest.importorskip("zensical", reason="the site is built by Python 3.11 or newer")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "mkdocs.yml").write_text("site_name: x\ndocs_dir: source\nsite_dir: site\n")
+    build = [sys.executable, "-m", "zensical", "build", "--strict"]
+    page = tmp_path / "source" / "index.md"
+    for text, code in (("# One\n\n[here](#one)\n", 0), ("# One\n\n[there](#two)\n", 1), ("# One\n\n[a](b.md)\n", 1)):
+        page.write_text(text)
+        assert subprocess.run(build, cwd=tmp_path, capture_output=True).returncode == code, text
