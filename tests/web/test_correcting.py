@@ -219,6 +219,18 @@ def test_undo_waits_for_a_write_that_is_under_way(result: Path, page: Callable[[
     assert told(tab) == "Taken back"
 
 
+def test_a_link_waits_for_the_writes_that_are_under_way(result: Path, page: Callable[[str], Page]):
+    tab = page(f"/people/{OBAMA}")
+    held: list[Any] = []
+    tab.route("**/api/v1/faces/assign", lambda route: route.continue_() if held else held.append(route))
+    press(tab, "j", "u", "u")
+    tab.wait_for_function("document.querySelectorAll('[data-face]').length === 21")
+    tab.click("nav a[href='/people']")
+    held[0].continue_()
+    tab.wait_for_url("**/people")
+    assert counts(result) == {OBAMA: 21, BIDEN: 15, "": 2}
+
+
 def test_a_double_click_or_a_key_held_down_does_it_once(result: Path, page: Callable[[str], Page]):
     tab = page(f"/people/{OBAMA}")
     tab.click("[data-face] >> nth=0")

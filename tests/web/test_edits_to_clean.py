@@ -42,7 +42,9 @@ class User:
 
     def goes(self, link: str) -> None:
         """By a click."""
+        address = self.tab.get_attribute(link, "href")
         self.tab.click(link)
+        self.tab.wait_for_url(f"**{address}")
         self.waits()
 
     def waits(self) -> None:

@@ -167,7 +167,7 @@ def test_light_and_dark_and_the_language_are_chosen_for_good(address: str, tab: 
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 22, 24)"
     assert tab.locator("html").get_attribute("lang") == "ko"
     tab.get_by_role("link", name="English").click()
-    assert tab.locator("html").get_attribute("lang") == "en"
+    tab.locator("html[lang=en]").wait_for()
 
 
 def test_motion_is_left_out_for_who_wants_none(address: str, context_of: Callable[..., BrowserContext]):

@@ -32,6 +32,7 @@ const queue = [];
 /** @type {Set<number>} numbers of entries */
 const mine = new Set();
 let isSending = false;
+let next = ""; // the page that the user follows a link to, once all is sent
 
 /** Whether an entry of the journal was made by this tab. @param {number} revision */
 export const isMine = (revision) => mine.has(revision);
@@ -78,6 +79,8 @@ async function sendAll() {
   isSending = false;
   delete document.body.dataset.writing;
   document.dispatchEvent(new CustomEvent("written"));
+  if (next) location.assign(next);
+  next = "";
 }
 
 /** @param {Write} record @param {any} answer */
@@ -94,6 +97,7 @@ function done(record, answer) {
 
 /** @param {Write} record @param {Refusal} refusal */
 async function refused(record, refusal) {
+  next = ""; // the user reads here why
   record.untell?.();
   record.takeBack();
   writes.splice(writes.indexOf(record) >>> 0, 1);
@@ -169,7 +173,20 @@ function keep() {
   );
 }
 
+/** A page that is left sends no more: a link waits for what is under way. @param {MouseEvent} event */
+function leave(event) {
+  const link = /** @type {Element} */ (event.target).closest("a[href]");
+  if (!(link instanceof HTMLAnchorElement) || link.target || link.download || event.defaultPrevented || !isWriting()) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // opens beside this page
+  event.preventDefault();
+  next = link.href;
+}
+
 export function start() {
+  document.addEventListener("click", leave);
+  addEventListener("beforeunload", (event) => {
+    if (isWriting() && !next) event.preventDefault(); // the browser asks
+  });
   document.addEventListener("fresh", () => {
     for (const record of writes) {
       record.stale = true; // the elements that it would bring back are no longer shown
