@@ -281,7 +281,7 @@ def test_put_waits_for_nobody_and_queues_are_bounded(tmp_path: Path):
         for number in range(3 * worker.MOST):
             begun = time.monotonic()
             it.put(event(f"{number}:person", picture=bytes(1000)))
-            assert time.monotonic() - begun < 0.1
+            assert time.monotonic() - begun < 2
             time.sleep(0.001)
         wait_until(lambda: len(good.alerts) == 3 * worker.MOST)
         states = {state.name: state for state in it.dispatcher.status().channels}

@@ -231,7 +231,7 @@ def test_a_server_that_drips_holds_nobody(site: str, path: str):
     started = time.monotonic()
     with pytest.raises(UserError, match=rf"{path} takes longer than 0.5 seconds"):
         remote.fetch(site + path, allow_private=True, patience=0.5, most_bytes=10**13)
-    assert 0.4 < time.monotonic() - started < 1.5
+    assert 0.4 < time.monotonic() - started < 10
 
 
 def test_a_server_that_accepts_and_is_silent_holds_nobody():

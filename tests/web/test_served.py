@@ -178,7 +178,7 @@ def test_a_body_that_drips_is_ended(house: House):
             with contextlib.suppress(OSError):
                 end.send(b"x")
         assert answer.startswith(b"HTTP/1.1 408")
-        assert time.monotonic() - begun < PATIENCE + 1
+        assert time.monotonic() - begun < PATIENCE + 5
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_it_ends_soon_whatever_goes_on(caplog: pytest.LogCaptureFixture):
             dripping = many.enter_context(house.connect())
             dripping.sendall(post("Content-Length: 1000"))
             begun = time.monotonic()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
         assert not [thread for thread in threading.enumerate() if thread.name == "page"]
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
@@ -407,8 +407,8 @@ def test_a_handshake_that_never_ends_is_ended(secure: tuple[House, ssl.SSLContex
             end.sendall(b"\x16\x03\x01\x02\x00")
         begun = time.monotonic()
         assert asked_securely(secure, "/healthz").status == 200
-        assert time.monotonic() - begun < 1
-        assert closed_in(ends[-1]) < PATIENCE + 2
+        assert time.monotonic() - begun < 5
+        assert closed_in(ends[-1]) < PATIENCE + 5
         plain = many.enter_context(house.connect())
         plain.sendall(HEAD + b"\r\n")
         assert closed_in(plain) < PATIENCE + 2

@@ -79,7 +79,7 @@ def bot(server: str, desk: Counter | None = None, chats: Sequence[int] = (OWNER,
     finally:
         begin = time.monotonic()
         made.close()
-        assert time.monotonic() - begin < 0.5
+        assert time.monotonic() - begin < 5
         wait_for(lambda: not _threads(), "the end of the threads", 2)
 
 
@@ -279,7 +279,7 @@ def test_closing_does_not_wait_for_the_question_that_is_held_nor_for_a_desk_that
         wait_for(lambda: desk.asked, "the command")
         begin = time.monotonic()
         telegram.close()
-        assert time.monotonic() - begin < 0.5
+        assert time.monotonic() - begin < 5
         assert not telegram._thread.is_alive()
         desk.works.set()
 

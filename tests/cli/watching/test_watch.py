@@ -426,7 +426,7 @@ def test_a_killed_daemon_tells_nothing_twice_and_one_in_which_all_hangs_stops_in
             asked = time.monotonic()
             house.process.send_signal(signal.SIGTERM)
             assert house.process.wait(20) == 0, house.log()
-            assert time.monotonic() - asked < IN_TIME + 0.5
+            assert time.monotonic() - asked < IN_TIME + 3
         # On a busy machine the channel that never answers may have been told meanwhile.
         assert not [line for line in house.of_log("problem") if "hole" not in line["text"]], house.log()
         assert (house.result / "face_encodings").is_file()  # the views are as the folders are

@@ -95,7 +95,7 @@ def test_other_commands_and_runs_go_on_working_beside_the_page(
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=SECONDS)
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 5
         assert (process.returncode, out, err) == (0, "", "")
     assert owner_of(result) is None
     assert json.loads(ask("verify", "--dry-run", "--json").out)["findings"] == []

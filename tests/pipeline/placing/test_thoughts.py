@@ -146,7 +146,7 @@ def test_faces_are_placed_while_they_are_thought_of(folder: Path, monkeypatch: p
         for look in range(5):
             began = monotonic()
             thoughts.go_on()
-            assert monotonic() - began < 1
+            assert monotonic() - began < 10
             see(gallery, 2, 70 + look)
         goes_on.set()
         go_through(thoughts)

@@ -81,7 +81,7 @@ class Watched:
     def __exit__(self, *_: object) -> None:
         began = time.monotonic()
         self.source.close()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
         self._stopping.set()
         self._thread.join()
 
@@ -314,8 +314,7 @@ def test_time_stamps_that_jump_back_do_not_count(camera: HttpCamera, tmp_path: P
     with Watched(camera.address("/again"), silence=3) as watched:
         watched.await_status("good", 10)
         frames = watched.source.state.frames
-        time.sleep(3)
-        assert watched.source.state.frames - frames >= 20
+        until(lambda: watched.source.state.frames - frames >= 20)
         assert [state.status for state in watched.told] == ["good"]
 
 

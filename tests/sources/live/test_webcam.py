@@ -150,7 +150,7 @@ class TestWebcam(SourceTests):
             timer.start()
             began = time.monotonic()
             assert list(stream) == []
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 5
         timer.join()
 
     def test_a_camera_that_does_not_open_is_told(self) -> None:
@@ -214,7 +214,7 @@ class TestDriver:
             mode.write_text("hangs")
             time.sleep(0.2)
             began = time.monotonic()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
 
     @pytest.mark.parametrize("fault", ["hangs", "gone"])
     def test_a_webcam_comes_back(self, mode: Path, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
