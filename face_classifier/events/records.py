@@ -21,7 +21,7 @@ _MOST_LINES = 8 << 20  # bytes of them that are held in memory while the disk ta
 
 
 def record(sighting: Sighting) -> dict[str, Any]:
-    """A sighting as the fields of a line, under the names and in the units that docs/reference.md tells.
+    """A sighting as the fields of a line, under the names and in the units that docs/reference/correct.md tells.
 
     ``emotion`` is there only if the face has one, ``kept`` only if the face could not be kept.
     """

@@ -198,7 +198,7 @@ COLUMNS = tuple(
 
 
 def record(visit: Visit) -> dict[str, Any]:
-    """A visit as the fields of a line, under the names and in the units that docs/reference.md tells."""
+    """A visit as the fields of a line, under the names and in the units that docs/reference/visits.md tells."""
     values = (
         visit.number,
         visit.camera,

@@ -10,7 +10,7 @@ from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 from face_classifier.display import montages
 
-UNKNOWNS = "unknowns"
+UNKNOWNS = "unknowns"  # in a result folder: the pictures of nobody yet
 EXCLUDED = (
     ".rejected"  # what the user rejected lies in its folder <person>: it counts for nobody, and is not that person
 )

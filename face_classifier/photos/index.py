@@ -23,7 +23,7 @@ from face_classifier.photos import rescaled
 from face_classifier.photos.finder import BEST, PLAIN, UNSURE, FaceFinder, PhotoFace
 from face_classifier.photos.reading import Look, Looking, Stamp, Work, look_at
 
-INDEX = ".face-classifier.sqlite"  # in the folder of a gallery; hidden, so that it is passed over with the photos
+INDEX = ".face-classifier.sqlite"  # in the folder of a gallery: what its photos hold; hidden, so it is passed over
 _DURABLE_AFTER = 64  # photos that were encoded
 _SAME_FACE = 0.5  # least overlap of two boxes of one face
 _FLOATS = np.dtype("<f8")

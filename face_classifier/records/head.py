@@ -23,7 +23,7 @@ from face_classifier.records.plain import Origin
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.chapters import Chapter
 
-SUFFIX = ".record"
+SUFFIX = ".record"  # how the names of records end
 _NAME = re.compile(rf"[0-9a-f]{{24}}-[0-9a-f]{{8}}{re.escape(SUFFIX)}")
 _SOURCE, _WHAT, _MADE = 8, 16, 8  # hexadecimal digits
 _MOST_CHAPTERS = 1 << 20

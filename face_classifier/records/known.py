@@ -21,7 +21,7 @@ from face_classifier.sources.chapters import Chapter
 from face_classifier.sources.discover import Source, chapters_of
 from face_classifier.sources.video import VideoFile
 
-_SUFFIX = ".source"
+_SUFFIX = ".source"  # how the names of files end that tell what is known of a source, beside records
 _LONGEST = 1 << 24  # bytes of such a file
 _FINGERPRINT = re.compile(r"\d{1,18}-[0-9a-f]{64}")
 _MOST_CHAPTERS = 10_000  # that are remembered of a file

@@ -20,27 +20,23 @@ _UNAVAILABLE = 503
 
 
 def routes(status: Callable[[], Status]) -> list[Route]:
-    """What machines ask.
-
-    * ``/healthz``: 200 while the owner of the gallery answers and every loop turns, else 503: a restart helps.
-    * ``/readyz``: all that `status` tells, as JSON; 503 if it is not alive, or every camera is lost.
-    * ``/metrics``: for Prometheus, or as OpenMetrics; no names of people.
-
-    ``status``: how the daemon does now; it must be quick, since pages wait for one another.
-    """
+    """What machines ask. ``status``: how the daemon does now; it must be quick, since pages wait for one another."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(status))
+    registry.register(Figures(status))
 
     async def healthz(request: Request) -> Response:
+        """200 while the owner of the gallery answers and every loop turns, else 503: a restart helps."""
         now = status()
         stuck = {"stuck": now.stuck} if request.state.who else {}  # which names cameras
         return _json({"live": now.live, **stuck}, ok=now.live)
 
     async def readyz(_request: Request) -> Response:
+        """All that `status` tells, as JSON; 503 if it is not alive, or every camera is lost."""
         now = status()
         return _json(now.record(), ok=now.ready)
 
     async def metrics(request: Request) -> Response:
+        """Figures for Prometheus, or as OpenMetrics, without names of people."""
         encode, kind = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"Content-Type": kind})
 
@@ -51,7 +47,7 @@ def _json(content: dict[str, Any], *, ok: bool) -> Response:
     return JSONResponse(content, 200 if ok else _UNAVAILABLE)
 
 
-class _Figures(Collector):
+class Figures(Collector):
     """Makes metrics of a status whenever they are asked for."""
 
     def __init__(self, status: Callable[[], Status]) -> None:

@@ -15,7 +15,7 @@ from face_classifier.core.disk.durable import UNSUPPORTED
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import InUseError
 
-LOCK = ".lock"
+LOCK = ".lock"  # in a result folder or an album: who writes there holds it
 SOCKET = ".socket"  # of the holder, beside the lock
 _LONGEST = 4096  # bytes of a lock file that are read
 _TRIALS, _INSTANT = 5, 0.01  # seconds

@@ -21,7 +21,7 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.disk.tree import is_component
 from face_classifier.core.errors import UserError
 
-LOG = ".face-classifier-undo"
+LOG = ".face-classifier-undo"  # in a result folder, while a part is placed: what takes it back after a crash
 _ASIDE = ".face-classifier-aside-"  # how the names of files begin that are removed for good at the end
 WROTE, MOVED, MADE, REMOVED = "wrote", "moved", "made", "removed"  # kinds of lines
 _VALUES = {WROTE: 2, MOVED: 2, MADE: 1, REMOVED: 1}  # after the kind

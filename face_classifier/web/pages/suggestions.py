@@ -44,7 +44,7 @@ class ShownSplit:
 
 @router.get("/suggestions")
 def suggestions(request: Request) -> HTMLResponse:
-    """Questions of one kind, ``?show=one|two|odd|answered``; else of the first one of which there is any."""
+    """Questions of one kind, ``?show=`` one, two, odd or answered; else of the first one of which there is any."""
     catalogue = site_of(request).reader.now()
     wished = request.query_params.get("show")
     problem = None
