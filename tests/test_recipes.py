@@ -1,22 +1,33 @@
-"""The recipes of the README print what it shows."""
+"""The recipes of the README, the tutorials and the how-to pages print what is shown there.
+
+A block of ``console`` has commands, each after ``$ ``, and what they print. A block with a ``title`` is a file that the
+reader writes. All of a page is done in one new folder, in its order.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import Ended
+from conftest import Ended, need_tool
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for pattern in ("README.md", "docs/tutorials/*.md", "docs/how-to/*.md")
+    for path in sorted(ROOT.glob(pattern))
+}
 PROGRAM = ["sh", "scripts/run"]
-HOME = "/home/me/face-classifier"  # where the README's reader stands
-CLOCK = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ")  # of what happens while the recipe runs
+PACKAGES = {"exiftool": "libimage-exiftool-perl"}  # of Debian, by the tool that a page asks
+HOME = "/home/me/face-classifier"  # where the reader stands
+CLOCK = re.compile(r"(20\d\d-\d\d-\d\d )?\d\d:\d\d:\d\d")  # of what happens while the recipe runs
 PICTURE = re.compile(
     r"20\d{6}_\d{6}\.\d{3}-\d"
 )  # of pictures that are nearly as near another processor may take another
@@ -26,21 +37,46 @@ NEAR, NEAR_PER_CENT = 0.03, 1.0  # by how much a distance or quality, and a like
 TRIES = 3  # what is watched loses frames on a busy machine, and less is seen until its time is over
 
 
-def recipes() -> list[tuple[str, str]]:
-    """The commands of the README and what it shows them to print, in their order."""
-    blocks = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    return [(command, output) for block in blocks for command, output in re.findall(r"\$ (.*)\n((?:[^$].*\n)*)", block)]
+def recipes(page: str) -> list[tuple[str, str]]:
+    """In the order of a page: commands and what it shows them to print, and files (``>name``) with their content."""
+    steps = []
+    for kind, name, block in re.findall(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```$', page, re.MULTILINE | re.DOTALL):
+        if name:
+            steps.append((f">{name}", block))
+        elif kind == "console":
+            steps += re.findall(r"\$ (.*)\n((?:[^$].*\n)*)", block)
+    return steps
 
 
 def words_and_numbers(text: str) -> tuple[list[str], list[float]]:
     """The words of a text with a mark for each decimal number, and these numbers."""
-    text = PICTURE.sub("@", CLOCK.sub("@ ", text))
+    text = PICTURE.sub("@", CLOCK.sub("@", text))
     return DECIMAL.sub("#", text).split(), [float(number) for number in DECIMAL.findall(text)]
 
 
+def carry_out(line: str, command: Callable[..., Ended]) -> Ended:
+    """What a line prints: of the program here, of others in a shell."""
+    asked, _, file = line.partition(" >")
+    words = shlex.split(asked)
+    if words[:2] == PROGRAM:
+        ended = command(*words[2:])
+        if file:
+            Path(file).write_text(ended.out, "utf-8")
+        return ended._replace(out="") if file else ended
+    if words[0] in PACKAGES:
+        need_tool(words[0], PACKAGES[words[0]])
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=10, check=False)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.mark.usefixtures("clock_of_utc")
-def test_the_recipes_print_what_the_readme_shows(
-    photographs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Ended]
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if recipes(text)])
+def test_the_recipes_of_a_page_print_what_it_shows(
+    page: str,
+    photographs: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., Ended],
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACE_CLASSIFIER_WEB__LISTEN", "off")  # which no other program can have
@@ -48,21 +84,22 @@ def test_the_recipes_print_what_the_readme_shows(
     photos.mkdir()
     for name, path in photographs.items():
         shutil.copy(path, photos / name)
-    told = recipes()
-    assert len(told) > 5
+    told = recipes(PAGES[page])
     for line, shown in told:
-        program, *arguments = shlex.split(line)
-        if program == "mv":
-            Path(arguments[0]).rename(arguments[1])
+        if line[0] == ">":
+            Path(line[1:]).write_text(shown, "utf-8")
             continue
-        assert [program, arguments[0]] == PROGRAM
-        for _ in range(TRIES if arguments[1] == "watch" else 1):
-            shutil.rmtree(tmp_path / "house", ignore_errors=True)
-            ended = command(*arguments[1:])
-            assert ended.code == 0, line
+        watches = shlex.split(line)[2:3] == ["watch"]
+        before = set(tmp_path.iterdir())
+        for _ in range(TRIES if watches else 1):
+            ended = carry_out(line, command)
+            assert ended.code == 0, line + ended.err
             words, numbers = words_and_numbers(ended.out.replace(str(tmp_path), HOME))
             if words == words_and_numbers(shown)[0]:
                 break
+            if watches:
+                for made in set(tmp_path.iterdir()) - before:
+                    shutil.rmtree(made)
         assert words == words_and_numbers(shown)[0], line
         per_cent = [
             word == "%" for before, word in pairwise([*words, ""]) if "#" in before for _ in range(before.count("#"))
@@ -71,9 +108,13 @@ def test_the_recipes_print_what_the_readme_shows(
             assert number == pytest.approx(other, abs=NEAR_PER_CENT if likeness else NEAR), line
 
 
+def test_the_readme_has_recipes():
+    assert len(recipes(PAGES["README.md"])) > 5
+
+
 @pytest.fixture
 def clock_of_utc(monkeypatch: pytest.MonkeyPatch):
-    """Local times are UTC's meanwhile, as the README shows them."""
+    """Local times are UTC's meanwhile, as the pages show them."""
     with monkeypatch.context() as patched:
         patched.setenv("TZ", "UTC")
         time.tzset()
