@@ -192,6 +192,7 @@ class Analysis:
             search=self._search,
             plan=self._plan,
             encode=self._encode,
+            is_long=lambda plan: bool(plan.encode),
             workers=int(settings.workers),
             depth=0 if source.live else AHEAD,
             idle=idle,

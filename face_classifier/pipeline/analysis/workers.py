@@ -1,4 +1,8 @@
-"""Frames analysed ahead of their turn: one thread decodes, workers detect and encode, results come in frame order."""
+"""Frames analysed ahead of their turn: one thread decodes, workers detect and encode, results come in frame order.
+
+Of a live source only the newest frame counts. None of its frames is analysed ahead, nor handed to a worker, which would
+take longer than most of them do: whoever iterates searches and encodes it, and only then the next one is taken.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ _Result = TypeVar("_Result")
 _PATIENCE = 0.1  # seconds between two looks at whether to stop
 
 Search = Callable[[], list[Detection]]
-_Item = tuple[Frame, _Note | None, Future[list[Detection]] | None]
+_Item = tuple[Frame, _Note | None, Search | None]
 
 
 class Ahead(Generic[_Note, _Plan, _Result]):
@@ -39,6 +43,7 @@ class Ahead(Generic[_Note, _Plan, _Result]):
         plan: Callable[[Frame, _Note | None, list[Detection] | None], _Plan],
         encode: Callable[[_Plan], _Result],
         *,
+        is_long: Callable[[_Plan], bool] = lambda _: True,
         workers: int,
         depth: int,
         idle: Callable[[], None] = lambda: None,
@@ -47,15 +52,19 @@ class Ahead(Generic[_Note, _Plan, _Result]):
 
         ``search`` is given frames that are due, and returns what it noted of one, and what finds its faces or None.
         ``plan`` is given the note, or None of a frame that is not due, and the faces, or None of one not searched.
+        ``is_long``: whether it takes long to carry out a plan; what does not is done in the iterating thread.
         ``depth``: how many frames may wait for a result at each stage; 0 for live sources, where the newest counts.
         ``idle``: called in the iterating thread ten times a second while no frame comes.
         """
         self._idle = idle
         self._frames, self._search, self._plan, self._encode = frames, search, plan, encode
+        self._is_long = is_long
         self._stopping, self._depth = stopping, depth
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
-        self._queue: queue.Queue[_Item[_Note] | BaseException | None]
-        self._queue = queue.Queue(max(1, depth))
+        self._queue: queue.SimpleQueue[_Item[_Note] | BaseException | None] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()  # an item for each frame that may be taken
+        for _ in range(1 + depth):
+            self._room.put(None)
         self._closing = threading.Event()
         self._reader = threading.Thread(target=self._read, name="decoding")
 
@@ -65,32 +74,31 @@ class Ahead(Generic[_Note, _Plan, _Result]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._closing.set()
+        self._room.put(None)
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._reader.join()
 
     def _read(self) -> None:
         try:
-            self._submit_all()
+            self._take_all()
         except BaseException as error:
-            self._put(error)
+            self._queue.put(error)
         else:
-            self._put(None)
+            self._queue.put(None)
 
-    def _submit_all(self) -> None:
-        for frame in self._frames(self._closing):
+    def _take_all(self) -> None:
+        frames = self._frames(self._closing)
+        while self._has_room() and (frame := next(frames, None)) is not None:
             note, search = self._search(frame) if frame.due else (None, None)
-            if not self._put((frame, note, self._pool.submit(search) if search else None)):
-                return
+            self._queue.put((frame, note, self._begun(search) if search else None))
 
-    def _put(self, item: _Item[_Note] | BaseException | None) -> bool:
-        """Wait for room in the queue; False when nobody will ask for it any more."""
-        while not self._closing.is_set():
-            try:
-                self._queue.put(item, timeout=_PATIENCE)
-            except queue.Full:
-                continue
-            return True
-        return False
+    def _has_room(self) -> bool:
+        """Wait until the next frame may be taken; False when nobody will ask for it any more."""
+        self._room.get()
+        return not self._closing.is_set()
+
+    def _begun(self, search: Search) -> Search:
+        return self._pool.submit(search).result if self._depth else search
 
     def _detected(self) -> Iterator[tuple[Frame, _Note | None, list[Detection] | None]]:
         while not self._stopping.is_set():
@@ -103,8 +111,9 @@ class Ahead(Generic[_Note, _Plan, _Result]):
                 return
             if isinstance(item, BaseException):
                 raise item
-            frame, note, found = item
-            yield frame, note, found.result() if found else None
+            frame, note, search = item
+            yield frame, note, search() if search else None
+            self._room.put(None)
 
     def __iter__(self) -> Iterator[tuple[_Plan, _Result]]:
         """What ``plan`` made of each frame, and ``encode`` of that, in frame order."""
@@ -127,7 +136,17 @@ class Ahead(Generic[_Note, _Plan, _Result]):
     def _planned(self) -> Iterator[tuple[_Plan, Future[_Result]]]:
         for frame, note, detections in self._detected():
             plan = self._plan(frame, note, detections)
-            yield plan, self._pool.submit(self._encode, plan)
+            yield plan, self._carried_out(plan)
+
+    def _carried_out(self, plan: _Plan) -> Future[_Result]:
+        if self._depth and self._is_long(plan):
+            return self._pool.submit(self._encode, plan)
+        done: Future[_Result] = Future()
+        try:
+            done.set_result(self._encode(plan))
+        except BaseException as error:
+            done.set_exception(error)
+        return done
 
 
 def _finished(pair: tuple[_Plan, Future[_Result]]) -> tuple[_Plan, _Result]:

@@ -52,6 +52,7 @@ def analysis(
     detect: Callable[[Frame], list[Detection]] = at,
     plan: Callable[[Frame, list[Detection] | None], Any] = lambda frame, found: (frame.index, found),
     encode: Callable[[Any], list[Face]] = lambda plan: [],
+    is_long: Callable[[Any], bool] = lambda plan: True,
     workers: int = 2,
     depth: int = 4,
 ) -> Ahead[int | None, Any, list[Face]]:
@@ -64,7 +65,8 @@ def analysis(
         assert note == (frame.index if frame.due else None)
         return plan(frame, found)
 
-    return Ahead(listed, stopping or threading.Event(), search, planned, encode, workers=workers, depth=depth)
+    stops = stopping or threading.Event()
+    return Ahead(listed, stops, search, planned, encode, is_long=is_long, workers=workers, depth=depth)
 
 
 def consume(ahead: Ahead[int | None, Any, list[Face]], use: Callable[[int], object]) -> None:
@@ -177,11 +179,55 @@ class TestOrder:
         assert [(index, bool(found)) for index, found in plans] == [(n, n % 3 == 0) for n in range(7)]
 
 
+class TestThreads:
+    """A frame that is handed to another thread waits for that."""
+
+    def test_a_frame_of_a_file_with_nothing_to_encode_is_done_where_it_is_iterated(self) -> None:
+        threads: dict[int, threading.Thread] = {}
+
+        def encode(plan: tuple[int, list[Detection]]) -> list[Face]:
+            threads[plan[0]] = threading.current_thread()
+            return []
+
+        frames = [numbered(number) for number in range(12)]
+        indexes(analysis(frames, encode=encode, is_long=lambda plan: plan[0] % 4 == 0))
+        here = {number for number, thread in threads.items() if thread is threading.current_thread()}
+        assert here == {number for number in range(12) if number % 4}
+
+    def test_a_live_frame_is_searched_and_encoded_where_it_is_iterated(self) -> None:
+        threads: list[threading.Thread] = []
+
+        def detect(frame: Frame) -> list[Detection]:
+            threads.append(threading.current_thread())
+            return at(frame)
+
+        def encode(plan: object) -> list[Face]:
+            threads.append(threading.current_thread())
+            return []
+
+        frames = [numbered(number) for number in range(5)]
+        assert indexes(analysis(frames, detect=detect, encode=encode, depth=0)) == list(range(5))
+        assert threads == [threading.current_thread()] * 10
+
+    def test_a_live_frame_is_taken_once_the_one_before_is_done(self) -> None:
+        now = 0
+
+        def newest(closing: threading.Event) -> Iterator[Frame]:
+            while now < 40:
+                yield numbered(now)
+
+        with analysis(newest, depth=0) as ahead:
+            for plan, _ in ahead:
+                assert plan[0] == now
+                now += 10  # frames that come while it is analysed and placed
+
+
 class TestErrors:
     @pytest.mark.parametrize("stage", ["source", "moved", "detect", "plan", "encode"])
     @pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt])
+    @pytest.mark.parametrize("depth", [0, 4])
     def test_an_error_in_any_stage_surfaces_with_its_traceback_and_ends_all_threads(
-        self, stage: str, kind: type[BaseException]
+        self, stage: str, kind: type[BaseException], depth: int
     ) -> None:
         def the_place_of_the_error(*_: object) -> Any:
             raise kind(stage)
@@ -202,7 +248,7 @@ class TestErrors:
         }
         done: list[int] = []
         with pytest.raises(kind, match=stage) as caught:
-            consume(analysis(**{"frames": long, **stages[stage]}), done.append)
+            consume(analysis(**{"frames": long, "depth": depth, **stages[stage]}), done.append)
         assert done == list(range(5))  # what came before it is finished
         assert "the_place_of_the_error" in [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)]
         assert_no_thread_is_left()
