@@ -9,7 +9,6 @@ first asked for.
 __version__ = "0.1.0"
 
 import os
-import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,9 +59,6 @@ __all__ = [
 
 # From 1.29 on ONNX Runtime sends usage data to its maker unless this is set before it is loaded; children inherit it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-# face_recognition_models still asks pkg_resources for its files, which warns at import.
-warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
 
 _HOMES = {
     "core.errors": "UserError",

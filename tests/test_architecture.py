@@ -36,7 +36,6 @@ LIBRARIES = {
     library: folders.split()
     for library, folders in {
         "dlib": "vision",
-        "face_recognition": "vision",
         "onnxruntime": "vision.models",
         "onnx": "vision.models",
         "h5py": "vision.models",

@@ -52,13 +52,12 @@ def test_no_address_of_a_registry_is_in_it(name: str):
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("run", ["dependencies", "wheels"]),
-        ("plots", ["dependencies", "wheels", "plots"]),
-        ("parquet", ["dependencies", "wheels", "parquet"]),
-        ("watch", ["dependencies", "wheels", "alerts", "telegram", "web"]),
+        ("run", ["dependencies"]),
+        *((name, ["dependencies", name]) for name in ("dlib", "emotion", "plots", "parquet", "dask", "ray")),
+        ("watch", ["dependencies", "alerts", "telegram", "web"]),
         (
             "dev",
-            ["dependencies", "wheels", "plots", "parquet", "alerts", "telegram", "web", "dev", "bench"],
+            ["dependencies", "dlib", "emotion", "plots", "parquet", "alerts", "telegram", "web", "dev", "bench"],
         ),
     ],
 )
@@ -71,8 +70,8 @@ def test_what_the_project_needs_is_pinned_within_its_bounds(name: str, kinds: li
         if requirement.marker is None or Marker(str(requirement.marker)).evaluate(system)
     }
     for requirement in [one for kind in kinds for one in wanted(kind)]:
-        if requirement.name == "dlib" or (requirement.marker and not requirement.marker.evaluate(system)):
-            continue  # dlib-bin stands in for dlib
+        if requirement.marker and not requirement.marker.evaluate(system):
+            continue
         version = here[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{requirement} is pinned at {version}"
 

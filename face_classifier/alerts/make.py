@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from face_classifier.alerts.channels.base import Channel
@@ -18,7 +17,7 @@ from face_classifier.core.config.parts.alerts import (
     TelegramChannel,
     WebhookChannel,
 )
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import needing
 
 
 def make_channel(
@@ -50,28 +49,17 @@ def make_channel(
 
             return Webhook(channel.url, channel.secret.read(environ), private=channel.private)
         case AppriseChannel():
-            with _needing("Apprise", "alerts", name):
+            with needing(f"the channel {name}", "alerts", "name another channel"):
                 from face_classifier.alerts.channels.messenger import Messenger
 
                 return Messenger(name, channel.url.read(environ) or "")
         case MqttChannel():
-            with _needing("paho-mqtt", "alerts", name):
+            with needing(f"the channel {name}", "alerts", "name another channel"):
                 from face_classifier.alerts.channels.mqtt.channel import Mqtt
 
                 return Mqtt(channel, environ, resident=desk is not None)
         case TelegramChannel():
-            with _needing("python-telegram-bot", "telegram", name):
+            with needing(f"the channel {name}", "telegram", "name another channel"):
                 from face_classifier.alerts.channels.telegram import Telegram
 
                 return Telegram(channel, environ, desk)
-
-
-@contextmanager
-def _needing(library: str, extra: str, name: str) -> Iterator[None]:
-    try:
-        yield
-    except ImportError:
-        raise UserError(
-            f"the channel {name} needs {library}, which is not installed; install face-classifier with the extra "
-            f"{extra}, or name another channel"
-        ) from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from face_classifier.core.disk.durable import PRIVATE, write_durably
 from face_classifier.core.types import Image
-from face_classifier.vision.models.packages import Package, cache_folder, download
+from face_classifier.vision.models.packages import Package, cache_folder, downloaded
 
 RESULT = "result-demo"
 SIZE = 640, 360  # width, height in pixels
@@ -73,11 +72,9 @@ def photographs() -> dict[str, Path]:
     names = {name for scene in _SCENES for name in scene.photographs} | {"obama_partial_face.jpg"}
     if not all((folder / name).exists() for name in names):
         folder.mkdir(exist_ok=True)
-        with tarfile.open(download(_PHOTOGRAPHS)) as archive:
+        with downloaded(_PHOTOGRAPHS) as members:
             for name in sorted(names):
-                packed = archive.extractfile(_FOLDER + name)
-                assert packed  # the hash of the archive was checked
-                write_durably(folder / name, packed.read(), PRIVATE.file)
+                write_durably(folder / name, members(_FOLDER + name), PRIVATE.file)
     return {name: folder / name for name in sorted(names)}
 
 

@@ -22,10 +22,12 @@ from face_classifier.cli.options import say
 from face_classifier.cli.spreading import commands
 from face_classifier.cli.watching import alerting, checking, events, keeping, page, status, watch, who
 from face_classifier.core import names
-from face_classifier.core.errors import StoppedError, UserError, WrongUseError
+from face_classifier.core.errors import MissingError, StoppedError, UserError, WrongUseError
 
 _RUN = "run"
 _LOG = "FACE_CLASSIFIER_LOG"
+_SCRIPT = "FACE_CLASSIFIER_SET_UP"  # the script that began the program and installs extras: scripts/run of a checkout
+_EXTRAS = "FACE_CLASSIFIER_EXTRAS"  # those that it is to install first, with blanks between
 _DETAILS = "%(asctime)s %(name)s [%(threadName)s] %(message)s"
 
 
@@ -104,6 +106,19 @@ def _take_names_for_utf8() -> None:
         os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], {**os.environ, **printed})
 
 
+def _start_anew_with(extra: str, arguments: Sequence[str]) -> None:
+    """Become `scripts/run`, where that began the program: it installs the extra and runs the same command.
+
+    It returns where the program was begun otherwise, or where the extra is installed and a package is missing still.
+    """
+    script, installed = os.environ.get(_SCRIPT), os.environ.get(_EXTRAS, "").split()
+    if not script or extra in installed:
+        return
+    sys.stdout.flush()
+    environment = {**os.environ, _EXTRAS: " ".join([*installed, extra])}
+    os.execve("/bin/sh", ["sh", script, *arguments], environment)
+
+
 class _Lines(logging.Formatter):
     """Records as lines for a terminal: signs that it would obey are shown as words."""
 
@@ -162,6 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"face-classifier: {_sentence(error)}", sys.stderr)
         return 1
     except UserError as error:
+        if isinstance(error, MissingError):
+            _start_anew_with(error.extra, sys.argv[1:] if arguments is None else arguments)
         say(f"face-classifier: {error}", sys.stderr)
         return error.exit_code
     except click.exceptions.Abort:

@@ -23,11 +23,14 @@ def _models(ctx: click.Context, as_json: bool) -> None:
 
 @_models.command("fetch")
 def _fetch() -> None:
-    """Get every model file, and build what is made of it, so that later runs need no network."""
+    """Get every model file that what is installed can run, and build what is made of it.
+
+    Later runs need no network then.
+    """
     from face_classifier.vision.models import registry as models
 
-    for name in models.MODELS:
-        say(str(models.graph(name)))
+    for path in models.fetch_all():
+        say(str(path))
 
 
 COMMANDS: list[click.Command] = [_models]

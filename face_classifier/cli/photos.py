@@ -10,7 +10,7 @@ import click
 
 from face_classifier.cli.options import json_option, mixed_option, on_option, say, stop_on_signals
 from face_classifier.core.config import flat
-from face_classifier.core.errors import StoppedError, UserError, WrongUseError
+from face_classifier.core.errors import StoppedError, WrongUseError, needing
 
 if TYPE_CHECKING:
     import threading
@@ -158,12 +158,8 @@ def _recommend(
     from face_classifier.photos.lookalike.rounds import Rounds
 
     if not picks:
-        try:
+        with needing("the page", "web", "name --picks"):
             from face_classifier.web.picker import show
-        except ImportError:
-            raise UserError(
-                "the page needs packages that are not installed; install face_classifier[web], or name --picks"
-            ) from None
     turns, among = flat.count(rounds, "--rounds"), flat.count(choices, "--choices")
     most = flat.count(how_many, "-k")
     contact_sheet.check_files({"--picture": picture})

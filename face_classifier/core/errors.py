@@ -1,5 +1,10 @@
 """The errors that a user sees, each with the exit code of a program that ends by it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(Exception):
     """Something the user can mend. The text is one sentence: what, which value, what to do."""
@@ -27,3 +32,34 @@ class WrongUseError(UserError):
 
 class SetUpError(UserError):
     """What all items need, such as a model or the cache, cannot be had: none of them is to blame."""
+
+
+class MissingError(SetUpError):
+    """Packages of an extra of the installation are not installed."""
+
+    def __init__(self, text: str, extra: str) -> None:
+        super().__init__(text)
+        self.extra = extra
+
+
+@contextmanager
+def needing(what: str, extra: str, instead: str = "") -> Iterator[None]:
+    """Within, packages of an extra are imported.
+
+    Parameters
+    ----------
+    what : what needs them, as the subject of a sentence
+    extra : its name in pyproject.toml
+    instead : what the user may do otherwise
+
+    Raises
+    ------
+    MissingError : a package is not installed
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
+            raise
+        advice = f"install face-classifier[{extra}]" + (f", or {instead}" if instead else "")
+        raise MissingError(f"{what} needs packages that are not installed; {advice}", extra) from error

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import needing
 from face_classifier.core.types import Image
 from face_classifier.display import contact_sheet
 from face_classifier.display.patches import SHADE, Color
@@ -95,13 +95,9 @@ def places(encodings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
     Raises UserError where scikit-learn is not installed.
     """
-    try:
+    with needing("a map of faces", "plots"):
         from sklearn.manifold import TSNE
         from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise UserError(
-            "the map needs scikit-learn, which is not installed; install it with `pip install scikit-learn`"
-        ) from error
     distinct, which = np.unique(encodings, axis=0, return_inverse=True)
     if len(distinct) < 3:  # too few to tell more than one from the other
         found = np.stack([np.arange(len(distinct)), np.zeros(len(distinct))], axis=1)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import needing
 from face_classifier.core.names import in_utf8
 from face_classifier.core.types import EMOTIONS, ENCODING_SIZE, Sighting
 
@@ -112,14 +112,9 @@ def parquet(faces: Sequence[Sighting], encoder: str, space: str) -> bytes:
 
     Raises UserError where what writes it is not installed. Parameters as of `npz`.
     """
-    try:
+    with needing("--format parquet", "parquet", "take --format npz"):
         from arro3 import core
         from arro3 import io as arrow_io
-    except ImportError as error:
-        raise UserError(
-            "--format parquet needs the package arro3-io, which is not installed; run pip install arro3-io, or take "
-            "--format npz"
-        ) from error
     arrow: Any = core  # its stubs know no NumPy array beside a type
     columns = {name: _nullable(arrow, column, faces) for name, column in _in_order(faces).items()}
     numbers = arrow.Array(_encodings(faces).reshape(-1), arrow.DataType.float64())

@@ -23,7 +23,7 @@ CHIP_SIZE = 150
 
 
 class DlibEncoder:
-    """dlib's ResNet on 5-point landmarks, as ``face_recognition.face_encodings`` calls it by default."""
+    """dlib's ResNet on 5-point landmarks, called as ``face_recognition.face_encodings`` does by default."""
 
     space = DLIB_SPACE
     chip = chip_once = "dlib"
@@ -31,10 +31,10 @@ class DlibEncoder:
 
     _one_at_a_time = threading.Lock()  # dlib's network keeps state: two threads at once would mix their faces up
 
-    def __init__(self) -> None:
-        import face_recognition  # here, because it loads 130 MB of models that the other encoder does not need
-
-        self._encodings = face_recognition.face_encodings
+    def __init__(self, model: Path, predictor: Path) -> None:
+        """``model``: dlib's ``dlib_face_recognition_resnet_model_v1.dat``; ``predictor``: as of `ResNetEncoder`."""
+        self._network = dlib.face_recognition_model_v1(str(model))
+        self._predictor = dlib.shape_predictor(str(predictor))
 
     def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
         """The encodings, (128,) float64 each, of faces in a BGR picture (height, width, 3), in the given order.
@@ -44,9 +44,12 @@ class DlibEncoder:
         """
         if not detections:
             return []
-        boxes = [detection.box.css for detection in detections]
+        boxes = [detection.box for detection in detections]
+        squares = [dlib.rectangle(box.left, box.top, box.right, box.bottom) for box in boxes]
+        rgb = as_rgb(image)
         with self._one_at_a_time:
-            return [encoding.astype(float) for encoding in self._encodings(as_rgb(image), boxes)]
+            shapes = [self._predictor(rgb, square) for square in squares]
+            return [np.array(self._network.compute_face_descriptor(rgb, shape, 1)) for shape in shapes]
 
 
 class ResNetEncoder:

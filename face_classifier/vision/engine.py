@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
-from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.core.errors import SetUpError, UserError, needing
 from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Provenance, Search
 from face_classifier.vision.models import registry as models
 from face_classifier.vision.models.precision import precision_of
@@ -186,6 +186,8 @@ def make_engine(
             assesses=name != "original",
             emotions=_emotions(emotion) if emotion else None,
         )
+    except SetUpError:
+        raise
     except UserError as error:
         raise SetUpError(str(error)) from error
 
@@ -225,10 +227,11 @@ def _encoder(engine: str, name: str, wanted: str, beside: Executor | None) -> En
             raise
         except UserError as error:
             raise UserError(f"{error}, or give --encoder dlib for a new result folder") from error
-    from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder
+    with needing("dlib's encoder", models.DLIB):
+        from face_classifier.vision.dlib_resnet import DlibEncoder, ResNetEncoder
 
     if engine == "original":
-        return DlibEncoder()
+        return DlibEncoder(models.find(models.RESNET), models.find(models.LANDMARKS))
     return ResNetEncoder(models.graph(f"dlib-resnet{kind}"), models.find(models.LANDMARKS), precision, beside)
 
 
@@ -236,6 +239,8 @@ def check_detector(name: str, detector: str | None, tell: Callable[[str], None])
     """Tell what `make_engine` would, for whoever has others analyse. Parameters as of that; raises SetUpError."""
     try:
         _detector(name, detector, tell)
+    except SetUpError:
+        raise
     except UserError as error:
         raise SetUpError(str(error)) from error
 
@@ -251,7 +256,8 @@ def _detector(engine: str, name: str | None, tell: Callable[[str], None]) -> Det
             return YuNet(models.graph("yunet"))
         except UserError as error:
             tell(f"the slower detector hog stands in for yunet: {error} (or run `face-classifier models fetch` later)")
-    from face_classifier.vision.hog import HogDetector
+    with needing("the detector hog", models.DLIB):
+        from face_classifier.vision.hog import HogDetector
 
     return HogDetector()
 

@@ -65,10 +65,8 @@ def test_libraries_that_are_missing_are_told_with_their_extra_and_cost_no_other_
     line = [sys.executable, "-c", WITHOUT, json.dumps(CHANNELS), json.dumps(SECRETS)]
     told = subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()
     assert told[:3] == ["print -", "file -", "webhook -"]
-    for sentence, (library, extra) in zip(
-        told[3:],
-        [("Apprise", "alerts"), ("paho-mqtt", "alerts"), ("python-telegram-bot", "telegram")],
-        strict=True,
-    ):
-        assert f"needs {library}, which is not installed" in sentence
-        assert f"with the extra {extra}, or name another channel" in sentence
+    for sentence, extra in zip(told[3:], ["alerts", "alerts", "telegram"], strict=True):
+        assert sentence.endswith(
+            "the channel mine needs packages that are not installed; "
+            f"install face-classifier[{extra}], or name another channel"
+        )

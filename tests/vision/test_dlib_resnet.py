@@ -26,8 +26,8 @@ class TestResNet(EncoderTests):
 
 class TestDlib(EncoderTests):
     @pytest.fixture
-    def encoder(self) -> DlibEncoder:
-        return DlibEncoder()
+    def encoder(self, encoder_dat: Path, predictor_dat: Path) -> DlibEncoder:
+        return DlibEncoder(encoder_dat, predictor_dat)
 
 
 @pytest.fixture(scope="module")

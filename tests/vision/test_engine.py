@@ -87,11 +87,29 @@ def distance(one: Face, other: Face) -> float:
     return float(np.linalg.norm(one.encoding - other.encoding))
 
 
-def test_the_encoder_is_given_rgb(photographs: dict[str, Path]):
+@pytest.fixture(scope="module")
+def dlibs(encoder_dat: Path, predictor_dat: Path) -> DlibEncoder:
+    return DlibEncoder(encoder_dat, predictor_dat)
+
+
+def test_the_original_engine_gives_the_numbers_of_face_recognition(portraits: dict[str, Image]):
+    ours = make_engine("original", None, 1.0, pytest.fail)
+    for name in ("obama.jpg", "biden.jpg"):
+        for bgr in (portraits[name], portraits[name][:, 20:]):  # the latter reaches beyond the left edge
+            rgb = as_rgb(bgr)
+            theirs = face_recognition.face_locations(rgb)
+            found = ours.detect(bgr)
+            assert [detection.box.css for detection in found] == sorted(theirs, key=lambda css: css[3])
+            encodings = face_recognition.face_encodings(rgb, [detection.box.css for detection in found])
+            encoded = [face.encoding for face in ours.encode(bgr, found)]
+            np.testing.assert_allclose(encoded, encodings, atol=1e-6)  # dlib's sums differ with where arrays lie
+
+
+def test_the_encoder_is_given_rgb(photographs: dict[str, Path], dlibs: DlibEncoder):
     bgr = cv2.imread(str(photographs["obama.jpg"]))
     rgb = face_recognition.load_image_file(photographs["obama.jpg"])
     box = Box(*face_recognition.face_locations(rgb)[0])
-    ours = DlibEncoder().encode(bgr, [Detection(box)])[0]
+    ours = dlibs.encode(bgr, [Detection(box)])[0]
     right = face_recognition.face_encodings(rgb, [box.css])[0]
     swapped = face_recognition.face_encodings(np.ascontiguousarray(rgb[:, :, ::-1]), [box.css])[0]
     assert np.linalg.norm(ours - right) < 0.02  # two JPEG decoders differ by a shade
@@ -104,7 +122,7 @@ def test_half_the_resolution_finds_a_large_face_in_the_same_place(photographs: d
     assert whole.box.overlap(half.box) > 0.6
 
 
-def test_half_the_resolution_searches_a_quarter_of_the_pixels_and_scales_what_it_finds():
+def test_half_the_resolution_searches_a_quarter_of_the_pixels_and_scales_what_it_finds(dlibs: DlibEncoder):
     searched = []
 
     class Spy:
@@ -115,7 +133,7 @@ def test_half_the_resolution_searches_a_quarter_of_the_pixels_and_scales_what_it
             return [Detection(Box(10, 30, 40, 20), landmarks=np.full((5, 2), 25, np.float32))]
 
     spy: Detector = Spy()
-    engine = Engine(spy, DlibEncoder(), resize_ratio=0.5, assesses=False)
+    engine = Engine(spy, dlibs, resize_ratio=0.5, assesses=False)
     (found,) = engine.detect(np.zeros((100, 200, 3), np.uint8))
     assert searched == [(50, 100)]
     assert found.box == Box(20, 60, 80, 40)

@@ -20,7 +20,7 @@ from face_classifier.core.errors import SetUpError, UserError
 from face_classifier.core.types import Image
 from face_classifier.vision.engine import make_engine
 from face_classifier.vision.models import registry as models
-from face_classifier.vision.models.packages import Package, download
+from face_classifier.vision.models.packages import Package, downloaded
 from face_classifier.vision.models.registry import FOLDER, MODELS, Weights
 from face_classifier.vision.yunet import YuNet
 
@@ -81,13 +81,32 @@ class TestFinding:
             assert "face_recognition_models" in str(models.find(MODELS[name].weights))
         assert not list(cache.rglob("*.dat"))
 
-    def test_a_package_that_is_not_installed_is_named(
+    def test_dlibs_weights_are_fetched_where_no_package_has_them(
         self, cache: Path, no_index: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None)
-        with pytest.raises(UserError, match="face_recognition_models") as told:
+        with pytest.raises(UserError, match=r"face_recognition_models==0\.3\.0 cannot be fetched") as told:
             models.find(models.LANDMARKS)
-        assert FOLDER in str(told.value)
+        assert one_sentence(str(told.value))
+
+    def test_every_file_of_a_package_is_kept_and_the_package_is_not(
+        self,
+        cache: Path,
+        no_index: Path,
+        quantised_yunet: Path,
+        quantised_sface: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        package = write_wheel(no_index, {"a": quantised_yunet.read_bytes(), "b": quantised_sface.read_bytes()})
+        for name, member in (("yunet", "a"), ("sface", "b"), ("sface-int8", "b")):
+            weights = replace(MODELS[name].weights, package=package, member=member)
+            monkeypatch.setitem(models.MODELS, name, replace(MODELS[name], weights=weights))
+        found = models.find(models.MODELS["yunet"].weights)
+        assert [path for path in cache.rglob("*") if path.is_file()] == [
+            found, found.with_name(quantised_sface.name)
+        ]  # fmt: skip
+        shutil.rmtree(no_index)
+        assert models.find(models.MODELS["sface"].weights).read_bytes() == quantised_sface.read_bytes()
 
 
 class TestFetching:
@@ -245,6 +264,19 @@ class TestTheCommand:
         assert "ready" in lines["landmarks"]
         assert not list(cache.rglob("*.onnx"))  # it only looks
 
+    def test_fetch_leaves_out_what_is_not_installed_and_says_so(
+        self, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Any]
+    ) -> None:
+        found = models.importlib.util.find_spec
+        monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None if name == "dlib" else found(name))
+        ended = command("models", "fetch")
+        assert ended.err.splitlines() == [
+            f"face-classifier: {name} is left out; it needs face-classifier[dlib]"
+            for name in ("dlib-resnet", "dlib-resnet-int8")
+        ]
+        left = [name for name in MODELS if not name.startswith("dlib")]
+        assert [Path(line) for line in ended.out.splitlines()] == [models.graph(name) for name in left]
+
     def test_fetch_builds_every_graph_and_prints_where_it_is(
         self, quantised_yunet: Path, quantised_sface: Path, command: Callable[..., Any]
     ) -> None:
@@ -282,6 +314,11 @@ def write_source(folder: Path, trace: Path) -> Package:
     return Package("face-classifier-trial", "1.0", sha256(path.read_bytes()).hexdigest(), 0.5, source=True)
 
 
+def fetch(package: Package, member: str) -> bytes:
+    with downloaded(package) as members:
+        return members(member)
+
+
 class TestPackages:
     def test_what_is_fetched_is_told_with_its_size(
         self,
@@ -299,18 +336,10 @@ class TestPackages:
         assert (ended.code, ended.err) == (0, told)
         assert command("models", "fetch").err == ""
 
-    def test_a_package_is_downloaded_once_by_its_hash(self, cache: Path, no_index: Path) -> None:
-        package = write_wheel(no_index)
-        path = download(package)
-        assert path.is_relative_to(cache)
-        assert sha256(path.read_bytes()).hexdigest() == package.sha256
-        shutil.rmtree(no_index)
-        assert download(package) == path
-
     def test_a_package_of_another_hash_is_refused_and_not_kept(self, cache: Path, no_index: Path) -> None:
         package = write_wheel(no_index)
         with pytest.raises(UserError, match=r"face-classifier-trial==1\.0 cannot be fetched") as told:
-            download(replace(package, sha256=sha256(b"what was published").hexdigest()))
+            fetch(replace(package, sha256=sha256(b"what was published").hexdigest()), "")
         assert one_sentence(str(told.value))
         assert not [path for path in cache.rglob("*") if path.is_file()]
 
@@ -320,13 +349,8 @@ class TestPackages:
         trace = tmp_path / "it ran"
         package = write_source(no_index, trace)
         with pytest.raises(UserError, match="cannot be fetched"):
-            download(replace(package, sha256=sha256(b"what was published").hexdigest()))
+            fetch(replace(package, sha256=sha256(b"what was published").hexdigest()), "")
         assert not trace.exists()
-        assert download(package).name.endswith(".tar.gz")
+        assert fetch(package, "face_classifier_trial-1.0/PKG-INFO").startswith(b"Metadata-Version")
         assert trace.exists()  # so the trace tells something
-
-    def test_a_damaged_package_in_the_cache_is_downloaded_again(self, cache: Path, no_index: Path) -> None:
-        package = write_wheel(no_index)
-        path = download(package)
-        path.write_bytes(b"torn")
-        assert sha256(download(package).read_bytes()).hexdigest() == package.sha256
+        assert not list(cache.iterdir())

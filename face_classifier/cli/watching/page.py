@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from face_classifier.cli.options import load_settings, result_option, say
-from face_classifier.core.errors import InUseError, UserError, WrongUseError
+from face_classifier.core.errors import InUseError, UserError, WrongUseError, needing
 
 if TYPE_CHECKING:
     from face_classifier.core.config.parts.page import Web
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from face_classifier.web.folder import Folder
     from face_classifier.web.site import Site
 
-PACKAGES = "the page needs packages that are not installed; install face_classifier[web]"
 _IN_TIME = 2.0  # seconds from the wish to stop until the process ends, at the latest
 _TURN = 0.5  # seconds between two looks at how everything does
 
@@ -37,11 +36,9 @@ def _web(result: str | None, config: str | None, listen: str | None) -> None:
 
     Other commands and runs on the folder go on working beside it. `watch` has the page, too.
     """
-    try:
+    with needing("the page", "web"):
         from face_classifier.web.folder import Folder
         from face_classifier.web.site import Site
-    except ImportError:
-        raise UserError(PACKAGES) from None
     from face_classifier.core.config import reach
     from face_classifier.daemon import log
     from face_classifier.daemon.cameras.loop import LogObserver

@@ -154,7 +154,7 @@ def _page(daemon: Daemon, chosen: Settings, reload: Callable[[], None], config: 
                 )
                 address = stack.enter_context(serving(site, chosen.web.port))
             except ImportError:
-                log.tell("page", "there is no page; install face_classifier[web], or set web: {listen: off}")
+                log.tell("page", "there is no page; install face-classifier[web], or set web: {listen: off}")
             except UserError as error:
                 log.tell("page", str(error), logging.WARNING)
             else:

@@ -18,12 +18,10 @@ def _password(as_json: bool) -> None:
     Where no terminal is, it is the first line of stdin.
     """
     from face_classifier.cli import console
-    from face_classifier.core.errors import UserError, WrongUseError
+    from face_classifier.core.errors import WrongUseError, needing
 
-    try:
+    with needing("a password", "web"):
         from face_classifier.web.doors.passwords import LEAST, LONGEST, hashed
-    except ImportError:
-        raise UserError("what makes hashes is not installed; install face_classifier[web]") from None
 
     if sys.stdin.isatty():
         word = click.prompt("Password of the page", hide_input=True, confirmation_prompt="Once more", err=True)

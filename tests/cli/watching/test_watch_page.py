@@ -42,7 +42,7 @@ def test_without_its_packages_a_sentence_tells_how_to_get_the_page(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setitem(sys.modules, "face_classifier.web.app", None)
-    assert told(8470, caplog) == ["there is no page; install face_classifier[web], or set web: {listen: off}"]
+    assert told(8470, caplog) == ["there is no page; install face-classifier[web], or set web: {listen: off}"]
 
 
 def test_a_port_that_is_taken_costs_the_page_alone(caplog: pytest.LogCaptureFixture):

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from face_classifier.core.errors import SetUpError, UserError
+from face_classifier.core.errors import SetUpError, UserError, needing
 from face_classifier.pipeline.spread.cluster import MOST_DEATHS, DiedError, called
 from face_classifier.pipeline.spread.clusters.address import Address, is_loopback, joined, looked_up, read_address
 
@@ -260,7 +260,7 @@ def _listening(dask_worker: Any) -> list[str]:
 
 def _connected(address: Address, stack: ExitStack) -> tuple[Any, _Lines]:
     """A client of Dask, and what runs its lines; ``stack`` closes them. Raises SetUpError."""
-    try:
+    with needing(str(address), "dask"):
         import dask
 
         # It tells of every line that breaks; the user is told once, by us. What it would do in threads that stay until
@@ -268,10 +268,6 @@ def _connected(address: Address, stack: ExitStack) -> tuple[Any, _Lines]:
         quiet = dict.fromkeys(("distributed", "distributed.client", "distributed.core"), "critical")
         dask.config.set({"logging": {**dask.config.get("logging", {}), **quiet}, "distributed.comm.offload": False})
         from distributed import Client, Security
-    except ImportError as error:
-        raise SetUpError(
-            f"{address} needs the package {error.name}; install it in the checkout: pip install '.[dask]'"
-        ) from error
     security: Any = Security()  # type: ignore[no-untyped-call]
     place = _place(address, security)
     lines = stack.enter_context(_Lines())

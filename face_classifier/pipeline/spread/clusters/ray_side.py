@@ -21,7 +21,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
-from face_classifier.core.errors import SetUpError
+from face_classifier.core.errors import SetUpError, needing
 from face_classifier.pipeline.spread.cluster import MOST_DEATHS, DiedError
 from face_classifier.pipeline.spread.clusters.address import joined
 from face_classifier.pipeline.spread.clusters.on_ray import carry_out, node_name
@@ -139,13 +139,9 @@ class _Side:
         os.environ.update(_VARIABLES)
         if not _answers(self._host, self._port, _ANSWER):
             raise SetUpError(f"no head of Ray answers at {where} within {_ANSWER:g} seconds; start it")
-        try:
+        with needing(where, "ray"):
             import ray
             from ray.exceptions import AuthenticationError, RayError
-        except ImportError as error:
-            raise SetUpError(
-                f"{where} needs the package {error.name}; install it in the checkout: pip install '.[ray]'"
-            ) from error
         _check_door(self._address)
         try:
             import_module("ray._raylet").GcsClient(address=self._address).get_all_node_info(
