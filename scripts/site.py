@@ -13,7 +13,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
+
+import yaml
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/**/*.md", "benchmarks/*.md")
@@ -22,6 +25,17 @@ PAGES = ("*.md", "docs/**/*.md", "benchmarks/*.md")
 def pages() -> list[Path]:
     """The pages of the site, in the checkout."""
     return sorted(page for pattern in PAGES for page in ROOT.glob(pattern))
+
+
+def in_nav() -> list[str]:
+    """The pages of the nav of mkdocs.yml, in their order, as paths in the checkout."""
+    return list(_paths(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]))
+
+
+def _paths(entries: list[Any]) -> Iterator[str]:
+    for entry in entries:
+        for value in entry.values() if isinstance(entry, dict) else [entry]:
+            yield from [value] if isinstance(value, str) else _paths(value)
 
 
 def linked(page: Path) -> Iterator[Path]:

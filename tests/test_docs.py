@@ -12,6 +12,9 @@ import pytest
 
 from face_classifier.cli import main as cli
 from face_classifier.core.config.flat import Flat
+from scripts import site
+from scripts.reference.__main__ import COMMAND, main
+from scripts.reference.__main__ import PAGES as MADE
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -57,6 +60,27 @@ def test_the_reference_tells_the_default_of_every_number(field: dataclasses.Fiel
     if isinstance(field.default, float):
         row = next(line for line in FLAGS.splitlines() if f"`{field.metadata['flags'][-1]}`" in line)
         assert row.endswith(f"| {field.default:g} |")
+
+
+def test_every_page_stands_once_in_the_nav_of_the_site():
+    pages = [page.relative_to(ROOT).as_posix() for page in site.pages()]
+    assert sorted(site.in_nav()) == sorted(pages), "mkdocs.yml lacks a page, or has one twice or for nothing"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reference")
+    main(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_page_is_as_the_code_is_now(made: Path, name: str):
+    told, now = (
+        (folder / f"{name}.md").read_text("utf-8").splitlines() for folder in (ROOT / "docs" / "reference", made)
+    )
+    new, gone = ([line for line in one if line not in other][:3] for one, other in ((now, told), (told, now)))
+    assert told == now, f"docs/reference/{name}.md lacks {new} and has {gone} for nothing; run `{COMMAND}`"
 
 
 def test_the_tour_tells_every_folder():

@@ -1,4 +1,4 @@
-"""The pages of the reference that are made of the code are as it is now, and whatever is new in it changes them."""
+"""Whatever is new in the code changes the pages of the reference that are made of it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,9 @@ import face_classifier as fc
 from face_classifier.cli.main import _main
 from face_classifier.core.config.flat import Flat
 from scripts.reference import commands, errors, settings
-from scripts.reference.__main__ import COMMAND, PAGES, main
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reference")
-    main(folder)
-    return folder
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_as_the_code_is_now(made: Path, name: str):
-    told, now = ((folder / f"{name}.md").read_text("utf-8").splitlines() for folder in (FOLDER, made))
-    new, gone = ([line for line in one if line not in other][:3] for one, other in ((now, told), (told, now)))
-    assert told == now, (
-        f"docs/reference/{name}.md lacks {new} and has {gone} for nothing; run `{COMMAND}` and commit it"
-    )
 
 
 def test_a_new_flag_changes_the_page_of_commands(monkeypatch: pytest.MonkeyPatch):
@@ -49,7 +32,8 @@ def test_a_new_command_changes_the_page_of_commands(monkeypatch: pytest.MonkeyPa
 
 def test_a_key_that_is_gone_changes_the_page_of_settings(monkeypatch: pytest.MonkeyPatch):
     assert "| `quality` |" in settings.page()
-    monkeypatch.delitem(Flat.__dataclass_fields__, "quality")
+    rest = {name: field for name, field in Flat.__dataclass_fields__.items() if name != "quality"}
+    monkeypatch.setattr(Flat, "__dataclass_fields__", rest)
     assert "| `quality` |" not in settings.page()
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import yaml
+
+from scripts.site import in_nav
 
 ROOT = Path(__file__).parent.parent
 LOADS = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "srcset"), ("video", "src")}
@@ -51,22 +51,8 @@ def read(site: Path) -> dict[Path, _Links]:
     return {page: _Links(page.read_text("utf-8")) for page in site.rglob("*.html") if page.name != "404.html"}
 
 
-def nav(entries: list) -> Iterator[str]:
-    """The pages of a part of the nav, in their order."""
-    for entry in entries:
-        for value in entry.values() if isinstance(entry, dict) else [entry]:
-            yield from [value] if isinstance(value, str) else nav(value)
-
-
-def test_every_page_stands_once_in_the_nav():
-    told = sorted(nav(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]))
-    pages = [path.relative_to(ROOT).as_posix() for pattern in ("*.md", "docs/**/*.md") for path in ROOT.glob(pattern)]
-    assert [page for page in told if not page.startswith("benchmarks/")] == sorted(pages)
-    assert all((ROOT / page).is_file() for page in told)
-
-
 def test_every_page_is_built(site: Path):
-    for page in nav(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]):
+    for page in in_nav():
         path = site / page
         folder = path.parent if path.name == "README.md" else path.with_suffix("")
         assert (folder / "index.html").is_file(), page
