@@ -70,7 +70,7 @@ LIBRARIES = {
         "pylibjxl": "sources",
         "rawpy": "sources",
         "fontTools": "display.letters",
-        "yaml": "core",
+        "yaml": "core.config",
         "click": "cli cli.spreading cli.watching",
         "rich": "cli cli.spreading",
         "platformdirs": "vision.models gallery.owner",

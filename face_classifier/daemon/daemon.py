@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import shutil
@@ -195,11 +194,9 @@ class Daemon:
         old = self._settings
         found = changes(old, new)
         if found.alerts:
-            self.here.note_uses_of(dataclasses.replace(old, channels=new.channels))
+            self.here.note_uses_of(old.but(channels=new.channels))
             self._alerts.reload(new.alerts, new.channels)
-        self._settings = dataclasses.replace(
-            old, **{key: getattr(new, key) for key in ("cameras", "keep", "channels", "alerts")}
-        )
+        self._settings = old.but(**{key: getattr(new, key) for key in ("cameras", "keep", "channels", "alerts")})
         self._restart = found.restart
         self._cameras.replace(found, new.cameras)
         log.tell("reload", _told(found), restart=list(found.restart))

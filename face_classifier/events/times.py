@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time, timedelta
 
-from face_classifier.core.config.units import clock, duration
+from face_classifier.core.config.parts.units import clock, duration
 from face_classifier.core.errors import WrongUseError
 
 _DAYS = {"today": 0, "yesterday": 1}  # days before today

@@ -18,7 +18,8 @@ from face_classifier.core.types import Frame, Seen, Sighting
 from face_classifier.events.event import Event
 from face_classifier.events.passing import Passing, ZonesOf, in_no_zone
 from face_classifier.events.records import JsonLines
-from face_classifier.events.telling import Rules
+from face_classifier.events.telling import UNKNOWN_AFTER, Rules
+from face_classifier.events.visits import GAP
 from face_classifier.gallery.gallery import Gallery, note_tracks
 from face_classifier.pipeline.analysis.analyse import KeptBefore, none_kept
 from face_classifier.pipeline.inputs import as_first_seen, sampling_as_first_seen
@@ -79,9 +80,9 @@ class Desk:
     ) -> None:
         """``tell``: is told who comes before a live source, and must not block; None: nobody is to know."""
         self.gallery = gallery
-        visits, self._tell_event = gallery.settings.visits, tell
-        self._rules = Rules(visits.gap, visits.unknown_after, gallery.store.people())
-        self._passing: dict[Session, Passing] = {}
+        nested, self._tell_event = gallery.settings.nested, tell
+        times = (nested.visits.gap, nested.visits.unknown_after) if nested else (GAP, UNKNOWN_AFTER)
+        self._rules, self._passing = Rules(*times, gallery.store.people()), dict[Session, Passing]()
         self._log, self._observer, self._patience = log, observer, patience
         self._sessions: list[Session] = []  # with faces that may still be held
         self._ended: list[Session] = []  # of them those whose sources have ended

@@ -13,8 +13,9 @@ from pydantic_core import PydanticUndefined
 from face_classifier.core.config.flat import ENVIRONMENT, Flat, metavar
 from face_classifier.core.config.parts.alerts import Alerts, AnyChannel, Rule
 from face_classifier.core.config.parts.cameras import Camera, Keep, KeepAll
+from face_classifier.core.config.parts.nested import Visits
 from face_classifier.core.config.parts.page import Web
-from face_classifier.core.config.settings import Settings, Visits
+from face_classifier.core.config.settings import Settings
 from scripts.reference.tables import code, plain, table, value
 
 PARTS: dict[str, type[BaseModel]] = {

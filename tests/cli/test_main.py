@@ -348,6 +348,14 @@ def test_the_same_program_answers_as_a_module_and_help_is_quick(tmp_path: Path):
     assert not {"numpy", "cv2", "dlib", "rich", "PIL"} & set(loaded.splitlines()[-1].split())
 
 
+def test_a_run_of_files_does_not_load_what_only_cameras_and_configurations_need(tmp_path: Path, demo_clip: Path):
+    program = "import sys; from face_classifier.cli import main as cli; cli.main(sys.argv[1:]); print(*sys.modules)"
+    line = [sys.executable, "-c", program, str(demo_clip), "--stop", "0.1", "--result", str(tmp_path / "result")]
+    loaded = subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()[-1].split()
+    assert "cv2" in loaded
+    assert not {"pydantic", "yaml", "asyncio", "onnx", "fastapi"} & set(loaded)
+
+
 def test_the_clip_of_the_demo_can_be_had_alone(tmp_path: Path, demo_clip: Path, capsys: pytest.CaptureFixture[str]):
     copy = tmp_path / "demo.mp4"
     assert cli.main(["demo", "--clip", str(copy)]) == 0

@@ -41,7 +41,7 @@ HOUR = timedelta(hours=1)
 
 
 def keep(**limits: object) -> Settings:
-    return Settings(keep={"unknown": "72h", **limits})
+    return Settings().but(keep={"unknown": "72h", **limits})
 
 
 class House(World):
@@ -119,7 +119,7 @@ def test_what_is_kept_for_ever_stays(house: House) -> None:
 def test_each_camera_has_its_own_time(house: House) -> None:
     yard = house.see_live(4, 1, 50 * HOUR, camera="yard")
     attic = house.see_live(5, 1, 900 * HOUR, camera="attic")
-    settings = Settings(
+    settings = Settings().but(
         keep={"unknown": "72h"},
         cameras={"yard": {"url": "0", "keep": {"unknown": "48h"}}, "attic": {"url": "1", "keep": {"unknown": None}}},
     )
@@ -287,7 +287,7 @@ def test_tracks_go_when_their_time_is_over_and_lose_faces_that_went(house: House
     with Store(house.folder, writing=True) as store:
         store.tracks.write([track(1, "door", 80 * HOUR, old.id), track(2, "yard", 80 * HOUR, None)])
         store.tracks.write([track(3, "door", 200 * HOUR, None), track(4, "door", HOUR, young.id)])
-    settings = Settings(
+    settings = Settings().but(
         keep={"unknown": "72h", "tracks": "100h"}, cameras={"yard": {"url": "0", "keep": {"tracks": "10h"}}}
     )
     removed = house.retain(settings)
@@ -327,10 +327,8 @@ class TestCaptures:
         return found
 
     def test_go_when_their_time_is_over_and_the_users_pictures_stay(self, house: House, captures: Path) -> None:
-        settings = Settings(
-            keep={"captures": "2 d"},
-            cameras={"yard": {"url": "0", "keep": {"captures": "30 d"}}},
-            capture=str(captures),
+        settings = Settings(capture=str(captures)).but(
+            keep={"captures": "2 d"}, cameras={"yard": {"url": "0", "keep": {"captures": "30 d"}}}
         )
         removed = house.retain(settings)
         assert (removed.faces, removed.captures) == (0, 2)
@@ -343,7 +341,7 @@ class TestCaptures:
             for name, hours in (("old", 60), ("young", 1)):
                 path = log.parent / keep_beside(log, camera, name, b"jpeg")
                 os.utime(path, (when := (NOW - hours * HOUR).timestamp(), when))
-        settings = Settings(
+        settings = Settings().but(
             keep={"captures": "2 d"},
             cameras={"yard": {"url": "0", "keep": {"captures": "30 d"}}},
             channels={"log": {"type": "file", "path": str(log)}},
@@ -357,10 +355,10 @@ class TestCaptures:
     def test_in_a_folder_that_is_not_ours_nothing_goes(self, house: House, captures: Path) -> None:
         for path in captures.glob(".face-classifier*"):
             path.unlink()
-        assert house.retain(Settings(keep={"captures": "2 d"}, capture=str(captures))).captures == 0
+        assert house.retain(Settings(capture=str(captures)).but(keep={"captures": "2 d"})).captures == 0
 
     def test_a_folder_that_is_away_is_none(self, house: House, tmp_path: Path) -> None:
-        removed = house.retain(Settings(keep={"captures": "2 d"}, capture=str(tmp_path / "away")))
+        removed = house.retain(Settings(capture=str(tmp_path / "away")).but(keep={"captures": "2 d"}))
         assert (removed.captures, removed.problems) == (0, [])
 
     def test_the_oldest_go_first_where_the_disk_is_too_full_then_faces_of_nobody(
@@ -369,11 +367,11 @@ class TestCaptures:
         sizes = {path: path.stat().st_size for path in captures.glob("*.png")}
         with Store(house.folder, writing=True) as store:
             weight = store.retention.weight() + sum(sizes.values())
-        removed = house.retain(Settings(keep={"disk": weight - 1}, capture=str(captures)))
+        removed = house.retain(Settings(capture=str(captures)).but(keep={"disk": weight - 1}))
         assert (removed.faces, removed.captures) == (0, 1)
         assert len(self.names(captures) & {"door-1", "yard-1"}) == 2
         assert removed.over == 0
-        removed = house.retain(Settings(keep={"disk": 1}, capture=str(captures)))
+        removed = house.retain(Settings(capture=str(captures)).but(keep={"disk": 1}))
         assert (removed.faces, removed.captures) == (2, 5)
         assert removed.over > 0
         assert unknown(house.folder) == []
@@ -474,7 +472,8 @@ def test_in_whatever_order_nothing_of_what_went_is_left_in_any_file(seed: int, t
     def retain() -> None:
         hours = chance.choice([24, 72])
         house.carry_out(
-            "retain", retention.arguments_of(Settings(keep={"unknown": f"{hours}h"}), confirmed=True, dry_run=False)
+            "retain",
+            retention.arguments_of(Settings().but(keep={"unknown": f"{hours}h"}), confirmed=True, dry_run=False),
         )
 
     actions: list[Callable[[], None]] = [shuffle, undo, forget, retain, retain]
@@ -550,7 +549,7 @@ class TestRegularly:
         assert sentences[0].startswith("2 faces of nobody removed, as keep says: ")
 
     def test_a_budget_that_peoples_faces_exceed_is_told_once(self, told: Callable[[Settings], list[str]]) -> None:
-        sentences = told(Settings(keep={"disk": 1}))
+        sentences = told(Settings().but(keep={"disk": 1}))
         assert len(sentences) == 2
         assert sentences[0].startswith("2 faces of nobody removed")
         assert sentences[1].endswith(" all the same: people's faces stay")

@@ -153,6 +153,6 @@ def behind_doors(folder: Path, **web: Any) -> Iterator[Any]:
     def nobody(command: str, _arguments: dict[str, Any]) -> CarriedOut:
         raise AssertionError(f"{command} was carried out")
 
-    settings = Settings(result=str(folder), web=Web(**web))
+    settings = Settings(result=str(folder)).but(web=Web(**web))
     with Reader(folder) as reader:
         yield make_app(Site(lambda: settings, nobody, reader, lambda: STATUS))

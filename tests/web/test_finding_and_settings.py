@@ -37,7 +37,7 @@ web:
 
 def settings_page(result: Path, config: Path | None) -> str:
     settings = load({"result": str(result)}, str(config) if config else None, {})
-    settings = dataclasses.replace(settings, web=settings_of(result).web)  # none is asked for a password here
+    settings = settings.but(web=settings_of(result).web)  # none is asked for a password here
     site = dataclasses.replace(site_of(settings), config=str(config) if config else None)
     with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
         answer = httpx.get(f"http://127.0.0.1:{port}/settings", timeout=SECONDS)

@@ -158,7 +158,7 @@ def _snooze(settings: Settings, given: str, rule: str | None, as_json: bool) -> 
 
 def _until(given: str) -> datetime | None:
     """Until when a snooze lasts; None: it ends now."""
-    from face_classifier.core.config.units import duration
+    from face_classifier.core.config.parts.units import duration
 
     if given.strip().lower() == "off":
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import dataclasses
 import gc
 import logging
 import threading
@@ -48,7 +47,7 @@ def _web(result: str | None, config: str | None, listen: str | None) -> None:
     atexit.register(gc.freeze)  # as in `watch`
     chosen, wishes = load_settings({"result": result}, config), Wishes()
     web, port = _place(chosen.web, listen)
-    chosen = dataclasses.replace(chosen, web=web)
+    chosen = chosen.but(web=web)
     reach.check(web)
     with (
         log.logged(chosen.log),

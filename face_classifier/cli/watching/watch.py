@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import dataclasses
 import gc
 import logging
 import os
@@ -114,7 +113,7 @@ def _with_cameras(chosen: Settings, addresses: Sequence[str]) -> Settings:
         if kind == "file" and not os.path.isfile(address):
             raise WrongUseError(f"{address} is no file; give an address, the number of a webcam, or a video")
         named[f"camera-{number}"] = Camera(url=address)
-    chosen = dataclasses.replace(chosen, cameras=named)
+    chosen = chosen.but(cameras=named)
     if chosen.channels or chosen.alerts.rules:
         return chosen
     rule = Rule(
@@ -123,7 +122,7 @@ def _with_cameras(chosen: Settings, addresses: Sequence[str]) -> Settings:
         channels=(_TERMINAL,),
     )
     alerts = Alerts(**{**dict(chosen.alerts), "rules": (rule,)})
-    return dataclasses.replace(chosen, channels={_TERMINAL: PrintChannel(type="print")}, alerts=alerts)
+    return chosen.but(channels={_TERMINAL: PrintChannel(type="print")}, alerts=alerts)
 
 
 @contextmanager

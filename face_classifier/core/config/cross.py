@@ -18,10 +18,10 @@ from face_classifier.core.config.addresses import has_password, place_of
 from face_classifier.core.config.parts.alerts import AnyChannel, Rule, WebhookChannel
 from face_classifier.core.config.parts.cameras import Camera
 from face_classifier.core.config.parts.page import Web
+from face_classifier.core.config.parts.units import Part
 from face_classifier.core.config.reach import faults, is_own
 from face_classifier.core.config.secrets import Secret
 from face_classifier.core.config.sentences import CHANNELS, Location, line_of, told
-from face_classifier.core.config.units import Part
 from face_classifier.core.configfile import Fault, Node, meant, quoted
 from face_classifier.core.errors import UserError
 from face_classifier.core.network.dial import is_public

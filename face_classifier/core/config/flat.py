@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from face_classifier.core.configfile import quoted
@@ -176,6 +177,8 @@ class Flat:
         return self.emotion_engine if self.emotion else None
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(Flat):
+            object.__setattr__(self, field.name, _of_its_kind(field, getattr(self, field.name)))
         if self.stop and self.stop <= self.skip:
             raise WrongUseError(
                 f"stop is {self.stop:g} s and skip is {self.skip:g} s, so nothing is left between them; "
@@ -185,6 +188,24 @@ class Flat:
             raise WrongUseError(
                 f"the encoder is {self.encoder}, but the original engine has dlib's only; leave out --engine original"
             )
+
+
+def _of_its_kind(field: dataclasses.Field[Any], value: Any) -> Any:
+    """The value as its field has it. Raises ValueError if it is of another kind; ranges are for `parse`."""
+    kind = str(field.type)
+    if kind == "bool" or isinstance(value, bool):
+        good = kind == "bool" and isinstance(value, bool)
+    elif kind.startswith(_NUMBERS) and isinstance(value, Real):
+        number, whole = float(value), kind.startswith("int")
+        if math.isfinite(number) and not (whole and number % 1):
+            return int(number) if whole else number
+        good = False
+    else:
+        is_word = isinstance(value, str) and ("str" in kind or value in field.metadata["choices"])
+        good = is_word or (value is None and field.default is None)
+    if not good:
+        raise ValueError(f"{field.name} is {quoted(value)}, but must be of the kind {kind}")
+    return value
 
 
 def metavar(field: dataclasses.Field[Any]) -> str:

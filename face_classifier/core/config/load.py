@@ -9,17 +9,16 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
-
-from face_classifier.core import configfile
-from face_classifier.core.config.cross import Parts, disagreements
 from face_classifier.core.config.flat import ENVIRONMENT, Flat, parse
-from face_classifier.core.config.sentences import advice_for, sentences
 from face_classifier.core.config.settings import NESTED, OWN, Settings
 from face_classifier.core.configfile import Fault, Node, meant, quoted
 from face_classifier.core.errors import UserError, WrongUseError
+
+if TYPE_CHECKING:  # the models of nested keys are loaded where there are any
+    from face_classifier.core.config.cross import Parts
+    from face_classifier.core.config.parts.nested import Nested
 
 _OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
 _LOGS_OF_MAIN = ("debug", "")  # the same variable, but another wish than how lines look
@@ -42,11 +41,11 @@ def load(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[s
     UserError : the file cannot be read, a value is out of its range, or a key or variable is unknown; it names place,
         key, rule and value. Of several faults it is the first; `examine` tells all.
     """
-    examined = examine(flags, config, environ)
-    if examined.settings is None:
-        first = examined.faults[0]
-        raise first.kind(first.sentence)
-    return examined.settings
+    reading = _read(flags, config, environ)
+    settings, faults = reading.outcome()[:2] if reading.is_nested else reading.plain()
+    if settings is None:
+        raise faults[0].kind(faults[0].sentence)
+    return settings
 
 
 class Examined(NamedTuple):
@@ -60,12 +59,16 @@ class Examined(NamedTuple):
 
 def examine(flags: Mapping[str, Any], config: str | None = None, environ: Mapping[str, str] = os.environ) -> Examined:
     """`load` that tells every fault. Parameters as there."""
+    return _read(flags, config, environ).outcome()
+
+
+def _read(flags: Mapping[str, Any], config: str | None, environ: Mapping[str, str]) -> _Reading:
     reading = _Reading()
     reading.flags_and_variables(flags, environ)
     if config:
         reading.file(config)
     reading.nested_variables(environ)
-    return reading.outcome()
+    return reading
 
 
 class _Reading:
@@ -98,8 +101,10 @@ class _Reading:
                     break
 
     def file(self, config: str) -> None:
+        from face_classifier.core.config import document  # and with it PyYAML
+
         try:
-            values = configfile.read(Path(config), [*_FLAT, "log"], NESTED, self.faults, list(_FORMER))
+            values = document.read(Path(config), [*_FLAT, "log"], NESTED, self.faults, list(_FORMER))
         except UserError as error:
             self.faults.append(Fault(0, str(error), type(error)))
             return
@@ -109,6 +114,8 @@ class _Reading:
             elif key in _FORMER:
                 self._fault(f"{key} {node.origin} is a former key; {_FORMER[key]}", node.line)
             elif key not in _FLAT:
+                from face_classifier.core.config.sentences import advice_for  # which loads all models
+
                 where = node.origin.removeprefix("in ")
                 sentence = f"{where} has the unknown key {quoted(key)}; {advice_for(key, [*_FLAT, *OWN])}"
                 self._fault(sentence, node.line)
@@ -123,20 +130,42 @@ class _Reading:
             if path and not (path == ["log"] and environ[name] in _LOGS_OF_MAIN):
                 self._put(path, name, environ[name])
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether there is a key without a flag."""
+        return bool(self._tree)
+
+    def plain(self) -> tuple[Settings | None, list[Fault]]:
+        """The settings where none is nested, or what is wrong with them."""
+        settings = self._settings({})
+        self.faults.sort(key=lambda fault: fault.line)
+        return (None if self.faults else settings), self.faults
+
     def outcome(self) -> Examined:
-        settings, parts = self._settings(), Parts.of(self._tree)
+        from face_classifier.core.config.cross import Parts, disagreements
+
+        settings, parts = self._settings(self._tree), Parts.of(self._tree)
         self.faults += disagreements(parts, self._tree, self._meant)
         self.faults.sort(key=lambda fault: fault.line)
         return Examined(None if self.faults else settings, self.faults, parts, self._tree)
 
-    def _settings(self) -> Settings | None:
-        nested = {key: plain for key, node in self._tree.items() if (plain := node.plain()) is not None}
+    def _settings(self, tree: Mapping[str, Node]) -> Settings | None:
         try:
-            return Settings(**self._flat, **nested)
-        except ValidationError as error:
-            self.faults += sentences(error, self._tree)
+            return Settings(**self._flat, nested=self._nested(tree) if tree else None)
         except UserError as error:
             self.faults.append(Fault(0, str(error), type(error)))
+        return None
+
+    def _nested(self, tree: Mapping[str, Node]) -> Nested | None:
+        from pydantic import ValidationError
+
+        from face_classifier.core.config.parts.nested import Nested
+        from face_classifier.core.config.sentences import sentences
+
+        try:
+            return Nested(**{key: plain for key, node in tree.items() if (plain := node.plain()) is not None})
+        except ValidationError as error:
+            self.faults += sentences(error, tree)
         return None
 
     def _take(self, name: str, value: Any, origin: str, line: int = 0) -> None:

@@ -10,9 +10,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from face_classifier.core.config import settings
-from face_classifier.core.config.parts import alerts, cameras, page
-from face_classifier.core.config.units import DisagreementError
+from face_classifier.core.config.parts import alerts, cameras, nested, page
+from face_classifier.core.config.parts.units import DisagreementError
 from face_classifier.core.configfile import Fault, Node, meant, quoted
 from face_classifier.core.names import without_logins
 
@@ -23,7 +22,7 @@ _UNKNOWN = "extra_forbidden"
 _KEYS_OF_CHANNELS = {key for model in CHANNELS.values() for key in model.model_fields}
 _HOMES: dict[str, type[BaseModel]] = {
     "keep": cameras.KeepAll,
-    "visits": settings.Visits,
+    "visits": nested.Visits,
     "alerts": alerts.Alerts,
     "web": page.Web,
     "a camera": cameras.Camera,
@@ -210,7 +209,7 @@ def _model(location: Location) -> type[BaseModel] | None:
         case ["keep"]:
             return cameras.KeepAll
         case ["visits"]:
-            return settings.Visits
+            return nested.Visits
         case ["web"]:
             return page.Web
         case ["alerts"]:

@@ -3,49 +3,83 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
-
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from face_classifier.core.config.flat import Flat
-from face_classifier.core.config.parts.alerts import Alerts, AnyChannel
-from face_classifier.core.config.parts.cameras import Camera, Keep, KeepAll
-from face_classifier.core.config.parts.page import Web
-from face_classifier.core.config.units import Duration, Name, Part
+
+if TYPE_CHECKING:  # most runs name nothing nested, and do not wait for the models of it
+    from face_classifier.core.config.parts.alerts import Alerts, AnyChannel
+    from face_classifier.core.config.parts.cameras import Camera, Keep, KeepAll
+    from face_classifier.core.config.parts.nested import Nested, Visits
+    from face_classifier.core.config.parts.page import Web
+
+OWN = "log", "cameras", "keep", "visits", "channels", "alerts", "web"  # keys without a flag, those of `Nested`
+NESTED = tuple(name for name in OWN if name != "log")  # those that hold others
 
 
-class Visits(Part):
-    """When a visit ends, and when somebody counts as unknown."""
-
-    gap: Duration = Field(default=30.0, description="duration unseen until a visit has ended")
-    unknown_after: Duration = Field(default=2.0, description="duration of nobody until an unknown one is told")
-
-
-@dataclass(
-    frozen=True,
-    config=ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, defer_build=True),
-)
+@dataclasses.dataclass(frozen=True)
 class Settings(Flat):
-    """What the user wants. Flat fields have flags; the others stand in a file or the environment."""
+    """What the user wants. Flat fields have flags; the nested ones stand in a file or the environment."""
 
-    log: Literal["text", "json"] = "text"
-    cameras: dict[Name, Camera] = dataclasses.field(default_factory=dict)
-    keep: KeepAll = KeepAll()
-    visits: Visits = Visits()
-    channels: dict[Name, AnyChannel] = dataclasses.field(default_factory=dict)
-    alerts: Alerts = Alerts()
-    web: Web = Web()
+    nested: Nested | None = None  # None = all of them are as usual
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nested is not None and self.nested == type(self.nested)():
+            object.__setattr__(self, "nested", None)
+
+    @property
+    def parts(self) -> Nested:
+        """The nested ones."""
+        from face_classifier.core.config.parts.nested import Nested
+
+        return self.nested or Nested()
+
+    @property
+    def log(self) -> Literal["text", "json"]:
+        return self.parts.log
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]:
+        return self.nested.cameras if self.nested else {}
+
+    @property
+    def channels(self) -> Mapping[str, AnyChannel]:
+        return self.nested.channels if self.nested else {}
+
+    @property
+    def keep(self) -> KeepAll:
+        return self.parts.keep
+
+    @property
+    def visits(self) -> Visits:
+        return self.parts.visits
+
+    @property
+    def alerts(self) -> Alerts:
+        return self.parts.alerts
+
+    @property
+    def web(self) -> Web:
+        return self.parts.web
+
+    def but(self, **parts: Any) -> Settings:
+        """The same with other nested ones, by their keys. Raises pydantic's ValidationError."""
+        from face_classifier.core.config.parts.nested import Nested
+
+        given = {name: getattr(self.parts, name) for name in self.parts.model_fields_set}
+        return dataclasses.replace(self, nested=Nested(**(given | parts)))
 
     def keep_of(self, camera: str) -> Keep:
         """How long what a camera saw is kept: as the camera says, else as all do. Cameras without an entry: as all."""
+        from face_classifier.core.config.parts.cameras import Keep
+
         common = {key: getattr(self.keep, key) for key in Keep.model_fields}
         own = self.cameras[camera].keep if camera in self.cameras else Keep()
         return Keep(**(common | {key: getattr(own, key) for key in own.model_fields_set}))
 
 
-OWN = tuple(field.name for field in dataclasses.fields(Settings) if not field.metadata)  # keys without a flag
-NESTED = tuple(name for name in OWN if name != "log")  # those that hold others
 _AT_ONCE = (
     "cameras",
     "keep",
@@ -78,8 +112,8 @@ def changes(old: Settings, new: Settings) -> Changes:
         old.keep != new.keep,
         (old.channels, old.alerts) != (new.channels, new.alerts),
         tuple(
-            field.name
-            for field in dataclasses.fields(Settings)
-            if field.name not in _AT_ONCE and getattr(old, field.name) != getattr(new, field.name)
+            name
+            for name in (*(field.name for field in dataclasses.fields(Flat)), *OWN)
+            if name not in _AT_ONCE and getattr(old, name) != getattr(new, name)
         ),
     )

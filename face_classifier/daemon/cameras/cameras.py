@@ -41,7 +41,7 @@ class Cameras:
     def begin(self, cameras: Mapping[str, Camera]) -> None:
         """Let those begin that do not run so far; others than these are known no more."""
         before = self._loops
-        self._settings = dataclasses.replace(self._settings, cameras=dict(cameras))
+        self._settings = self._settings.but(cameras=dict(cameras))
         with self._lock:
             self._loops = {name: before.get(name) or self._loop_of(name, camera) for name, camera in cameras.items()}
         for name, loop in self._loops.items():

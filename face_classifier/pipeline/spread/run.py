@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-from face_classifier.core.config.settings import NESTED, Settings
+from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.durable import MODES
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.errors import WrongUseError
@@ -156,5 +156,4 @@ def analyse_on(
 
 def _for_workers(settings: Settings) -> Settings:
     """What the analysis may depend on: no address, no login leaves this machine."""
-    usual = Settings()
-    return replace(settings, **{name: getattr(usual, name) for name in NESTED})
+    return replace(settings, nested=None)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from face_classifier.core.config.addresses import kind_of
-from face_classifier.core.config.parts.cameras import Camera as CameraSettings
 from face_classifier.core.errors import UserError
 from face_classifier.core.names import without_logins
 from face_classifier.sources.live.reading.job import Job
 from face_classifier.sources.live.source import Camera, LiveSource, SourceState
+
+if TYPE_CHECKING:
+    from face_classifier.core.config.parts.cameras import Camera as CameraSettings
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DEVICE = re.compile(r"/dev/video[0-9]+")

@@ -10,7 +10,7 @@ from face_classifier.core.config.parts.page import Web
 from face_classifier.core.config.settings import Changes, Settings, changes
 
 DOOR, GATE = Camera(url="rtsp://cam/1"), Camera(url="rtsp://cam/2")
-BEFORE = Settings(cameras={"door": DOOR, "gate": GATE}, channels={"a": PrintChannel(type="print")})
+BEFORE = Settings().but(cameras={"door": DOOR, "gate": GATE}, channels={"a": PrintChannel(type="print")})
 NOTHING = Changes((), (), (), keep=False, alerts=False, restart=())
 
 
@@ -20,19 +20,19 @@ def test_the_same_configuration_changes_nothing():
 
 
 def test_cameras_are_added_removed_and_changed_by_name():
-    after = replace(BEFORE, cameras={"yard": GATE, "door": Camera(url=DOOR.url, min_face=40)})
+    after = BEFORE.but(cameras={"yard": GATE, "door": Camera(url=DOOR.url, min_face=40)})
     assert changes(BEFORE, after) == replace(NOTHING, added=("yard",), removed=("gate",), changed=("door",))
 
 
 def test_the_order_of_cameras_is_no_change():
-    assert not changes(BEFORE, replace(BEFORE, cameras={"gate": GATE, "door": DOOR}))
+    assert not changes(BEFORE, BEFORE.but(cameras={"gate": GATE, "door": DOOR}))
 
 
 @pytest.mark.parametrize(
     "after",
     [
-        replace(BEFORE, channels={"a": FileChannel(type="file", path="a.jsonl")}),
-        replace(BEFORE, alerts=Alerts(rules=(Rule(name="b", on=("person",), channels=("a",)),))),
+        BEFORE.but(channels={"a": FileChannel(type="file", path="a.jsonl")}),
+        BEFORE.but(alerts=Alerts(rules=(Rule(name="b", on=("person",), channels=("a",)),))),
     ],
 )
 def test_channels_and_rules_are_taken_over_at_once(after: Settings):
@@ -40,9 +40,9 @@ def test_channels_and_rules_are_taken_over_at_once(after: Settings):
 
 
 def test_how_long_things_are_kept_is_taken_over_at_once():
-    assert changes(BEFORE, replace(BEFORE, keep=KeepAll(unknown=60))) == replace(NOTHING, keep=True)
+    assert changes(BEFORE, BEFORE.but(keep=KeepAll(unknown=60))) == replace(NOTHING, keep=True)
 
 
 def test_other_keys_wait_for_a_restart_and_are_listed():
-    after = replace(BEFORE, result="there", engine="original", mode="group", seconds=2, web=Web(listen="off"))
+    after = replace(BEFORE, result="there", engine="original", mode="group", seconds=2).but(web=Web(listen="off"))
     assert changes(BEFORE, after) == replace(NOTHING, restart=("seconds", "engine", "mode", "result", "web"))

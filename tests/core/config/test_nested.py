@@ -137,7 +137,7 @@ def test_a_secret_is_read_of_a_variable_or_a_file_and_else_the_sentence_names_it
 
 
 def test_what_is_replaced_is_checked():
-    chosen = replace(Settings(), cameras={"door": Camera(url="0")})
+    chosen = Settings().but(cameras={"door": Camera(url="0")})
     assert chosen.cameras["door"].url == "0"
     with pytest.raises(ValueError, match="engine"):
         replace(Settings(), engine=3)  # type: ignore[arg-type]

@@ -244,8 +244,7 @@ def test_where_a_hidden_face_is_not_found_for_a_moment_the_place_stays_covered()
 
 
 def test_a_camera_says_how_discreet_it_is_and_is_as_the_run_where_it_says_nothing() -> None:
-    settings = Settings(
-        pixelate="strangers",
+    settings = Settings(pixelate="strangers").but(
         cameras={"door": {"url": "0", "known_only": True, "pixelate": "nobody"}, "yard": {"url": "1"}},
     )
     assert discretion_of(settings, "door") == Discretion(known_only=True, pixelate=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import socket
 import struct
@@ -11,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -223,7 +221,7 @@ def guest(cameras: Cameras, result: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(who, "KNOWN", 0.1)
     file = tmp_path / "tokens"
     word = tokens.add(str(file), "phone", ["live"])
-    settings = dataclasses.replace(settings_of(result), web=Web(tokens_file=str(file)))
+    settings = settings_of(result).but(web=Web(tokens_file=str(file)))
     cameras.show("door", GREY)
     with Reader(result) as reader:
         app = make_app(Site(lambda: settings, refuse, reader, cameras.status, cameras))
@@ -315,7 +313,7 @@ def test_a_pause_outlasts_a_configuration_that_is_read_anew(rehearsal: Watched):
     until(lambda: rehearsal.status("door") == "paused", "the camera is paused")
     before = rehearsal.site.settings()
     door = before.cameras["door"].model_copy(update={"seconds": 0.5})
-    rehearsal.daemon._take(replace(before, cameras={**before.cameras, "door": door}))
+    rehearsal.daemon._take(before.but(cameras={**before.cameras, "door": door}))
     until(lambda: rehearsal.status("door") == "paused", "the camera is paused as before")
     rehearsal.daemon.looking.resume("door")
     until(lambda: rehearsal.daemon.looking.scene("door"), "the camera watches again")

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from face_classifier.core.config.secrets import Secret
-from face_classifier.core.config.units import (
+from face_classifier.core.config.parts.units import (
     Clock,
     Days,
     DisagreementError,
@@ -24,6 +23,7 @@ from face_classifier.core.config.units import (
     Words,
     listed,
 )
+from face_classifier.core.config.secrets import Secret
 
 Kind = Literal["person", "new_person", "unknown", "camera_lost", "camera_back", "summary"]
 

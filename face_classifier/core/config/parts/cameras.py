@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from face_classifier.core.config.addresses import Kind, kind_of, with_login, without_login
-from face_classifier.core.config.secrets import Secret
-from face_classifier.core.config.units import (
+from face_classifier.core.config.parts.units import (
     Days,
     DisagreementError,
     Duration,
@@ -24,6 +23,7 @@ from face_classifier.core.config.units import (
     Variable,
     Words,
 )
+from face_classifier.core.config.secrets import Secret
 
 
 def _address(given: Any) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from face_classifier.core.config.units import DisagreementError, File, Part, Words
+from face_classifier.core.config.parts.units import DisagreementError, File, Part, Words
 
 OFF = "off"
 _LISTEN_RULE = 'an address and a port, such as "127.0.0.1:8470" or "[::1]:8470", or off'
