@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from face_classifier.cli.options import json_option, load_settings, run_options, say, stop_on_signals
+from face_classifier.cli.options import json_option, kept_as_loaded, load_settings, run_options, say, stop_on_signals
 from face_classifier.cli.spreading.commands import classify, spread_options
 from face_classifier.core.errors import WrongUseError
 
@@ -37,11 +38,10 @@ def _run(
         raise WrongUseError("no source is given; name a video, a picture, a folder, or 0 for the first webcam")
     load = partial(load_settings, flags, config)
     if where is None and records is None:
-        chosen = load()
         if mixed or again:
             flag = "--mixed" if mixed else "--again"
             raise WrongUseError(f"{flag} is for what other processes analyse; add --on or --records, or leave it out")
-        _classify(sources, chosen, as_json=as_json)
+        _classify(sources, load, as_json=as_json)
     else:
         classify(sources, load, where, records, mixed=mixed, again=again, as_json=as_json)
 
@@ -57,23 +57,28 @@ def _demo(config: str | None, clip: str | None, as_json: bool, **flags: Any) -> 
     if clip is not None:
         say(f"The clip is {demo.copy_clip(Path(clip))}.")
         return
-    chosen = load_settings({**flags, "result": flags["result"] or demo.RESULT}, config)
-    _classify([str(demo.clip())], chosen, as_json=as_json)
+    load = partial(load_settings, {**flags, "result": flags["result"] or demo.RESULT}, config)
+    chosen = _classify([str(demo.clip())], load, as_json=as_json)
     if not as_json:
         say(f"Look at the montages and folders in {Path(chosen.result).resolve()}; rename a folder, and run it again.")
 
 
-def _classify(sources: Sequence[str], chosen: Settings, *, as_json: bool) -> None:
-    from face_classifier.vision.ahead import EngineAhead
+def _classify(sources: Sequence[str], load: Callable[[], Settings], *, as_json: bool) -> Settings:
+    """Returns the settings that ``load`` gave."""
+    with ExitStack() as stack:
+        with kept_as_loaded():
+            chosen = load()
+            from face_classifier.vision.ahead import EngineAhead
 
-    with EngineAhead(chosen) as ahead:
-        from face_classifier.cli import console
-        from face_classifier.pipeline import run as pipeline
+            ahead = stack.enter_context(EngineAhead(chosen))
+            from face_classifier.cli import console
+            from face_classifier.pipeline import run as pipeline
 
         observer = console.Screen()
         result = pipeline.run(chosen, sources, stop_on_signals(), observer, ahead=ahead)
     observer.finish()
     console.print_result(result, chosen.result, as_json=as_json)
+    return chosen
 
 
 COMMANDS: list[click.Command] = [_run, _demo]

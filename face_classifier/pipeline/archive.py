@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from face_classifier import __version__
@@ -86,6 +85,8 @@ def versions() -> dict[str, str]:
 
 
 def _version(library: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # which a run without records never needs
+
     try:
         return version(library)
     except PackageNotFoundError:

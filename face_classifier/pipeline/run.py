@@ -32,7 +32,7 @@ from face_classifier.pipeline.elsewhere import Elsewhere
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.inputs import find_all
 from face_classifier.pipeline.show import Stage
-from face_classifier.pipeline.watch import Crew, watch
+from face_classifier.pipeline.watch import Crew, OpenedAhead, watch
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import is_camera
 from face_classifier.vision.ahead import EngineAhead
@@ -67,6 +67,7 @@ def run(
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:
+        opened = stack.enter_context(OpenedAhead(None if is_camera(paths[0]) else paths[0]))
         patience = Patience(settings.patience, stopping, observer.problem)
         groups = _grouped(paths)
         tiles = max(map(len, groups))
@@ -76,7 +77,7 @@ def run(
         engine = cache(partial(engines.engine, observer.problem))  # by its encoder, which the result folder decides on
         places = stack.enter_context(places_of(settings, engine, log, observer, patience))
         own = engine(profile_of(places.settings).encoder)
-        run = _Run(Crew(places.settings, own, places, stage, observer, stopping), places, stage)
+        run = _Run(Crew(places.settings, own, places, stage, observer, stopping, ahead=opened), places, stage)
         try:
             with places.looking():
                 run.watch_all(groups)

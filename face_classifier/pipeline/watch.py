@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import TracebackType
 from typing import Protocol
 
 from face_classifier.core.config.settings import Settings
@@ -55,6 +56,37 @@ class Shows(Protocol):
         """Called after each frame, and ten times a second while none comes. Raises DiskError."""
 
 
+class OpenedAhead:
+    """Opens the first file of a run in a thread of its own, while engine and gallery are made. A context manager."""
+
+    def __init__(self, path: str | None) -> None:
+        """``path``: of the file; None = it is a camera, which is opened in its turn."""
+        self._path = path
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="opening")
+        self._opened: Future[Source] | None = None
+
+    def __enter__(self) -> OpenedAhead:
+        if self._path is not None:
+            self._opened = self._pool.submit(open_source, self._path)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+        opened, self._opened = self._opened, None
+        if opened and not opened.exception():
+            opened.result().close()
+
+    def open(self, path: str) -> Source:
+        """As `open_source`, once of that file as it was opened before; from any thread."""
+        opened = self._opened
+        if opened is None or path != self._path:
+            return open_source(path)
+        self._opened = None
+        return opened.result()
+
+
 @dataclass(frozen=True)
 class Crew:
     """Whom the sources of a run share."""
@@ -66,6 +98,7 @@ class Crew:
     observer: Observer
     stopping: threading.Event
     view: View = View.everything  # what counts of the pictures
+    ahead: OpenedAhead = field(default_factory=lambda: OpenedAhead(None))
 
 
 def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Records | None] = lambda _: None) -> None:
@@ -73,7 +106,7 @@ def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Records | None] = l
 
     ``ahead``: its records, if it was analysed so before its turn; it waits for those.
     """
-    with open_source(path) as source:
+    with crew.ahead.open(path) as source:
         if isinstance(source, LiveSource):
             source.on_change = changes_told(source.name, crew.observer.problem)
         classify(source, crew, ahead)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import hashlib
 import io
 import json
@@ -24,6 +25,7 @@ import pytest
 
 from face_classifier.cli import demo, people, photos
 from face_classifier.cli import main as cli
+from face_classifier.cli.options import kept_as_loaded
 
 COMMAND = [sys.executable, "-m", "face_classifier"]
 
@@ -346,6 +348,21 @@ def test_the_same_program_answers_as_a_module_and_help_is_quick(tmp_path: Path):
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     # speed is not asserted: what makes a start slow is
     assert not {"numpy", "cv2", "dlib", "rich", "PIL"} & set(loaded.splitlines()[-1].split())
+
+
+def test_what_is_loaded_is_kept_and_garbage_is_looked_for_again_whatever_happened():
+    def load() -> None:
+        assert not gc.isenabled()
+        raise ZeroDivisionError
+
+    before = gc.get_freeze_count()
+    try:
+        with pytest.raises(ZeroDivisionError), kept_as_loaded():
+            load()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
 
 
 def test_a_run_of_files_does_not_load_what_only_cameras_and_configurations_need(tmp_path: Path, demo_clip: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -269,6 +270,27 @@ class TestEndings:
         assert observer.problems == ["camera 7 is on fire; put it out"]
         assert ended.failed == 1
         assert len(ended.sightings or []) == 4
+
+    def test_the_first_file_is_opened_while_engine_and_gallery_are_made_and_the_others_in_their_turn(
+        self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        usual, opened = watch.open_source, []
+
+        def noting(path: str) -> Any:
+            opened.append((Path(path).name, threading.current_thread().name.partition("_")[0]))
+            return usual(path)
+
+        monkeypatch.setattr(watch, "open_source", noting)
+        copy = shutil.copy(short_clip, tmp_path / "copy.mp4")
+        assert run(tmp_path, short_clip, copy, short_clip).failed == 0
+        assert opened == [(short_clip.name, "opening"), ("copy.mp4", "source"), (short_clip.name, "source")]
+
+    def test_a_first_file_that_cannot_be_opened_is_told_once_and_the_next_one_is_classified(
+        self, tmp_path: Path, short_clip: Path
+    ) -> None:
+        (bad := tmp_path / "bad.mp4").write_bytes(b"no video")
+        ended = run(tmp_path, bad, short_clip, observer=(observer := Watcher()))
+        assert (ended.failed, len(observer.problems), len(ended.sightings or [])) == (1, 1, 4)
 
 
 class TestQuality:
