@@ -77,7 +77,7 @@ def _evaluate(truth: str | None, result: str | None, as_json: bool) -> None:
     from face_classifier.curate.questions.truth import evaluate_gallery
 
     if truth is None:
-        raise click.UsageError("no truth is given; name a CSV file with the columns face,person with --truth")
+        raise click.UsageError("no truth file is given; name a CSV file with the columns face,person with --truth")
     evaluation = evaluate_gallery(load_settings({"result": result}), Path(truth), observer := console.Screen())
     observer.finish()
     console.print_answer(as_json, evaluation.record(), evaluation.lines())

@@ -22,7 +22,7 @@ def _log(result: str | None, as_json: bool) -> None:
     elif entries:
         console.print_table(("entry", "time", "by", "what", ""), log.rows(entries))
     else:
-        console.print_lines(["nothing was changed yet"])
+        console.print_lines(["nothing has been changed yet"])
 
 
 @click.command("undo")

@@ -71,7 +71,7 @@ def _export(result: str | None, form: str, as_json: bool) -> None:
     if form not in (*lines, *files):
         raise WrongUseError(f"--format is {form!r}, but must be one of {', '.join((*lines, *files))}")
     if form in files and not as_json and sys.stdout.isatty():
-        raise WrongUseError(f"--format {form} is no text for a terminal; write it to a file, such as >faces.{form}")
+        raise WrongUseError(f"--format {form} is not text; write it to a file, such as >faces.{form}")
     chosen, observer = load_settings({"result": result}), console.Screen()
     if form in files and not as_json:
         snapshot = take_snapshot(chosen, observer)

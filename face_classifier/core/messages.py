@@ -61,7 +61,7 @@ def optional(value: object, read: Callable[[object], _T]) -> _T | None:
 def number_from(value: object, name: str, low: float, high: float) -> float:
     """A finite number from ``low`` to ``high``; ``name``: what it is, for the error."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise MessageError(f"its {name} is no number")
+        raise MessageError(f"its {name} is not a number")
     if not low <= value <= high:
         raise MessageError(f"its {name} is {value:g}")
     return float(value)
@@ -70,7 +70,7 @@ def number_from(value: object, name: str, low: float, high: float) -> float:
 def whole_from(value: object, name: str, low: int, high: int) -> int:
     """A whole number from ``low`` to ``high``; ``name``: what it is, for the error."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise MessageError(f"its {name} is no whole number from {low} to {high}")
+        raise MessageError(f"its {name} is not a whole number from {low} to {high}")
     return value
 
 
@@ -83,7 +83,7 @@ def truth_from(value: object) -> bool:
 def text_from(value: object, name: str) -> str:
     """A short text; ``name``: what it is, for the error."""
     if not isinstance(value, str) or len(value) > _MOST_TEXT:
-        raise MessageError(f"its {name} is no short text")
+        raise MessageError(f"its {name} is not a short text")
     return value
 
 
@@ -100,7 +100,7 @@ def time_from(value: object) -> datetime:
 
 def box_from(value: object) -> Box:
     if not isinstance(value, list) or len(value) != 4:
-        raise MessageError("a box has no four sides")
+        raise MessageError("a box does not have four sides")
     try:
         return Box(*(whole_from(side, "box", -_LARGEST, _LARGEST) for side in value))
     except ValueError as error:
@@ -109,7 +109,7 @@ def box_from(value: object) -> Box:
 
 def _array(value: object, dtype: np.dtype[Any], name: str) -> np.ndarray[Any, Any]:
     if not isinstance(value, bytes) or len(value) % dtype.itemsize:
-        raise MessageError(f"its {name} is no row of numbers")
+        raise MessageError(f"its {name} is not a row of numbers")
     return np.frombuffer(value, dtype)
 
 
@@ -127,9 +127,9 @@ def _encoding_from(value: object) -> Encoding:
 def _landmarks_from(value: object) -> Landmarks:
     points = _array(value, _POINTS, "landmarks")
     if points.size != 10:
-        raise MessageError("its landmarks are no five points")
+        raise MessageError("its landmarks are not five points")
     if not np.isfinite(points).all():
-        raise MessageError("its landmarks hold what is no number")
+        raise MessageError("its landmarks hold something that is not a number")
     return points.reshape(5, 2).astype(np.float32)
 
 

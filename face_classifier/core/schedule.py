@@ -34,7 +34,7 @@ class Schedule:
         self._spans = [_minutes(span) for span in hours] or [(0, _DAY)]
         for day in days:
             if day not in DAYS:
-                raise ValueError(f"{day!r} is no day of the week; give one of {', '.join(DAYS)}")
+                raise ValueError(f"{day!r} is not a day of the week; give one of {', '.join(DAYS)}")
         self._days = frozenset(map(DAYS.index, days or DAYS))
 
     def holds(self, now: datetime) -> bool:
@@ -54,5 +54,5 @@ def _minutes(span: str) -> tuple[int, int]:
     found = _HOURS.fullmatch(span)
     begin, end = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
     if not found or end > _DAY or begin == end:
-        raise ValueError(f"{span!r} are no hours; give a begin and an end such as 22:00-06:00")
+        raise ValueError(f"{span!r} is not a span of hours; give a start and an end, such as 22:00-06:00")
     return begin, end if end > begin else end + _DAY

@@ -35,7 +35,7 @@ def supervised(item: object) -> Iterator[None]:
     except Exception as error:
         shown = without_logins(str(item))
         logger.debug("an unexpected error in %s", shown, exc_info=True)
-        sentence = f"{shown} cannot be analysed ({_reason(error)}); leave it out, or save it anew"
+        sentence = f"{shown} cannot be analysed ({_reason(error)}); leave it out, or save it again"
         raise UnexpectedError(sentence) from error
 
 
@@ -69,9 +69,10 @@ class Frames:
         if self._first is None or self._is_told:
             return None
         self._is_told = True
+        reason = _reason(self._first)
         return (
-            f"a frame of {self._source} could not be analysed ({_reason(self._first)}) and counts as empty; look "
-            "whether it still shows a picture"
+            f"a frame of {self._source} could not be analysed ({reason}) and counts as empty; check that it still "
+            "shows a picture"
         )
 
     def failure(self) -> str | None:
@@ -81,11 +82,11 @@ class Frames:
         reason = _reason(self._first)
         if self._failed >= self._begun:
             raise UnexpectedError(
-                f"{self._source} cannot be analysed ({reason}); leave it out, or save it anew"
+                f"{self._source} cannot be analysed ({reason}); leave it out, or save it again"
             ) from self._first
         return (
             f"{self._failed} of {self._begun} frames of {self._source} could not be analysed ({reason}) and count as "
-            "empty; look into those, or save it anew"
+            "empty; check those, or save it again"
         )
 
 

@@ -51,8 +51,8 @@ def crowded(settings: Settings, people: int) -> str | None:
     if people <= FEW or settings.engine == "original" or threshold is None or threshold <= usual:
         return None
     return (
-        f"the result folder {settings.result} has {people} people, among whom {usual:.3f} keeps strangers out as "
-        f"{profile.threshold:g} does among {FEW}; give that to --threshold if {threshold:g} takes too many for somebody"
+        f"the result folder {settings.result} has {people} people; among so many, {usual:.3f} keeps strangers out as "
+        f"{profile.threshold:g} does among {FEW}; give --threshold {usual:.3f} if {threshold:g} mixes people up"
     )
 
 

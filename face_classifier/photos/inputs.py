@@ -198,7 +198,7 @@ def _check_file(path: Path, out: Path | None) -> None:
     if not os.path.exists(path):
         raise UserError(f"{_short(path)} is not there; check its name")
     if not os.path.isfile(path):
-        raise UserError(f"{path} is no ordinary file; give a picture")
+        raise UserError(f"{path} is not an ordinary file; give a picture")
     if out is not None and path.parent.resolve().is_relative_to(out.resolve()):
         raise UserError(f"{path} lies in {out}, which photos are sorted into; give the photo from where it came")
 

@@ -203,13 +203,13 @@ def _read_head(database: sqlite3.Connection) -> Head:
     if application != _APPLICATION:
         raise MessageError("its head is of another kind of file")
     if version != VERSION:
-        raise MessageError(f"its version is {version}, and this program reads version {VERSION}")
+        raise MessageError(f"it has version {version}, but this program reads version {VERSION}")
     if _tables(database) != _own_tables():
-        raise MessageError("its tables are others")
+        raise MessageError("its tables are not those of a record")
     rows = database.execute("SELECT key, value FROM head WHERE length(value) <= ?", (_MOST_HEAD,)).fetchmany(100)
     head = head_from({key: json.loads(value) for key, value in rows if isinstance(value, str)})
     if head.failure is not None and database.execute("SELECT 1 FROM frames LIMIT 1").fetchone():
-        raise MessageError("it tells a failure, and has frames")
+        raise MessageError("it tells of a failure, but has frames")
     return head
 
 

@@ -125,7 +125,7 @@ def head_from(rows: dict[str, Any]) -> Head:
     except MessageError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MessageError(f"its head is none ({error})") from error
+        raise MessageError(f"its head is damaged ({error})") from error
 
 
 def _text_or_none(value: object, name: str) -> str | None:
@@ -134,7 +134,7 @@ def _text_or_none(value: object, name: str) -> str | None:
 
 def _notes_from(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > _MOST_NOTES:
-        raise MessageError("its notes are no short list")
+        raise MessageError("its notes are not a short list")
     return tuple(text_from(note, "note") for note in value)
 
 
@@ -142,7 +142,7 @@ def _settings_from(value: Any) -> dict[str, str | float | bool | None]:
     for key, setting in value.items():
         text_from(key, "setting")
         if not isinstance(setting, str | float | int | None):
-            raise MessageError(f"its setting {key} is none")
+            raise MessageError(f"its setting {key} is missing")
     return dict(value)
 
 

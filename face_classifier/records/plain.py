@@ -89,9 +89,9 @@ def _face_from(told: Mapping[str, Any]) -> AnalysedFace:
 def _picture(value: object, box: Box) -> bytes:
     """A picture of a face: a PNG of the size that its box says, or of the same in a larger picture."""
     if not isinstance(value, bytes) or len(value) > MOST_PICTURE or not value.startswith(_PNG):
-        raise MessageError("a picture is no PNG")
+        raise MessageError("a picture is not a PNG")
     sides = [int.from_bytes(value[len(_PNG) + place :][:4], "big") for place in (0, 4)]
     least = 3 * box.width, 3 * box.height
     if any(side % 3 or not low <= side <= low * _LARGER for side, low in zip(sides, least, strict=True)):
-        raise MessageError("a picture is no PNG of three times the width and height of its box")
+        raise MessageError("a picture is not a PNG of three times the width and height of its box")
     return value

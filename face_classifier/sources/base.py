@@ -136,8 +136,8 @@ def too_large(path: str, width: float, height: float, most: int, kind: str) -> U
     kind : of file, for the sentence: ``video``, ``JPEG``
     """
     return UserError(
-        f"{path} has {width:.0f} x {height:.0f} pixels, and no {kind} of more than {most / 1e6:.0f} megapixels is "
-        "read; make it smaller first"
+        f"{path} has {width:.0f} x {height:.0f} pixels, but a {kind} may have at most {most / 1e6:.0f} megapixels; "
+        "make it smaller first"
     )
 
 
@@ -153,8 +153,7 @@ def check_bytes(path: Path) -> None:
 
 def too_many_bytes(path: Path | str, size: int) -> UserError:
     return UserError(
-        f"{path} has {size / 1e6:.0f} MB, and no picture of more than {MOST_BYTES / 1e6:.0f} MB is read; "
-        "save it smaller"
+        f"{path} has {size / 1e6:.0f} MB, but a picture may have at most {MOST_BYTES / 1e6:.0f} MB; save it smaller"
     )
 
 

@@ -53,9 +53,9 @@ class Listing:
         """Sentences about what was passed over."""
         if self.unknown:
             files = counted(len(self.unknown), "file")
-            yield f"{files} in {self.argument} of no known format: passed over, {_by_kind(self.unknown)}"
+            yield f"passed over {files} of no known format in {self.argument}: {_by_kind(self.unknown)}"
         if self.ours:
-            yield f"{self._ours()} in {self.argument}: passed over, such as {self.ours[0]}"
+            yield f"passed over {self._ours()} in {self.argument}, such as {self.ours[0]}"
 
     def _ours(self) -> str:
         return f"{counted(len(self.ours), 'folder')} that the program wrote"
@@ -170,7 +170,7 @@ def open_source(path: str) -> Source:
         raise _of_no_kind(path)
     head = head_of(path)
     if not head:
-        raise UserError(f"{path} is empty; copy it anew from where it came")
+        raise UserError(f"{path} is empty; copy it again from where it came from")
     if is_moving(path, head):
         with suppress(UserError):  # OpenCV's ffmpeg reads animated WebP from 5.1 on; before, its first picture counts
             return VideoFile(path)
@@ -207,7 +207,7 @@ def chapter_frames(
 
 
 def _of_no_kind(path: str) -> UserError:
-    return UserError(f"{path} is no ordinary file; give a video, a picture, a folder or a camera's number")
+    return UserError(f"{path} is not an ordinary file; give a video, a picture, a folder or a camera's number")
 
 
 def is_camera(argument: str) -> bool:

@@ -138,8 +138,8 @@ def _decoded(path: Path | str, content: bytes | None = None) -> Decoded:
         raise
     except Pillow.DecompressionBombError as error:
         raise UserError(
-            f"{path} has more than {max(_MOST.values()) / 1e6:.0f} megapixels, and no picture of so many is read; "
-            "make it smaller first"
+            f"{path} has more than {max(_MOST.values()) / 1e6:.0f} megapixels, which is more than a picture may "
+            "have; make it smaller first"
         ) from error
     except Exception as error:  # hostile bytes make Pillow's readers raise nearly anything
         if isinstance(error, OSError) and error.errno:
@@ -205,7 +205,7 @@ def _preview(path: str, content: bytes | None) -> bytes:
         with rawpy.imread(path if content is None else io.BytesIO(content)) as raw:
             preview, flip = raw.extract_thumb(), raw.sizes.flip
     except rawpy.LibRawError as error:
-        raise UserError(f"{path} is no raw file with a preview that can be read; save the photo as JPEG") from error
+        raise UserError(f"{path} is a raw file without a preview that can be read; save the photo as JPEG") from error
     if preview.format == rawpy.ThumbFormat.JPEG:
         return bytes(preview.data)
     exif = Pillow.Exif()
@@ -232,7 +232,7 @@ class _Patient(io.RawIOBase):
         content = self._stream.read(-1 if size is None else size)
         self._left -= len(content)
         if self._left < 0 or time.thread_time() > self._until:
-            raise UserError(f"{self._name} takes too long to read; save it anew as JPEG or PNG")
+            raise UserError(f"{self._name} takes too long to read; save it again as JPEG or PNG")
         return content
 
     def readline(self, size: int | None = -1, /) -> bytes:
@@ -267,7 +267,7 @@ def _scale(picture: Pillow.Image, path: str) -> int:
     (width, height), kind = picture.size, picture.format or ""
     if max(width, height) > _LONGEST:
         raise UserError(
-            f"{path} has {width} x {height} pixels, and no side of more than {_LONGEST} is read; make it smaller first"
+            f"{path} has {width} x {height} pixels, but a side may have at most {_LONGEST}; make it smaller first"
         )
     most, scale = _MOST[kind], 1
     while width * height > _WHOLE * scale**2:
@@ -279,8 +279,8 @@ def _scale(picture: Pillow.Image, path: str) -> int:
         most, kind = min(most, int(_MEMORY / (kept + 4 / scale**2)), _MOST_SCANNED // scans), f"{kind} in {scans} scans"
     if kind == "JPEG2000" and (size := _bytes_of(picture)) > _MOST_JPEG2000:
         raise UserError(
-            f"{path} has {size / 1e6:.0f} MB, and no {kind} of more than {_MOST_JPEG2000 / 1e6:.0f} MB is read; "
-            "save it as JPEG"
+            f"{path} has {size / 1e6:.0f} MB, but a {kind} may have at most {_MOST_JPEG2000 / 1e6:.0f} MB; save it "
+            "as JPEG"
         )
     if kind == "TIFF":
         bits = sum(picture.tag_v2.get(_BITS, (1,)))  # type: ignore[attr-defined]
@@ -311,7 +311,9 @@ def _check_exif(stream: _Patient, path: str) -> None:
             position = stream.seek(position + 2 + length)
     stream.seek(0)
     if total > _MOST_EXIF:
-        raise UserError(f"{path} has {total / 1e6:.0f} MB of EXIF, which no camera writes; save it anew as JPEG or PNG")
+        raise UserError(
+            f"{path} has {total / 1e6:.0f} MB of EXIF, which no camera writes; save it again as JPEG or PNG"
+        )
 
 
 def _coefficients(picture: Pillow.Image) -> float:

@@ -49,7 +49,7 @@ class VideoFile(File):
         super().__init__(path)
         self._head = head_of(path)
         if is_text(self._head):
-            raise UserError(f"{path} is a text or a playlist and no video; give the videos or pictures themselves")
+            raise UserError(f"{path} is a text or a playlist, not a video; give the videos or pictures themselves")
         self._streams = video_streams(path, self._head)
         self._notes: dict[int, str] = {}  # by number of the stream
         self._lost = 0  # frames that could not be decoded
@@ -98,11 +98,11 @@ class VideoFile(File):
         notes = list(self._notes.values())
         if self._lost:
             frames = counted(self._lost, "frame")
-            notes.append(f"{frames} of {self.name} could not be decoded; copy it anew if there is a whole one")
+            notes.append(f"{frames} of {self.name} could not be decoded; copy it again if you have an intact one")
         if unread := sum(not stream.hidden for stream in self._streams[:-1]):
             notes.append(_unchosen(self.name, unread + 1))
         if is_cut_off(self.name, self._head):
-            notes.append(f"{self.name} is cut off: its end is missing; copy it anew if there is a whole one")
+            notes.append(f"{self.name} is cut off: its end is missing; copy it again if you have an intact one")
         return notes
 
     def chapters(self, seconds: float) -> Sequence[Chapter]:
@@ -251,6 +251,6 @@ def _unchosen(path: str, streams: int) -> str:
 
 def _incomplete(path: str) -> UserError:
     return UserError(
-        f"{path} is incomplete: the recording was cut off before its index (moov) was written, without which no "
-        "frame can be found; copy it anew, or repair it with a tool for that"
+        f"{path} is incomplete: the recording was cut off before its index (moov) was written; copy it again, or "
+        "repair it with a tool for that"
     )

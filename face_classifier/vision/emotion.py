@@ -79,7 +79,9 @@ class DeepFace:
 
 def _failure(error: Exception) -> UserError:
     reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return UserError(f"DeepFace fails ({reason}); see that it works by itself, or leave out --emotion-engine deepface")
+    return UserError(
+        f"DeepFace fails ({reason}); check that it works by itself, or leave out --emotion-engine deepface"
+    )
 
 
 def make_emotions(name: str) -> EmotionEngine:

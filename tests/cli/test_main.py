@@ -255,7 +255,7 @@ def test_what_a_folder_has_besides_is_told_at_the_end(run, photographs: dict[str
     more = ["--gallery", "result"] if line == ["similar"] else []
     _, _, err = run(*line, album, *more)
     assert err.splitlines()[-1] == (
-        "face-classifier: 1 file in album of no known format: passed over, 1 .txt (notes.txt)"
+        "face-classifier: passed over 1 file of no known format in album: 1 .txt (notes.txt)"
     )
 
 

@@ -323,7 +323,7 @@ def test_a_webcam_goes_on_recognising_on_a_full_disk_and_keeps_the_faces_after_t
         assert picture.stat().st_mtime - cured[0] < 10
     captures = list((small_disk / "captures").glob("*.png"))
     assert len(captures) == len(observer.positions)
-    assert "what comes is held in memory meanwhile" in observer.problems[0]
+    assert "what comes is held in memory until then" in observer.problems[0]
     assert not any("lost" in problem for problem in observer.problems)
 
 

@@ -56,10 +56,10 @@ def test_a_night_is_as_long_as_the_clock_on_the_wall_makes_it(day: int, month: i
 
 @pytest.mark.parametrize("span", ["7:00-8:00", "07:00", "07:00-07:00", "25:00-26:00", "07:00-24:30", "24:00-06:00", ""])
 def test_what_are_no_hours_is_refused_by_a_sentence(span: str) -> None:
-    with pytest.raises(ValueError, match="are no hours; give a begin and an end such as 22:00-06:00"):
+    with pytest.raises(ValueError, match="is not a span of hours; give a start and an end, such as 22:00-06:00"):
         Schedule([span])
 
 
 def test_what_is_no_day_is_refused_by_a_sentence() -> None:
-    with pytest.raises(ValueError, match="'friday' is no day of the week; give one of mon, tue"):
+    with pytest.raises(ValueError, match="'friday' is not a day of the week; give one of mon, tue"):
         Schedule(days=["friday"])

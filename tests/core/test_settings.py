@@ -125,26 +125,26 @@ MERGED = "a: &a {x: 1}\n" + "".join(f"{two}: &{two} {{<<: [*{one}, *{one}]}}\n" 
         ("seconds: 1\nthreshold: " + "[" * 200_000, "'threshold' in {file}, line 2, is a list"),
         ("threshold: " + "{a: " * 50_000, "'threshold' in {file}, line 1, is a mapping"),
         ("[" * 200_000, "holds a list"),
-        ("seconds: 1\nresult: 2024-13-45", "'result' in {file}, line 2, is '2024-13-45', which is no timestamp"),
-        ("result: 2024-02-30 25:61:00", "line 1, is '2024-02-30 25:61:00', which is no timestamp"),
+        ("seconds: 1\nresult: 2024-13-45", "'result' in {file}, line 2, is '2024-13-45', which is not a valid timestamp"),
+        ("result: 2024-02-30 25:61:00", "line 1, is '2024-02-30 25:61:00', which is not a valid timestamp"),
         ("threshold: " + "9" * 5000, "'threshold' in {file}, line 1, is '9999"),
         ("threshold: 0x" + "f" * 5000, "threshold in {file}, line 1, is a int that is too long to be shown"),
         ("threshold: " + "9" * 4000, "threshold in {file}, line 1, is 9999"),
         ("display: " + "9" * 4000, "display in {file}, line 1, is 9999"),
-        ("threshold: !!int x", "is 'x', which is no int"),
+        ("threshold: !!int x", "is 'x', which is not a valid int"),
         ("threshold: !!python/object/apply:os.system [ls]", "is a list"),
-        ("threshold: !!python/name:os.system ''", "which is no "),
-        ("threshold: !!timestamp x", "is 'x', which is no timestamp"),
-        ("threshold: !!bool x", "is 'x', which is no bool"),
+        ("threshold: !!python/name:os.system ''", "which is not a valid "),
+        ("threshold: !!timestamp x", "is 'x', which is not a valid timestamp"),
+        ("threshold: !!bool x", "is 'x', which is not a valid bool"),
         ("threshold: &a 0.4\nseconds: *a", "'seconds' in {file}, line 2, is an alias"),
         (BOMB, "'a' in {file}, line 1, is a list"),
         (MERGED, "'a' in {file}, line 1, is a mapping"),
-        ("? [a, b]\n: 1", "{file}, line 1, has a key that is no word"),
+        ("? [a, b]\n: 1", "{file}, line 1, has a key that is not a word"),
         ("seconds: 1\n---\nseconds: 2", "line 2, begins a second document"),
         ("seconds: 1\ntreshold: 0.4", "{file}, line 2, has the unknown key 'treshold'; did you mean threshold?"),
         ("k" * 900 + ": 1", "has the unknown key"),
         ("# " + "x" * 1_000_001, "is larger than 1 MB"),
-        ("result: \"\\ud800\"", "which is no path"),
+        ("result: \"\\ud800\"", "which is not a path"),
         ("stop: .inf", "stop in {file}, line 1, is inf"),
     ],
 )  # fmt: skip
@@ -186,7 +186,7 @@ def test_a_value_that_is_too_long_is_told_in_short(given: str):
     ],
 )
 def test_a_misspelt_variable_is_told_as_a_misspelt_key_is(name: str, meant: str):
-    with pytest.raises(UserError, match=f"the unknown variable '{name}'") as error:
+    with pytest.raises(UserError, match=f"the variable '{name}' is unknown") as error:
         load({}, None, {name: "1"})
     assert meant in str(error.value)
 

@@ -21,7 +21,7 @@ from face_classifier.vision.yunet import YuNet
 
 Command = Callable[..., Ended]
 ODD = 200  # pixels of height of the one photo on which the detector fails
-WHY = "cannot be analysed (ZeroDivisionError: an odd photo); leave it out, or save it anew"
+WHY = "cannot be analysed (ZeroDivisionError: an odd photo); leave it out, or save it again"
 
 
 @pytest.fixture

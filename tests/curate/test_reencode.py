@@ -309,7 +309,7 @@ def test_encodings_of_two_encoders_in_one_gallery_are_refused_until_reencoded(pr
 
 
 def test_the_original_engine_has_no_sface():
-    with pytest.raises(UserError, match="the original engine has dlib's only"):
+    with pytest.raises(UserError, match="the original engine has only dlib's"):
         load({"engine": "original", "encoder": "sface"}, None, {})
 
 

@@ -53,7 +53,7 @@ def test_the_log_can_be_read_while_another_process_writes(stocked: Gallery, comm
 
 def test_a_gallery_without_changes_says_so(gallery: Gallery, command: Command) -> None:
     gallery.see(BIDEN)
-    assert command("log", "--result", gallery.folder).out == "nothing was changed yet\n"
+    assert command("log", "--result", gallery.folder).out == "nothing has been changed yet\n"
     ended = command("undo", "--result", gallery.folder)
     assert ended.code == 1
     assert "nothing was changed that could be taken back" in ended.err

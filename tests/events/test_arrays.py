@@ -206,4 +206,4 @@ def test_a_terminal_is_given_no_bytes(gallery: Gallery, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     ended = command("export", "--result", gallery.folder, "--format", "npz")
     assert (ended.code, ended.out) == (2, "")
-    assert "is no text for a terminal; write it to a file, such as >faces.npz" in ended.err
+    assert "is not text; write it to a file, such as >faces.npz" in ended.err

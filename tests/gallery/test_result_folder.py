@@ -274,7 +274,7 @@ def test_the_result_folder_deleted_while_the_program_runs_is_one_sentence(
     monkeypatch.setattr(Store, "keep", delete_then)
     ended = command(short_clip, "--result", result)
     assert ended.code == 1
-    assert "is not there any more" in ended.err
+    assert "is gone" in ended.err
     assert "Traceback" not in ended.err
 
 

@@ -893,7 +893,7 @@ def test_the_whole_folder_removed_meanwhile_is_one_sentence(gallery: Gallery, fr
         shutil.rmtree(gallery.folder)
         with pytest.raises(UserError):
             store.keep(frame(OBAMA), faces[OBAMA], Match(), 0)
-        with pytest.raises(UserError, match="is not there any more"):
+        with pytest.raises(UserError, match="is gone"):
             store.look(gallery.read_photo)
     assert not gallery.folder.exists()
 

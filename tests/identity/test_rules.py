@@ -42,7 +42,7 @@ def test_a_gallery_decides_by_the_threshold_that_is_told(wishes: dict[str, str],
 def test_a_threshold_that_lets_strangers_in_among_many_people_is_told(tmp_path: Path) -> None:
     told = crowded(chosen(encoder="dlib", threshold=0.46, result=tmp_path), 5000)
     assert told is not None
-    assert f"{tmp_path} has 5000 people, among whom 0.375 keeps strangers out as 0.46 does among 100" in told
+    assert f"{tmp_path} has 5000 people; among so many, 0.375 keeps strangers out as 0.46 does among 100" in told
     for wishes, people in (
         ({"threshold": 0.46}, 100),
         ({"threshold": 0.37}, 5000),

@@ -31,4 +31,4 @@ def test_a_run_tells_that_its_threshold_lets_strangers_in_among_so_many_people(
     observer = Listener()
     patience = Patience(chosen.patience, threading.Event(), observer.problem)
     with Here.opened(chosen, lambda _: engine, None, observer, patience):
-        assert sum("101 people, among whom" in sentence for sentence in observer.problems) == told
+        assert sum("101 people; among so many" in sentence for sentence in observer.problems) == told

@@ -177,7 +177,7 @@ class TestEndings:
         assert (ended.failed, len(observer.positions)) == (0, 4)
         assert observer.problems == [
             f"1 of 4 frames of {short_clip} could not be analysed (ZeroDivisionError: {stage}) and count as empty; "
-            "look into those, or save it anew"
+            "check those, or save it again"
         ]
         kept = {line["face"] for line in lines(tmp_path)}
         assert len(kept) == 3
@@ -202,7 +202,7 @@ class TestEndings:
         ended = run(tmp_path, photo, short_clip, observer=(observer := Watcher()))
         assert (ended.failed, len(ended.sightings or [])) == (1, 4)
         assert observer.problems == [
-            f"{photo} cannot be analysed (there is not enough memory); leave it out, or save it anew"
+            f"{photo} cannot be analysed (there is not enough memory); leave it out, or save it again"
         ]
 
     def test_a_source_that_fails_as_nobody_expected_is_told_and_the_next_one_is_classified(
@@ -220,7 +220,7 @@ class TestEndings:
             ended = run(tmp_path, "7", short_clip, observer=(observer := Watcher()))
         assert (ended.failed, len(ended.sightings or [])) == (1, 4)
         assert observer.problems == [
-            "7 cannot be analysed (ZeroDivisionError: no frames a second); leave it out, or save it anew"
+            "7 cannot be analysed (ZeroDivisionError: no frames a second); leave it out, or save it again"
         ]
         assert any(record.exc_info for record in caplog.records)  # with a traceback for whoever looks into it
 

@@ -34,7 +34,7 @@ LIVE = ("-S", "0.1", "--refresh", "0.2", "--founding", "2")
 
 
 class Broken(Webcam):
-    """A camera that sends no pictures any more."""
+    """A camera that no longer sends pictures."""
 
     def read(self) -> tuple[bool, Image]:
         time.sleep(0.02)
@@ -88,7 +88,7 @@ class TestTwoCameras:
         cameras(Broken([], 1), Webcam([closeups[BIDEN]], 9))
         ended = command("0", "1", *LIVE, "-s", "4", "--result", tmp_path / "result")
         assert ended.code == 1
-        assert ended.err == ("face-classifier: camera 0 sends no pictures any more; check its cable\n")
+        assert ended.err == ("face-classifier: camera 0 no longer sends pictures; check its cable\n")
         positions = [position for (position,) in rows(tmp_path / "result", "position")]
         assert max(positions) > 3  # seconds: a second after the other one failed
 

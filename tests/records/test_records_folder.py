@@ -261,7 +261,7 @@ def test_a_record_of_the_first_version_is_refused_in_a_sentence(folder: Path) ->
         with closing(sqlite3.connect(folder / name)) as database, database:
             database.execute("PRAGMA user_version = 1")
         with (
-            pytest.raises(UserError, match="its version is 1, and this program reads version 2"),
+            pytest.raises(UserError, match="it has version 1, but this program reads version 2"),
             read_record(records.root, name),
         ):
             pass

@@ -70,9 +70,9 @@ class TestFindSources:
     def test_an_empty_file_and_a_pipe_are_told_as_that(self, tmp_path: Path) -> None:
         (tmp_path / "empty.jpg").touch()
         os.mkfifo(tmp_path / "pipe.jpg")
-        with pytest.raises(UserError, match=r"empty\.jpg is empty; copy it anew"):
+        with pytest.raises(UserError, match=r"empty\.jpg is empty; copy it again"):
             open_source(str(tmp_path / "empty.jpg"))
-        with pytest.raises(UserError, match=r"pipe\.jpg is no ordinary file"):
+        with pytest.raises(UserError, match=r"pipe\.jpg is not an ordinary file"):
             find_sources(str(tmp_path / "pipe.jpg"), [])
 
     def test_files_of_no_known_format_are_counted_by_kind_with_the_first_names(self, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ class TestFindSources:
         assert found.paths == [str(tmp_path / "a.jpg")]
         (sentence,) = found.passed_over()
         assert sentence == (
-            f"10 files in {tmp_path} of no known format: passed over, 5 .txt (0.txt, 1.txt, 2.txt, …), "
+            f"passed over 10 files of no known format in {tmp_path}: 5 .txt (0.txt, 1.txt, 2.txt, …), "
             "2 without extension (BMW, README), 1 .thm (clip.thm), 1 .pdf (b.PDF), 1 leading nowhere (gone.png)"
         )
 
@@ -168,7 +168,7 @@ class TestKindOfFile:
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
     def test_a_pipe_is_told_instead_of_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe.mp4")
-        with pytest.raises(UserError, match="no ordinary file"):
+        with pytest.raises(UserError, match="not an ordinary file"):
             open_source(str(tmp_path / "pipe.mp4"))
 
     @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything may be read here")

@@ -190,7 +190,7 @@ class TestDamage:
         data[place : place + 6000] = np.random.default_rng(0).integers(128, 256, 6000, np.uint8).tobytes()
         clip.write_bytes(data)
         found, (note,) = watched(clip)
-        told = re.fullmatch(r"(\d+) frames of \S+a\.mp4 could not be decoded; copy it anew [^\n]*", note)
+        told = re.fullmatch(r"(\d+) frames of \S+a\.mp4 could not be decoded; copy it again [^\n]*", note)
         assert told
         assert 0 < int(told[1]) == 200 - len(found) < 60
         assert found[-1].position == pytest.approx(7.96)
@@ -230,13 +230,13 @@ class TestDamage:
         clip.write_bytes(data[: len(data) * 3 // 4])
         found, notes = watched(clip)
         assert 10 < len(found) < 50
-        assert any(re.search(r"is cut off: its end is missing; copy it anew", note) for note in notes)
+        assert any(re.search(r"is cut off: its end is missing; copy it again", note) for note in notes)
 
     def test_a_recording_without_an_index_is_told_to_be_incomplete(self, tmp_path: Path) -> None:
         clip = write_clip(tmp_path / "a.mp4")
         data = clip.read_bytes()
         clip.write_bytes(data[: data.index(b"moov") - 4])
-        told = r"a\.mp4 is incomplete: the recording was cut off[^\n]*; copy it anew"
+        told = r"a\.mp4 is incomplete: the recording was cut off[^\n]*; copy it again"
         with pytest.raises(UserError, match=told) as raised:
             open_source(str(clip))
         assert "convert" not in str(raised.value)
@@ -666,7 +666,7 @@ class TestOtherFiles:
     @pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.m3u8", "a"])
     def test_a_playlist_is_refused_whatever_its_name(self, other: Path, name: str, kind: str) -> None:
         Path(name).write_text(PLAYLISTS[kind].format(name="other"))
-        with pytest.raises(UserError, match=rf"^{name} is a text or a playlist and no video; give [^\n]*$"):
+        with pytest.raises(UserError, match=rf"^{name} is a text or a playlist, not a video; give [^\n]*$"):
             open_source(name)
 
     @pytest.mark.parametrize("kind", PLAYLISTS)

@@ -53,7 +53,7 @@ def test_the_configuration_is_told_with_its_advice_and_without_secrets(result: P
     page = settings_page(result, config)
     assert "camera door: rtsp://" in page
     assert "rule strangers: unknown to phone" in page
-    assert "holds a password in the open" in page
+    assert "holds a password in plain text" in page
     assert "NOBODY_SET_THIS" in page
     assert "phone (webhook)" in page
     for secret in ("hidden-word", "hidden-too", "argon2"):

@@ -125,7 +125,7 @@ def _share(part: str) -> tuple[int, int]:
     """K and N. Raises WrongUseError."""
     found = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,7})", part)
     if not found or not 1 <= int(found[1]) <= int(found[2]) <= _MOST:
-        raise WrongUseError(f"--part {part} is no share of the sources; give K/N, such as 3/10 for the third of ten")
+        raise WrongUseError(f"--part {part} is not a share of the sources; give K/N, such as 3/10 for the third of ten")
     return int(found[1]), int(found[2])
 
 

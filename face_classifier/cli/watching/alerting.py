@@ -38,7 +38,7 @@ def _alert(config: str | None, result: str | None, as_json: bool, **wishes: Any)
     if len(chosen) != 1:
         raise WrongUseError("alert does one thing at a time; give one of --test, --replay and --snooze")
     if wishes["dry_run"] != (chosen == ["replay"]):
-        raise WrongUseError("--replay and --dry-run belong together, for what is past is never sent; give both")
+        raise WrongUseError("--replay and --dry-run belong together, since past alerts are never sent; give both")
     if wishes["rule"] is not None and chosen != ["snooze"]:
         raise WrongUseError("--rule belongs to --snooze; leave it out")
     settings = load_settings({"result": result}, config)
@@ -66,7 +66,7 @@ def _test(settings: Settings, name: str, as_json: bool) -> None:
     finally:
         channel.close()
     if fault:
-        raise UserError(f"the channel {name} did not take the test message ({fault}); mend that, and try it again")
+        raise UserError(f"the channel {name} did not take the test message ({fault}); correct that, and try it again")
     sentence = f"the channel {name} has taken the test message"
     console.print_answer(as_json, {"channel": name, "type": kind, "taken": True}, [sentence])
 
@@ -102,7 +102,7 @@ def _replay(settings: Settings, day: str, as_json: bool) -> None:
     from face_classifier.events import times
 
     if not settings.alerts.rules:
-        raise UserError("there is no rule; name one in alerts, and give --config FILE")
+        raise UserError("there are no rules; add one to alerts, and give --config FILE")
     since, until = times.bounds(times.day(day, "--replay", datetime.now().astimezone()))
     observer = console.Screen()
     told = replayed(settings, since, until, observer)

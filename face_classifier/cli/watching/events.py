@@ -137,7 +137,7 @@ def _now(result: str | None, config: str | None, as_json: bool) -> None:
     elif rows:
         console.print_table(_NOW_HEADER, [_now_row(visit, now, here=here) for visit, here in rows])
     else:
-        console.print_lines(["nobody was in front of a camera since yesterday at this time"])
+        console.print_lines(["nobody has been in front of a camera for a day"])
 
 
 def _now_record(visit: Visit, *, here: bool) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def _retain(config: str | None, dry_run: bool, yes: bool, result: str | None, as
 
     settings, observer = load_settings({"result": result}, config), console.Screen()
     if not retention.Limits.of(settings):
-        raise WrongUseError("all is kept for ever; say how long what is kept with keep in a file for --config")
+        raise WrongUseError("everything is kept for ever; set keep in a configuration, and give it to --config")
     arguments = retention.arguments_of(settings, confirmed=yes, dry_run=dry_run)
     answer: dict[str, Any] = {}
     while True:
@@ -53,7 +53,7 @@ def _strangers(result: str | None, as_json: bool) -> None:
     elif counts:
         console.print_table(("day", "source", "strangers"), ((day.day, day.source, str(counts[day])) for day in counts))
     else:
-        console.print_lines(["nobody was counted so far"])
+        console.print_lines(["nobody has been counted so far"])
 
 
 COMMANDS = (_retain, _strangers)

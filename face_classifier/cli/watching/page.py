@@ -67,7 +67,7 @@ def _place(web: Web, listen: str | None) -> tuple[Web, int]:
     """
     if listen is None:
         if not web:
-            raise WrongUseError("web.listen is off, so there is no page; name a place with --listen")
+            raise WrongUseError("web.listen is off, so there is no page; give an address to --listen")
         return web, web.port
     is_any = listen.endswith(":0")  # which in a configuration means that there is no page
     try:

@@ -31,7 +31,9 @@ def _status(result: str | None, config: str | None, as_json: bool) -> None:
     observer = console.Screen()
     client = connected(Path(folder), monotonic() + STARTING)
     if client is None:
-        raise UserError(f"nobody watches into {folder}; start face-classifier watch, or name another --result")
+        raise UserError(
+            f"no program watches cameras into {folder}; start face-classifier watch, or name another --result"
+        )
     with client:
         told = client.ask(STATUS, {}, observer)
     observer.finish()
@@ -56,7 +58,7 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     if told["stuck"]:
         yield f"stuck: {', '.join(told['stuck'])}; restart it"
     if told["restart"]:
-        yield f"a restart brings into force: {', '.join(told['restart'])}"
+        yield f"takes effect after a restart: {', '.join(told['restart'])}"
 
 
 def _free(free: int | None) -> str:

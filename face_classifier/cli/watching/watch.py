@@ -94,7 +94,9 @@ def _settings(cameras: Sequence[str], config: str | None, flags: Mapping[str, An
     if cameras:
         return _with_cameras(chosen, cameras)
     if not chosen.cameras:
-        raise WrongUseError("no camera is named; give one, such as rtsp://192.0.2.7/stream, or --config FILE that does")
+        raise WrongUseError(
+            "no camera is named; give one, such as rtsp://192.0.2.7/stream, or --config FILE that names one"
+        )
     return chosen
 
 
@@ -109,9 +111,9 @@ def _with_cameras(chosen: Settings, addresses: Sequence[str]) -> Settings:
         try:
             kind = kind_of(address)
         except ValueError as error:
-            raise WrongUseError(f"{without_login(address)} is no camera; give {error}") from None
+            raise WrongUseError(f"{without_login(address)} is not a camera; give {error}") from None
         if kind == "file" and not os.path.isfile(address):
-            raise WrongUseError(f"{address} is no file; give an address, the number of a webcam, or a video")
+            raise WrongUseError(f"{address} is not a file; give an address, the number of a webcam, or a video")
         named[f"camera-{number}"] = Camera(url=address)
     chosen = chosen.but(cameras=named)
     if chosen.channels or chosen.alerts.rules:

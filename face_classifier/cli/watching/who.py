@@ -28,13 +28,13 @@ def _password(as_json: bool) -> None:
     else:
         word = sys.stdin.readline().rstrip("\r\n")
     if not LEAST <= len(word) <= LONGEST:
-        raise WrongUseError(f"a password has {LEAST} characters at least, and {LONGEST} at most; take another one")
+        raise WrongUseError(f"a password has {LEAST} to {LONGEST} characters; choose another one")
     made = hashed(word)
     if as_json:
         console.print_json({"password": made})
         return
     console.print_lines([f'password: "{made}"'])
-    say("write this line below web: in the configuration, and start the program anew", sys.stderr)
+    say("write this line below web: in the configuration, and restart the program", sys.stderr)
 
 
 @click.command("token")

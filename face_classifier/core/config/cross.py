@@ -109,7 +109,9 @@ def unreadable(parts: Parts, tree: Mapping[str, Node]) -> Iterator[Fault]:
     for name, camera in parts.cameras.items():
         if camera.url and camera.kind == "file" and not Path(camera.url).is_file():
             path = ("cameras", name, "url")
-            sentence = f"{told(path, tree)} is {quoted(camera.url)}, which is no file here; name a video or an address"
+            sentence = (
+                f"{told(path, tree)} is {quoted(camera.url)}, which is not a file here; name a video or an address"
+            )
             yield Fault(line_of(path, tree), sentence)
     for key, sentence in faults(parts.web) if parts.web else ():
         path = ("web", key)
@@ -152,15 +154,15 @@ def advice(parts: Parts, tree: Mapping[str, Node]) -> Iterator[str]:
     web = parts.web
     if web and web.password and not (web.cert or web.proxy or is_own(web.host)):
         yield (
-            f"{told(('web', 'listen'), tree)} is where others reach the page, so its password goes there in the open; "
-            "name cert and key, or in proxy the one that has them"
+            f"{told(('web', 'listen'), tree)} lets others reach the page, so its password crosses the network in "
+            "plain text; name cert and key, or in proxy the proxy that has them"
         )
 
 
 def _of_address(path: Location, address: str, tree: Mapping[str, Node]) -> Iterator[str]:
     if has_password(address):
         yield (
-            f"{told(path, tree)} holds a password in the open; name the variable that holds it (password_env) "
+            f"{told(path, tree)} holds a password in plain text; name the variable that holds it (password_env) "
             "or a file (password_file)"
         )
     yield from _of_query(path, address, tree)
@@ -170,7 +172,7 @@ def _of_query(path: Location, address: str, tree: Mapping[str, Node]) -> Iterato
     query = urlsplit(address).query if "://" in address else ""
     if key := next((key for key, _ in parse_qsl(query, keep_blank_values=True) if _SECRET.search(key)), None):
         yield (
-            f"{told(path, tree)} holds in its query ({quoted(key)}) what looks like a secret in the open; set the "
+            f"{told(path, tree)} has a query ({quoted(key)}) that looks like a secret in plain text; set the "
             "whole address by the environment, or let only its owner read the file"
         )
 
@@ -199,7 +201,7 @@ def _of_cameras(parts: Parts, tree: Mapping[str, Node]) -> Iterator[tuple[Locati
         if not place:
             continue
         if camera.kind != "file" and place in seen:
-            yield path, f"{told(path, tree)} is the address of {seen[place]} too; leave one out"
+            yield path, f"{told(path, tree)} is also the address of {seen[place]}; leave one out"
         seen.setdefault(place, name)
 
 
@@ -217,7 +219,7 @@ def _of_rules(parts: Parts, tree: Mapping[str, Node], misspelt: Collection[str])
     for number, rule in parts.rules.items():
         path: Location = ("alerts", "rules", number)
         if rule.name in names:
-            sentence = f"{told((*path, 'name'), tree)} is {quoted(rule.name)} as of a rule before"
+            sentence = f"{told((*path, 'name'), tree)} is {quoted(rule.name)}, the name of an earlier rule"
             yield (*path, "name"), f"{sentence}; give it another name"
         names |= {rule.name} - {""}
         if cameras:  # without, the cameras are those of the command line
@@ -235,4 +237,4 @@ def _missing(
     for word in words:
         if word not in known:
             advice = meant(word, list(known)) if known else f"name one in {kind}s first"
-            yield path, f"{told(path, tree)} names the {kind} {quoted(word)}, which is not there; {advice}"
+            yield path, f"{told(path, tree)} names the {kind} {quoted(word)}, which does not exist; {advice}"

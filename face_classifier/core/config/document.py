@@ -43,12 +43,12 @@ _MISREAD = (
     ),
     (
         r"while parsing a block .*expected <block end>",
-        "line {line}, is indented otherwise than line {begun}, where its mapping or list begins; indent both alike",
+        "line {line}, is indented differently from line {begun}, where its mapping or list begins; indent both alike",
     ),
-    (r"while scanning a simple key", "line {begun}, is no `key: value`; write a colon and a space after the key"),
-    (r"while scanning a quoted scalar", "line {begun}, begins a quote that does not end; end it in the same line"),
-    (r"while scanning a double-quoted", "line {line}, has a \\ within double quotes; take single ones"),
-    (r"while parsing a flow", "line {begun}, begins a bracket that is not well ended; look at its commas and its end"),
+    (r"while scanning a simple key", "line {begun}, is not `key: value`; write a colon and a space after the key"),
+    (r"while scanning a quoted scalar", "line {begun}, opens a quote that does not end; end it in the same line"),
+    (r"while scanning a double-quoted", "line {line}, has a \\ within double quotes; use single ones"),
+    (r"while parsing a flow", "line {begun}, opens a bracket that is not closed well; check its commas and its end"),
 )
 
 
@@ -93,7 +93,7 @@ def read(
 def _misread(path: Path, error: yaml.MarkedYAMLError) -> str:
     """What is wrong with the signs of a file, by line; of its text no more than a sign is told."""
     line, begun = (mark.line + 1 if mark else 1 for mark in (error.problem_mark, error.context_mark))
-    problem = " ".join((error.problem or "it is no YAML").split())
+    problem = " ".join((error.problem or "it is not YAML").split())
     for pattern, sentence in _MISREAD:
         if match := re.match(pattern, f"{error.context or ''}: {problem}"):
             return f"{path}, " + sentence.format(*match.groups(), line=line, begun=begun)
@@ -148,7 +148,9 @@ class _Reader:
             event = loader.get_event()
             line = event.start_mark.line + 1
             if not isinstance(event, yaml.ScalarEvent):
-                raise WrongUseError(f"{self._path}, line {line}, has a key that is no word; give lines of `key: value`")
+                raise WrongUseError(
+                    f"{self._path}, line {line}, has a key that is not a word; give lines of `key: value`"
+                )
             key = event.value
             if key in lines:
                 where = f"lines {lines[key]} and {line}"
@@ -190,7 +192,7 @@ class _Reader:
         if event.tag is not None:
             raise WrongUseError(f"{quoted(key)} {origin} has a tag, {quoted(event.tag)}; leave it out")
         if depth > _DEEPEST:
-            raise WrongUseError(f"{quoted(key)} {origin} lies deeper than {_DEEPEST} levels; nothing lies so deep")
+            raise WrongUseError(f"{quoted(key)} {origin} lies deeper than {_DEEPEST} levels; no key lies so deep")
         if isinstance(event, yaml.MappingStartEvent):
             return Node(self._mapping(key, depth), origin, line)
         values: list[Node] = []
@@ -217,7 +219,7 @@ class _Reader:
         except (yaml.YAMLError, ValueError, KeyError, AttributeError, OverflowError):
             # What looks like a date or a number, but is none: PyYAML raises whatever comes of it.
             kind = tag.rpartition(":")[2]
-            sentence = f"{where} is {quoted(event.value)}, which is no {kind} that can be; put it into quotes"
+            sentence = f"{where} is {quoted(event.value)}, which is not a valid {kind}; put it into quotes"
             self._faults.append(Fault(line, sentence))
             return None
 

@@ -186,7 +186,7 @@ class Flat:
             )
         if self.engine == "original" and self.encoder not in (None, ORIGINALS_ENCODER):
             raise WrongUseError(
-                f"the encoder is {self.encoder}, but the original engine has dlib's only; leave out --engine original"
+                f"the encoder is {self.encoder}, but the original engine has only dlib's; leave out --engine original"
             )
 
 
@@ -236,7 +236,7 @@ def parse(field: dataclasses.Field[Any], value: Any, origin: str) -> Any:
     if choices and value not in choices:
         raise WrongUseError(f"{origin} is {quoted(value)}, but must be one of {', '.join(choices)}")
     if not isinstance(value, str) or not is_path(value):
-        raise WrongUseError(f"{origin} is {quoted(value)}, which is no path; give the path of a file or folder")
+        raise WrongUseError(f"{origin} is {quoted(value)}, which is not a path; give the path of a file or folder")
     return value
 
 

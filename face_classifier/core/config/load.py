@@ -86,10 +86,10 @@ class _Reading:
             word = name.removeprefix(ENVIRONMENT)
             former = word.partition("__")[0].lower()
             if word != name and former in _FORMER:
-                self._fault(f"there is the former variable {quoted(name)}; {_FORMER[former]}")
+                self._fault(f"the variable {quoted(name)} is from an earlier version; {_FORMER[former]}")
             elif word not in (name, *known) and word.partition("__")[0].lower() not in OWN:
                 advice = meant(word.partition("__")[0], known, ENVIRONMENT)
-                self._fault(f"there is the unknown variable {quoted(name)}; {advice}")
+                self._fault(f"the variable {quoted(name)} is unknown; {advice}")
         for name, field in _FLAT.items():
             variable = ENVIRONMENT + name.upper()
             for value, origin in (
@@ -186,7 +186,7 @@ class _Reading:
             if node.value is None:
                 node = place[key] = Node({}, variable)
             if not isinstance(node.value, dict):
-                self._fault(f"{variable} is for a key within {where}{key}, which is no mapping; leave it out")
+                self._fault(f"{variable} is for a key within {where}{key}, which is not a mapping; leave it out")
                 return
             place, where = node.value, f"{where}{key}."
         kind = place.get("type")
@@ -198,7 +198,7 @@ class _Reading:
         try:
             place[_same_key(place, last)] = _node_of(text, variable)
         except (ValueError, RecursionError):
-            self._fault(f"{variable} begins like JSON, but is none; give a value, words with commas, or JSON")
+            self._fault(f"{variable} begins like JSON, but is not JSON; give a value, words with commas, or JSON")
 
 
 def _path_of(variable: str) -> list[str]:

@@ -24,7 +24,7 @@ def faults(web: Web) -> Iterator[tuple[str, str]]:
     if not (web.password or web.proxy or is_own(web.host)):
         yield (
             "listen",
-            f"is {web.listen}, where others reach the page, so it needs a password: make one with face-classifier "
+            f"is {web.listen}, which others can reach, so the page needs a password: make one with face-classifier "
             "password, or name in web.proxy the proxy that asks for one",
         )
     if web.tokens_file:
@@ -67,9 +67,9 @@ def _of_certificate(cert: str, key: str) -> Iterator[tuple[str, str]]:
         # A key with a passphrase would be asked for at a terminal that a service has not.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or "it is no PEM"
+        reason = getattr(error, "reason", None) or "it is not PEM"
         yield (
             "cert",
-            f"is {cert}, which with the key {key} makes no identity ({str(reason).replace('_', ' ').lower()}); name a "
+            f"is {cert}, which does not fit the key {key} ({str(reason).replace('_', ' ').lower()}); name a "
             "certificate in PEM and the key that belongs to it, without a passphrase",
         )

@@ -51,7 +51,7 @@ class Secret:
         except OSError as error:
             raise UserError(f"{where} cannot be read ({error.strerror}); make it readable, or name another") from None
         except ValueError:  # the name or the content is no text; no more is told of a secret
-            raise UserError(f"{where} is no text; write the secret into it") from None
+            raise UserError(f"{where} is not text; write the secret into it") from None
         if not text:
             raise UserError(f"{where} is empty; write the secret into it")
         return text

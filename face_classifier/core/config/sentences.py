@@ -113,7 +113,7 @@ def _sentence(details: ErrorDetails, tree: Mapping[str, Node]) -> str:
         return f"{told(path[:-1], tree)} has no {path[-1]}{what}"
     if _is_too_high(path, details["input"]):
         return (
-            f"{told(path, tree)} is a key of one of the {path[0]}; give that a name in a line above, and indent the key"
+            f"{told(path, tree)} belongs to one of the {path[0]}; write its name in the line above, and indent the key"
         )
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _no_type(path, tree)
@@ -158,7 +158,8 @@ def _unknown(path: list[str | int], model: type[BaseModel] | None, tree: Mapping
     word = str(path[-1])
     if word.lower() in (*_SECRETS, "url") and f"{word.lower()}_env" in known:
         return (
-            f"{told(path, tree)} would stand in the open; give the name of a variable of the environment that holds it "
+            f"{told(path, tree)} would be in plain text; give the name of the variable of the environment that holds "
+            "it "
             f"({word.lower()}_env) or of a file ({word.lower()}_file)"
         )
     node, _ = _nearest(path, tree)

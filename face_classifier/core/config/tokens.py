@@ -43,14 +43,14 @@ def read(path: str) -> tuple[Token, ...]:
     try:
         with Path(path).open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise UserError(f"{where} others may read; say: chmod 600 {path}")
+                raise UserError(f"{where} others may read; run: chmod 600 {path}")
             content = file.read(_LARGEST).decode("utf-8")
     except OSError as error:
         raise UserError(
             f"{where} cannot be read ({error.strerror}); make a token with face-classifier token, or name another file"
         ) from None
     except ValueError:  # the name or the content is no text
-        raise UserError(f"{where} is no text; name the file that face-classifier token made") from None
+        raise UserError(f"{where} is not text; name the file that face-classifier token made") from None
     lines = [(number, line.strip()) for number, line in enumerate(content.splitlines(), 1)]
     return tuple(_token(line, f"{path}, line {number},") for number, line in lines if line and line[0] != "#")
 
@@ -80,7 +80,7 @@ def add(path: str, name: str, scopes: Collection[str]) -> str:
     """
     there = read(path) if os.path.lexists(path) else ()
     if any(token.name == name for token in there):
-        raise UserError(f"{path} has a token {name} already; take another name, or delete that line first")
+        raise UserError(f"{path} already has a token {name}; choose another name, or delete that line first")
     word = _PREFIX + secrets.token_urlsafe(32)
     line = f"{name} {','.join(scope for scope in SCOPES if scope in scopes)} {_hash(word)}"
     _token(line, "the new line")

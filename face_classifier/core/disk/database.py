@@ -94,6 +94,6 @@ def _check(root: Root, name: str, look: Callable[[str], os.stat_result | None]) 
     with suppress(FileNotFoundError):
         if root.has(journal) and root.read(journal).endswith(_SUPER_JOURNAL):
             raise UserError(
-                f"{root.path / journal} is not of this program's making and would have another file removed; remove it"
+                f"{root.path / journal} was not made by this program and would have another file removed; remove it"
             )
     return identity(state) if state else None

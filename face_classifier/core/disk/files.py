@@ -75,7 +75,7 @@ def jpeg_of_png(png: bytes) -> bytes:
     """A picture as JPEG, a fifth as large; what is no picture raises ValueError."""
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"{len(png)} bytes are no picture")
+        raise ValueError(f"{len(png)} bytes are not a picture")
     return jpeg_bytes(image)
 
 

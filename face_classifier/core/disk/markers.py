@@ -87,6 +87,6 @@ def refuse_place(folder: Path, kind: str, flag: str) -> None:
     if own == kind:
         return
     if own is not None and not (own == CAPTURES and is_empty(folder)):  # nothing but the marker is left of that
-        raise UserError(f"{folder} is a {own} and no {kind}; name another one with {flag}")
+        raise UserError(f"{folder} is a {own}, not a {kind}; name another one with {flag}")
     if inside := home_of(Path(os.path.realpath(folder)).parent):
         raise UserError(f"{folder} lies in the {inside[1]} {inside[0]}; give a place outside of it to {flag}")

@@ -202,7 +202,7 @@ class Patience:
             action()
         except DiskError as error:
             logger.debug("the disk refuses it, which is put off: %s", error.fault)
-            told = self._tell(error, "what comes is held in memory meanwhile, and kept then")
+            told = self._tell(error, "what comes is held in memory until then")
             self._refused[action] = _Trial(
                 monotonic() + _pause(monotonic() - now), error, told or bool(before and before.told)
             )

@@ -133,7 +133,7 @@ class Root(Tree):
         if stat.S_ISLNK(state.st_mode):
             raise self._is_link(place)
         if not stat.S_ISREG(state.st_mode):
-            raise UserError(f"{path} is no ordinary file; move it away")
+            raise UserError(f"{path} is not an ordinary file; move it away")
         if state.st_nlink > 1:
             raise UserError(
                 f"{path} is the same file as another one elsewhere (a hard link), which would change with it; "
@@ -199,8 +199,8 @@ class Root(Tree):
         if reason:
             self.lack(
                 "mode",
-                f"the file system of {self.path} keeps no permissions ({reason}): who may read it is for the disk's "
-                "mount options to say",
+                f"the file system of {self.path} keeps no permissions ({reason}): the mount options of the disk say "
+                "who may read it",
             )
 
 

@@ -110,8 +110,8 @@ class Tree:
             state = None
         if state is None or identity(state) != self._identity:
             raise FolderGoneError(
-                f"the folder {self.path} is not there any more, or another one is in its place; nothing in it is "
-                "taken for deleted: put it back, or mount its disk, and run again"
+                f"the folder {self.path} is gone, or another one is in its place; nothing in it counts as deleted: "
+                "put it back, or mount its disk, and run again"
             )
 
     # What the file system cannot do
@@ -191,7 +191,7 @@ class Tree:
                 raise
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 os.close(descriptor)
-                raise UserError(f"{self.path / place} is no ordinary file; move it away")
+                raise UserError(f"{self.path / place} is not an ordinary file; move it away")
             return descriptor
 
     def link(self, place: str) -> str:
@@ -252,8 +252,8 @@ class Tree:
 
     def _is_link(self, place: str) -> UserError:
         return UserError(
-            f"{self.path / place} is a link, and links in {self.path} are not followed; put the thing itself there"
+            f"{self.path / place} is a link, and links in {self.path} are not followed; put the file itself there"
         )
 
     def _leads_out(self, place: str) -> UserError:
-        return UserError(f"{place!r} is no name of something in {self.path}; look who has changed the files in it")
+        return UserError(f"{place!r} is not a name of something in {self.path}; find out who changed the files in it")

@@ -164,7 +164,7 @@ class Reader:
 
 
 def _gone(folder: Path) -> str:
-    return f"the result folder {folder} is not there any more; put it back, or mount its disk"
+    return f"the result folder {folder} is gone; put it back, or mount its disk"
 
 
 def gone_between(before: Known, now: Known) -> set[int]:

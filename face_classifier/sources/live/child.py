@@ -108,7 +108,7 @@ class Child:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(until - time.monotonic())
             return
-        logger.warning("a process that read a camera (%d) does not end: the kernel holds it", self._process.pid)
+        logger.warning("the process %d, which read a camera, does not end: the kernel holds it", self._process.pid)
 
 
 def _environment() -> dict[str, str]:

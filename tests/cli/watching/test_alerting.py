@@ -79,7 +79,7 @@ def test_a_channel_that_fails_is_told_in_a_sentence(config: Callable[[str], Path
     assert ended.code == 1
     assert ended.err == (
         f"face-classifier: the channel hook did not take the test message ({url.removesuffix('/secret')} cannot be "
-        "reached (Connection refused)); mend that, and try it again\n"
+        "reached (Connection refused)); correct that, and try it again\n"
     )
 
 

@@ -48,10 +48,10 @@ def test_what_would_be_watched_is_told_in_a_line_each_without_secrets(
         "channel hook: webhook https://example.org/",
         "channel bot: telegram, 1 chat",
         "rule strangers: unknown to log, in porch, once in 2 min",
-        "advice: cameras.door.url in FILE, line 4, holds a password in the open; name the variable that holds it "
+        "advice: cameras.door.url in FILE, line 4, holds a password in plain text; name the variable that holds it "
         "(password_env) or a file (password_file)",
-        "advice: channels.hook.url in FILE, line 13, holds in its query ('token') what looks like a secret in the "
-        "open; set the whole address by the environment, or let only its owner read the file",
+        "advice: channels.hook.url in FILE, line 13, has a query ('token') that looks like a secret in plain "
+        "text; set the whole address by the environment, or let only its owner read the file",
         "advice: channels.hook in FILE, line 13, is in no rule, so nothing goes there",
     ]
 
@@ -72,8 +72,8 @@ def test_every_fault_is_told_and_a_secret_that_cannot_be_read_is_one(house: Path
     assert told.err.replace(str(house), "FILE").splitlines() == [
         "face-classifier: cameras.desk.password_file in FILE, line 9: the password of a camera is to be in the file "
         "none, which cannot be read (No such file or directory); make it readable, or name another",
-        "face-classifier: cameras.desk.url in FILE, line 9, is 'clip.mp4', which is no file here; name a video or an "
-        "address",
+        "face-classifier: cameras.desk.url in FILE, line 9, is 'clip.mp4', which is not a file here; name a video or "
+        "an address",
     ]
     assert not told.out
 

@@ -65,7 +65,7 @@ def test_what_a_dry_run_tells_goes_with_the_command_and_stays_away(
 def test_without_a_time_there_is_nothing_to_do(result: Path, command: Command) -> None:
     ended = command("retain", "--result", result)
     assert ended.code == 2
-    assert "all is kept for ever; say how long what is kept with keep in a file for --config" in ended.err
+    assert "everything is kept for ever; set keep in a configuration, and give it to --config" in ended.err
 
 
 def test_strangers_are_told_by_day_and_source(short_clip: Path, tmp_path: Path, command: Command) -> None:
@@ -79,7 +79,7 @@ def test_strangers_are_told_by_day_and_source(short_clip: Path, tmp_path: Path, 
 
 
 def test_where_nobody_was_counted_that_is_told(result: Path, command: Command) -> None:
-    assert command("strangers", "--result", result).out == "nobody was counted so far\n"
+    assert command("strangers", "--result", result).out == "nobody has been counted so far\n"
 
 
 def test_a_daemon_removes_by_itself_what_was_kept_for_long_enough(

@@ -272,7 +272,7 @@ def test_status_tells_how_cameras_and_channels_do(house: House, command: Callabl
 
 def test_nobody_who_watches_has_no_status(tmp_path: Path, command: Callable[..., Ended]):
     ended = command("status", "--result", tmp_path)
-    assert (ended.code, f"nobody watches into {tmp_path}" in ended.err) == (1, True)
+    assert (ended.code, f"no program watches cameras into {tmp_path}" in ended.err) == (1, True)
 
 
 def test_the_page_of_health_has_figures_that_count_on(house: House):
@@ -441,8 +441,8 @@ def test_a_gallery_that_another_process_owns_is_left_alone(house: House, demo_cl
     ("words", "told"),
     [
         ([], "no camera is named"),
-        (["clipp.mp4"], "clipp.mp4 is no file"),
-        (["ftp://cam/x"], "ftp://cam/x is no camera"),
+        (["clipp.mp4"], "clipp.mp4 is not a file"),
+        (["ftp://cam/x"], "ftp://cam/x is not a camera"),
         (["0", "--display"], "watch shows no window"),
     ],
 )

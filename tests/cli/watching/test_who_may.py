@@ -45,7 +45,7 @@ def test_a_password_that_is_soon_guessed_or_is_none_is_refused(
     monkeypatch.setattr("sys.stdin", io.StringIO(word + "\n"))
     ended = command("password")
     assert (ended.code, ended.out) == (2, "")
-    assert "a password has 8 characters at least" in ended.err
+    assert "a password has 8 to 1000 characters" in ended.err
 
 
 def test_at_a_terminal_it_is_asked_for_twice_and_not_shown():
@@ -69,7 +69,7 @@ def test_at_a_terminal_it_is_asked_for_twice_and_not_shown():
         wait_for("Once more: ")
         os.write(ours, b"correct horse\n")
         wait_for("$argon2id$")
-        wait_for("start the program anew")
+        wait_for("restart the program")
         assert process.wait(SECONDS) == 0
     finally:
         process.kill()
@@ -103,7 +103,7 @@ def test_a_page_that_others_reach_does_not_start_without_a_password(
     ended = command(*words, "--config", config)
     assert (ended.code, ended.out) == (2, "")
     (sentence,) = ended.err.splitlines()
-    assert "web.listen is 0.0.0.0:8470, where others reach the page, so it needs a password" in sentence
+    assert "web.listen is 0.0.0.0:8470, which others can reach, so the page needs a password" in sentence
     assert not (tmp_path / "result").exists()
 
 

@@ -14,7 +14,7 @@ ADDRESS = (
 )
 KINDS = "person, new_person, unknown, camera_lost, camera_back, summary"
 NAME = "a name of letters, digits, spaces, '.', '_' and '-', at most 63, that begins with a letter or digit"
-OPEN = "would stand in the open; give the name of a variable of the environment that holds it"
+OPEN = "would be in plain text; give the name of the variable of the environment that holds it"
 DURATION = 'a duration, such as 30 (seconds), "10 min", "72h" or "30 d"'
 POLYGON = "at least three points [x, y], fractions of width and height from 0 to 1"
 
@@ -46,14 +46,14 @@ BROKEN = {
     "a camera without a name": (
         "cameras:\n  url: rtsp://cam/\n",
         [
-            "cameras.url in FILE, line 2, is a key of one of the cameras; give that a name in a line above, and indent "
-            "the key"
+            "cameras.url in FILE, line 2, belongs to one of the cameras; write its name in the line above, and "
+            "indent the key"
         ],
     ),
     "a channel without a name": (
         "channels:\n  type: print\n",
         [
-            "channels.type in FILE, line 2, is a key of one of the channels; give that a name in a line above, and "
+            "channels.type in FILE, line 2, belongs to one of the channels; write its name in the line above, and "
             "indent the key"
         ],
     ),
@@ -136,7 +136,7 @@ BROKEN = {
     "no place of a token": (
         "channels:\n  bot: {type: telegram, chats: [1]}\n",
         [
-            "channels.bot in FILE, line 2, has no token_env and no token_file; name the variable or the file that "
+            "channels.bot in FILE, line 2, has neither token_env nor token_file; name the variable or the file that "
             "holds it"
         ],
     ),
@@ -194,11 +194,11 @@ BROKEN = {
     ),
     "a zone that is not there": (
         "cameras:\n  door:\n    url: 0\n    zones: {porch: [[0, 0], [1, 0], [1, 1]]}\n    only: [poarch]\n",
-        ["cameras.door.only in FILE, line 5, names the zone 'poarch', which is not there; did you mean porch?"],
+        ["cameras.door.only in FILE, line 5, names the zone 'poarch', which does not exist; did you mean porch?"],
     ),
     "two cameras of one address": (
         "cameras:\n  door: {url: rtsp://anna:geheim@cam/1}\n  gate: {url: rtsp://CAM/1}\n  yard: {url: rtsp://cam/2}\n",
-        ["cameras.gate.url in FILE, line 3, is the address of door too; leave one out"],
+        ["cameras.gate.url in FILE, line 3, is also the address of door; leave one out"],
     ),
     "a name that leaves its folder": (
         "cameras: {../door: {url: 0}}\n",
@@ -264,13 +264,14 @@ BROKEN = {
     "snapshots of a stream": (
         "cameras: {door: {url: rtsp://cam/, snapshot: 2}}\n",
         [
-            "cameras.door in FILE, line 1, has snapshot, but its url is no http:// or https:// address; leave snapshot "
+            "cameras.door in FILE, line 1, has snapshot, but its url is not an http:// or https:// address; leave "
+            "snapshot "
             "out"
         ],
     ),
     "the speed of a stream": (
         "cameras: {door: {url: rtsp://cam/, speed: 2}}\n",
-        ["cameras.door in FILE, line 1, has speed or repeat, but its url is no file; leave them out"],
+        ["cameras.door in FILE, line 1, has speed or repeat, but its url is not a file; leave them out"],
     ),
     "a kind of channel": (
         "channels: {phone: {type: sms}}\n",
@@ -319,18 +320,18 @@ BROKEN = {
         "cameras: {door: {url: 0}}\nchannels: {phone: {type: print}}\nalerts:\n  rules:\n    - name: a\n"
         "      on: [person]\n      cameras: [dor]\n      zones: [porch]\n      channels: [phones, x]\n",
         [
-            "alerts.rules[0].cameras in FILE, line 7, names the camera 'dor', which is not there; did you mean door?",
-            "alerts.rules[0].zones in FILE, line 8, names the zone 'porch', which is not there; name one in zones "
+            "alerts.rules[0].cameras in FILE, line 7, names the camera 'dor', which does not exist; did you mean door?",
+            "alerts.rules[0].zones in FILE, line 8, names the zone 'porch', which does not exist; name one in zones "
             "first",
-            "alerts.rules[0].channels in FILE, line 9, names the channel 'phones', which is not there; did you mean "
+            "alerts.rules[0].channels in FILE, line 9, names the channel 'phones', which does not exist; did you mean "
             "phone?",
-            "alerts.rules[0].channels in FILE, line 9, names the channel 'x', which is not there; there are phone",
+            "alerts.rules[0].channels in FILE, line 9, names the channel 'x', which does not exist; there are phone",
         ],
     ),
     "two rules of one name": (
         "channels: {a: {type: print}}\nalerts:\n  rules:\n    - {name: a, on: [person], channels: [a]}\n"
         "    - {name: a, on: [unknown], channels: [a]}\n",
-        ["alerts.rules[1].name in FILE, line 5, is 'a' as of a rule before; give it another name"],
+        ["alerts.rules[1].name in FILE, line 5, is 'a', the name of an earlier rule; give it another name"],
     ),
     "a key that stands twice": (
         "cameras:\n  door:\n    url: 0\n    url: 1\n",
@@ -340,12 +341,12 @@ BROKEN = {
     "an indentation": (
         "cameras:\n  door:\n    url: 0\n   main: 1\n",
         [
-            "FILE, line 4, is indented otherwise than line 2, where its mapping or list begins; indent both alike"
+            "FILE, line 4, is indented differently from line 2, where its mapping or list begins; indent both alike"
         ],
     ),
     "a colon that is missing": (
         "result: here\ncameras\n",
-        ["FILE, line 2, is no `key: value`; write a colon and a space after the key"],
+        ["FILE, line 2, is not `key: value`; write a colon and a space after the key"],
     ),
     "a colon too much": (
         "cameras:\n  door\n    url: 0\n",
@@ -356,11 +357,11 @@ BROKEN = {
     ),
     "a quote without an end": (
         'result: "here\nmode: group\n',
-        ["FILE, line 1, begins a quote that does not end; end it in the same line"],
+        ["FILE, line 1, opens a quote that does not end; end it in the same line"],
     ),
     "a bracket without an end": (
         "cameras:\n  door: {url: 0\nmode: group\n",
-        ["FILE, line 2, begins a bracket that is not well ended; look at its commas and its end"],
+        ["FILE, line 2, opens a bracket that is not closed well; check its commas and its end"],
     ),
     "a dash behind a key": (
         "cameras: - door\n",
@@ -410,7 +411,7 @@ def test_a_broken_configuration_is_told_in_sentences(tmp_path: Path, name: str):
             {"CAMERAS__DOOR__URL": "rtmp://anna:geheim@cam/"},
             f"FACE_CLASSIFIER_CAMERAS__DOOR__URL is 'rtmp://cam/', but must be {ADDRESS}",
         ),
-        ({"CAMERA__DOOR__URL": "0"}, "there is the unknown variable 'FACE_CLASSIFIER_CAMERA__DOOR__URL'; did you mean "
+        ({"CAMERA__DOOR__URL": "0"}, "the variable 'FACE_CLASSIFIER_CAMERA__DOOR__URL' is unknown; did you mean "
          "FACE_CLASSIFIER_CAMERAS?"),
         (
             {"WEB__LISTEN": "many"},
@@ -419,8 +420,8 @@ def test_a_broken_configuration_is_told_in_sentences(tmp_path: Path, name: str):
         ),
         (
             {"HEALTH__PORT": "0"},
-            "there is the former variable 'FACE_CLASSIFIER_HEALTH__PORT'; the page is called web now: write web: "
-            "{listen: 127.0.0.1:8470}, or web: {listen: off} for none",
+            "the variable 'FACE_CLASSIFIER_HEALTH__PORT' is from an earlier version; the page is called web now: "
+            "write web: {listen: 127.0.0.1:8470}, or web: {listen: off} for none",
         ),
         (
             {"ALERTS__RULES": '[{"name": "a", "on": ["person"]}]'},
@@ -428,14 +429,14 @@ def test_a_broken_configuration_is_told_in_sentences(tmp_path: Path, name: str):
         ),
         (
             {"ALERTS__RULES": "[{"},
-            "FACE_CLASSIFIER_ALERTS__RULES begins like JSON, but is none; give a value, words with commas, or JSON",
+            "FACE_CLASSIFIER_ALERTS__RULES begins like JSON, but is not JSON; give a value, words with commas, or JSON",
         ),
         (
             {"ALERTS__RULES": "[" * 100_000},
-            "FACE_CLASSIFIER_ALERTS__RULES begins like JSON, but is none; give a value, words with commas, or JSON",
+            "FACE_CLASSIFIER_ALERTS__RULES begins like JSON, but is not JSON; give a value, words with commas, or JSON",
         ),
         ({"KEEP__DISK__MOST": "1", "KEEP__DISK": "2 GB"}, "FACE_CLASSIFIER_KEEP__DISK__MOST is for a key within "
-         "keep.disk, which is no mapping; leave it out"),
+         "keep.disk, which is not a mapping; leave it out"),
         ({"LOG": "loud"}, "FACE_CLASSIFIER_LOG is 'loud', but must be one of text, json"),
     ],
 )  # fmt: skip
@@ -455,7 +456,7 @@ def test_a_wrong_variable_is_told_by_its_name(environ: dict[str, str], told: str
         ("cameras: " + "[" * 200_000, "lies deeper than 8 levels"),
         ("cameras: " + "{a: " * 50_000, "lies deeper than 8 levels"),
         ("cameras: [" + "x, " * 100_000 + "]", "is one value too many; give at most 20,000"),
-        ("cameras: {? [a] : b}", "FILE, line 1, has a key that is no word"),
+        ("cameras: {? [a] : b}", "FILE, line 1, has a key that is not a word"),
         ("cameras: {}\n---\ncameras: {}", "FILE, line 2, begins a second document"),
         ("cameras: {door: {url: 0, min_face: " + "9" * 5000 + "}}", "cameras.door.min_face in FILE, line 1, is '9999"),
         ("cameras: {door: {url: 0, " + "k" * 900 + ": 1}}", "has the unknown key"),

@@ -116,4 +116,4 @@ def test_a_truth_about_other_faces_and_none_are_told(
     assert ended.code == 1
     assert "is about a face in" in ended.err
     ended = command("evaluate", "--result", gallery.folder)
-    assert (ended.code, "no truth is given; name a CSV file" in ended.err) == (2, True)
+    assert (ended.code, "no truth file is given; name a CSV file" in ended.err) == (2, True)

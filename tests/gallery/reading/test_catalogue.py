@@ -92,7 +92,7 @@ def test_a_folder_in_place_of_another_one_is_read(folder: Path, reader: Reader, 
     assert len(reader.now().people) == 2
     shutil.rmtree(folder)
     assert reader.now().people == ()
-    assert reader.now().problem == f"the result folder {folder} is not there any more; put it back, or mount its disk"
+    assert reader.now().problem == f"the result folder {folder} is gone; put it back, or mount its disk"
     with Store(folder, writing=True) as store:
         store.look(unread)
         keep(store, 3, "Cleo")

@@ -159,7 +159,7 @@ def test_no_table_leads_out_of_the_folder(folder: Path, reader: Reader, place: t
     face = reader.now().ids_of("Ann")[0]
     with closing(sqlite3.connect(folder / "faces.sqlite", isolation_level=None)) as database:
         database.execute("UPDATE faces SET folder = ?, file = ? WHERE id = ?", (*place, face))
-    with pytest.raises(UserError, match="is no name of something in"):
+    with pytest.raises(UserError, match="is not a name of something in"):
         reader.picture(face, 112)
 
 
@@ -168,7 +168,7 @@ def test_a_file_that_grew_beyond_any_picture_is_not_read(folder: Path, reader: R
     path = path_of(folder, reader, face)
     with path.open("r+b") as file:
         file.truncate(MOST_BYTES + 1)  # a hole, which takes no room
-    with pytest.raises(UserError, match="no picture of more than 320 MB is read"):
+    with pytest.raises(UserError, match="but a picture may have at most 320 MB"):
         reader.picture(face, 112)
 
 

@@ -103,5 +103,5 @@ def test_a_folder_that_goes_while_a_part_is_placed_is_told_as_gone(
         return desk.place_part(f"{clip}.record", head_of(clip), frames)  # type: ignore[attr-defined,no-any-return]
 
     monkeypatch.setattr(placing, "at_once", at_once)
-    with pytest.raises(FolderGoneError, match="is not there any more"):
+    with pytest.raises(FolderGoneError, match="is gone"):
         placing.place("second")

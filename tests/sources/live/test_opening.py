@@ -61,13 +61,13 @@ class TestSnapshots:
     def test_faults_are_told_once_and_lived_through(self, tmp_path: Path) -> None:
         """All at a time, each with a camera of its own, since most of the time is waited."""
         faults = {
-            "halves": "pictures without an end",
-            "401": "does not take the user or the password",
+            "halves": "picture that never ends",
+            "401": "refuses the user name or the password",
             "404": "no stream of that name",
             "refused": "refuses the connection",
             "silent": "sends no picture",
             "drip": "sends no picture",
-            "redirect": "leads to what a camera's address must not",
+            "redirect": "redirects to an address that no camera may have",
         }
 
         def live_through(fault: str) -> None:
@@ -138,7 +138,7 @@ class TestRehearsal:
         assert 1.9 < time.monotonic() - began < 5
         assert (source.live, source.fingerprint) == (True, None)
         assert [state.status for state in told] == ["good", "waiting"]
-        assert "at its end" in told[-1].reason
+        assert "has ended" in told[-1].reason
         numbers = [number_of(frame.image) for frame in frames]
         assert numbers == sorted(set(numbers))
         assert numbers[-1] == 49

@@ -49,7 +49,7 @@ def _one_of_both(part: Part, secret: str, *, needed: bool) -> None:
         raise DisagreementError(f"names {secret}_env and {secret}_file; leave one out")
     if needed and not named:
         raise DisagreementError(
-            f"has no {secret}_env and no {secret}_file; name the variable or the file that holds it"
+            f"has neither {secret}_env nor {secret}_file; name the variable or the file that holds it"
         )
 
 

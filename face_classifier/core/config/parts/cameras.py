@@ -142,7 +142,9 @@ class Camera(Part):
             raise DisagreementError("names password_env and password_file; leave one out")
         is_http = self.url.lower().startswith(("http://", "https://"))
         if self.snapshot is not None and not is_http:
-            raise DisagreementError("has snapshot, but its url is no http:// or https:// address; leave snapshot out")
+            raise DisagreementError(
+                "has snapshot, but its url is not an http:// or https:// address; leave snapshot out"
+            )
         if self.kind != "file" and (self.repeat or self.speed != 1):
-            raise DisagreementError("has speed or repeat, but its url is no file; leave them out")
+            raise DisagreementError("has speed or repeat, but its url is not a file; leave them out")
         return self
