@@ -277,7 +277,7 @@ def test_a_snooze_needs_a_result_folder_and_a_rule_that_is_there(
         (["--replay", "yesterday"], "--replay and --dry-run belong together"),
         (["--test", "a", "--dry-run"], "--replay and --dry-run belong together"),
         (["--test", "a", "--rule", "b"], "--rule belongs to --snooze"),
-        (["--replay", "someday", "--dry-run"], "there is no rule"),
+        (["--replay", "someday", "--dry-run"], "there are no rules"),
     ],
 )
 def test_wrong_use_is_told(command: Command, words: list[str], sentence: str) -> None:

@@ -94,7 +94,7 @@ def test_all_stages_are_told_in_one_call_in_the_order_of_lines(tmp_path: Path, c
     with pytest.raises(SystemExit, match="2"):
         main(["check-config", str(config)])
     told = capsys.readouterr().err.splitlines()
-    words = ("silence", "'porhc'", "nowhere", "'visist'", "cooldown", "'nope'", "persn", "is 'a' as", "'frnt'")
+    words = ("silence", "'porhc'", "nowhere", "'visist'", "cooldown", "'nope'", "persn", "is 'a', the", "'frnt'")
     assert len(told) == len(words)
     assert [word for word, sentence in zip(words, told, strict=True) if word not in sentence] == []
 
