@@ -134,6 +134,18 @@ def test_what_others_changed_is_said_and_waits_until_it_is_asked_for(page_of: st
     tab.locator(".news").wait_for(state="detached")
 
 
+def test_each_change_is_said_on_a_page_that_was_opened_on_an_empty_folder(page_of: str, result: Path, tab: Page):
+    tab.goto(f"{page_of}/people")
+    tab.evaluate("document.body.dataset.revision = 0")  # as an empty folder has it
+    news = tab.get_by_role("button", name="Something has changed")
+    for name, following in (("person_02", "Anna"), ("Anna", "Ben")):
+        ask.carry_out(settings_of(result), "rename", {"person": name, "name": following}, Listener())
+        news.wait_for()
+        news.click()
+        tab.locator(f'[data-card][data-person="{following}"]').wait_for()
+        news.wait_for(state="detached")
+
+
 def _names(html: str) -> list[str]:
     """The names on the page, in order."""
     return [part.split("</bdi>")[0] for part in html.split('<bdi dir="auto">')[1:]]

@@ -24,6 +24,7 @@ export async function refresh() {
   const top = scrollY;
   if (response.redirected) history.replaceState(history.state, "", response.url); // a person has another name now
   document.title = page.title;
+  document.body.dataset.revision = page.body.dataset.revision;
   main.replaceChildren(...document.adoptNode(now).childNodes);
   bring(page); // what stands beside it
   /** @type {any} */ (window).htmx?.process(main);

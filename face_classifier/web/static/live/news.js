@@ -6,6 +6,7 @@ import { _, icon, ngettext } from "../words.js";
 
 let visits = 0;
 let hasMoved = false;
+const stated = () => Number(document.body.dataset.revision); // 0: of an empty folder
 /** @type {number | undefined} the revision that the page shows */
 let shown;
 /** @type {number | undefined} the newest one that is known */
@@ -30,12 +31,13 @@ function show() {
 async function take() {
   await refresh();
   forget();
+  moved(latest); // it may have moved on meanwhile
 }
 
 function forget() {
   visits = 0;
   hasMoved = false;
-  shown = Number(document.body.dataset.revision) || undefined;
+  shown = stated();
   show();
 }
 
@@ -44,7 +46,7 @@ function moved(revision) {
   if (revision === undefined) return;
   latest = revision;
   if (isWriting()) return; // it may be our own, which is known once that is answered
-  shown ??= Number(document.body.dataset.revision) || revision;
+  shown ??= stated();
   if (revision <= shown) return;
   let foreign = false;
   for (let number = shown + 1; number <= revision && !foreign; number++) foreign = !isMine(number);
