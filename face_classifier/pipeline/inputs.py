@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -37,11 +38,12 @@ class Known(Protocol):
 
 
 def find_all(
-    settings: Settings, given: Sequence[str], observer: Teller, *, keeping: bool = True
+    settings: Settings, given: Sequence[str], observer: Teller, *, keeping: bool = True, advising: bool = False
 ) -> tuple[list[str], int]:
     """What to open, and how many of the given sources are of no use.
 
     A folder that the program wrote is refused, and so is a picture in one, unless nothing is kept of it (``keeping``).
+    With ``advising`` the observer is told which command sorts the photos of a folder that has nothing else.
     """
     ours = [Path(folder) for folder in (settings.result, settings.capture) if folder]
     paths: list[str] = []
@@ -53,12 +55,20 @@ def find_all(
                     refuse_source(one)
                 found = find_sources(one, ours)
                 paths += found.paths
+                if advising and found.is_of_photos():
+                    observer.at_end(_about_photos(one))
                 for sentence in found.passed_over():
                     observer.at_end(sentence)
         except UserError as error:
             failed += 1
             observer.problem(str(error))
     return paths, failed
+
+
+def _about_photos(folder: str) -> str:
+    """Which command fits a folder of photos alone: both are as right, and keep different things."""
+    command = f"face-classifier group {shlex.quote(folder)} -o people"
+    return f"{folder} has only photos: a run keeps their faces; to sort the photos themselves, run {command}"
 
 
 def sampling_of(settings: Settings) -> Sampling:

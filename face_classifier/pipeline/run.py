@@ -63,7 +63,7 @@ def run(
     disk refuses what is to be written for longer than the user has patience.
     """
     check_place(settings)
-    paths, failed = find_all(settings, given, observer)
+    paths, failed = find_all(settings, given, observer, advising=True)
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:

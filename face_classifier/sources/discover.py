@@ -57,6 +57,12 @@ class Listing:
         if self.ours:
             yield f"passed over {self._ours()} in {self.argument}, such as {self.ours[0]}"
 
+    def is_of_photos(self) -> bool:
+        """Whether it is a folder in which there is no video."""
+        return self.paths != [self.argument] and all(
+            Path(path).suffix.lower() in PICTURE_SUFFIXES or path in self.odd_pictures for path in self.paths
+        )
+
     def _ours(self) -> str:
         return f"{counted(len(self.ours), 'folder')} that the program wrote"
 

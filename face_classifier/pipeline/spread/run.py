@@ -82,7 +82,7 @@ def run_on(
     """
     spread.check(settings, given, observer)
     check_place(settings)
-    paths, failed = find_all(settings, given, observer)
+    paths, failed = find_all(settings, given, observer, advising=True)
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:
