@@ -1,4 +1,4 @@
-"""Makes docs/page.jpg, the picture of the page in the README, with the demo's photographs: a laptop and a phone.
+"""Makes docs/page.jpg, the picture of the guide to the page, with the demo's photographs: a laptop and a phone.
 
     sh scripts/python scripts/pictures.py
 

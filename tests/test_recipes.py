@@ -6,6 +6,7 @@ reader writes. All of a page is done in one new folder, in its order.
 
 from __future__ import annotations
 
+import doctest
 import re
 import shlex
 import shutil
@@ -69,6 +70,14 @@ def carry_out(line: str, command: Callable[..., Ended]) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+class NearEnough(doctest.OutputChecker):
+    """Numbers may differ on another processor by as much as elsewhere."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        (words, numbers), (other_words, others) = words_and_numbers(want), words_and_numbers(got)
+        return words == other_words and numbers == pytest.approx(others, abs=NEAR)
+
+
 @pytest.mark.usefixtures("clock_of_utc")
 @pytest.mark.parametrize("page", [page for page, text in PAGES.items() if recipes(text)])
 def test_the_recipes_of_a_page_print_what_it_shows(
@@ -106,10 +115,21 @@ def test_the_recipes_of_a_page_print_what_it_shows(
         ]
         for number, other, likeness in zip(numbers, words_and_numbers(shown)[1], per_cent, strict=True):
             assert number == pytest.approx(other, abs=NEAR_PER_CENT if likeness else NEAR), line
+    type_sessions(PAGES[page])
+
+
+def type_sessions(page: str) -> None:
+    """Type the blocks of ``pycon`` of a page, and compare what Python prints."""
+    session = "\n".join(re.findall(r"^```pycon\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    lines = doctest.DocTestParser().get_doctest(session, {}, "session", None, 0)
+    told: list[str] = []
+    doctest.DocTestRunner(NearEnough()).run(lines, out=told.append)
+    assert not told, "".join(told)
 
 
 def test_the_readme_has_recipes():
     assert len(recipes(PAGES["README.md"])) > 5
+    assert PAGES["README.md"].count("\n>>> ") > 5
 
 
 @pytest.fixture
