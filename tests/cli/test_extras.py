@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,14 @@ def test_the_script_that_began_the_program_is_begun_anew_with_the_extra_and_the_
     script.write_text('echo "$FACE_CLASSIFIER_EXTRAS: $@"\n')
     ended = run_without("argon2", "password", "--json", FACE_CLASSIFIER_SET_UP=str(script))
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "web: password --json\n", "")
+
+
+def test_variables_of_the_script_are_no_settings(demo_clip: Path, tmp_path: Path):
+    script = (ROOT / "scripts" / "run").read_text("utf-8")
+    names = re.findall(r"\bFACE_CLASSIFIER_[A-Z_]+", script)
+    assert names
+    ended = run_without("", demo_clip, "--stop", "1", "--result", tmp_path / "result", **dict.fromkeys(names, "x"))
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_what_is_missing_after_its_extra_was_installed_is_told(tmp_path: Path):

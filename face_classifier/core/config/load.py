@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # the models of nested keys are loaded where there are any
     from face_classifier.core.config.cross import Parts
     from face_classifier.core.config.parts.nested import Nested
 
-_OTHER_VARIABLES = ("LOG", "MODELS", "TEST_DATA")  # of the command line, of `models`, and of the tests
+# Of the command line and the script that begins it, of `models`, and of the tests.
+_OTHER_VARIABLES = ("LOG", "SET_UP", "EXTRAS", "MODELS", "TEST_DATA")
 _LOGS_OF_MAIN = ("debug", "")  # the same variable, but another wish than how lines look
 _SECRETS = ("PASSWORD", "TOKEN", "SECRET")  # a variable that ends so holds one, and is read when it is needed
 _FORMER = {"health": "the page is called web now: write web: {listen: 127.0.0.1:8470}, or web: {listen: off} for none"}
