@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import yaml
 
 ROOT = Path(__file__).parents[1]
+STYLE = ROOT / "docs" / "site.css"
 PAGES = ("*.md", "docs/**/*.md", "benchmarks/*.md")
 
 
@@ -53,7 +54,7 @@ def build(out: Path) -> None:
         work = Path(name)
         shutil.copy(ROOT / "mkdocs.yml", work)
         found = pages()
-        for file in {*found, *(file for page in found for file in linked(page))}:
+        for file in {*found, STYLE, *(file for page in found for file in linked(page))}:
             copy = work / "source" / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, copy)

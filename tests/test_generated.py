@@ -104,5 +104,5 @@ def test_a_sentence_that_ends_a_command_is_told_with_its_exit_code(
 
 def fits(row: str, line: str) -> bool:
     """Whether a line is the sentence of a row; enough of it must be words of the row's own."""
-    words = re.sub(r"\\([\\*<|\]])", r"\1", row)
+    words = re.sub(r"\\([\\*|\]])", r"\1", row).replace("&lt;", "<")
     return len(words) > 15 and bool(re.fullmatch(".*".join(map(re.escape, words.split("…"))), line))

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from scripts.site import in_nav
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent
 LOADS = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "srcset"), ("video", "src")}
@@ -74,6 +82,35 @@ def test_the_site_loads_nothing_from_another_machine(read: dict[Path, _Links]):
     assert read
     for page, links in read.items():
         assert not [one for one in links.loaded if urlsplit(one).netloc], page
+
+
+@pytest.fixture
+def address(site: Path) -> Iterator[str]:
+    """Where a server of this machine has the site."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_reader_finds_a_page_by_its_words_and_asks_no_other_machine(address: str, tab: Page):
+    tab.set_default_timeout(10_000)
+    tab.goto(f"{address}/docs/watch/", wait_until="networkidle")  # the search is there by then
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("resize-ratio")
+    tab.get_by_role("option").filter(has_text="All commands and flags").first.click()
+    tab.wait_for_url("**/docs/reference/commands/**")
+    tab.set_viewport_size({"width": 390, "height": 844})  # where wide tables are scrolled by themselves
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain, zip_longest
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -21,7 +22,8 @@ def _row(cells: Sequence[str]) -> str:
 def plain(text: str) -> str:
     """Words in which nothing but code in backticks is markup."""
     parts = re.split(r"(`+[^`]+`+)", text.replace("``", "`"))
-    return "".join(part if part.startswith("`") else re.sub(r"([\\*<|]|\](?=\())", r"\\\1", part) for part in parts)
+    escaped = (re.sub(r"([\\*|]|\](?=\())", r"\\\1", part).replace("<", "&lt;") for part in parts[::2])
+    return "".join(chain.from_iterable(zip_longest(escaped, parts[1::2], fillvalue="")))
 
 
 def code(text: str) -> str:

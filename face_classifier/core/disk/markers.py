@@ -11,12 +11,12 @@ from face_classifier.core.disk.rooted import Root
 from face_classifier.core.errors import UserError
 
 RESULT, CAPTURES, ALBUM, RECORDS = "result folder", "captures folder", "sorted album", "folder of records"
-TABLE = "faces.sqlite"  # in a result folder
+TABLE = "faces.sqlite"  # in a result folder: where and when faces were seen, whose they are, and every change of it
 ENCODINGS = "encodings.f32"  # in a result folder: what faces are as numbers, a row a face of the table
 ALERTS = "alerts.sqlite"  # in a result folder: what was told, and what is still to be
 PICKLE = "face_encodings"  # in a result folder, in the format of the original program
-MANIFEST = ".face-classifier-album.json"  # in a sorted album
-MARKER = ".face-classifier-folder.json"  # in the others of them, from this version on; an album has a manifest
+MANIFEST = ".face-classifier-album.json"  # in a sorted album: what the program put there
+MARKER = ".face-classifier-folder.json"  # in result folders, captures and records: which of them it is
 _VERSION = 1
 _ABOUT = "Face Classifier wrote this folder, and never takes what is in it for input."
 # By these the folders of earlier versions, and of the original program, are known. Their captures have nothing.
