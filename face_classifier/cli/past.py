@@ -36,7 +36,7 @@ def _undo(to: str | None, result: str | None, as_json: bool) -> None:
     from face_classifier.curate.ask import carry_out
 
     if to is not None and not to.isdecimal():
-        raise WrongUseError(f"--to is {to!r}, but must be the number of an entry, as `face-classifier log` tells them")
+        raise WrongUseError(f"--to is {to!r}, but must be the number of an entry, as `face-classifier log` lists them")
     arguments = {"to": None if to is None else int(to)}
     answer = carry_out(load_settings({"result": result}), "undo", arguments, observer := console.Screen())
     observer.finish()

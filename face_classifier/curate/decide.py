@@ -68,9 +68,11 @@ def split(gallery: Gallery, arguments: dict[str, Any], _tell: Teller) -> dict[st
     own = [face for face in snapshot.faces if face.id in ids]
     found = split_of(own, snapshot.cannot_links, snapshot.kept_apart, rule_of(snapshot.settings))
     if found is None:
-        raise UserError(f"the faces of {name} look like one person's; move those that are not by your file manager")
+        raise UserError(
+            f"the faces of {name} look like one person's; move those of somebody else with your file manager"
+        )
     if not found.movable:
-        raise UserError(f"you put faces of both people into {name}, where they stay; move them by your file manager")
+        raise UserError(f"you put faces of both people into {name}, where they stay; move them with your file manager")
     moved = [face.id for face in found.movable]
     new = gallery.store.words.join(moved, None)
     gallery.store.words.keep_apart([face.id for face in found.groups[0]], moved)

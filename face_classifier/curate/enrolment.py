@@ -110,7 +110,9 @@ class _Enrolment:
         try:
             face, frame = face_from(message["face"]), frame_from(message["frame"])
         except MessageError as error:
-            raise UserError(f"what came as a view of {self._name} is none ({error}); use the same program") from error
+            raise UserError(
+                f"what came as a view of {self._name} cannot be read ({error}); use the same program"
+            ) from error
         if face.made_by.space != self._profile.name:
             raise UserError(
                 f"the result folder {self._gallery.store.folder} belongs to the encoder {self._profile.encoder} by "

@@ -149,7 +149,7 @@ class Retaining:
             return  # which is told by whoever writes next
         except OSError as error:  # such as of a disk with captures that stumbles
             done = Removed(
-                problems=[f"what keep says waits ({error.strerror or type(error).__name__}); check the disks"]
+                problems=[f"what keep says has to wait ({error.strerror or type(error).__name__}); check the disks"]
             )
         for sentence in (done.waits, *done.problems):
             if sentence and sentence not in self._told:
@@ -172,13 +172,13 @@ class Retaining:
 
 
 def over_sentence(over: int) -> str:
-    return f"the disk budget is exceeded by {over / 1e6:.1f} MB all the same: people's faces stay"
+    return f"the disk budget is still exceeded by {over / 1e6:.1f} MB: people's faces stay"
 
 
 def _why_wait(doubt: Doubt, now: datetime) -> str:
     return (
         f"nothing is removed before {_local(doubt.until)}: the clock shows {_local(now)}, and showed "
-        f"{_local(doubt.believed)} when it was looked at last"
+        f"{_local(doubt.believed)} at the last look"
     )
 
 
@@ -251,7 +251,7 @@ class _Round:
             try:
                 self._removed.records += forget_in_records(folder, places)
             except (OSError, UserError) as error:
-                why = f"the records in {folder} cannot be looked through ({error}); look yourself"
+                why = f"the records in {folder} cannot be searched ({error}); search them yourself"
                 self._removed.problems.append(why)
 
     def _size(self) -> int:
@@ -294,7 +294,7 @@ class _Round:
 
     def _note_captures(self, error: Exception) -> None:
         path = self._limits.capture
-        self._removed.problems.append(f"the captures in {path} cannot be looked through ({error}); look yourself")
+        self._removed.problems.append(f"the captures in {path} cannot be searched ({error}); search them yourself")
 
     def _take_captures(self, captures: Iterator[Capture]) -> None:
         new = (capture for capture in captures if capture.name not in self._captures)
@@ -392,7 +392,7 @@ def retain_now(gallery: Gallery, arguments: dict[str, Any], _observer: Teller) -
     last = retention.clock.believed() or retention.newest() or now
     if not (arguments["confirmed"] or last - _BACK <= now <= last + _AHEAD):
         raise UserError(
-            f"the clock shows {_local(now)}, and the latest that is known here is of {_local(last)}; set the clock, or "
+            f"the clock shows {_local(now)}, but the latest that is known here is of {_local(last)}; set the clock, or "
             "give --yes if it is right"
         )
     retention.clock.believe(now)

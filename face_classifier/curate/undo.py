@@ -73,7 +73,7 @@ def _check_unseen(entries: Sequence[Entry], taken: Sequence[Entry]) -> None:
     faces = {change.face for entry in taken for change in entry.changes}
     for entry in entries:
         if entry.door != RUN and not (entry.by_program and faces.isdisjoint(one.face for one in entry.changes)):
-            raise ConflictError("something else was changed meanwhile; look at the history")
+            raise ConflictError("something else has been changed in the meantime; look at the history")
 
 
 def _bring_back(gallery: Gallery, taken: Sequence[Entry], to: int | None) -> tuple[Return, int]:
@@ -98,7 +98,7 @@ def _latest_standing(entries: Sequence[Entry]) -> list[Entry]:
         if entry.undone is None and not entry.undoes and (entry.changes or entry.pairs or entry.expired)
     ]
     if not standing:
-        raise UserError("nothing was changed that could be taken back; `face-classifier log` tells what was")
+        raise UserError("there is nothing to take back; `face-classifier log` lists what was changed")
     latest, *before = reversed(standing)
     if before and latest.door == FILE_MANAGER != before[0].door:
         faces, earlier = ({change.face for change in entry.labelled} for entry in (latest, before[0]))
@@ -111,7 +111,7 @@ def _latest_standing(entries: Sequence[Entry]) -> list[Entry]:
 def _single(past: Past, number: int) -> list[Entry]:
     found = [entry for entry in past.entries(max(0, number - 1)) if entry.number == number]
     if not found:
-        raise UserError(f"there is no entry {number}; `face-classifier log` tells them")
+        raise UserError(f"there is no entry {number}; `face-classifier log` lists them")
     if found[0].forgets or found[0].undone:
         why = "nothing takes forgetting back" if found[0].forgets else f"entry {found[0].undone} took it back"
         raise UserError(f"entry {number} cannot be taken back: {why}")
@@ -120,10 +120,10 @@ def _single(past: Past, number: int) -> list[Entry]:
 
 def _after(entries: Sequence[Entry], to: int, latest: int) -> list[Entry]:
     if not 0 <= to <= latest:
-        raise UserError(f"there is no entry {to}; give one from 0 to {latest}, as `face-classifier log` tells them")
+        raise UserError(f"there is no entry {to}; give one from 0 to {latest}, as `face-classifier log` lists them")
     taken = [entry for entry in entries if entry.number > to and not entry.forgets]
     if not taken:
-        what = "nothing was changed" if to == latest else "nothing but forgetting, which stays, was done"
+        what = "nothing was changed" if to == latest else "only forgetting was done, which stays"
         raise UserError(f"{what} after entry {to}; `face-classifier log` tells what was before")
     return taken
 

@@ -47,7 +47,7 @@ def check_result_folder(folder: Path) -> None:
         raise UserError(f"there is no result folder {folder}; name one with --result")
     refuse_place(folder, RESULT, "--result")
     if kind_of(folder) != RESULT:
-        raise UserError(f"{folder} has no faces.sqlite and is no result folder; name one with --result")
+        raise UserError(f"{folder} has no faces.sqlite, so it is not a result folder; name one with --result")
 
 
 def check_place(settings: Settings) -> None:
@@ -61,7 +61,7 @@ def check_place(settings: Settings) -> None:
     refuse_place(folder, RESULT, "--result")
     if not settings.adopt and kind_of(folder) is None and not is_empty(folder):
         raise UserError(
-            f"{folder} is not empty and no result folder; name another one with --result, or add --adopt if its "
+            f"{folder} is not empty and not a result folder; name another one with --result, or add --adopt if its "
             "subfolders are people"
         )
 
@@ -70,7 +70,7 @@ def _refuse_overlap(result: Path, captures: Path) -> None:
     one, other = result.resolve(), captures.resolve()
     if one.is_relative_to(other) or other.is_relative_to(one):
         raise UserError(
-            f"the captures folder {captures} and the result folder {result} lie in one another, so captures would "
+            f"the captures folder {captures} and the result folder {result} lie within each other, so captures would "
             "become a person; give another folder to --capture"
         )
 

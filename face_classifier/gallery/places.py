@@ -63,4 +63,4 @@ def check_name(name: str) -> None:
     elif len(name.encode()) > _LONGEST_NAME:
         reason = f"is longer than {_LONGEST_NAME} bytes"
     if reason:
-        raise UserError(f"the name {name!r} {reason}, so no folder can be called so; give another name")
+        raise UserError(f"the name {name!r} {reason}, so no folder can have it; give another name")

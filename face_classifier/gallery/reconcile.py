@@ -146,9 +146,9 @@ def missing_sentence(rows: Sequence[Row], folder: Path) -> str:
     """A sentence about faces that are missing."""
     since = min(row.missing for row in rows if row.missing).astimezone()
     return (
-        f"{len(rows)} faces of {folder} went at once and are missing since {since:%Y-%m-%d %H:%M}, so they count "
-        "nowhere; put their pictures back, or confirm with `face-classifier verify --yes` that they are deleted, as a "
-        "start a day later takes them to be"
+        f"{len(rows)} faces of {folder} disappeared at once and have been missing since {since:%Y-%m-%d %H:%M}, so "
+        "they count nowhere; put their pictures back, or confirm with `face-classifier verify --yes` that they are "
+        "deleted, as a start a day later assumes"
     )
 
 

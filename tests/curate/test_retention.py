@@ -552,7 +552,7 @@ class TestRegularly:
         sentences = told(Settings().but(keep={"disk": 1}))
         assert len(sentences) == 2
         assert sentences[0].startswith("2 faces of nobody removed")
-        assert sentences[1].endswith(" all the same: people's faces stay")
+        assert sentences[1].endswith(": people's faces stay")
 
     def test_captures_on_a_disk_that_stumbles_are_told_once_and_faces_go_all_the_same(
         self, tmp_path: Path, told: Callable[[Settings], list[str]], monkeypatch: pytest.MonkeyPatch

@@ -56,7 +56,7 @@ def test_a_gallery_without_changes_says_so(gallery: Gallery, command: Command) -
     assert command("log", "--result", gallery.folder).out == "nothing has been changed yet\n"
     ended = command("undo", "--result", gallery.folder)
     assert ended.code == 1
-    assert "nothing was changed that could be taken back" in ended.err
+    assert "there is nothing to take back" in ended.err
 
 
 def test_undo_takes_back_a_command_and_brings_the_views_up_to_date(stocked: Gallery, command: Command) -> None:

@@ -256,7 +256,7 @@ def test_a_stale_tab_moves_nothing_and_is_shown_what_is_so_now(result: Path, pag
     press(tab, "1")
     tab.wait_for_selector(".toast.wrong")
     settle(tab)
-    assert "moved meanwhile" in told(tab)
+    assert "moved in the meantime" in told(tab)
     assert hash_of(result) == was
     tab.wait_for_selector(f"#face-{some[0]}", state="detached")
     assert tab.locator("[data-face]").count() == 21

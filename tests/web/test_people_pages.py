@@ -241,7 +241,7 @@ def test_a_page_that_is_old_forgets_nobody_whom_others_changed_since(visitor: Vi
     before = f"revision={reader.now().revision}"
     visitor.say("merge", person="person_02", **{"from": ["person_01"]}, seen=None)
     refused = visitor.ask("/people/person_02/forget", "POST", before, **asked)
-    assert (refused.status, "moved meanwhile" in refused.text.lower()) == (409, True)
+    assert (refused.status, "moved in the meantime" in refused.text.lower()) == (409, True)
     assert visitor.ask("/people/person_02/forget", "POST", **asked).status == 422
     assert (visitor.folder / "person_02").exists()
 

@@ -61,7 +61,7 @@ def inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodin
         return inspection
     with store:
         for where, reason in store.check.faults():
-            inspection.find(TABLE, where, f"the table cannot be right here: {reason}")
+            inspection.find(TABLE, where, f"the table is wrong here: {reason}")
         if inspection.findings:
             return inspection  # what else it says is not to be trusted
         busy = store.check.is_written()
@@ -76,7 +76,7 @@ def inspect(settings: Settings, observer: Observer, logs: Sequence[str], encodin
             _check_anew(stock, _reader(settings, profile, observer), profile, folder, observer, inspection)
         if busy:
             inspection.notes.append(
-                f"another process writes to {folder}, so its views and unfinished files were left out"
+                f"another process writes to {folder}, so its views and unfinished files were not checked"
             )
         else:
             _check_views(store, stock, inspection)
@@ -110,11 +110,11 @@ def _check_rows(stock: Stock, folder: Path, inspection: FolderInspection) -> Non
     for row in stock.gone:
         if row.state == KEPT:
             inspection.checked[ROWS] += 1
-            inspection.find(ROWS, f"{row.folder}/{row.file}", "its picture is gone, so the face counts no more")
+            inspection.find(ROWS, f"{row.folder}/{row.file}", "its picture is gone, so the face no longer counts")
         else:
             inspection.checked[EXCLUDED] += 1
             inspection.find(
-                EXCLUDED, f"{row.folder}/{row.file}", "its picture is gone, so it keeps nothing away any more"
+                EXCLUDED, f"{row.folder}/{row.file}", "its picture is gone, so it no longer keeps anything away"
             )
     inspection.missing = len(stock.missing)
     if stock.missing:
@@ -153,7 +153,7 @@ def _check_encodings(stock: Stock, profile: EncoderProfile, folder: Path, inspec
         for other in others:
             if other.row.hash != first.row.hash and not _show_one_face(first, other):
                 where, known = (picture.path.relative_to(folder) for picture in (other, first))
-                inspection.find(ENCODINGS, where, f"it has the very encoding of {known}, which shows something else")
+                inspection.find(ENCODINGS, where, f"it has the same encoding as {known}, which shows something else")
                 inspection.encodings |= {first.row.id, other.row.id}
 
 
@@ -161,7 +161,7 @@ def _encoding_fault(row: Row, profile: EncoderProfile) -> str | None:
     if row.encoding is None:
         return "it has no encoding"
     if row.space != profile.name:
-        return f"it has an encoding of {row.space}, the others have some of {profile.name}"
+        return f"it has an encoding of {row.space}, the others have those of {profile.name}"
     return profile.fault(float(np.linalg.norm(row.encoding)))
 
 
@@ -249,7 +249,7 @@ def _check_log(path: Path, stock: Stock, inspection: FolderInspection) -> None:
             record = json.loads(line)
             face, person, kept = str(record["face"]), record["person"], record.get("kept", True)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            inspection.find(LOGS, f"{path}:{number}", "it is no line about a face")
+            inspection.find(LOGS, f"{path}:{number}", "it is not a line about a face")
             continue
         if face in rows:
             persons[face] = person

@@ -57,7 +57,7 @@ class Hand:
         self._saw = seen is not None
         past = gallery.store.past
         if seen is not None and seen > past.latest():
-            raise ConflictError("the result folder is another one than the page shows; load the page anew")
+            raise ConflictError("the result folder is not the one that the page shows; reload the page")
         later = [] if seen is None else past.entries(seen)
         self.since = [entry for entry in later if entry.door != RUN and entry.number not in mine]
         self.faces = self._lying(faces)
@@ -67,7 +67,7 @@ class Hand:
         gone = next((face for face in faces if face not in lying), None)
         if gone is not None:
             if self._saw:
-                raise ConflictError("some of these faces are gone meanwhile")
+                raise ConflictError("some of these faces are gone by now")
             raise UserError(f"there is no face {gone}; give the numbers of faces that have a picture")
         return {face: lying[face] for face in faces}
 
@@ -81,28 +81,28 @@ class Hand:
         """Raise ConflictError if somebody moved one of the faces since the user looked, but with its whole folder."""
         for entry in self.since:
             if any(change.face in self.faces and _is_moved(change) for change in entry.changes):
-                raise ConflictError("some of these faces were moved meanwhile")
+                raise ConflictError("some of these faces have been moved in the meantime")
 
     def check_untouched(self, people: Sequence[str]) -> None:
         """Raise ConflictError if one of the people was renamed, merged or split, or faces moved in or out, since."""
         for name in people:
             self.check_same(name)
             if any(name in _people_of(entry) for entry in self.since):
-                raise ConflictError(f"faces of {name} were moved meanwhile")
+                raise ConflictError(f"faces of {name} have been moved in the meantime")
 
     def check_same(self, name: str) -> None:
         """Raise ConflictError if a person of this name is somebody else than when the user looked, or was nobody."""
         changes = [change for entry in self.since for change in entry.labelled]
         for change in changes:
             if change.kind == RENAME and change.before.folder == name:
-                raise ConflictError(f"{name} was renamed to {change.after.folder} meanwhile")
+                raise ConflictError(f"{name} has been renamed to {change.after.folder} in the meantime")
         now = set(self.words.faces_of(name))
         went = {change.face for change in changes if change.before.folder == name}
         came = {change.face for change in changes if change.after.folder == name and change.face not in went}
         if went and not now:
-            raise ConflictError(f"{name} has no faces any more")
+            raise ConflictError(f"{name} no longer has faces")
         if now and now <= came and not went:
-            raise ConflictError(f"somebody was named {name} meanwhile", name)
+            raise ConflictError(f"somebody has been named {name} in the meantime", name)
 
     def check_apart(self, ones: Iterable[int], others: Iterable[int]) -> None:
         """Raise ConflictError if it was said since of two people, by their faces (ids), that they are two, or not."""
@@ -110,7 +110,7 @@ class Hand:
         for entry in self.since:
             for one, other, _ in entry.pairs:
                 if (one in own and other in theirs) or (one in theirs and other in own):
-                    raise ConflictError("somebody answered meanwhile whether these are one person")
+                    raise ConflictError("somebody has answered in the meantime whether these are one person")
 
     # People
 
@@ -121,7 +121,7 @@ class Hand:
         if known not in people or not self.words.faces_of(known):
             if any(name in _people_of(entry) for entry in self.since):
                 self.check_same(name)
-                raise ConflictError(f"{name} has no faces any more")
+                raise ConflictError(f"{name} no longer has faces")
             raise UserError(f"there is no person {name!r} with faces; `face-classifier people` lists the names")
         return known
 

@@ -67,7 +67,7 @@ def part(gallery: Gallery, arguments: Arguments) -> Arguments:
     hand.check_untouched([person_in(arguments, "person")])
     person = hand.person(person_in(arguments, "person"))
     if any(hand.faces[face].person != person for face in faces):
-        raise UserError(f"some of these faces are not of {person}; give faces of one person")
+        raise UserError(f"some of these faces do not belong to {person}; give faces of one person")
     stay = [face for face in hand.words.faces_of(person) if face not in hand.faces]
     if not stay:
         raise UserError(f"these are all faces of {person}; give some of them, or another name")

@@ -17,7 +17,7 @@ def calibrate_gallery(settings: Settings, observer: Teller) -> tuple[Calibration
     if calibration is None:
         raise UserError(
             f"the gallery {settings.result} is too small to tell a threshold; classify more faces of several people, "
-            "and put the wrong ones right"
+            "and correct the wrong ones"
         )
     if sentence := crowded(snapshot.settings, calibration.people):
         observer.problem(sentence)

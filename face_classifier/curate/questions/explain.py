@@ -103,7 +103,7 @@ def explain_number(settings: Settings, face: int, observer: Teller) -> Explanati
     snapshot = take_snapshot(settings, observer)
     number = next((place for place, one in enumerate(snapshot.faces) if one.id == face), None)
     if number is None:
-        raise UserError(f"there is no face {face} any more; look at the page anew")
+        raise UserError(f"the face {face} is gone; reload the page")
     return _explained(snapshot, number)
 
 

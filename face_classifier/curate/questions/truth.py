@@ -82,12 +82,12 @@ def read_truth(file: Path) -> list[Line]:
             columns = set(table.fieldnames or ())
             forms = [form for form in _FORMS if columns.issuperset(form.split(","))]
             if not forms:
-                raise UserError(f"{file} has not the columns {' or '.join(_FORMS)} in its first line; add them")
+                raise UserError(f"{file} lacks the columns {' or '.join(_FORMS)} in its first line; add them")
             return [_line(row, table.line_num, file, by_face=forms[0] == _FORMS[0]) for row in table]
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}); give another file to --truth") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{file} is no CSV file in UTF-8 ({error}); save it as one") from error
+        raise UserError(f"{file} is not a CSV file in UTF-8 ({error}); save it as one") from error
 
 
 def _line(row: dict[str, Any], number: int, file: Path, *, by_face: bool) -> Line:

@@ -91,7 +91,7 @@ def read_pickle(content: bytes) -> dict[str, Encoding]:
     except Exception as error:  # a hostile pickle may raise anything
         raise ValueError(" ".join(f"{error}".split()) or type(error).__name__) from error
     if not all(isinstance(name, str) and isinstance(encoding, np.ndarray) for name, encoding in encodings.items()):
-        raise ValueError("it holds something else than names with arrays")
+        raise ValueError("it holds something other than names with arrays")
     return encodings
 
 

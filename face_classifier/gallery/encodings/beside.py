@@ -86,7 +86,7 @@ def set_foreign_aside(root: Root, told: list[str]) -> None:
     except NotOursError as error:
         aside = root.free(f"{ENCODINGS}.damaged")
         root.rename(ENCODINGS, aside)
-        told.append(f"{root.path / ENCODINGS} was no file of encodings ({error}); it is now {aside}")
+        told.append(f"{root.path / ENCODINGS} was not a file of encodings ({error}); it is now {aside}")
 
 
 def begin(root: Root, generation: int) -> EncodingsFile:

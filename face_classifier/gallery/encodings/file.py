@@ -128,5 +128,5 @@ def _generation_in(head: bytes) -> int:
         raise NotOursError("it has no head")
     magic, version, width, generation = _HEAD.unpack(head)
     if (magic, version, width) != (_MAGIC, _VERSION, ENCODING_SIZE):
-        raise NotOursError("its head is another one")
+        raise NotOursError("its head is that of another file")
     return int(generation)

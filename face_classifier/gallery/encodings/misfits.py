@@ -111,6 +111,6 @@ def _without_picture(database: sqlite3.Connection, faces: Sequence[int]) -> int:
 
 
 def _sentence(unfit: int, missing: int, path: Path) -> str:
-    faces = f"of {unfit} face{'s' * (unfit > 1)} {path} holds no encoding that fits the table"
+    faces = f"{path} holds no encoding of {unfit} face{'s' * (unfit > 1)} that fits the table"
     lost = f", but for {missing} whose picture is missing" if missing else ""
-    return f"{faces}; they are encoded anew from their pictures{lost}"
+    return f"{faces}; they are encoded again from their pictures{lost}"

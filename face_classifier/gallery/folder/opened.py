@@ -32,7 +32,7 @@ class FoldersChangedError(UserError):
     """The user renamed or moved what was about to be written to: look again, decide again."""
 
     def __init__(self) -> None:
-        super().__init__("the result folder changes faster than it can be looked at; run again when it is at rest")
+        super().__init__("the result folder changes faster than it can be read; run again when nothing changes it")
 
 
 class ResultFolder:
@@ -93,7 +93,7 @@ class ResultFolder:
             raise UserError(f"{path} cannot be opened ({error}); choose another folder with --result") from error
         except sqlite3.DatabaseError as error:
             if not self.writing:
-                raise UserError(f"{path} is damaged ({error}); run the classifier once to make it anew") from error
+                raise UserError(f"{path} is damaged ({error}); run the classifier once to make it again") from error
             return self._new_table(str(error))
 
     def follow_writer(self) -> None:

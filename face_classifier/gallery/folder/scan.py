@@ -110,7 +110,7 @@ def scan_folder(
             _scan_people(root, "", scan, pass_over)
     except OSError as error:
         raise UserError(
-            f"the result folder {root} cannot be read ({error.strerror}); put it back, or allow it"
+            f"the result folder {root} cannot be read ({error.strerror}); put it back, or allow reading it"
         ) from error
     aside = root / EXCLUDED
     try:
@@ -149,7 +149,7 @@ def _scan_people(root: Path, prefix: str, scan: Scan, pass_over: _Known) -> None
             scan.problems.append(f"{entry.path} is a link and is left alone; move the pictures themselves here")
         elif entry.is_dir() and (kind := kind_of(entry.path)):
             scan.elsewhere.add((prefix + entry.name, ""))
-            scan.problems.append(f"{entry.path} is a {kind} and no person, and is left alone; move it out of here")
+            scan.problems.append(f"{entry.path} is a {kind}, not a person, and is left alone; move it out of here")
         elif entry.is_dir():
             _scan_person(entry, prefix + entry.name, scan)
         elif not is_own_file(entry.name) and ".damaged" not in entry.name:
@@ -173,7 +173,7 @@ def _scan_person(folder: os.DirEntry[str], name: str, scan: Scan) -> None:
             scan.elsewhere.add((entry.name, ""))
             scan.problems.append(f"{entry.path} is a folder inside a person's folder and is left alone")
         elif not entry.is_file() or os.path.splitext(entry.name)[1].lower() not in _PICTURES:
-            scan.problems.append(f"{entry.path} is no picture and is left alone")
+            scan.problems.append(f"{entry.path} is not a picture and is left alone")
         else:
             try:
                 state = entry.stat(follow_symlinks=False)

@@ -144,7 +144,7 @@ class Client:
 
     def _silent(self, error: Exception) -> InUseError:
         reason = "time is out" if isinstance(error, TimeoutError) else str(error)
-        return self._in_use(f"which does not answer any more ({reason})", "; look later whether it was carried out")
+        return self._in_use(f"which no longer answers ({reason})", "; check later whether it was carried out")
 
     def _other_version(self, version: object) -> InUseError:
         return self._in_use(f"which has version {version} of the program, while this is version {__version__}")

@@ -92,7 +92,7 @@ def _bound(place: Root, name: str) -> socket.socket:
         if state is None or not stat.S_ISSOCK(state.st_mode) or stat.S_IMODE(state.st_mode) != 0o600:
             if state is not None and stat.S_ISSOCK(state.st_mode):
                 place.remove(name)
-            raise OSError(f"{path} cannot be for one user alone")
+            raise OSError(f"{path} cannot be kept to one user")
     except BaseException:
         listener.close()
         raise
@@ -110,7 +110,7 @@ def _check_private(folder: Path) -> None:
     state, above = os.lstat(folder), os.lstat(folder.parent)
     own = os.geteuid()
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != own or stat.S_IMODE(state.st_mode) & 0o077:
-        raise UserError(f"the folder {folder} must be yours and for nobody else (mode 0700); remove it")
+        raise UserError(f"the folder {folder} must belong to you alone (mode 0700); remove it")
     if above.st_uid not in (own, 0):
         raise UserError(f"the folder {folder.parent} belongs to somebody else; set XDG_RUNTIME_DIR to one of your own")
 
@@ -129,14 +129,14 @@ def connected(root: Root, address: str, seconds: float) -> socket.socket:
         path = root.real / SOCKET
     else:
         raise UserError(
-            f"{root.path} tells {address!r} as its socket, which is none of this program; look who wrote that"
+            f"{root.path} tells {address!r} as its socket, which is not this program's; find out who wrote that"
         )
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(seconds)
         connection.connect(str(path))
         if not is_same_user(connection):
-            raise UserError(f"the process that listens at {path} is another user's; ask that user")
+            raise UserError(f"the process that listens at {path} belongs to another user; ask that user")
     except BaseException:
         connection.close()
         raise
@@ -180,9 +180,9 @@ def receive(connection: socket.socket) -> dict[str, Any]:
     try:
         message = msgpack.unpackb(_exactly(connection, length), raw=False, unicode_errors=_NAMES)
     except ValueError as error:  # all that msgpack raises is one
-        raise ConnectionEndedError(f"what came is no message ({error})") from error
+        raise ConnectionEndedError(f"what came is not a message ({error})") from error
     if not isinstance(message, dict):
-        raise ConnectionEndedError("what came is no message")
+        raise ConnectionEndedError("what came is not a message")
     return message
 
 

@@ -94,7 +94,7 @@ class Watcher:
             yield from ([path for _, path in changes] for changes in self._events())
         except (OSError, RuntimeError) as error:  # there are too many watches, or a name is no UTF-8
             self._problem(
-                f"changes in {self._folder} are not told by the system ({error}) and are looked for every "
+                f"the system does not tell of changes in {self._folder} ({error}), so they are looked for every "
                 f"{self._often:g} seconds"
             )
             yield None

@@ -62,7 +62,7 @@ def choose(folder: ResultFolder, what: str, path: Path) -> Chosen:
     ]
     if not chosen:
         raise UserError(
-            f"nobody in {folder.path} is called {what}, and no face; give the name of a person or of a face, or the "
+            f"no person and no face in {folder.path} is called {what}; give the name of a person or of a face, or the "
             "path of a picture in a person's folder"
         )
     if len(chosen) > 1:
@@ -145,7 +145,7 @@ def _remove_pictures(folder: ResultFolder, rows: Sequence[Row], others: Iterable
 
 
 def _unread(folder: ResultFolder, entry: Entry) -> str:
-    return f"{folder.path / entry.place} cannot be read, and may be a picture of whom you forget; remove it yourself"
+    return f"{folder.path / entry.place} cannot be read, and may show whom you forget; remove it yourself"
 
 
 def _put_aside(folder: ResultFolder, name: str, rows: Iterable[Row]) -> Iterator[Row]:
@@ -207,7 +207,7 @@ def _remove_folder(folder: ResultFolder, name: str) -> list[str]:
         folder.root.remove_folder(name)
         folder.listing.folders.discard(name)
         return []
-    return [f"{folder.path / name} holds other things than pictures that are known, and is left; remove it yourself"]
+    return [f"{folder.path / name} holds more than known pictures, and is left; remove it yourself"]
 
 
 def compact(folder: ResultFolder) -> list[str]:

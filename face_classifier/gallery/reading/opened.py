@@ -97,4 +97,4 @@ class OpenTable:
 
 
 def _unreadable(path: Path, reason: str) -> UserError:
-    return UserError(f"{path} cannot be read just now ({reason}); check that disk, what is shown may be outdated")
+    return UserError(f"{path} cannot be read just now ({reason}); check that disk: what is shown may be outdated")

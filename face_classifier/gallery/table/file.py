@@ -130,7 +130,7 @@ class Table:
         with self.telling():
             database = open_to_read(self._root, self.path.name, written=True)
         if database is None:
-            raise UserError(f"{self.path} is gone; end the program, and start it again")
+            raise UserError(f"{self.path} is gone; restart the program")
         other.database, other.encodings = database, Encodings(self._root, None, writing=False)
         try:
             other.execute("BEGIN")

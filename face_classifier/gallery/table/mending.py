@@ -62,10 +62,10 @@ def _faulty_rows(table: Table) -> Iterator[tuple[int, str, str]]:
                 if row.encoding is not None:
                     check_encoding(row.encoding)
                 elif record[COLUMN] is not None:
-                    raise ValueError("its encoding is not the one that the table tells of")
+                    raise ValueError("its encoding is not the one that the table names")
         except (sqlite3.Error, ValueError, TypeError) as error:
             if not is_damage(error):
-                raise UserError(f"{table.path} cannot be read ({error}); try again when its disk can be") from error
+                raise UserError(f"{table.path} cannot be read ({error}); check that disk, and try again") from error
             yield face_id, face.decode("utf-8", "replace"), " ".join(str(error).split())
 
 

@@ -233,7 +233,7 @@ def _check_places(row: Row) -> None:
         folders, files = folders - {""}, [name for name in files if name]
     for place in (*(person_of(folder) for folder in folders), *files):
         if not is_component(place):
-            raise ValueError(f"it names {place!r}, which is no name of a file or folder in it")
+            raise ValueError(f"it names {place!r}, which is not the name of a file or folder in it")
 
 
 def _shared(text: _Text) -> _Text:

@@ -134,7 +134,7 @@ def test_a_table_for_people_tells_how_many_are_fine(named: Gallery, command: Com
         "table       1     0      0",
         "rows        2     1      1",
     ]
-    assert "so the face counts no more (repaired)" in ended.out
+    assert "so the face no longer counts (repaired)" in ended.out
 
 
 # Each kind of damage
@@ -292,7 +292,7 @@ def wrong_index(gallery: Gallery) -> None:
         (torn_encoding, "encodings", "it has no encoding"),
         (lost_encodings, "encodings", "it has no encoding"),
         (long_encoding, "encodings", "5.66 long"),
-        (another_ones_encoding, "encodings", "it has the very encoding of"),
+        (another_ones_encoding, "encodings", "it has the same encoding as"),
         (other_encoder, "encodings", "it has an encoding of another"),
         (impossible_time, "table", "noon"),
         (not_text, "table", "UTF-8"),
@@ -452,7 +452,7 @@ def test_a_log_is_checked_against_the_faces(named: Gallery, verify: Verify, comm
     assert code == 1
     assert [(one["where"], one["sentence"]) for one in told["findings"][:2]] == [
         (f"{log}:4", "there is no face another"),
-        (f"{log}:5", "it is no line about a face"),
+        (f"{log}:5", "it is not a line about a face"),
     ]
     assert "cannot be read" in told["findings"][2]["sentence"]
     assert {one["repaired"] for one in told["findings"]} == {False}
@@ -521,14 +521,14 @@ def test_of_a_folder_that_is_no_result_folder_none_is_made(
     before = state(folder)
     ended = command(*words.split(), "--result", folder)
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err.endswith(f"{folder} has no faces.sqlite and is no result folder; name one with --result\n")
+    assert ended.err.endswith(f"{folder} has no faces.sqlite, so it is not a result folder; name one with --result\n")
     assert state(folder) == before
 
 
 def test_an_album_is_told_to_be_none(tmp_path: Path, command: Command) -> None:
     Manifest().save(Root(tmp_path))
     before = state(tmp_path)
-    assert "is a sorted album and no result folder" in command("verify", "--result", tmp_path).err
+    assert "is a sorted album, not a result folder" in command("verify", "--result", tmp_path).err
     assert state(tmp_path) == before
 
 

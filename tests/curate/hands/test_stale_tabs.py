@@ -79,7 +79,7 @@ def test_a_merge_of_whom_another_tab_has_split_is_refused(world: World, a: Tab, 
 
 def test_a_merge_of_whom_another_tab_has_emptied_is_refused(world: World, a: Tab, b: Tab) -> None:
     b.does("assign", faces=ids(world, "person_02"), person=None)
-    assert "no faces any more" in a.is_refused("merge", person="person_01", **{"from": ["person_02"]})["conflict"]
+    assert "no longer has faces" in a.is_refused("merge", person="person_01", **{"from": ["person_02"]})["conflict"]
 
 
 def test_a_merge_of_whom_another_tab_has_merged_is_refused(world: World, a: Tab, b: Tab) -> None:
@@ -118,7 +118,7 @@ def test_faces_that_the_file_manager_moved_are_not_assigned(world: World, a: Tab
     for path in world.pictures("person_01"):
         world.move(path, "Zoe")
     answer = a.asks("assign", faces=faces, person="person_02")  # whose own look sees it first
-    assert "moved meanwhile" in answer["conflict"]
+    assert "moved in the meantime" in answer["conflict"]
     assert ids(world, "Zoe") == faces
 
 

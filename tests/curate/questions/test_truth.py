@@ -64,8 +64,8 @@ def test_two_lines_may_not_differ_about_a_face(written: Callable[[str], Path]):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "has not the columns face,person or source,position,person in its first line"),
-        ("name,who\nf1,Anna\n", "has not the columns"),
+        ("", "lacks the columns face,person or source,position,person in its first line"),
+        ("name,who\nf1,Anna\n", "lacks the columns"),
         ("source,position,person\na.mp4,soon,Anna\n", "line 2, has the position 'soon'; give seconds"),
         ("source,position,person\na.mp4,nan,Anna\n", "line 2, has the position 'nan'"),
         ("source,position,person\na.mp4\n", "line 2, has the position None"),
@@ -78,7 +78,7 @@ def test_a_file_that_tells_nothing_is_refused(written: Callable[[str], Path], te
 
 def test_bytes_that_are_no_text_and_a_missing_file_are_refused(tmp_path: Path):
     (tmp_path / "t.csv").write_bytes(b"face,person\n\xff,Anna\n")
-    with pytest.raises(UserError, match="is no CSV file in UTF-8"):
+    with pytest.raises(UserError, match="is not a CSV file in UTF-8"):
         read_truth(tmp_path / "t.csv")
     with pytest.raises(UserError, match="cannot be read"):
         read_truth(tmp_path / "missing.csv")

@@ -521,7 +521,7 @@ def test_a_sorted_album_is_refused_as_a_result_folder(words: list[str], sort, ou
     before = sorted(os.listdir(out))
     ended = command(*words, "--result", out)
     assert (ended.code, ended.out) == (1, "")
-    assert re.search(r"is an? .*album.* and no result folder", ended.err)
+    assert re.search(r"is an? .*album.*, not a result folder", ended.err)
     assert len(ended.err.splitlines()) == 1
     assert sorted(os.listdir(out)) == before
 
