@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from face_classifier.core.messages import NO_IMAGE
 from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Seen, Sighting
 from face_classifier.display.overlay import hide_in_cut
 from face_classifier.events.observation import Observation
-from face_classifier.gallery.gallery import Gallery, nobody_is_told
+from face_classifier.gallery.gallery import Gallery, all_or_nothing, nobody_is_told
 from face_classifier.gallery.store import name_of
 from face_classifier.pipeline.placing.count import StrangerCount
 from face_classifier.pipeline.placing.discretion import OPEN, Cover, Discretion
@@ -103,8 +103,7 @@ class Session:
         decided = {*new, *(number for number, sighting in same.items() if sighting)}
         sure = [face for number, face in enumerate(faces) if face.sure or number in decided]
         self._add_cannot_links(sure, keep=not known_only)
-        for number in new:
-            kept = self._keep_or_hold(frame, faces, number)
+        for number, kept in zip(new, self._keep_all(frame, faces, list(new)), strict=True):
             if kept:
                 self._known[faces[number].track] = kept[0]
                 self._forgotten.pop(faces[number].track, None)
@@ -121,11 +120,12 @@ class Session:
         tracks = [face.track for face in faces]
         self._known, self._forgotten = in_view(self._known, tracks), in_view(self._forgotten, tracks)
         known = [self._known_now(face) for face in faces]
-        seen = [self._seen(face, sighting) for face, sighting in zip(faces, known, strict=True)]
+        both, emotion = list(zip(faces, known, strict=True)), self._gallery.settings.emotion
+        seen = [_seen(face, one, emotion=emotion, forgotten=face.track in self._forgotten) for face, one in both]
         hidden = self._cover.hidden(seen)
         observed = [
             self._observed(face, sighting, hidden, sure=face.sure or number in decided)
-            for number, (face, sighting) in enumerate(zip(faces, known, strict=True))
+            for number, (face, sighting) in enumerate(both)
             if not (known_only and seen[number].person is None)
         ]
         return Placed(self._cover.over(frame.position, seen), changed, observed)
@@ -154,13 +154,6 @@ class Session:
             with suppress(DiskError):  # of a disk that is gone it stays as it was
                 known = self._now.face(known.id)
         return known
-
-    def _seen(self, face: AnalysedFace, known: Sighting | None) -> Seen:
-        if known is None:
-            return Seen(face.detection.box, None, forgotten=face.track in self._forgotten)
-        # A face met again may have an emotion from an earlier run.
-        emotion = known.emotion if self._gallery.settings.emotion else None
-        return Seen(face.detection.box, known.person, emotion, known.face if known.kept else None)
 
     def _observed(
         self, face: AnalysedFace, known: Sighting | None, hidden: Sequence[Box], *, sure: bool
@@ -205,26 +198,32 @@ class Session:
         """Forget the faces that are held, which is told."""
         self._held.give_up()
 
-    def _keep_or_hold(self, frame: Frame, faces: Sequence[AnalysedFace], order: int) -> list[Sighting]:
-        analysed = faces[order]
-        face, picture = analysed.face, analysed.picture
-        assert face is not None
-        assert picture is not None
-        if self.discretion.known_only:
-            beside = [other for other in faces if other is not analysed and self._is_stranger(other)]
-            picture = hide_in_cut(picture, analysed.detection.box, [other.detection.box for other in beside])
-        track = self.tracks.number(analysed)
-        waiting = _Waiting(_without_image(frame), face, order, track, picture)
+    def _keep_all(self, frame: Frame, faces: Sequence[AnalysedFace], new: Sequence[int]) -> Iterator[list[Sighting]]:
+        """What became of each of the ``new`` faces, by number. Several of a frame wait for the disk together."""
+        if len(new) > 1 and not (self._held or self.discretion.known_only):
+            waiting = [self._waiting(frame, faces, order) for order in new]
+            with suppress(*([DiskError] if self._holding else [])):
+                yield from all_or_nothing(self._gallery, lambda: [self._keep(one) for one in waiting])
+                return
+        for order in new:
+            yield self._keep_or_hold(self._waiting(frame, faces, order))
+
+    def _waiting(self, frame: Frame, faces: Sequence[AnalysedFace], order: int) -> _Waiting:
+        others = [other for other in faces if other is not faces[order]] if self.discretion.known_only else []
+        strangers = [other for other in others if self._is_stranger(other)]
+        return _waiting(frame, faces[order], order, self.tracks.number(faces[order]), strangers)
+
+    def _keep_or_hold(self, waiting: _Waiting) -> list[Sighting]:
         if not (self._holding and self._held):
             try:
                 return self._keep(waiting)
             except DiskError:
                 if not self._holding:
                     raise
-        match = self._gallery.decide(face, track)[0]
+        match = self._gallery.decide(waiting.face, waiting.track)[0]
         if self.discretion.known_only and match.person is None:
             return []
-        self._held.add(waiting, len(picture))
+        self._held.add(waiting, len(waiting.picture))
         self._held_ever += 1
         return [_unkept(waiting, match, -self._held_ever)]
 
@@ -240,6 +239,26 @@ class Session:
 
     def _keep_held(self, waiting: _Waiting) -> None:
         self._tell([sighting for sighting in self._keep(waiting) if not sighting.seen])
+
+
+def _seen(face: AnalysedFace, known: Sighting | None, *, emotion: bool, forgotten: bool) -> Seen:
+    """``emotion``: whether it is to be told: a face met again may have one from an earlier run."""
+    if known is None:
+        return Seen(face.detection.box, None, forgotten=forgotten)
+    return Seen(
+        face.detection.box, known.person, known.emotion if emotion else None, known.face if known.kept else None
+    )
+
+
+def _waiting(
+    frame: Frame, analysed: AnalysedFace, order: int, track: int | None, strangers: Sequence[AnalysedFace]
+) -> _Waiting:
+    """``strangers``: beside it, whom its picture is not to show."""
+    assert analysed.face is not None
+    assert analysed.picture is not None
+    boxes = [other.detection.box for other in strangers]
+    picture = hide_in_cut(analysed.picture, analysed.detection.box, boxes) if boxes else analysed.picture
+    return _Waiting(_without_image(frame), analysed.face, order, track, picture)
 
 
 def _without_image(frame: Frame) -> Frame:

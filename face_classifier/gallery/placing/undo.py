@@ -26,7 +26,8 @@ _ASIDE = ".face-classifier-aside-"  # how the names of files begin that are remo
 WROTE, MOVED, MADE, REMOVED = "wrote", "moved", "made", "removed"  # kinds of lines
 _VALUES = {WROTE: 2, MOVED: 2, MADE: 1, REMOVED: 1}  # after the kind
 _HELD = 64  # folders that stay open at a time, far below what a process may open
-_FEW = 4  # files and folders that are sooner made durable one by one than with the whole file system
+# Files and folders that are sooner made durable one by one than with the whole file system, to which others write, too.
+_FEW = 16
 
 
 @dataclass

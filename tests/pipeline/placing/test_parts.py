@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sqlite3
 import threading
@@ -24,6 +25,7 @@ from face_classifier.core.errors import UserError
 from face_classifier.core.messages import NO_IMAGE
 from face_classifier.core.types import Box, Detection, Face, Frame, Match, Provenance
 from face_classifier.gallery import keep
+from face_classifier.gallery.encodings import file as encodings_file
 from face_classifier.gallery.folder import carry, opened
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
@@ -372,6 +374,54 @@ def test_a_full_disk_has_the_part_tried_again_as_a_whole(
     assert contents(tmp_path / "result") == whole
     assert len(placing.observer.problems) == 2, "a refusal and a cure"
     assert not hidden(tmp_path / "result")
+
+
+@pytest.mark.parametrize("refuses", ["write", "make_durable"])
+def test_a_full_disk_has_the_faces_of_a_frame_tried_again_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: str
+) -> None:
+    Placing(tmp_path / "other").place(*CLIPS, at_once=False)
+    whole = contents(tmp_path / "other")
+    usual, pictures = getattr(undo.UndoRoot, refuses), [0]
+
+    def refuse(self: undo.UndoRoot, *arguments: Any, **named: Any) -> Any:
+        if self._open:
+            pictures[0] += 1
+            if pictures[0] == 2:
+                raise DiskError("disk", "No space left on device", "make room on that disk")
+        return usual(self, *arguments, **named)
+
+    placing = Placing(tmp_path / "result")
+    monkeypatch.setattr(undo.UndoRoot, refuses, refuse)
+    assert placing.place(*CLIPS, at_once=False, seconds=5) == [5, 6, 5]
+    assert contents(tmp_path / "result") == whole
+    assert len(placing.observer.problems) == 2, "a refusal and a cure"
+    assert not hidden(tmp_path / "result")
+
+
+def test_the_faces_of_a_frame_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = [0]
+
+    def count(usual: Callable[[int], None]) -> Callable[[int], None]:
+        def counted(descriptor: int) -> None:
+            waits[0] += 1
+            usual(descriptor)
+
+        return counted
+
+    monkeypatch.setattr(os, "fsync", count(os.fsync))
+    monkeypatch.setattr(encodings_file, "_sync", count(encodings_file._sync))
+    waited = []
+    with Store(tmp_path / "result", writing=True) as store:
+        session = Session(Gallery(Settings(result=str(store.folder)), store, read_photo, Watcher()), follows=False)
+        for second, people in enumerate(([1], [2], [3, 4])):  # folders and files are made for the first
+            clip = [[(who, 1, who) for who in people]]
+            (analysed,) = frames_of(str(second), clip)(BEGINNING + timedelta(seconds=second))
+            waits[0] = 0
+            session.place(analysed)
+            waited.append(waits[0])
+    assert waited[1] >= 3, "for the picture, its folder and its encoding; SQLite waits by itself"
+    assert waited[2] == waited[1] + 1, "for the other picture"
 
 
 @pytest.mark.parametrize("settings", [{}, {"pictures_per_track": 1}], ids=str)
