@@ -69,6 +69,7 @@ LIBRARIES = {
         "pi_heif": "sources",
         "pylibjxl": "sources",
         "rawpy": "sources",
+        "pygame": "display",
         "fontTools": "display.letters",
         "yaml": "core.config",
         "click": "cli cli.spreading cli.watching",

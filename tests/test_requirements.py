@@ -53,11 +53,11 @@ def test_no_address_of_a_registry_is_in_it(name: str):
     ("name", "kinds"),
     [
         ("run", ["dependencies"]),
-        *((name, ["dependencies", name]) for name in ("dlib", "emotion", "plots", "parquet", "dask", "ray")),
+        *((name, ["dependencies", name]) for name in ("window", "dlib", "emotion", "plots", "parquet", "dask", "ray")),
         ("watch", ["dependencies", "alerts", "telegram", "web"]),
         (
             "dev",
-            ["dependencies", "dlib", "emotion", "plots", "parquet", "alerts", "telegram", "web", "dev", "bench"],
+            "dependencies window dlib emotion plots parquet alerts telegram web dask ray dev bench".split(),
         ),
     ],
 )

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 
-from face_classifier.core.errors import UserError
+from face_classifier.core.errors import UserError, needing
 from face_classifier.core.types import Frame, Image, Seen
-from face_classifier.display.overlay import annotate
+from face_classifier.display.overlay import KNOWN, annotate
+
+if TYPE_CHECKING:
+    import pygame
 
 _LARGEST = 1280, 720  # pixels across and down that the window has by itself at most
+_ADVICE = "run without -d, or on a machine with a screen"
+# SDL, which draws it: no greeting, our name for desktops, signals are ours, and the screen may go dark as before.
+_VARIABLES = {
+    "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+    "SDL_VIDEO_X11_WMCLASS": "face-classifier",
+    "SDL_VIDEO_WAYLAND_WMCLASS": "face-classifier",
+    "SDL_NO_SIGNAL_HANDLERS": "1",
+    "SDL_VIDEO_ALLOW_SCREENSAVER": "1",
+}
+if sys.platform.startswith("linux"):
+    _VARIABLES["SDL_VIDEODRIVER"] = "x11,wayland"  # else it draws into nothing where there is no display
 
 
 class Viewer(Protocol):
@@ -40,13 +53,24 @@ class Window:
 
     def __init__(self, stopping: threading.Event, tiles: int = 1) -> None:
         """``tiles``: how many sources show frames at a time. Raises UserError where no window can be opened."""
-        check_display()
-        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # it complains of fonts that it does not need
+        _check_display()
+        for name, value in _VARIABLES.items():
+            os.environ.setdefault(name, value)
+        with needing("-d", "window", "run without it"):
+            import pygame
         self._stopping = stopping
         self._sources: list[str | None] = [None] * tiles
         self._pictures: list[Image | None] = [None] * tiles
-        cv2.namedWindow(self._TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        self._sized = False  # once for all: Qt leaves a window black that is sized anew
+        self._whole: Image | None = None  # what is shown, at its own size
+        self._pygame = pygame
+        try:
+            pygame.display.init()
+            self._window = pygame.Window(self._TITLE, _LARGEST, resizable=True, hidden=True)
+            icon = np.zeros((32, 32, 3), np.uint8)
+            icon[4:28, 4:28], icon[8:24, 8:24] = KNOWN, 0
+            self._window.set_icon(self._surface(icon))
+        except pygame.error as error:
+            raise UserError(f"-d cannot open a window on the display {_display()!r} ({error}); {_ADVICE}") from error
 
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         """Shows a frame with its faces, and sets ``stopping`` if `q` was pressed or the window was closed.
@@ -58,13 +82,14 @@ class Window:
         if frame.source not in self._sources:
             self._sources[self._sources.index(None) if None in self._sources else 0] = frame.source
         self._pictures[self._sources.index(frame.source)] = annotate(frame.image, seen)
-        picture = tiled(self._pictures)
-        if not self._sized:
-            height, width = picture.shape[:2]
+        first, self._whole = self._whole is None, tiled(self._pictures)
+        if first:
+            height, width = self._whole.shape[:2]
             shrink = min(1.0, _LARGEST[0] / width, _LARGEST[1] / height)
-            cv2.resizeWindow(self._TITLE, max(1, int(width * shrink)), max(1, int(height * shrink)))
-            self._sized = True
-        cv2.imshow(self._TITLE, picture)
+            self._window.size = max(1, int(width * shrink)), max(1, int(height * shrink))
+            self._window.position = self._pygame.WINDOWPOS_CENTERED
+            self._window.show()
+        self._draw()
         self.attend()
 
     def remove(self, source: str) -> None:
@@ -74,18 +99,36 @@ class Window:
 
     def attend(self) -> None:
         """Let the window redraw itself, and see whether the user wants to end; to be called often."""
-        pressed = cv2.waitKey(1) & 0xFF
-        if pressed == ord("q") or self._is_closed():
-            self._stopping.set()
+        pygame = self._pygame
+        for event in pygame.event.get():
+            pressed_q = event.type == pygame.KEYDOWN and event.key == pygame.K_q
+            if pressed_q or event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
+                self._stopping.set()
+            elif event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWSIZECHANGED):
+                self._draw()
 
-    def _is_closed(self) -> bool:
-        try:
-            return cv2.getWindowProperty(self._TITLE, cv2.WND_PROP_VISIBLE) < 1
-        except cv2.error:  # with its last window Qt forgets that it had any
-            return True
+    def _draw(self) -> None:
+        """Fills the window with what is shown, as large as its shape allows, on black."""
+        if self._whole is None:
+            return
+        surface = self._window.get_surface()
+        surface.fill("black")
+        (width, height), (rows, columns) = surface.get_size(), self._whole.shape[:2]
+        factor = min(width / columns, height / rows)
+        size = max(1, round(columns * factor)), max(1, round(rows * factor))
+        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        drawn = self._whole if factor == 1 else cv2.resize(self._whole, size, interpolation=how)
+        surface.blit(self._surface(drawn), ((width - size[0]) // 2, (height - size[1]) // 2))
+        self._window.flip()
+
+    def _surface(self, picture: Image) -> pygame.Surface:
+        height, width = picture.shape[:2]
+        return self._pygame.image.frombuffer(np.ascontiguousarray(picture).data, (width, height), "BGR")
 
     def close(self) -> None:
-        cv2.destroyAllWindows()
+        """Closes it for good."""
+        self._window.destroy()
+        self._pygame.display.quit()
 
 
 def tiled(pictures: Sequence[Image | None]) -> Image:
@@ -111,17 +154,11 @@ def tiled(pictures: Sequence[Image | None]) -> Image:
     return whole
 
 
-def check_display() -> None:
-    """Raises UserError if no window can be opened. Another process tries it, since OpenCV would abort this one."""
-    advice = "run without -d, or on a machine with a screen"
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise UserError(f"-d needs a display, but neither DISPLAY nor WAYLAND_DISPLAY is set; {advice}")
-    trial = "import cv2; cv2.namedWindow('trial'); cv2.destroyAllWindows()"
-    try:
-        done = (
-            subprocess.run([sys.executable, "-c", trial], capture_output=True, timeout=30, check=False).returncode == 0
-        )
-    except subprocess.TimeoutExpired:
-        done = False
-    if not done:
-        raise UserError(f"-d cannot open a window on the display {os.environ.get('DISPLAY', '')!r}; {advice}")
+def _check_display() -> None:
+    """Raises UserError where there is certainly no display."""
+    if sys.platform.startswith("linux") and not _display():
+        raise UserError(f"-d needs a display, but neither DISPLAY nor WAYLAND_DISPLAY is set; {_ADVICE}")
+
+
+def _display() -> str:
+    return os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or ""

@@ -38,8 +38,8 @@ SETTINGS = (
 )
 _FORMER = {"precision": "fp32", "detect_every": 0.0}  # as of all records that do not tell them: up to November 2026
 _LIBRARIES = (  # that detect, encode and decode
-    *("numpy", "opencv-contrib-python", "opencv-python", "onnxruntime", "dlib", "dlib-bin", "deepface", "tensorflow"),
-    *("Pillow", "pi-heif", "pylibjxl", "rawpy", "isal"),
+    *("numpy", "opencv-python-headless", "opencv-contrib-python", "opencv-python", "onnxruntime"),
+    *("dlib", "dlib-bin", "deepface", "tensorflow", "Pillow", "pi-heif", "pylibjxl", "rawpy", "isal"),
 )
 
 

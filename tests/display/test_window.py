@@ -57,6 +57,28 @@ def test_closing_the_window_saves_and_ends(tmp_path: Path, demo_clip: Path, desk
     watch_until(["wmctrl", "-c", "Face Classifier"], tmp_path, demo_clip, desktop)
 
 
+def test_a_window_of_another_shape_shows_the_whole_frame(tmp_path: Path, demo_clip: Path, screen: str):
+    environment = {**os.environ, "DISPLAY": screen}
+    process = subprocess.Popen(
+        [*COMMAND, *[str(demo_clip)] * 9, "-d", "-S", "0", "--workers", "1"],
+        cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        window = wait_for_window(environment)
+        subprocess.run(["xdotool", "windowmove", window, "0", "0"], env=environment, check=True)
+        subprocess.run(["xdotool", "windowsize", window, "300", "590"], env=environment, check=True)
+        deadline, height = time.monotonic() + 30, 0
+        while time.monotonic() < deadline and abs(height - 300 * 9 / 16) > 2:
+            subprocess.run(["import", "-window", window, str(tmp_path / "shot.png")], env=environment, check=False)
+            shot = cv2.imread(str(tmp_path / "shot.png"))
+            height = 0 if shot is None or shot.shape != (590, 300, 3) else int((shot.max(axis=(1, 2)) > 30).sum())
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
+    assert height == pytest.approx(300 * 9 / 16, abs=2)  # a frame of 16:9 over the whole width, black above and below
+
+
 def watch_until(action: list[str], folder: Path, clip: Path, screen: str) -> None:
     """Run the command with a window until faces are seen in it, then do something that should end it well."""
     environment = {**os.environ, "DISPLAY": screen}
@@ -79,9 +101,8 @@ def watch_until(action: list[str], folder: Path, clip: Path, screen: str) -> Non
 def wait_for_window(environment: dict[str, str]) -> str:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        found = subprocess.run(
-            ["xdotool", "search", "--name", "^Face Classifier$"], env=environment, capture_output=True, text=True
-        )
+        search = ["xdotool", "search", "--onlyvisible", "--class", "^face-classifier$"]
+        found = subprocess.run(search, env=environment, capture_output=True, text=True)
         if found.stdout.strip():
             return found.stdout.split()[0]
         time.sleep(0.2)
