@@ -564,7 +564,7 @@ class TestRegularly:
         Captures(captures, [].append).close()
         monkeypatch.setattr(CaptureFolder, "captures", stumble)
         sentences = told(dataclasses.replace(keep(captures="1h"), capture=str(captures)))
-        assert sentences[0].startswith(f"the captures in {captures} cannot be looked through (")
+        assert sentences[0].startswith(f"the captures in {captures} cannot be searched (")
         assert [sentence.partition(",")[0] for sentence in sentences[1:]] == ["1 face of nobody removed"]
 
     def test_a_clock_that_jumped_is_told_once(self, house: House, told: Callable[[Settings], list[str]]) -> None:
