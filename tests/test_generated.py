@@ -62,15 +62,18 @@ def hold(path, wish):
     if wish:
         reason = f"{path} is held by {wish}; ask " + OWNER
         raise InUseError(reason)
+    if not path:
+        raise ProblemError(404, "there is no path")
     raise UserError("nothing is held" if path else f"{path!r} is no path; give one")
 
 OWNER = "its owner"
 """
     assert errors.sentences(told | {"face_classifier.new": new})["face_classifier.new"] == {
-        ("… is new; know it", 75),
-        ("… is held by …; ask its owner", 75),
-        ("nothing is held", 1),
-        ("… is no path; give one", 1),
+        ("… is new; know it", "75"),
+        ("… is held by …; ask its owner", "75"),
+        ("there is no path", "HTTP 404"),
+        ("nothing is held", "1"),
+        ("… is no path; give one", "1"),
     }
 
 

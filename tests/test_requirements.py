@@ -54,6 +54,7 @@ def test_no_address_of_a_registry_is_in_it(name: str):
     [
         ("run", ["dependencies"]),
         *((name, ["dependencies", name]) for name in ("window", "dlib", "emotion", "plots", "parquet", "dask", "ray")),
+        ("docs", ["docs"]),
         ("watch", ["dependencies", "alerts", "telegram", "web"]),
         (
             "dev",

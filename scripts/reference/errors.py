@@ -12,13 +12,20 @@ from scripts.reference.tables import plain, table
 PACKAGE = Path(__file__).parents[2] / "face_classifier"
 FIRST = "UserError"  # of which all others are made
 GAP = "…"
-# Not UserErrors themselves, but told as such: the exit code, and what stands before the sentence.
-OTHERS = {"UsageError": (2, ""), "DisagreementError": (2, f"{GAP} ")}
+# What tells a sentence without being a UserError: the exit code, what stands before it, and its place in the call.
+OTHERS = {
+    "UsageError": ("2", "", 0),
+    "DisagreementError": ("2", f"{GAP} ", 0),
+    "_fault": ("2", "", 0),
+    "Fault": ("2", "", 1),
+}
+# What answers a request: the places of the status and of the sentence in the call.
+ANSWERS = {"ProblemError": (0, 1), "HTTPException": (0, 1), "refusal": (1, 2)}
 TEXT = f"""# Error sentences
 
 Every sentence by which a command ends, or tells of what cannot be done, by the part of the program that says it. It
 tells what is wrong, and what to do; `{GAP}` stands for names and values. A command that ends by it has the exit code
-behind it. A command that goes on after it ends with 1.
+behind it. A command that goes on after it ends with 1. The page answers a request with the HTTP status instead.
 
 | exit code | meaning |
 |---|---|
@@ -49,7 +56,7 @@ PARTS = {
 
 
 def page() -> str:
-    told: dict[str, set[tuple[str, int]]] = {part: set() for part in PARTS}
+    told: dict[str, set[tuple[str, str]]] = {part: set() for part in PARTS}
     for module, found in sentences(source(PACKAGE)).items():
         told[module.split(".")[1]].update(found)
     return "\n".join(
@@ -57,7 +64,7 @@ def page() -> str:
             TEXT,
             *(
                 f"## {PARTS[part]}\n\n"
-                + table(("sentence", "exit code"), ((plain(text), f"{code}") for text, code in sorted(found)))
+                + table(("sentence", "code"), ((plain(text), code) for text, code in sorted(found)))
                 for part, found in told.items()
                 if found
             ),
@@ -73,12 +80,13 @@ def source(package: Path) -> dict[str, str]:
     }
 
 
-def sentences(modules: Mapping[str, str]) -> dict[str, set[tuple[str, int]]]:
+def sentences(modules: Mapping[str, str]) -> dict[str, set[tuple[str, str]]]:
     """The sentences of each module, by its name, with their exit codes."""
     trees = {name: ast.parse(text) for name, text in modules.items()}
     codes, constants = _codes(list(trees.values())), {name: _constants(tree) for name, tree in trees.items()}
     return {
-        name: set(_Module(tree, codes, _seen_in(tree, name, constants)).sentences()) for name, tree in trees.items()
+        name: set(_Module(name, tree, codes, _seen_in(tree, name, constants)).sentences())
+        for name, tree in trees.items()
     }
 
 
@@ -119,23 +127,30 @@ def _seen_in(tree: ast.Module, name: str, constants: Mapping[str, Mapping[str, o
 class _Module:
     """A module of the program, and the sentences in it."""
 
-    def __init__(self, tree: ast.Module, codes: Mapping[str, int], constants: Mapping[str, object]) -> None:
-        self._tree, self._codes, self._constants = tree, codes, constants
+    def __init__(self, name: str, tree: ast.Module, codes: Mapping[str, int], constants: Mapping[str, object]) -> None:
+        self._name, self._tree, self._codes, self._constants = name, tree, codes, constants
 
-    def sentences(self) -> Iterator[tuple[str, int]]:
-        """Each sentence with its exit code."""
+    def sentences(self) -> Iterator[tuple[str, str]]:
+        """Each sentence with its exit code, or the status of the answer."""
         for node, scope, kind in _nodes(self._tree, self._tree, ""):
-            if isinstance(node, ast.Call) and node.args and (made := self._made(node.func, kind)):
-                code, before = made
-                for text in self._texts(node.args[0], scope):
+            if isinstance(node, ast.Call) and (made := self._made(node, kind)):
+                code, before, place = made
+                for text in self._texts(node.args[place], scope) if place < len(node.args) else ():
                     yield before + text, code
+            elif fault := _fault_of(node, self._name):
+                for text in self._texts(fault, scope):
+                    yield text, "2"
 
-    def _made(self, called: ast.expr, kind: str) -> tuple[int, str] | None:
-        """The exit code of the error that a call makes, and what stands before its sentence; None: it makes none."""
-        name = kind if ast.unparse(called) == "super().__init__" else ast.unparse(called).rpartition(".")[2]
+    def _made(self, call: ast.Call, kind: str) -> tuple[str, str, int] | None:
+        """The code of what a call tells, what stands before its sentence, and its place; None: it tells none."""
+        name = ast.unparse(call.func).rpartition(".")[2]
+        name = kind if name == "__init__" else name
         if name in OTHERS:
             return OTHERS[name]
-        return (self._codes[name], "") if name in self._codes else None
+        if name in self._codes:
+            return f"{self._codes[name]}", "", 0
+        status, place = ANSWERS.get(name, (0, len(call.args)))
+        return (f"HTTP {self._text(call.args[status])}", "", place) if place < len(call.args) else None
 
     def _texts(self, given: ast.expr, scope: ast.AST) -> Iterator[str]:
         """The sentences that an expression may be, with gaps for what only shows when the program runs."""
@@ -155,10 +170,22 @@ class _Module:
         if isinstance(given, ast.JoinedStr):
             return "".join(map(self._text, given.values))
         if isinstance(given, ast.FormattedValue):
-            return self._text(given.value)
+            value = self._constants.get(given.value.id) if isinstance(given.value, ast.Name) else None
+            form = self._text(given.format_spec) if given.format_spec else ""
+            return self._text(given.value) if value is None or GAP in form else format(value, form)
         if isinstance(given, ast.BinOp) and isinstance(given.op, ast.Add):
             return self._text(given.left) + self._text(given.right)
         return f"{self._constants.get(given.id, GAP)}" if isinstance(given, ast.Name) else GAP
+
+
+def _fault_of(node: ast.AST, module: str) -> ast.JoinedStr | None:
+    """The sentence about a file of settings that a node gives back, in the modules that find what is wrong there."""
+    given = getattr(node, "value", None)
+    if module == "face_classifier.core.config.cross" and isinstance(node, ast.Yield) and isinstance(given, ast.Tuple):
+        given = given.elts[-1]
+    elif module != "face_classifier.core.config.sentences" or not isinstance(node, ast.Return):
+        return None
+    return given if isinstance(given, ast.JoinedStr) and len(ast.unparse(given).split()) > 4 else None
 
 
 def _nodes(node: ast.AST, scope: ast.AST, kind: str) -> Iterator[tuple[ast.AST, ast.AST, str]]:
