@@ -6,11 +6,12 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
 from conftest import Ended, Watcher
-from curate.test_retention import HOUR, NOW, House, keep
+from curate.test_retention import HOUR, House, keep
 from gallery.test_forget import rows_in
 
 from face_classifier.core.config.load import load
@@ -82,13 +83,13 @@ def test_retention_removes_the_records_of_strangers_that_it_removes(
     tmp_path: Path, short_clip: Path, engine: Engine
 ) -> None:
     (name,) = place(tmp_path, [short_clip], engine, stop=1.0)  # each of the two once
-    house = House(tmp_path / "result")
+    house, now = House(tmp_path / "result"), datetime.now(timezone.utc)
     assert [row.folder for row in rows_in(house.folder) if row.folder == UNKNOWNS]
-    assert house.retain(keep(), NOW).records == 0
+    assert house.retain(keep(), now).records == 0
     assert (tmp_path / "records" / name).exists()
     with Store(house.folder, writing=True) as store:
         assert store.past.uses() == [(RECORDS, tmp_path / "records")]
-    removed = house.retain(keep(unknown="10 min"), NOW + HOUR)
+    removed = house.retain(keep(unknown="10 min"), now + HOUR)
     assert removed.faces > 0
     assert removed.records == 1
     assert not (tmp_path / "records" / name).exists()

@@ -83,7 +83,7 @@ def _home_assistant_learns_of_the_cameras_and_of_who_comes(house: House, reader:
     wait_until(lambda: len(reader.on("/face")) > before, house.folder)
     event = json.loads(reader.on("/face")[before].payload)
     assert (event["camera"], event["person"], event["visit"]) == ("door", alert["person"], alert["visit"])
-    assert event["age"] < 1
+    assert event["age"] < 5
     assert _image(reader.on("/image")[-1].payload).size
     house.garden.become("refused")
     topic = _devices(reader)["garden"]["connectivity"]["state_topic"]

@@ -284,7 +284,7 @@ def test_a_tab_sees_what_cameras_see_without_what_is_masked(rehearsal: Watched):
         tab.say(look=["door", "garden"])
         header, door = tab.tile("door")
         assert header["size"] == "small"
-        assert 0 <= header["age"] < 2
+        assert 0 <= header["age"] < 8
         assert door[:, : door.shape[1] // 3].mean() > 20
         assert tab.tile("garden")[1][:, : door.shape[1] // 3].mean() < 3
         assert tab.tile("door")[1].shape == door.shape  # it goes on
