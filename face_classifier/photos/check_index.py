@@ -39,7 +39,7 @@ def verify_index(file: str, observer: Observer, *, dry_run: bool = False) -> Ver
         with Root(path.parent) as root:
             aside = root.free(f"{path.name}.damaged")
             root.rename(path.name, aside)
-        found.notes.append(f"{path} was set aside as {aside}; it is made anew when its photos are read")
+        found.notes.append(f"{path} was set aside as {aside}; a new one is made when its photos are read")
         repaired = True
     return Verified(
         found.checked, [replace(one, repaired=None if dry_run else repaired) for one in found.findings], found.notes
@@ -64,7 +64,7 @@ def _check_index(index: PhotoIndex, path: Path, observer: Observer, found: Inspe
         elif not stamp.fits(photo.stat()):
             changed += 1
         elif content_hash(photo) != stamp.content:
-            wrong.setdefault(stamp.content, "its content is another, though size and time are as they were")
+            wrong.setdefault(stamp.content, "its content differs, though size and time are the same")
     for content, reason in wrong.items():
         found.find(PHOTOS, name_of.get(content, content), reason)
     if gone or changed:

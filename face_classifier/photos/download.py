@@ -54,11 +54,11 @@ def fetch(url: str, *, allow_private: bool = False, most_bytes: int = MOST_BYTES
         ) from error
     except ssl.SSLCertVerificationError as error:
         raise UserError(
-            f"the certificate of {shown} is not valid ({error.verify_message}); do not trust it, or mend it"
+            f"the certificate of {shown} is not valid ({error.verify_message}); do not trust it, or correct it"
         ) from error
     except http.client.HTTPException as error:
         raise UserError(
-            f"{shown} is not answered as web servers do ({type(error).__name__}); check the address"
+            f"{shown} does not answer as web servers do ({type(error).__name__}); check the address"
         ) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -76,7 +76,7 @@ def _split(url: str) -> SplitResult:
     if parts.scheme not in (*PORTS, "file"):
         raise UserError(f"{shown} is not an http, https or file address; download it and give the file")
     if re.search("[\x00-\x1f\x7f\ud800-\udfff]", url):
-        raise UserError(f"{shown} holds control characters or bytes that are no text; write the address without them")
+        raise UserError(f"{shown} holds control characters or bytes that are not text; write the address without them")
     if "@" in parts.netloc:
         raise UserError(f"{shown} holds a user name or password; give an address that needs none")
     if parts.scheme != "file" and not parts.hostname:
@@ -114,7 +114,7 @@ def _redirected(url: str, goal: str) -> str:
         url, before = urljoin(url, goal), url
     except ValueError:
         raise UserError(
-            f"{shown_address(url)} redirects to what is no address; give the picture's own address"
+            f"{shown_address(url)} redirects to something that is not an address; give the picture's own address"
         ) from None
     scheme = _split(url).scheme
     if scheme not in PORTS or (scheme, urlsplit(before).scheme) == ("http", "https"):

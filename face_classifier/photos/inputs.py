@@ -166,7 +166,7 @@ def _of_record(record: Any, base: Path, out: Path | None) -> Item:
         url = os.fsdecode(url)
     item = {"id": url, **record, "url": url} if isinstance(record, Mapping) else {"id": url, "url": url}
     if not isinstance(url, str) or not is_path(url):
-        return Item(item, problem=f"{_short(record)} is no photo to look at; give an id and a url, or a path")
+        return Item(item, problem=f"{_short(record)} is not a photo to look at; give an id and a url, or a path")
     scheme = url.partition(":")[0].lower()
     if "://" in url and scheme != "file":
         return Item(item, address=url)
@@ -200,7 +200,7 @@ def _check_file(path: Path, out: Path | None) -> None:
     if not os.path.isfile(path):
         raise UserError(f"{path} is not an ordinary file; give a picture")
     if out is not None and path.parent.resolve().is_relative_to(out.resolve()):
-        raise UserError(f"{path} lies in {out}, which photos are sorted into; give the photo from where it came")
+        raise UserError(f"{path} lies in {out}, which photos are sorted into; give the original photo")
 
 
 def fetch_all(

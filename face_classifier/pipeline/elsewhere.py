@@ -103,7 +103,8 @@ class Elsewhere:
                 seen = [seen_from(face) for face in told["seen"]]
             except MessageError as error:
                 raise UserError(
-                    f"the process that writes to {self.settings.result} answers what is no face ({error}); stop it"
+                    f"the process that writes to {self.settings.result} sends something that is not a face "
+                    f"({error}); stop it"
                 ) from error
             self.analysed += 1
             if self._log:

@@ -75,7 +75,7 @@ class Guests:
             start, sampling = time_from(arguments["start"]), Sampling(**arguments["sampling"])
         except (TypeError, ValueError) as error:
             raise UserError(
-                f"what came of {arguments['source']} is no source ({error}); use the same program"
+                f"what came of {arguments['source']} is not a source ({error}); use the same program"
             ) from error
         given, follows = bool(arguments["given"]), bool(arguments["follows"])
         discretion = Discretion(bool(arguments["known_only"]), bool(arguments["pixelate"]))
@@ -105,7 +105,7 @@ class Guests:
         try:
             analysed = frame_from(arguments["frame"], origin)
         except ValueError as error:
-            raise UserError(f"what came of {origin.source} is no record ({error}); use the same program") from error
+            raise UserError(f"what came of {origin.source} is not a record ({error}); use the same program") from error
         placed = self._desk.place_for(session, analysed)
         gallery.tell_problems(observer)
         people = gallery.people

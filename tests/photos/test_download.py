@@ -246,7 +246,7 @@ def test_a_server_that_accepts_and_is_silent_holds_nobody():
     [
         ("/torn", "broke off after 10 of 100 bytes"),
         ("/nothing", r"is answered with 404 \(Not Found\)"),
-        ("/gibberish", "is not answered as web servers do"),
+        ("/gibberish", "does not answer as web servers do"),
     ],
 )
 def test_a_bad_answer_is_told(site: str, path: str, sentence: str):
@@ -366,8 +366,8 @@ def test_a_redirect_from_https_to_http_is_refused(serve: Callable[..., Server], 
         ("http://host:port/a.jpg", "can be understood"),
         ("http://[::1/a.jpg", "can be understood"),
         ("http://host/a\r\nX: y", "holds control characters"),
-        ("http://host/\udcff", "bytes that are no text"),
-        ("file:///\udcff", "bytes that are no text"),
+        ("http://host/\udcff", "bytes that are not text"),
+        ("file:///\udcff", "bytes that are not text"),
         ("http://a..b/", "a host that cannot be a name"),
         ("http://a b/", "a host that cannot be a name"),
         ("http://" + "a" * 70 + ".test/", "a host that cannot be a name"),

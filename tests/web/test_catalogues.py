@@ -22,6 +22,7 @@ WEB = Path(face_classifier.web.__file__).parent
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]
 Key = str | tuple[str, ...]
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%|%")
+HANGUL = re.compile("[가-힣]")
 NOW = datetime(2026, 11, 27, 13, 5, tzinfo=timezone.utc)
 
 
@@ -138,3 +139,16 @@ def test_a_name_is_data_wherever_a_template_says_it():
         assert "<img" not in made_of
         assert "van der" in made_of
         assert "%22" in made_of
+
+
+def test_korean_sentences_are_polite_in_one_way():
+    """Each that ends with a full stop is told (…니다) or asked for (…세요); never …어요, as friends talk."""
+    told = [words for message in read_catalogue("ko") for words in _each(message.string)]
+    ends = [end for words in told for end in re.findall(r"(\S+)\.(?:\s|$)", words) if HANGUL.search(end[-1:])]
+    assert len(ends) > 50
+    assert [end for end in ends if not re.search("(니다|세요)$", end)] == []
+    assert [words for words in told if re.search(r"[아어해]요[.!]?$", words)] == []
+
+
+def _each(words: str | tuple[str, ...]) -> tuple[str, ...]:
+    return words if isinstance(words, tuple) else (words,)

@@ -79,7 +79,7 @@ def test_without_a_file_everything_is_as_usual(result: Path) -> None:
     assert "No file" in page
     assert "Nothing: pictures and numbers of faces stay here." in page
     assert str(result) in page
-    assert "Read the configuration anew" not in page.partition("<main")[2]
+    assert "Reload the configuration" not in page.partition("<main")[2]
 
 
 @pytest.mark.parametrize("picture", ["obama2.jpg", "nobody.png"])

@@ -53,12 +53,12 @@ def _opened(name: str, address: str) -> Apprise:
     from apprise import Apprise
 
     if re.search(r"\s", address):
-        raise UserError(f"the address of the channel {name} has blanks or several lines; give one address a channel")
+        raise UserError(f"the address of the channel {name} has blanks or several lines; give one address per channel")
     asset = _asset()
     service = Apprise.instantiate(address, asset=asset)
     if service is None or isinstance(service, dict):
         raise UserError(
-            f"the address of the channel {name} is none that Apprise takes; look it up at https://appriseit.com"
+            f"the address of the channel {name} is not one that Apprise knows; look it up at https://appriseit.com"
         )
     if type(service).__module__.rpartition(".")[2] in _LOCAL:
         raise UserError(

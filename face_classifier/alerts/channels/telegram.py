@@ -151,7 +151,7 @@ class Telegram:
     def _failure(self, error: TelegramError) -> ChannelError:
         """The same for the owner, without secrets."""
         if isinstance(error, RetryAfter):
-            return ChannelError("Telegram wants to be left alone for a while", retry_after=_seconds(error))
+            return ChannelError("Telegram asks to wait for a while", retry_after=_seconds(error))
         is_final = isinstance(error, _FINAL)
         return ChannelError(self._sentence(error), is_final=is_final)
 
@@ -159,13 +159,13 @@ class Telegram:
         if isinstance(error, InvalidToken):
             return "Telegram refuses the token; see `token_env` or `token_file`, and @BotFather for the right one"
         if isinstance(error, Conflict):
-            return "another program asks for the news of the same bot; stop that one, or make another bot"
+            return "another program uses the same bot; stop it, or make another bot"
         if isinstance(error, ChatMigrated):
             return f"a group of Telegram has the number {error.new_chat_id} now; write that into `chats`"
         if isinstance(error, BadRequest | Forbidden):
             reason = in_utf8(error.message.replace(self._token, "…"))
-            return f"Telegram does not take it ({reason}); see `chats`, and write to the bot once from each chat"
-        return f"Telegram cannot be reached ({type(error).__name__}); see whether this machine is online"
+            return f"Telegram does not accept it ({reason}); see `chats`, and write to the bot once from each chat"
+        return f"Telegram cannot be reached ({type(error).__name__}); check whether this machine is online"
 
     # The loop's thread
 

@@ -117,7 +117,7 @@ class Webhook:
             return
         if 300 <= status < 400:
             raise ChannelError(
-                f"{self._server} redirects ({status}), which is not followed; give the address where that leads"
+                f"{self._server} redirects ({status}), which is not followed; give the address that it leads to"
             )
         reason = http.client.responses.get(status, "unknown status")
         rest = _seconds(retry_after) if status in _BUSY else None
@@ -148,7 +148,7 @@ def _key(text: str | None) -> bytes | None:
         return base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
         raise UserError(
-            f"the secret of a webhook begins with {_PREFIX}, but what follows is no base64; copy it anew"
+            f"the secret of a webhook begins with {_PREFIX}, but what follows is not base64; copy it again"
         ) from None
 
 

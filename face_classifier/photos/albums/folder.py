@@ -210,9 +210,7 @@ class AlbumFolder:
         manifest, root = self._manifest, self._root
         users = {name for name, _ in files if name not in manifest.files and root.has(name)}
         for name in sorted(users):
-            tell(
-                f"{self.path / name} is not of this program's making and is left alone; move it away to have it written"
-            )
+            tell(f"{self.path / name} was not made by this program and is left alone; move it away to have it written")
         ours = {name: content for name, content in files if name not in users}
         before, manifest.files = manifest.files, manifest.files | ours.keys()
         manifest.save(root)
@@ -260,7 +258,7 @@ def _telling(done: str, cure: str, what: str | None = None) -> Iterator[None]:
 def _refuse_foreign(root: Root) -> None:
     if not root.has(MANIFEST) and any(not name.startswith(_IGNORED) for name in root.names()):
         raise UserError(
-            f"the folder {root.path} is not empty and no album of this program; choose another or a new one with -o"
+            f"the folder {root.path} is not empty and not an album of this program; choose another or a new one with -o"
         )
 
 

@@ -83,7 +83,7 @@ def _start_of(head: Head, store: Store) -> datetime:
     start = store.first_start(fingerprint, head.start, head.sampling.every)
     if store.is_bridged(fingerprint) != head.sampling.bridged:
         raise UserError(
-            f"the record of {head.origin.source} counts its positions otherwise than when that was first seen; "
+            f"the record of {head.origin.source} counts its positions differently from when that was first seen; "
             "classify it without a record"
         )
     return start

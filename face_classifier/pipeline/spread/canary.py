@@ -47,7 +47,9 @@ class Canary:
         names = sorted(self.versions.keys() | other.versions.keys())
         pairs = [(name, self.versions.get(name, "missing"), other.versions.get(name, "missing")) for name in names]
         told = [f"{name} is {there} there and {here} here" for name, here, there in pairs if here != there]
-        processors = f"the processor there ({other.processor}) computes otherwise than here ({self.processor})"
+        processors = (
+            f"the processor there ({other.processor}) computes differently from the one here ({self.processor})"
+        )
         return ", ".join(told) or processors
 
 

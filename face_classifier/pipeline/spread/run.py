@@ -50,7 +50,9 @@ class Spread:
         if camera := next(filter(is_camera, given), None):
             raise WrongUseError(f"{camera} is a camera, and other processes analyse files alone; leave it out, or --on")
         if self.mixed:
-            observer.at_end("records of processors and versions that compute otherwise may make another result folder")
+            observer.at_end(
+                "records of processors and versions that compute differently may make another result folder"
+            )
 
     def opened(self, settings: Settings) -> Records:
         """The folder of records, made where it is missing and may be. Raises UserError, OSError."""

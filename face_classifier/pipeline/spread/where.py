@@ -27,7 +27,7 @@ def open_cluster(where: str) -> Cluster:
 
         return RayCluster(where)
     raise WrongUseError(
-        f"--on {where} is no place to analyse; give local, local:N for N processes of this machine, "
+        f"--on {where} is not a place to analyse; give local, local:N for N processes of this machine, "
         "dask://host:port, or ray://host:port"
     )
 

@@ -128,5 +128,5 @@ def _watching(request: Request, camera: str) -> Watching:
 def _camera(request: Request, name: str) -> Camera:
     found = next((camera for camera in cameras(request) if camera.name == name), None)
     if found is None:
-        raise UserError(f"{name} is watched no more; the configuration was read anew")
+        raise UserError(f"{name} is no longer watched, since the configuration was reloaded")
     return found

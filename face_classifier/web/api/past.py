@@ -96,7 +96,7 @@ def journal(
     """The latest entry first: who, what, when, and through which door."""
     revision = catalogue_of(request).revision
     if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
-        raise ProblemError(410, "this cursor is none; begin without one")
+        raise ProblemError(410, "this cursor is not valid; begin without one")
     if not revision:
         return Journal(items=[], next=None, revision=0)
     entries = log.latest(site_of(request).settings(), limit + 1, None if cursor is None else int(cursor) - 1)
@@ -149,13 +149,11 @@ class Reloaded(BaseModel):
     reloading: bool = True
 
 
-@writer.post("/reload", summary="Read the configuration anew", status_code=202, responses=told(404))
+@writer.post("/reload", summary="Reload the configuration", status_code=202, responses=told(404))
 def reload(request: Request) -> Reloaded:
     """Where cameras are watched; a configuration that is wrong is refused, and the one before stays."""
     site = site_of(request)
     if site.reload is None:
-        raise ProblemError(
-            404, "no camera is watched here, so there is nothing to reload; start face-classifier web anew"
-        )
+        raise ProblemError(404, "no camera is watched here, so there is nothing to reload; restart face-classifier web")
     site.reload()
     return Reloaded()

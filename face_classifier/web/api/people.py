@@ -162,7 +162,7 @@ class Change(Seen):
 def change(request: Request, person: PersonName, body: Change) -> Done:
     """A name that somebody has is refused with `merge_into`: nobody is merged without being asked for."""
     if (body.name, body.hidden, body.cover) == (None, None, None):
-        raise ProblemError(422, "nothing is to be changed; give name, hidden or cover")
+        raise ProblemError(422, "there is nothing to change; give name, hidden or cover")
     answer, name = {}, _known(request, person, body)
     if body.cover is not None:
         answer = carry_out(request, "cover", {"person": name, "face": body.cover}, body)

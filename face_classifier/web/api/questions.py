@@ -74,7 +74,7 @@ def suggestions(request: Request) -> Questions:
     made = asides.asking.now(catalogue, _PATIENCE)
     if made is None:
         raise ProblemError(
-            503, "the suggestions are still worked out; ask again in a moment", {"Retry-After": str(AGAIN)}
+            503, "the suggestions are still being worked out; ask again in a moment", {"Retry-After": str(AGAIN)}
         )
     items = [shown for question in made.ones if (shown := _suggestion(question, catalogue))]
     splits = [
@@ -180,7 +180,7 @@ def groups(request: Request, cursor: Cursor = None, limit: Limit = 50) -> Groups
         asides = asides_of(request)
         made = asides.unknown.now(catalogue, _PATIENCE)
         if made is None:
-            sentence = "the groups are still worked out; ask again in a moment"
+            sentence = "the groups are still being worked out; ask again in a moment"
             raise ProblemError(503, sentence, {"Retry-After": str(AGAIN)})
         return [*made.groups, *made.singles]
 

@@ -161,7 +161,9 @@ async def _received(request: Request) -> bytes:
             form.take(block)
         form.parser.finalize()
     except (FormParserError, ValueError) as error:
-        raise ProblemError(422, "what was sent is no form that can be read; send it as multipart/form-data") from error
+        raise ProblemError(
+            422, "what was sent is not a form that can be read; send it as multipart/form-data"
+        ) from error
     except ClientDisconnect:
         raise ProblemError(408, "the picture did not arrive whole; send it again") from None
     if not form.content:
@@ -170,7 +172,7 @@ async def _received(request: Request) -> bytes:
 
 
 def _too_large() -> ProblemError:
-    sentence = f"no picture of more than {MOST_BYTES / 1e6:.0f} MB is searched; make it smaller first"
+    sentence = f"a picture may have at most {MOST_BYTES / 1e6:.0f} MB; make it smaller first"
     return ProblemError(413, sentence, _NOT_READ)
 
 

@@ -229,7 +229,7 @@ def _place(cursor: str) -> Place:
         if place.first.tzinfo is None:
             raise ValueError
     except (ValueError, TypeError):
-        raise ProblemError(410, "this cursor is none; begin without one") from None
+        raise ProblemError(410, "this cursor is not valid; begin without one") from None
     return place
 
 

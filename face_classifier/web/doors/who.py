@@ -116,7 +116,7 @@ class Who:
             return refusal(scope, 401, "there is no such token; make one with face-classifier token", _CHALLENGE)
         needed = scope_of(scope)
         if needed not in token.scopes:
-            return refusal(scope, 403, f"the token {token.name} has not the scope {needed}; make one that has")
+            return refusal(scope, 403, f"the token {token.name} lacks the scope {needed}; make one that has it")
         scope["state"]["who"] = token.name
         return None
 

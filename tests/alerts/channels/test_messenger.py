@@ -104,7 +104,7 @@ def test_every_plugin_of_apprise_that_may_run_a_program_or_is_of_this_desktop_is
 
 
 def test_several_addresses_are_refused():
-    with pytest.raises(UserError, match="give one address a channel"):
+    with pytest.raises(UserError, match="give one address per channel"):
         Messenger("phone", "json://a/\njson://b/s3cret")
 
 

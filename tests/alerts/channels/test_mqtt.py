@@ -414,7 +414,9 @@ def test_a_server_that_never_answers_is_not_waited_for_longer():
 def test_no_server_is_told_in_a_sentence():
     with channel(free_port()) as mqtt:
         time.sleep(0.2)
-        with pytest.raises(ChannelError, match=r"^the MQTT broker .* cannot be reached \(Connection refused\); see "):
+        with pytest.raises(
+            ChannelError, match=r"^the MQTT broker .* cannot be reached \(Connection refused\); check whether it runs"
+        ):
             mqtt.tell_state(*state("door"))
 
 
@@ -450,7 +452,7 @@ def test_the_password_comes_from_the_environment_or_a_file(locked: Mosquitto, tm
 def test_a_wrong_password_is_told_without_it(locked: Mosquitto, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     with channel(locked.port, {"WORD": "abracadabra"}, user="door", password_env="WORD") as mqtt:
-        with pytest.raises(ChannelError, match=r"refuses the user or the password; see .*password_env") as error:
+        with pytest.raises(ChannelError, match=r"refuses the user name or the password; see .*password_env") as error:
             mqtt.send(alert())
         assert "abracadabra" not in f"{error.value!r} {mqtt._broker.trouble} {mqtt._broker._address!r} {caplog.text}"
 

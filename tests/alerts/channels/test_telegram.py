@@ -291,7 +291,7 @@ def test_a_server_that_does_not_answer_is_told_in_a_sentence_and_closing_takes_n
         bot(f"http://127.0.0.1:{port if kind == 'silent' else free_port()}", Counter()) as made,
     ):
         if kind == "closed":
-            with pytest.raises(ChannelError, match=r"^Telegram cannot be reached \(NetworkError\); see whether"):
+            with pytest.raises(ChannelError, match=r"^Telegram cannot be reached \(NetworkError\); check whether"):
                 made.send(alert())
         else:
             ending = threading.Timer(0.3, made.close)

@@ -346,7 +346,7 @@ def test_the_certificate_is_checked(authority: trustme.CA, name: str | None, pro
     [
         ("ftp://host/", None, "must begin with https:// or http://"),
         ("http://me:word@host/", None, "holds a user name or password"),
-        ("http://host/", "whsec_***", "what follows is no base64"),
+        ("http://host/", "whsec_***", "what follows is not base64"),
     ],
 )
 def test_what_cannot_be_sent_is_told_at_once(url: str, key: str | None, sentence: str):

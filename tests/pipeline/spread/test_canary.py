@@ -132,4 +132,4 @@ def test_a_sentence_tells_what_differs(usual: Canary) -> None:
         "rawpy is 0.1 there and 0.2 here"
     )
     told = replace(usual, processor="A").why_another(replace(usual, processor="B"))
-    assert told == "the processor there (B) computes otherwise than here (A)"
+    assert told == "the processor there (B) computes differently from the one here (A)"

@@ -177,7 +177,7 @@ def test_what_needs_frames_here_is_refused(
 def test_another_place_is_refused(tmp_path: Path, command: Callable[..., Ended], where: str) -> None:
     ended = command("clip.mp4", "--on", where, "--result", tmp_path / "result")
     assert ended.code == 2
-    assert f"--on {where} is no place to analyse" in ended.err
+    assert f"--on {where} is not a place to analyse" in ended.err
 
 
 def test_a_worker_that_computes_otherwise_gets_no_work(

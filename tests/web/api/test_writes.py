@@ -58,7 +58,7 @@ def test_answers_are_remembered_within_bounds():
     assert once.begin(("owner", "0"), b"x") is None, "the oldest is forgotten"
     assert once.begin(("owner", "4"), b"x") is not None
     assert once.begin(("other", "4"), b"x") is None, "somebody else's key is another one"
-    with pytest.raises(ProblemError, match="still carried out"):
+    with pytest.raises(ProblemError, match="still being carried out"):
         once.begin(("other", "4"), b"x")
     once.end(("owner", "0"), Response(bytes(2000)))
     once.end(("other", "4"), None)

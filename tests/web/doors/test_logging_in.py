@@ -277,7 +277,7 @@ def test_a_token_may_what_its_scopes_say(app_with_tokens: Any, words: dict[str, 
         assert ask(app_with_tokens, "/readyz", bearer(word)).status == (200 if scope == "read" else 403)
         assert (ask(app_with_tokens, "/logout", bearer(word), method="POST").status == 303) == (scope == "write")
         answer = ask(app_with_tokens, "/api/v1/ws", bearer(word), scheme="ws")
-        assert (answer.status == 403 and "has not the scope live" in answer.text) == (scope != "live")
+        assert (answer.status == 403 and "lacks the scope live" in answer.text) == (scope != "live")
 
 
 @pytest.mark.parametrize(

@@ -66,4 +66,4 @@ def test_a_folder_of_nobody_says_what_comes_here(tmp_path: Path) -> None:
     with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
         answer = httpx.get(f"http://127.0.0.1:{port}/together", timeout=SECONDS)
     assert answer.status_code == 200
-    assert "Nobody was seen with anybody yet" in answer.text
+    assert "Nobody has been seen with anybody yet" in answer.text

@@ -92,7 +92,7 @@ def test_a_folder_in_which_nobody_passed_says_how_to_begin(tmp_path: Path) -> No
     with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
         page = httpx.get(f"http://127.0.0.1:{port}/events", timeout=10)
     assert page.status_code == 200
-    assert "Nobody passed yet" in page.text
+    assert "Nobody has passed yet" in page.text
 
 
 def test_a_folder_without_a_journal_has_visits_too(result: Path) -> None:

@@ -113,4 +113,4 @@ def test_a_folder_without_changes_says_what_comes_here(tmp_path: Path) -> None:
     with site.reader, served(make_app(site), "127.0.0.1", 0) as port:
         page = httpx.get(f"http://127.0.0.1:{port}/history", timeout=SECONDS)
     assert page.status_code == 200
-    assert "Nothing was changed yet" in page.text
+    assert "Nothing has been changed yet" in page.text

@@ -111,7 +111,7 @@ class Broker:
         order = _Order(make, until)
         with self._changed:
             if self._is_closing or len(self._waiting) >= _MOST:
-                raise NotSentError(f"the MQTT broker {self._address} is not asked any more", is_final=True)
+                raise NotSentError(f"the MQTT broker {self._address} is no longer asked", is_final=True)
             self._waiting.append(order)
             self._stir()
             self._changed.wait_for(
@@ -153,7 +153,7 @@ class Broker:
                 self._is_refused = lost.wait is not None
             except OSError as error:
                 reason = shown(error.strerror or str(error) or type(error).__name__)
-                self._trouble = f"cannot be reached ({reason}); see whether it runs, and `host`, `port` and `tls`"
+                self._trouble = f"cannot be reached ({reason}); check whether it runs, and `host`, `port` and `tls`"
             except Exception as error:  # else nothing would ever be sent again, and nobody would know
                 logger.debug("an unexpected error of the connection to a broker", exc_info=True)
                 self._trouble = f"cannot be spoken with ({type(error).__name__}); FACE_CLASSIFIER_LOG=debug tells more"
@@ -203,7 +203,7 @@ class Broker:
                 return True
             if line.is_writing:
                 if monotonic() >= order.until:
-                    raise LostError("takes what is sent too slowly")
+                    raise LostError("accepts messages too slowly")
                 return False
             self._waiting.popleft()
             order.is_over = True

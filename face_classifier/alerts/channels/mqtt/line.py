@@ -118,7 +118,7 @@ class Line:
             reason = str(self._answer)
             if reason in ("Bad user name or password", "Not authorized"):
                 raise LostError(
-                    "refuses the user or the password; see `user`, and `password_env` or `password_file`", _REFUSED
+                    "refuses the user name or the password; see `user`, and `password_env` or `password_file`", _REFUSED
                 )
             raise LostError(f"refuses the connection ({shown(reason)})")
         return True

@@ -80,7 +80,7 @@ class RayCluster:
         self._side = Child(_SIDE, self._address.host, str(self._address.port), is_heard=False)
         try:
             if not self._side.connection.poll(_ANSWER):
-                raise SetUpError(f"the head of Ray at {self._address} does not answer; start it anew")
+                raise SetUpError(f"the head of Ray at {self._address} does not answer; restart it")
             self._hear(*self._side.connection.recv())
             if self._end:
                 raise self._end

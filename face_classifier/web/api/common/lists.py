@@ -99,7 +99,7 @@ class Lists:
                 self._lists.move_to_end(word)
         if keys is None or not (place.isascii() and place.isdecimal() and len(place) < 10):
             raise ProblemError(
-                410, "this cursor is none, or its list was asked for too long ago; begin without a cursor"
+                410, "this cursor is not valid, or its list was asked for too long ago; begin without a cursor"
             )
         return word, int(place), keys
 

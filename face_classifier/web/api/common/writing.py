@@ -132,10 +132,10 @@ class Once:
                 self._answers[asked] = what, monotonic(), None
                 return None
             if known[0] != what:
-                raise ProblemError(422, "this Idempotency-Key was that of another request; make a new one for each")
+                raise ProblemError(422, "this Idempotency-Key was used for another request; make a new one for each")
             if known[2] is None:
                 raise ProblemError(
-                    409, "the request with this Idempotency-Key is still carried out; ask again in a moment"
+                    409, "the request with this Idempotency-Key is still being carried out; ask again in a moment"
                 )
             return known[2]
 

@@ -45,7 +45,7 @@ export const isGone = () => "gone" in document.body.dataset;
 
 /** Do something: shown now, sent when its turn comes. @param {Writing} writing */
 export function write(writing) {
-  if (isGone()) return toast(_("The program does not run, so nothing can be changed now."), { wrong: true });
+  if (isGone()) return toast(_("The program is not running, so nothing can be changed now."), { wrong: true });
   const record = /** @type {Write} */ ({ ...writing, state: "waiting", takeBack: writing.show() });
   if (!record.undoes) writes.push(record);
   queue.push(record);

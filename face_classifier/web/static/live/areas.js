@@ -137,7 +137,7 @@ function tell() {
 function sentence(area, why) {
   const name = area.kind === "mask" ? _("A mask") : area.name || _("A zone");
   if (why === "crosses") return _("%(area)s: its sides cross; move a corner.", { area: name });
-  if (why === "twice") return _("%(area)s: another zone is called so, too.", { area: name });
+  if (why === "twice") return _("%(area)s: another zone has the same name.", { area: name });
   if (why === "few") return _("%(area)s: it needs three corners.", { area: name });
   return _("%(area)s: give it a name of letters, digits, spaces, '.', '_' and '-'.", { area: name });
 }

@@ -7,7 +7,7 @@ import { toast } from "../correct/toasts.js";
 async function reload() {
   try {
     await send("POST", "reload", {});
-    toast(_("The configuration is read anew"));
+    toast(_("The configuration is being reloaded"));
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     toast(error.message, { wrong: true });
@@ -16,5 +16,5 @@ async function reload() {
 
 export function start() {
   if (location.pathname !== "/settings") return;
-  offer([{ act: "reload", keys: [], words: _("Read the configuration anew"), run: () => void reload() }]);
+  offer([{ act: "reload", keys: [], words: _("Reload the configuration"), run: () => void reload() }]);
 }
