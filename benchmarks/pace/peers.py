@@ -1,6 +1,7 @@
-"""Others' calls for every face of a frame, timed alone: decoding is not in them.
+"""Others' calls for every face of a picture, timed alone: decoding is not in them.
 
-Each peer is handed BGR frames one by one, as its own examples do, and finds and encodes all faces in them.
+Each peer is handed BGR pictures one by one, as its own examples do, and finds and encodes all faces in them.
+`speed.py` times them on a clip; `peers.py` compares what they find, and whose they say it is, too.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from face_classifier.cli import demo
 from face_classifier.core.types import Image
@@ -38,9 +40,9 @@ def calls(peer: str, source: str, every: int) -> Numbers:
             if number % every:
                 continue
             wall, cpu = time.perf_counter(), time.process_time()
-            count = find(frame.image)
+            found = find(frame.image)
             spent.append((time.perf_counter() - wall, time.process_time() - cpu))
-            faces += count
+            faces += len(found)
     walls, cpus = zip(*spent[1:], strict=True)
     return {
         "frames": len(spent),
@@ -50,16 +52,53 @@ def calls(peer: str, source: str, every: int) -> Numbers:
     }
 
 
-Finds = Callable[[Image], int]  # finds and encodes the faces of a BGR picture, and says how many there are
+def pictures(peer: str, paths: list[str], every: float, out: str) -> Numbers:
+    """What a peer finds in photos, and in clips every so many seconds; the first picture warms it up.
+
+    ``out``: a file of NumPy's that gets a row a picture: its path's number, whether there is a face, and of the largest
+    one the encoding at length 1.
+    """
+    find = _PEERS[peer]()
+    rows: list[tuple[int, Found | None]] = []
+    find(read_picture(demo.photographs()["obama.jpg"]))
+    wall = cpu = 0.0
+    for number, path in enumerate(paths):
+        with open_source(path) as opened:
+            for frame in frames_of(opened, Sampling(every)):
+                began, worked = time.perf_counter(), time.process_time()
+                found = find(frame.image)
+                wall, cpu = wall + time.perf_counter() - began, cpu + time.process_time() - worked
+                rows.append((number, max(found, key=lambda one: one.area, default=None)))
+    size = next((len(one.encoding) for _, one in rows if one), 1)
+    encodings = np.zeros((len(rows), size))
+    for row, (_, one) in enumerate(rows):
+        if one:
+            encodings[row] = one.encoding / (np.linalg.norm(one.encoding) if peer != "original" else 1.0)
+    there = np.array([one is not None for _, one in rows])
+    np.savez(out, path=np.array([number for number, _ in rows]), there=there, encoding=encodings)
+    return {"pictures": len(rows), "ms": 1000 * wall / len(rows), "cpu_ms": 1000 * cpu / len(rows)}
+
+
+class Found(NamedTuple):
+    area: float  # px²
+    encoding: npt.NDArray[np.float64]
+
+
+Finds = Callable[[Image], list[Found]]  # finds and encodes the faces of a BGR picture
 
 
 def original() -> Finds:
     """The calls of the original program: `face_recognition`, with HOG and dlib's ResNet."""
     import face_recognition
 
-    def find(image: Image) -> int:
+    def find(image: Image) -> list[Found]:
         rgb = np.ascontiguousarray(image[:, :, ::-1])
-        return len(face_recognition.face_encodings(rgb, face_recognition.face_locations(rgb)))
+        boxes = face_recognition.face_locations(rgb)
+        encodings = face_recognition.face_encodings(rgb, boxes)
+        return [
+            Found((bottom - top) * (right - left), encoding)
+            for (top, right, bottom, left), encoding in zip(boxes, encodings, strict=True)
+        ]
 
     return find
 
@@ -71,7 +110,7 @@ def zoo() -> Finds:
         detector = cv2.FaceDetectorYN.create(str(paths[0]), "", (320, 320), _SURE, _OVERLAP, _MOST)
         encoder = cv2.FaceRecognizerSF.create(str(paths[1]), "")
 
-    def find(image: Image) -> int:
+    def find(image: Image) -> list[Found]:
         scale = min(1.0, _LARGEST / max(image.shape[:2]))
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         detector.setInputSize((small.shape[1], small.shape[0]))
@@ -79,8 +118,8 @@ def zoo() -> Finds:
         found = [] if found is None else found
         for face in found:
             face[:14] /= scale
-            encoder.feature(encoder.alignCrop(image, face))
-        return len(found)
+        crops = [(face[2] * face[3], encoder.alignCrop(image, face)) for face in found]
+        return [Found(float(area), encoder.feature(crop)[0].astype(float)) for area, crop in crops]
 
     return find
 
@@ -96,9 +135,13 @@ def deepface() -> Finds:
         for name in (_YUNET, _SFACE):
             _in_fp32(_file(name), weights)
 
-        def find(image: Image) -> int:
+        def find(image: Image) -> list[Found]:
             told = DeepFace.represent(image, "SFace", detector_backend="yunet", enforce_detection=False)
-            return sum(face["face_confidence"] > 0 for face in told)
+            return [
+                Found(face["facial_area"]["w"] * face["facial_area"]["h"], np.array(face["embedding"]))
+                for face in told
+                if face["face_confidence"] > 0
+            ]
 
         find(read_picture(demo.photographs()["obama.jpg"]))  # which loads them
     return find

@@ -20,19 +20,20 @@ Numbers = dict[str, Any]
 _OURS = "FACE_CLASSIFIER_"  # of the user's settings only the folder of models counts
 
 
-def start(function: str, tree: Path = ROOT, **arguments: Any) -> subprocess.Popen[str]:
+def start(function: str, tree: Path = ROOT, python: str = sys.executable, **arguments: Any) -> subprocess.Popen[str]:
     """Begin to measure.
 
     Parameters
     ----------
     function: of a module beside this one, as ``runs.whole``.
     tree: the checkout of the project that is measured.
+    python: that runs it; a peer may need one of its own.
     arguments: of the function, as JSON knows them; paths are absolute.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) or "MODELS" in name}
     environment["PYTHONDONTWRITEBYTECODE"] = ""  # what is installed has its bytecode
     environment["PYTHONPATH"] = os.pathsep.join([str(tree), str(ROOT / "benchmarks")])
-    line = [sys.executable, "-m", "pace.process", function, json.dumps(arguments)]
+    line = [python, "-m", "pace.process", function, json.dumps(arguments)]
     # Python looks for modules in the folder that it is started in first.
     return subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment, cwd=tree)
 
@@ -46,8 +47,8 @@ def finished(process: subprocess.Popen[str]) -> Numbers:
     return answer
 
 
-def measured(function: str, tree: Path = ROOT, **arguments: Any) -> Numbers:
-    return finished(start(function, tree, **arguments))
+def measured(function: str, tree: Path = ROOT, python: str = sys.executable, **arguments: Any) -> Numbers:
+    return finished(start(function, tree, python, **arguments))
 
 
 def in_turn(runs: int, what: str, variants: Mapping[str, Callable[[], Numbers]]) -> dict[str, list[Numbers]]:
