@@ -88,7 +88,8 @@ def program(*words: object) -> tuple[str, Numbers]:
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(line, stdout=out, env={**os.environ, "PYTHONPATH": str(ROOT)})
         _, status, used = os.wait4(process.pid, 0)
-        if process.returncode := os.waitstatus_to_exitcode(status):
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
             raise SystemExit(f"{' '.join(line)} ended with code {process.returncode}")
         out.seek(0)
         told = out.read().decode()
@@ -110,7 +111,8 @@ def by_run(one: Set, work: Path) -> Numbers:
         kept: list[dict[str, str]] = own if one.clips else own[-1:]
         people += [person] * max(1, len(kept))
         labels += [face["person"] or None for face in kept] or [None]
-    return {**took, **_scores(people, labels), "pictures": len(one.paths), "found": sum(str(p) in faces for p in one.paths)}
+    found = sum(str(path) in faces for path in one.paths)
+    return {**took, **_scores(people, labels), "pictures": len(one.paths), "found": found}
 
 
 def _area(face: dict[str, str]) -> int:
