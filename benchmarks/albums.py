@@ -28,11 +28,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import testdata
 from emotion import wilson
+from pace.report import machine, markdown, middle
 from recognition.faces import NOBODY, Faces, Ints, Numbers, gathered, tell
 from recognition.faces import row as row_of
 from recognition.rules import THRESHOLDS, average_linkage, dbscan, grouped
 from recognition.scores import scores, shuffled
-from speed import machine, spread, table
 
 from face_classifier.identity.profiles import BY_ENCODER
 from face_classifier.photos.finder import UNSURE
@@ -475,7 +475,7 @@ def look_alike_table(rows: Sequence[Numbers]) -> str:
         [*key, own[0]["queries"], own[-1]["queries"], own[-1]["without_face"], *map(cell, own)]
         for key, own in by_set.items()
     ]
-    return table(["", "encoder", "people", "photos", "without a clear face", *heads], cells)
+    return markdown(["", "encoder", "people", "photos", "without a clear face", *heads], cells)
 
 
 def speed_tables(found: Numbers) -> str:
@@ -486,12 +486,12 @@ def speed_tables(found: Numbers) -> str:
     }  # fmt: skip
     runs, took = found["runs"], found["asked"]
     rows: list[list[object]] = [
-        [title, *(spread([run[key] for run in runs[encoder]], digits) for encoder in runs)]
+        [title, *(middle([run[key] for run in runs[encoder]], digits) for encoder in runs)]
         for key, (title, digits) in keys.items()
     ]
     rows.append(["a query once loaded, ms: median", *(f"{took[encoder]['median_ms']:.1f}" for encoder in runs)])
     rows.append(["p95", *(f"{took[encoder]['p95_ms']:.1f}" for encoder in runs)])
-    return table([f"{found['photos']} photos", *runs], rows)
+    return markdown([f"{found['photos']} photos", *runs], rows)
 
 
 def grouping_table(rows: Sequence[Numbers]) -> str:
@@ -505,18 +505,18 @@ def grouping_table(rows: Sequence[Numbers]) -> str:
         people = next(iter(row["rules"].values()))["true_people"]
         cells.append([row["set"], row["encoder"], f"{row['scored']} of {row['faces']}", row["without_face"], people,
                       *scores, "yes" if row["same_in_5_orders"] else "**no**"])  # fmt: skip
-    return table(["", "encoder", "faces scored", "photos without", "people", *rules, "5 orders alike"], cells)
+    return markdown(["", "encoder", "faces scored", "photos without", "people", *rules, "5 orders alike"], cells)
 
 
 def album_table(found: Numbers) -> str:
     encoders = [key for key in found if " " not in key]
     titles = {"whole_s": "whole, s", "cpu_s": "CPU s of that", "again_s": "again, s"}
     rows: list[list[object]] = [
-        [title, *(spread([run[key] for run in found[encoder]], 2) for encoder in encoders)]
+        [title, *(middle([run[key] for run in found[encoder]], 2) for encoder in encoders)]
         for key, title in titles.items()
     ]
     rows.append(["the clustering, ms", *(f"{found[f'{encoder} clustering_ms']:.1f}" for encoder in encoders)])
-    return table([f"{ALBUM} faces", *encoders], rows)
+    return markdown([f"{ALBUM} faces", *encoders], rows)
 
 
 def bad_table(rows: Sequence[Numbers]) -> str:
@@ -530,7 +530,7 @@ def bad_table(rows: Sequence[Numbers]) -> str:
                 f"{row['seconds']:.1f}", first[:150],
             ]
         )  # fmt: skip
-    return table(["", "exit code", "sentences", "listed below", "other lines", "traceback", "s", "the first"], cells)
+    return markdown(["", "exit code", "sentences", "listed below", "other lines", "traceback", "s", "the first"], cells)
 
 
 def report(found: Numbers) -> str:

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import testdata
+from pace.report import markdown
 from sklearn.linear_model import LogisticRegression
-from speed import table
 
 from face_classifier.cli.console import Screen
 from face_classifier.identity.profiles import BY_ENCODER, EncoderProfile
@@ -136,8 +136,8 @@ def report(people: dict[str, list[Person]], space: EncoderProfile) -> str:
         [
             f"### {space.encoder}\n",
             f"In `profiles.py`: as likely at {space.as_likely:g}, steepness {space.steepness:g}. Fitted anew on\n",
-            table(["", "as likely at", "steepness"], fitted),
-            table(["", "photos", "ECE", "log loss", *heads], rows),
+            markdown(["", "as likely at", "steepness"], fitted),
+            markdown(["", "photos", "ECE", "log loss", *heads], rows),
         ]
     )
 
@@ -155,7 +155,7 @@ def main() -> None:
         else:
             rows = [row for name, one in people.items() for row in threshold_rows(name, one)]
             head = ["", "threshold", "strangers, of a million pairs: all / even / odd people", "one person"]
-            print(f"### {encoder}\n", table(head, rows), sep="\n", flush=True)
+            print(f"### {encoder}\n", markdown(head, rows), sep="\n", flush=True)
 
 
 def _people(folder: Path, index: Path, encoder: str) -> list[Person]:

@@ -202,3 +202,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]], left: int = 1)
     """``left``: how many columns are aligned so."""
     for line in (heads, ["---"] * left + ["---:"] * (len(heads) - left), *rows):
         yield "| " + " | ".join(str(cell) for cell in line) + " |"
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    return "\n".join([*table(heads, rows), ""])
