@@ -36,6 +36,8 @@ from face_classifier.curate.questions.evaluate import evaluate
 _NEIGHBOURS = 2  # of DBSCAN: kinder to small sets than three
 _FRAMES = 2.0  # seconds between the frames of clips that peers get
 _CLIPS = ("ffpp_004",)  # shows faces of others beside its person, and is left out
+PHOTOS = ("lfw", "asian_kpop15", "sports5", "age31", "asian_aespa4", "celeb13_photos")
+USUAL = ("lfw", "asian_kpop15", "sports5", "clips")
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -70,7 +72,8 @@ class Set(NamedTuple):
 
 def sets(data: Path, part: int) -> Iterator[Set]:
     """Photos in a folder a person, of every so many-th person where there are many; and clips of one person each."""
-    for name, share in (("lfw", part), ("asian_kpop15", 1), ("sports5", 1)):
+    for name in PHOTOS:
+        share = part if name == "lfw" else 1
         kept = [folder for folder in sorted((data / name).iterdir()) if folder.is_dir()][::share]
         paths = [path for folder in kept for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
         yield Set(name, paths, [path.parent.name for path in paths], clips=False)
@@ -207,16 +210,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", type=int, default=8, help="every so many-th person of lfw (default 8)")
     parser.add_argument("--deepface", metavar="PYTHON", help="one that has DeepFace and requirements/run.txt")
-    parser.add_argument("--set", action="append", help="only this one; may be given again")
+    names = ", ".join(USUAL)
+    parser.add_argument("--set", action="append", choices=(*PHOTOS, "clips"), help=f"again for another ({names})")
+    parser.add_argument("--ours", action="store_true", help="only run and group")
     parser.add_argument("--json", type=Path, default=Path("peers.json"), help="where to write all numbers")
     chosen = testdata.parse(parser)
     peers = {"original": sys.executable, "zoo": sys.executable}
-    if chosen.deepface:
+    if chosen.ours:
+        peers = {}
+    elif chosen.deepface:
         peers["deepface"] = chosen.deepface
     numbers: Numbers = {"machine": machine(), "load": [os.getloadavg()[0]], "part": chosen.part, "sets": {}}
     with tempfile.TemporaryDirectory() as folder:
         for one in sets(chosen.data.resolve(), chosen.part):
-            if chosen.set and one.name not in chosen.set:
+            if one.name not in (chosen.set or USUAL):
                 continue
             tell(f"{one.name}: {len(one.paths)} of {len(set(one.people))} people")
             ways = numbers["sets"][one.name] = {"run": by_run(one, Path(folder))}
