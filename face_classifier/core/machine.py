@@ -9,9 +9,21 @@ from contextlib import suppress
 _ASLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # a clock that goes on while the machine sleeps
 
 
+_ARENA_MAX = -8  # M_ARENA_MAX in glibc's malloc.h
+
+
 def asleep() -> float:
     """Seconds that the machine has slept since it was started, which `time.monotonic` does not count."""
     return time.clock_gettime(_ASLEEP) - time.monotonic()
+
+
+def share_heap() -> None:
+    """Have all threads that begin from now on take memory from one heap, where the C library can (glibc).
+
+    Else each has one of its own, which keeps what was freed there: 20 to 30 MB of the frames of a 720p clip.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # as in `give_back`
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 def give_back() -> None:

@@ -190,8 +190,8 @@ def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Sour
         placed = crew.places.submit(begun, analysed) if analysed.frame.due else None
         count += analysed.frame.due
         waiting.append((analysed.frame, placed))
-        while len(waiting) > most:
-            show_next()
+        while waiting and (len(waiting) > most or waiting[0][1] is None or waiting[0][1].done()):
+            show_next()  # so that no picture is kept longer than it has to be
         if source.live and (failure := analysis.failures.first_failure()):
             crew.observer.problem(failure)
     while waiting:

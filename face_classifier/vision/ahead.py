@@ -9,6 +9,7 @@ from types import TracebackType
 from face_classifier.core.config.flat import USUAL_ENCODER
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.markers import kind_of
+from face_classifier.core.machine import share_heap
 from face_classifier.vision.engine import Engine, engine_of
 
 
@@ -25,6 +26,7 @@ class EngineAhead:
         self._made: Future[Engine] | None = None
 
     def __enter__(self) -> EngineAhead:
+        share_heap()  # before the first thread of a run
         if self._sure:
             self._made = self._pool.submit(engine_of, self._settings, self._told.append, self._sure)
         return self

@@ -16,6 +16,12 @@ import onnxruntime
 
 logger = logging.getLogger(__name__)
 
+# One arena for all graphs: a detector and an encoder do not keep room for their largest pictures at the same time.
+_ARENA = onnxruntime.OrtMemoryInfo(
+    "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+)
+onnxruntime.create_and_register_allocator(_ARENA, None)
+
 
 class Session:
     """A graph that computes in the thread that calls it, once it is open; several threads may share one."""
@@ -49,6 +55,7 @@ def _opened(model: Path) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.enable_mem_pattern = False  # plans memory for one shape; pictures and batches have many
     options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
