@@ -23,6 +23,7 @@ from face_classifier.core.names import shown
 from face_classifier.core.types import Box, Face, Frame, Image, Match, cut
 from face_classifier.gallery.places import UNKNOWNS
 from face_classifier.gallery.store import FoldersChangedError, Store
+from face_classifier.gallery.table import file
 from face_classifier.sources.picture import read_picture
 
 OBAMA, OBAMA_AGAIN, OBAMA_OLD, BIDEN = "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"
@@ -993,8 +994,12 @@ def spoil_tables(path: Path) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("large", [0, file._LARGE], ids=["read by another thread", "read at once"])
 @pytest.mark.parametrize("spoil", [spoil_head, spoil_middle, spoil_end, spoil_tables])
-def test_a_damaged_table_is_set_aside_and_no_label_is_lost(stocked: Gallery, spoil: Callable[[Path], None]) -> None:
+def test_a_damaged_table_is_set_aside_and_no_label_is_lost(
+    stocked: Gallery, spoil: Callable[[Path], None], large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "_LARGE", large)
     (stocked.folder / "person_01").rename(stocked.folder / "Barack")
     stocked.look()
     before = stocked.labels()

@@ -34,12 +34,22 @@ def erase_with_rows(database: sqlite3.Connection, encodings: Encodings) -> None:
     database.executescript(_ERASE)
 
 
-def forget(database: sqlite3.Connection, encodings: Encodings, path: Path) -> list[str]:
+def forget(
+    database: sqlite3.Connection, encodings: Encodings, path: Path, found: tuple[list[int], list[int]]
+) -> list[str]:
     """Leave faces whose encodings do not fit without one, and erase what is no face's. Returns sentences about it.
 
-    Raises OSError, sqlite3.Error.
+    Parameters
+    ----------
+    database, encodings : of the table, and its file of encodings
+    path : of that file
+    found : what `looked_for` found
+
+    Raises
+    ------
+    OSError, sqlite3.Error
     """
-    unfit, unused = _found(database, encodings)
+    unfit, unused = found
     for face in unused:
         encodings.erase(face)
     encodings.write()
@@ -62,7 +72,7 @@ def hide(database: sqlite3.Connection, encodings: Encodings, columns: Sequence[s
 
     ``columns``: of the table ``faces``, but for its ``id``. Raises OSError, sqlite3.Error.
     """
-    unfit, _ = _found(database, encodings)
+    unfit, _ = looked_for(database, encodings)
     if not unfit:
         return
     database.execute("CREATE TEMP TABLE misfits (id INTEGER PRIMARY KEY)")
@@ -74,7 +84,7 @@ def hide(database: sqlite3.Connection, encodings: Encodings, columns: Sequence[s
     )
 
 
-def _found(database: sqlite3.Connection, encodings: Encodings) -> tuple[list[int], list[int]]:
+def looked_for(database: sqlite3.Connection, encodings: Encodings) -> tuple[list[int], list[int]]:
     """(ids of faces whose rows do not fit, ids of rows that no face has).
 
     Thousands of rows are compared by sums, which SQLite has in a fifth of the time: a row that is wrong changes one of

@@ -14,7 +14,7 @@ from face_classifier.gallery.encodings.beside import beside
 from face_classifier.gallery.encodings.file import EncodingsFile, NotOursError
 from face_classifier.gallery.encodings.kept import Encodings, checksum_of
 from face_classifier.gallery.table import checked, rescaled
-from face_classifier.gallery.table.file import Table, is_damage, open_or_empty
+from face_classifier.gallery.table.file import Table, complaints, is_damage, open_or_empty
 from face_classifier.gallery.table.rows import COLUMN, row_from
 from face_classifier.gallery.table.schema import SELECT
 
@@ -47,7 +47,7 @@ _LEAST_BYTES = 16  # of a record
 def faults(table: Table) -> list[tuple[str, str]]:
     """(file or face, what is wrong) of everything that cannot be so, whatever the pictures are."""
     with table.telling():
-        faulty = [(table.path.name, message) for message in table.complaints("integrity_check")]
+        faulty = [(table.path.name, message) for message in complaints(table.database, "integrity_check")]
     if faulty:
         return faulty
     rows = [(face, reason) for _, face, reason in _faulty_rows(table)]
