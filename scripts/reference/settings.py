@@ -47,8 +47,8 @@ def page() -> str:
         [
             TEXT,
             "## Of a run\n",
-            "Each is a flag of a [run](commands.md#run), too.\n",
-            table(("key", "flag", "value", "meaning", "default"), _flat()),
+            "Each is a [flag of a run](commands.md#run), too, with `-` for `_`.\n",
+            table(("key", "value", "meaning", "default"), _flat()),
             "## Of cameras, alerts and the page\n",
             table(header, (row for prefix, part in PARTS.items() for row in _rows(f"{prefix}.{{}}`", part))),
             table(header, [("`log`", "how `watch` writes its log: text, or json", value(Settings().log))]),
@@ -78,7 +78,6 @@ def _flat() -> Iterator[tuple[str, ...]]:
         told, _, default = field.metadata["text"].partition(" [default: ")
         yield (
             f"`{field.name}`",
-            ", ".join(f"`{flag}`" for flag in field.metadata["flags"]),
             _kind(field),
             plain(told),
             plain(default.rstrip("]")) or value(field.default),
