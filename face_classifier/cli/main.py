@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+from click.shell_completion import CompletionItem
 
 from face_classifier import __version__
 from face_classifier.cli import curate, models, past, people, photos, run
@@ -29,6 +30,86 @@ _LOG = "FACE_CLASSIFIER_LOG"
 _SCRIPT = "FACE_CLASSIFIER_SET_UP"  # the script that began the program and installs extras: scripts/run of a checkout
 _EXTRAS = "FACE_CLASSIFIER_EXTRAS"  # those that it is to install first, with blanks between
 _DETAILS = "%(asctime)s %(name)s [%(threadName)s] %(message)s"
+
+
+# What users want to do, and the commands for it, each in at most 62 signs: a line of 80 with its name.
+TASKS = {
+    "Sort videos, webcams and photos": {
+        "run": "sort sources into a folder a person; its name may be left out",
+        "demo": "make a short clip of real photographs and sort it",
+        "group": "sort photos into a folder a person; they stay where they are",
+        "analyse": "make records of sources, which `place` places later",
+        "place": "place what `analyse` made into the result folder",
+    },
+    "Look at a result folder": {
+        "web": "the page: see, name and correct everybody in a browser",
+        "people": "list the people, or make their montages anew",
+        "export": "print every face: as CSV, JSON lines, NPZ or Parquet",
+        "explain": "why a face is whose it is",
+        "log": "every change of whose face it is: when, by whom, why",
+    },
+    "Correct it": {
+        "suggest": "people who may be one or two, to accept or to refuse",
+        "audit": "faces that do not fit, near-duplicates, pairs of people",
+        "reject": "put faces aside for good: they are not that person's",
+        "undo": "take back the latest change, or all after one",
+        "rethink": "think again about all faces together",
+        "forget": "forget a person or a face for good",
+        "verify": "check and mend folders, encodings and tables",
+    },
+    "Ask who somebody is": {
+        "enroll": "teach one person from photos, a video or a webcam",
+        "recognize": "tell who is in a photo, a video or a webcam",
+        "similar": "which people of a gallery a face is most like",
+        "recommend": "choose among faces some times, and be told what you like",
+        "dimensions": "whose faces have the lowest and highest of each number",
+    },
+    "Watch cameras": {
+        "watch": "watch cameras for months, and tell who passes",
+        "check-config": "what a configuration would watch, or what is wrong in it",
+        "status": "how cameras and channels of the running program do",
+        "alert": "try a channel, or alerts on a past day; stop an alert",
+        "password": "make the line of the configuration for the page's password",
+        "token": "make a token for a program that asks the page",
+        "retain": "remove what was kept for long enough",
+    },
+    "Ask who passed when": {
+        "now": "who is in front of the cameras",
+        "events": "each visit on a camera or in a video",
+        "summary": "who came on a day: first, last, how many times",
+        "timeline": "a day as a picture, by camera and person",
+        "strangers": "how many strangers passed of whom nothing was kept",
+    },
+    "Measure and maintain": {
+        "evaluate": "how right a result folder is, by labels of yours",
+        "calibrate": "the threshold that suits a result folder",
+        "replay": "which faces would be whose by another threshold",
+        "reencode": "move a result folder over to another encoder",
+        "models": "the model files: licence, state, path; fetch them ahead",
+    },
+}
+
+
+class _Text(click.types.StringParamType):
+    """Text of which the shell completes what the help shows: one of `a|b|c`, or the name of a file or folder."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        shown = param.metavar or ""
+        if "|" in shown:
+            return [CompletionItem(word) for word in shown.split("|") if word.islower() and word.startswith(incomplete)]
+        if isinstance(param, click.Argument) or shown in ("DIR", "FILE", "PATH"):
+            return [CompletionItem(incomplete, type="dir" if shown == "DIR" else "file")]
+        return []
+
+
+def _completed(command: click.Command) -> click.Command:
+    """A command whose texts the shell completes, and those of its subcommands."""
+    for param in command.params:
+        if type(param.type) is click.types.StringParamType:
+            param.type = _Text()
+    for sub in command.commands.values() if isinstance(command, click.Group) else ():
+        _completed(sub)
+    return command
 
 
 class _Commands(click.Group):
@@ -51,8 +132,16 @@ class _Commands(click.Group):
         formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        self.commands[_RUN].format_options(ctx, formatter)
-        self.format_commands(ctx, formatter)
+        for task, told in TASKS.items():
+            with formatter.section(task):
+                formatter.write_dl(list(told.items()), col_max=max(map(len, self.commands)))
+        formatter.write_paragraph()
+        formatter.write_text(f"{ctx.command_path} {_RUN} --help tells the options of a run.")
+        formatter.write_text(f"{ctx.command_path} COMMAND --help tells those of a command, --version the version.")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands that begin so; else the shell completes the name of a source."""
+        return super().shell_complete(ctx, incomplete) or [CompletionItem(incomplete, type="file")]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name in self.commands if name != _RUN]
@@ -85,7 +174,7 @@ for _command in [
     *keeping.COMMANDS,
     *who.COMMANDS,
 ]:
-    _main.add_command(_command)
+    _main.add_command(_completed(_command))
 
 
 def _sentence(error: OSError) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from scripts.reference import commands, errors, files, http_api, python_api, settings
+from scripts.reference import commands, errors, files, http_api, manual, python_api, settings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "sh scripts/python -m scripts.reference"
 HEAD = f"<!-- Made of the code by `{COMMAND}`: edit the code, not this page. -->\n\n"
+MANUAL = "face-classifier.1"
 PAGES = {
     "commands": commands.page,
     "settings": settings.page,
@@ -28,6 +29,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
         (folder / f"{name}.md").write_text(HEAD + page().strip() + "\n", "utf-8")
+    (folder / MANUAL).write_text(manual.page(), "utf-8")
 
 
 if __name__ == "__main__":
