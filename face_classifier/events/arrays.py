@@ -112,7 +112,7 @@ def parquet(faces: Sequence[Sighting], encoder: str, space: str) -> bytes:
 
     Raises UserError where what writes it is not installed. Parameters as of `npz`.
     """
-    with needing("--format parquet", "parquet", "take --format npz"):
+    with needing("--format parquet", "parquet", "use --format npz"):
         from arro3 import core
         from arro3 import io as arrow_io
     arrow: Any = core  # its stubs know no NumPy array beside a type

@@ -175,9 +175,7 @@ def test_the_same_faces_make_the_same_bytes(form: Callable[..., bytes]):
 
 def test_without_its_package_parquet_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "arro3", None)
-    with pytest.raises(
-        UserError, match=r"needs the package arro3-io, .* run pip install arro3-io, or take --format npz"
-    ):
+    with pytest.raises(UserError, match=r"not installed; install face-classifier\[parquet\], or use --format npz"):
         parquet([KNOWN], "dlib", "s")
 
 
