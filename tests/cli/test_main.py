@@ -419,7 +419,7 @@ def test_a_folder_of_something_else_is_not_taken_for_a_result_folder(run, tmp_pa
     (tmp_path / "pictures" / "Anna").mkdir(parents=True)
     code, out, err = run(command, "--result", tmp_path / "pictures")
     assert (code, out) == (1, "")
-    assert "is no result folder; name one with --result" in err
+    assert "so it is not a result folder; name one with --result" in err
 
 
 def test_without_an_output_nothing_is_raised(tmp_path: Path):
