@@ -44,22 +44,40 @@ def follows(settings: Settings) -> bool:
     return settings.engine != "original"
 
 
-def follower_of(settings: Settings, sampling: Sampling) -> Follower:
-    """What follows the faces of a source. For the original engine it has each of them encoded."""
+def follower_of(settings: Settings, sampling: Sampling, *, covers: bool = False, live: bool = False) -> Follower:
+    """What follows the faces of a source. For the original engine it has each of them encoded.
+
+    ``covers``: as of `times_of`; ``live``: whether each frame is decided on as it comes.
+    """
     if not follows(settings):
         return Follower(0.0, settings.quality, step=sampling.every)
-    return Follower(settings.refresh, settings.quality, step=sampling.every, founding=int(settings.founding))
+    return Follower(
+        settings.refresh,
+        settings.quality,
+        step=sampling.every,
+        founding=int(settings.founding),
+        searches=_searched_every(settings, sampling, covers=covers),
+        in_turn=live,
+    )
 
 
-def times_of(settings: Settings, sampling: Sampling) -> Grid | None:
+def times_of(settings: Settings, sampling: Sampling, *, covers: bool = False) -> Grid | None:
     """When a source is searched for faces, whatever is in view; None = in each analysed frame.
+
+    ``covers``: whether who comes is to be covered at once.
+    """
+    every = _searched_every(settings, sampling, covers=covers)
+    return Grid(Sampling(every, sampling.skip)) if every else None
+
+
+def _searched_every(settings: Settings, sampling: Sampling, *, covers: bool) -> float:
+    """Seconds between two frames that are searched in any case; 0 = each is.
 
     At least as often as faces are encoded anew, which those that were carried are not.
     """
     every = min(settings.detect_every, settings.refresh)
-    if settings.search_still or not follows(settings) or every <= sampling.every:
-        return None
-    return Grid(Sampling(every, sampling.skip))
+    is_each = covers or settings.search_still or not follows(settings) or every <= sampling.every
+    return 0.0 if is_each else every
 
 
 @dataclass(frozen=True)
@@ -181,9 +199,9 @@ class Analysis:
         self._uncounted = Uncounted() if discretion else None
         self._view = view
         self._follows = follows(settings)
-        times = None if discretion else times_of(settings, sampling)  # who comes is to be covered at once
+        times = times_of(settings, sampling, covers=bool(discretion))
         self._searches = Searches(still=settings.search_still or not self._follows, times=times)
-        follower = follower_of(settings, sampling)
+        follower = follower_of(settings, sampling, covers=bool(discretion), live=source.live)
         self._places = Places(follower, view.admits, lambda frame: self._found(frame, Search.USUAL))
         self._analyst = Analyst(engine, follower, kept_before)
         self._ahead: Ahead[Glance, Plan, AnalysedFrame] = Ahead(

@@ -75,11 +75,20 @@ class Follower:
     """Joins the faces of consecutive analysed frames into tracks, by place and look alone, up to a cut.
 
     A face is encoded in each frame as long as it is new, then when place or look leave a doubt that it is the same,
-    when it is seen clearly better than before, or ``refresh`` seconds (the source's clock) after the last time: with 0,
-    in every frame. As many clear ones as found a person are encoded with their mirror image.
+    when it is seen clearly better than before, or about ``refresh`` seconds (the source's clock) after the last time:
+    with 0, in every frame. As many clear ones as found a person are encoded with their mirror image.
     """
 
-    def __init__(self, refresh: float, poorest: float = 0.0, *, step: float = 0.0, founding: int = 1) -> None:
+    def __init__(
+        self,
+        refresh: float,
+        poorest: float = 0.0,
+        *,
+        step: float = 0.0,
+        founding: int = 1,
+        searches: float = 0.0,
+        in_turn: bool = False,
+    ) -> None:
         """What it needs to know.
 
         Parameters
@@ -88,7 +97,12 @@ class Follower:
         poorest: quality (0 to 1) from which a face is encoded at all.
         step: seconds between two analysed frames, as they are asked for; 0 = every frame.
         founding: faces that are encoded of a new track, one in each frame: good ones found a person, see `founds`.
+        searches: seconds between two frames that are searched in any case; 0 = each is. A face that is merely due is
+            encoded in the one that is nearest: else each second would have a search more.
+        in_turn: of several faces that are merely due in one frame, one is encoded, and the others in the next ones
+            that are searched: so no frame takes as long as all of them.
         """
+        self._searches, self._in_turn = searches, in_turn
         self._refresh, self._poorest, self._step, self._founding = refresh, poorest, step, founding
         self._tracks: list[_Track] = []
         self._shot: Shot | None = None  # of the last frame with a face
@@ -117,10 +131,13 @@ class Follower:
         self._tracks = [track for track in self._tracks if 0 <= frame.position - track.seen_at <= patience]
         views = [_View(frame.image, detection.box) for detection in detections]
         found = self._pair(frame.position, views, cut=cut)
-        return [
-            self._update(found.get(number), frame.position, detection, view)
-            for number, (detection, view) in enumerate(zip(detections, views, strict=True))
-        ]
+        first = min(found.values(), key=lambda track: track.encoded_at, default=None)
+        faces = []
+        for number, (detection, view) in enumerate(zip(detections, views, strict=True)):
+            track = found.get(number)
+            early = self._searches / 2 if track is first or not self._in_turn else -self._searches / 2
+            faces.append(self._update(track, frame.position, early, detection, view))
+        return faces
 
     def carry(self, frame: Frame, detections: Sequence[Detection], shot: Shot) -> list[Followed] | None:
         """The faces of the next frame, which are those of the last one that moved as ``detections`` tell.
@@ -134,7 +151,9 @@ class Follower:
         faces = []
         for number, (detection, view) in enumerate(zip(detections, views, strict=True)):
             track = found.get(number)
-            if track is None or view.box.overlap(track.view.box) < _SURE_OVERLAP or self._wants(track, now, detection):
+            if track is None or view.box.overlap(track.view.box) < _SURE_OVERLAP:
+                return None
+            if self._wants(track, now - self._searches, detection):
                 return None
             faces.append((track, detection, view))
         self._note_gap(now)
@@ -144,9 +163,9 @@ class Follower:
             track.view, track.seen_at = view, now
         return [Followed(detection, track.number, encode=False, sure=track.sure) for track, detection, _ in faces]
 
-    def _wants(self, track: _Track, now: float, detection: Detection) -> bool:
-        """Whether a face is to be encoded that was seen before."""
-        due = now - track.encoded_at >= self._refresh - 1e-6
+    def _wants(self, track: _Track, then: float, detection: Detection) -> bool:
+        """Whether a face is to be encoded that was seen before; ``then``: seconds by which it may be merely due."""
+        due = then - track.encoded_at >= self._refresh - 1e-6
         better = (detection.quality or 0.0) > _BETTER * track.best
         return due or better or (self.is_good(detection) and (not track.sure or track.faces < self._founding))
 
@@ -179,7 +198,8 @@ class Follower:
                 taken.add(index)
         return found
 
-    def _update(self, track: _Track | None, now: float, detection: Detection, view: _View) -> Followed:
+    def _update(self, track: _Track | None, now: float, early: float, detection: Detection, view: _View) -> Followed:
+        """``early``: seconds before it is due, a face may be encoded anew."""
         quality = detection.quality or 0.0
         clear = detection.quality is None or quality >= _CLEAR
         if track is None:
@@ -191,7 +211,7 @@ class Follower:
         if not _is_sure(view, track):
             track.sure = False
         track.view, track.seen_at = view, now
-        sure, good, encode = track.sure, self.is_good(detection), self._wants(track, now, detection)
+        sure, good, encode = track.sure, self.is_good(detection), self._wants(track, now + early, detection)
         once = not clear or track.clear >= max(1, self._founding - 1)  # good ones: one fewer does
         if encode:
             track.faces += good

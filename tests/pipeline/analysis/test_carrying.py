@@ -72,11 +72,19 @@ def scene(room: Image, shown: Shown, seed: int = 0) -> Image:
 class Camera:
     """Follows the faces of pictures that come 25 times a second, and knows which of them were searched."""
 
-    def __init__(self, engine: Engine, every: float = 0.2, step: float = 0.0, view: View = View.everything) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        every: float = 0.2,
+        step: float = 0.0,
+        view: View = View.everything,
+        *,
+        live: bool = False,
+    ) -> None:
         settings, sampling = load({"detect_every": every, "seconds": step}, environ={}), Sampling(step)
         self._engine, self._now = engine, 0
         self._searches = Searches(still=False, times=times_of(settings, sampling))
-        self._places = Places(follower_of(settings, sampling), view.admits, self._search)
+        self._places = Places(follower_of(settings, sampling, live=live), view.admits, self._search)
         self.searched: list[int] = []  # numbers of frames
         self.others: list[Box] = []
 
@@ -114,8 +122,8 @@ class TestAMovingFace:
             overlaps += [
                 face.detection.box.overlap(found.box) for face, found in zip(faces, engine.detect(image), strict=True)
             ]
-        # Five times a second, twice more as long as they are new, and when they are due to be encoded anew.
-        assert len(camera.searched) <= 75 / 5 + 2 + 2
+        # Five times a second, and twice more as long as they are new: they are encoded anew where they are searched.
+        assert len(camera.searched) <= 75 / 5 + 2
         assert min(overlaps) > 0.7
         assert np.mean(overlaps) > 0.9
 
@@ -147,6 +155,17 @@ class TestAMovingFace:
         assert late[:6] == [late[0]] * 2 + [late[0] + 1] * 2 + [late[0] + 2] * 2  # in each frame as long as it is new
         assert late[0] <= 0.2 * FPS
         assert abs(len(late) - len(seen[0.0])) <= 1, "later only in other doubts"
+
+    @pytest.mark.parametrize("live", [False, True])
+    def test_that_is_due_to_be_encoded_is_in_the_search_that_is_nearest_of_a_camera_one_in_each(
+        self, engine: Engine, room: Image, heads: dict[str, Image], *, live: bool
+    ) -> None:
+        camera, encoded = Camera(engine, live=live), []
+        for number, image in enumerate(swaying(room, heads, 59)):
+            encoded += [(number, face.track) for face in camera.show(image) if face.encode]
+        assert encoded[:6] == [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)]
+        again = [(25, 1), (30, 2), (50, 1), (55, 2)]  # a second is 25 frames
+        assert encoded[6:] == (again if live else [(number, track) for number in (25, 50) for track in (1, 2)])
 
     def test_that_leaves_the_picture_ends(self, engine: Engine, room: Image, heads: dict[str, Image]) -> None:
         camera, there = Camera(engine), []
