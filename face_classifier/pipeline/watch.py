@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -99,6 +100,7 @@ class Crew:
     stopping: threading.Event
     view: View = View.everything  # what counts of the pictures
     ahead: OpenedAhead = field(default_factory=lambda: OpenedAhead(None))
+    turns: Iterator[int] = field(default_factory=itertools.count)  # numbers for its live sources
 
 
 def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Records | None] = lambda _: None) -> None:
@@ -145,6 +147,7 @@ def _place_chapters(source: Source, begun: Begun, crew: Crew, records: Records |
             kept_before=begun.kept_before,
             idle=crew.stage.flush,
             view=crew.view,
+            turn=next(crew.turns) if source.live else 0,
         )
         with analysis if records is None else records.frames(number, begun.start) as frames:
             count += _place_all(frames, analysis, source, begun, crew)

@@ -25,6 +25,8 @@ from face_classifier.core.config.load import load
 from face_classifier.core.types import Frame, Image, Seen
 from face_classifier.display.window import tiled
 from face_classifier.pipeline import run as pipeline
+from face_classifier.pipeline import watch
+from face_classifier.pipeline.analysis.analyse import Analysis
 from face_classifier.pipeline.show import Stage
 from face_classifier.sources.live import feed
 
@@ -77,6 +79,29 @@ class TestTwoCameras:
         assert max(min(one), min(other))[0] < min(max(one), max(other))[0]  # they overlap
         assert {folder for _, folder, _ in one}.isdisjoint({folder for _, folder, _ in other})
         assert {track for *_, track in one}.isdisjoint({track for *_, track in other})
+
+    def test_have_turns_of_their_own(
+        self,
+        tmp_path: Path,
+        closeups: dict[str, Image],
+        short_clip: Path,
+        cameras: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        cameras(*[Webcam([closeups[OBAMA]], 9) for _ in range(2)])
+        turns: dict[str, int] = {}
+
+        class Noted(Analysis):
+            def __init__(self, source: Any, *arguments: Any, turn: int, **others: Any) -> None:
+                turns[source.name] = turn
+                super().__init__(source, *arguments, turn=turn, **others)
+
+        monkeypatch.setattr(watch, "Analysis", Noted)
+        settings = load({"seconds": 0.2, "stop": 0.5, "result": str(tmp_path / "result")}, environ={})
+        pipeline.run(settings, [str(short_clip), "0", "1"], threading.Event(), Watcher())
+        assert turns.pop(str(short_clip)) == 0
+        assert sorted(turns) == ["camera 0", "camera 1"]
+        assert sorted(turns.values()) == [0, 1]
 
     def test_one_that_fails_is_told_and_the_other_goes_on(
         self,

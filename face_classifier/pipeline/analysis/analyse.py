@@ -27,6 +27,7 @@ from face_classifier.sources.chapters import WHOLE, Chapter
 from face_classifier.sources.discover import Source, chapter_frames
 from face_classifier.vision.engine import Engine
 
+_GOLDEN = (5**0.5 - 1) / 2
 AHEAD = 4  # frames of a file that may wait for a result at each stage
 
 # Which of the boxes in a frame, by number, need no encoding, since their faces are kept from an earlier run. It saves
@@ -61,13 +62,23 @@ def follower_of(settings: Settings, sampling: Sampling, *, covers: bool = False,
     )
 
 
-def times_of(settings: Settings, sampling: Sampling, *, covers: bool = False) -> Grid | None:
+def times_of(settings: Settings, sampling: Sampling, *, covers: bool = False, phase: float = 0.0) -> Grid | None:
     """When a source is searched for faces, whatever is in view; None = in each analysed frame.
 
-    ``covers``: whether who comes is to be covered at once.
+    ``covers``: whether who comes is to be covered at once; ``phase``: share of the time between two searches by which
+    they come later, but for the first one.
     """
     every = _searched_every(settings, sampling, covers=covers)
-    return Grid(Sampling(every, sampling.skip)) if every else None
+    return Grid(Sampling(every, sampling.skip + phase * every)) if every else None
+
+
+def phase_of(turn: int) -> float:
+    """A share of 1 for each number from 0 on, such that however many they are, they are as far apart as can be.
+
+    Cameras that run together are searched in turn by it. By the golden section: Knuth, The Art of Computer Programming
+    3, 6.4, theorem S.
+    """
+    return turn * _GOLDEN % 1
 
 
 def _searched_every(settings: Settings, sampling: Sampling, *, covers: bool) -> float:
@@ -176,6 +187,7 @@ class Analysis:
         view: View = View.everything,
         kept_before: KeptBefore = none_kept,
         idle: Callable[[], None] = lambda: None,
+        turn: int = 0,
     ) -> None:
         """What it needs to know.
 
@@ -190,6 +202,7 @@ class Analysis:
         view: what counts of its pictures; nothing else of them goes on from here.
         kept_before: which faces need no encoding.
         idle: called in the iterating thread ten times a second while no frame comes.
+        turn: its number among the sources that run together, which are searched in turn.
         """
         self.failures = Frames(source.name)
         self._engine = engine
@@ -199,8 +212,9 @@ class Analysis:
         self._uncounted = Uncounted() if discretion else None
         self._view = view
         self._follows = follows(settings)
-        times = times_of(settings, sampling, covers=bool(discretion))
-        self._searches = Searches(still=settings.search_still or not self._follows, times=times)
+        phase = phase_of(turn)
+        times = times_of(settings, sampling, covers=bool(discretion), phase=phase)
+        self._searches = Searches(still=settings.search_still or not self._follows, times=times, phase=phase)
         follower = follower_of(settings, sampling, covers=bool(discretion), live=source.live)
         self._places = Places(follower, view.admits, lambda frame: self._found(frame, Search.USUAL))
         self._analyst = Analyst(engine, follower, kept_before)

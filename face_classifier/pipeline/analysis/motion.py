@@ -84,14 +84,16 @@ class Searches:
     usual ones.
     """
 
-    def __init__(self, *, still: bool, times: Grid | None = None) -> None:
+    def __init__(self, *, still: bool, times: Grid | None = None, phase: float = 0.0) -> None:
         """What it needs to know.
 
         Parameters
         ----------
         still: search frames, too, in which nothing has moved.
         times: when to search if anything moved since the last search, beside cuts; None = in each such frame.
+        phase: share of four seconds, below 1, by which the second thorough search comes earlier.
         """
+        self._early = phase * _THOROUGH  # seconds
         self._scene = None if still else MotionGate()
         self._times, self._at = times, -math.inf  # seconds, of the last frame
         self._searched = True  # since anything moved last
@@ -120,10 +122,11 @@ class Searches:
         now = position + SAME_TIME
         in_time = self._is_in_time(position) or at_once
         if self._moved and now >= self._keen_at + _KEEN:
-            self._keen_at, self._searched = position, True
+            self._keen_at, self._searched = position - self._early % _KEEN, True
             if now < self._thorough_at + _THOROUGH and not self._cut:
                 return Search.KEEN
-            self._thorough_at, self._moved, self._cut = position, False, False
+            self._thorough_at, self._moved, self._cut = position - self._early, False, False
+            self._early = 0.0
             return Search.THOROUGH
         if self._searched:
             return Search.NONE
