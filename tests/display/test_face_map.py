@@ -84,5 +84,5 @@ def test_there_is_no_empty_margin(encodings: np.ndarray):
 
 def test_without_scikit_learn_the_user_is_told_what_to_install(encodings: np.ndarray, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
-    with pytest.raises(UserError, match="pip install scikit-learn"):
+    with pytest.raises(UserError, match=r"install face-classifier\[plots\]"):
         draw_plane(encodings)
