@@ -15,7 +15,7 @@ from face_classifier.core.config.flat import ORIGINALS_ENCODER, USUAL_ENCODER
 from face_classifier.core.errors import SetUpError, UserError, needing
 from face_classifier.core.types import Box, Detection, Encoding, Face, Image, Provenance, Search
 from face_classifier.vision.models import registry as models
-from face_classifier.vision.models.precision import precision_of
+from face_classifier.vision.models.precision import precision_of, precision_once
 from face_classifier.vision.quality import assess, inside
 from face_classifier.vision.yunet import YuNet, search_around
 
@@ -45,11 +45,12 @@ class Encoder(Protocol):
     chip: str
     chip_once: str  # of a face that is encoded with less care
     precision: str
+    precision_once: str  # likewise
 
     def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
         """The encodings, (128,) float64 each, of faces in a BGR picture, in the given order.
 
-        ``once``: numbers of those whose mirror image may be left out, where that saves time.
+        ``once``: numbers of those that may be encoded with less care, where that saves time.
         """
 
 
@@ -79,7 +80,7 @@ class Engine:
         self._ratio, self._assesses, self._emotions = resize_ratio, assesses, emotions
         self.reads_emotion = emotions is not None
         self.made_by = Provenance(encoder.space, detector.name, encoder.chip, encoder.precision)
-        self._made_once = replace(self.made_by, chip=encoder.chip_once)
+        self.made_once = replace(self.made_by, chip=encoder.chip_once, precision=encoder.precision_once)
 
     def keener(self) -> Engine:
         """The same encoder with a detector that also finds doubtful faces."""
@@ -126,7 +127,7 @@ class Engine:
             Face(
                 detection.box,
                 encoding,
-                self._made_once if number in once else self.made_by,
+                self.made_once if number in once else self.made_by,
                 detection.quality,
                 emotion,
             )
@@ -232,7 +233,8 @@ def _encoder(engine: str, name: str, wanted: str, beside: Executor | None) -> En
 
     if engine == "original":
         return DlibEncoder(models.find(models.RESNET), models.find(models.LANDMARKS))
-    return ResNetEncoder(models.graph(f"dlib-resnet{kind}"), models.find(models.LANDMARKS), precision, beside)
+    rounded = models.graph("dlib-resnet-int8") if precision_once(wanted) != precision else None
+    return ResNetEncoder(models.graph(f"dlib-resnet{kind}"), models.find(models.LANDMARKS), precision, beside, rounded)
 
 
 def check_detector(name: str, detector: str | None, tell: Callable[[str], None]) -> None:

@@ -42,7 +42,7 @@ class SFaceEncoder:
 
     def __init__(self, model: Path, precision: str = "fp32", beside: Executor | None = None) -> None:
         """``model``: ``graphs.sface``, or ``int8.sface`` for ``precision`` "int8"; ``beside``: as of `open_session`."""
-        self.precision = precision
+        self.precision = self.precision_once = precision
         self._session = open_session(model, beside)
 
     def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:

@@ -147,7 +147,8 @@ class EncoderTests:
             once, other = encoder.encode(image, [detections[name]] * 2, once=[0])
             assert distance(once, careful[0]) < PROFILES[encoder.space].threshold / 4
             np.testing.assert_allclose(other, careful[1], atol=1e-6)
-            assert (encoder.chip_once == encoder.chip) == (distance(once, careful[0]) < 1e-6)
+            alike = (encoder.chip_once, encoder.precision_once) == (encoder.chip, encoder.precision)
+            assert alike == (distance(once, careful[0]) < 1e-6)
 
     def test_of_no_faces_there_are_no_encodings(self, encoder: Encoder, portraits: dict[str, Image]) -> None:
         assert encoder.encode(portraits["obama.jpg"], []) == []

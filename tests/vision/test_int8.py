@@ -52,6 +52,23 @@ class TestResNetInt8(EncoderTests):
 
 
 @exact_here
+class TestResNetWithBoth(EncoderTests):
+    @pytest.fixture
+    def encoder(self) -> Encoder:
+        graphs = models.graph("dlib-resnet"), models.graph("dlib-resnet-int8")
+        return ResNetEncoder(graphs[0], models.find(models.LANDMARKS), rounded=graphs[1])
+
+    def test_faces_that_others_of_their_track_decide_have_8_bit_numbers(
+        self, encoder: Encoder, portraits: dict[str, Image], detections: dict[str, Detection]
+    ) -> None:
+        image, faces = portraits["obama.jpg"], [detections["obama.jpg"]] * 3
+        found = encoder.encode(image, faces, once=[1])
+        for number, exact in enumerate(("fp32", "int8", "fp32")):
+            (alone,) = make("dlib", exact).encode(image, faces[:1])
+            np.testing.assert_allclose(found[number], alone, atol=1e-6)
+
+
+@exact_here
 @pytest.mark.parametrize(("name", "median", "most"), [("dlib", 0.04, 0.08), ("sface", 0.035, 0.06)])
 def test_encodings_are_in_the_space_of_those_by_floats(
     name: str, median: float, most: float, lfw_portraits: list[Image], portraits: dict[str, Image]
@@ -93,19 +110,22 @@ def test_poor_faces_shift_little_more(name: str, portraits: dict[str, Image], de
 
 
 def test_engines_take_them_where_products_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = {}
+    made, once = {}, {}
     for exact in (True, False):
         monkeypatch.setattr(precision, "multiplies_exactly", lambda exact=exact: exact)
         for encoder in ("sface", "dlib"):
             for wanted in ("auto", "fp32", "int8"):
                 engine = make_engine("fast", None, 1.0, pytest.fail, encoder, precision=wanted)
                 made[exact, wanted, encoder] = engine.made_by.precision
+                once[exact, wanted, encoder] = engine.made_once.precision
     assert {key for key, value in made.items() if value == "int8"} == {
         (True, "auto", "sface"),  # with dlib's they are not harmless
         (True, "int8", "sface"),
         (True, "int8", "dlib"),
     }
     assert set(made.values()) == {"int8", "fp32"}
+    with_either = {(True, wanted, encoder) for wanted in ("auto", "int8") for encoder in ("sface", "dlib")}
+    assert {key for key, value in once.items() if value == "int8"} == with_either
 
 
 def test_the_original_engine_has_floats_alone() -> None:

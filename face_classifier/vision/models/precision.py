@@ -34,3 +34,8 @@ def precision_of(wanted: str, encoder: str) -> str:
     """
     asked = wanted == "int8" or (wanted == "auto" and encoder in _HARMLESS)
     return "int8" if asked and multiplies_exactly() else "fp32"
+
+
+def precision_once(wanted: str) -> str:
+    """The arithmetic of either encoder for faces of which others decide who they are; ``wanted``: as `precision_of`."""
+    return "int8" if wanted != "fp32" and multiplies_exactly() else "fp32"

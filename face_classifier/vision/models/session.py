@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -37,6 +38,20 @@ class Session:
     def note(self, name: str) -> str:
         """What the graph tells about itself under a name. Waits as `run`."""
         return str(self._opened.result().get_modelmeta().custom_metadata_map[name])
+
+
+class LaterSession:
+    """A graph as of `Session`, which the first call opens."""
+
+    def __init__(self, model: Path) -> None:
+        self._model, self._lock = model, threading.Lock()
+        self._session: Session | None = None
+
+    def run(self, outputs: None, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float32]]:
+        """As `Session.run`."""
+        with self._lock:
+            self._session = self._session or open_session(self._model)
+        return self._session.run(outputs, inputs)
 
 
 def open_session(model: Path, beside: Executor | None = None) -> Session:

@@ -31,6 +31,7 @@ def changed(engine: Engine, change: Callable[[Encoding], Encoding]) -> Engine:
 
     class Encoder:
         space, chip, chip_once, precision = "sface", engine.made_by.chip, "once", engine.made_by.precision
+        precision_once = precision
 
         def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
             return [change(encoding) for encoding in engine._encoder.encode(image, detections, once)]
