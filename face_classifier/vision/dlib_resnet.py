@@ -60,8 +60,8 @@ class ResNetEncoder:
     """
 
     space = DLIB_SPACE
-    # The mirror image is always encoded, too: a chip alone is .094 (median of LFW's faces) off the mean of both, and splits
-    # people of clips; 8-bit numbers are .031 off, and split nobody.
+    # The mirror image is always encoded, too: a chip alone is .094 (median of LFW's faces) off the mean of both, and
+    # splits people of clips; 8-bit numbers are .031 off, and split nobody who is alone.
     chip = chip_once = "cv2+mirror"
 
     def __init__(

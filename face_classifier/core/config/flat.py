@@ -84,7 +84,7 @@ class Flat:
     precision: str = _setting(
         "auto",
         "--precision",
-        "Of the encoders' numbers: fp32, int8 (if the processor multiplies 8 bits exactly), or auto: where it is harmless.",
+        "Of the encoders' numbers: fp32, int8 (if the processor multiplies 8 bits exactly), or auto: where harmless.",
         choices=("auto", "fp32", "int8"),
     )
     detector: str | None = _setting(
