@@ -103,8 +103,11 @@ def wait_for_window(environment: dict[str, str]) -> str:
     while time.monotonic() < deadline:
         search = ["xdotool", "search", "--onlyvisible", "--class", "^face-classifier$"]
         found = subprocess.run(search, env=environment, capture_output=True, text=True)
-        if found.stdout.strip():
-            return found.stdout.split()[0]
+        for window in found.stdout.split():
+            how = ["xdotool", "getwindowgeometry", "--shell", window]
+            told = subprocess.run(how, env=environment, capture_output=True, text=True).stdout
+            if "WIDTH=640\n" in told:  # as the clip; SDL also has windows for itself, which come and go
+                return window
         time.sleep(0.2)
     raise AssertionError("no window came up")
 

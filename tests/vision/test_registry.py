@@ -271,10 +271,10 @@ class TestTheCommand:
         monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None if name == "dlib" else found(name))
         ended = command("models", "fetch")
         assert ended.err.splitlines() == [
-            f"face-classifier: {name} is left out; it needs face-classifier[dlib]"
-            for name in ("dlib-resnet", "dlib-resnet-int8")
+            f"face-classifier: {name} is left out, since face-classifier[dlib] is not installed"
+            for name in ("dlib-resnet", "dlib-resnet-int8", "mmod")
         ]
-        left = [name for name in MODELS if not name.startswith("dlib")]
+        left = [name for name in MODELS if not name.startswith(("dlib", "mmod"))]
         assert [Path(line) for line in ended.out.splitlines()] == [models.graph(name) for name in left]
 
     def test_fetch_builds_every_graph_and_prints_where_it_is(

@@ -57,7 +57,7 @@ class Model:
     purpose: str
     weights: Weights
     build: Callable[[Path], bytes]
-    extra: str = ""  # of the installation, which running or building it needs
+    extra: str = ""  # of the installation, without which it is not fetched ahead
 
 
 def _build_encoder(path: Path) -> bytes:
@@ -153,6 +153,7 @@ MODELS = {
             "detector --detector cnn",
             _dlibs("mmod_human_face_detector.dat", "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6"),
             _build_mmod,
+            DLIB,
         ),
         Model("sface", "encoder", _SFACE, _build_sface),
         Model("sface-int8", "the same with 8-bit numbers", _SFACE, _build_int8_sface),
@@ -225,7 +226,7 @@ def fetch_all() -> Iterator[Path]:
     """The graph of each model, one after the other, but not those whose extra is not installed. Raises UserError."""
     for name, model in MODELS.items():
         if model.extra and not importlib.util.find_spec(_MODULES[model.extra]):
-            logger.info("%s is left out; it needs face-classifier[%s]", name, model.extra)
+            logger.info("%s is left out, since face-classifier[%s] is not installed", name, model.extra)
             continue
         yield graph(name)
         if model.extra == DLIB:
