@@ -7,6 +7,7 @@ that leads nowhere, is an error.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -66,5 +67,8 @@ def build(out: Path) -> None:
 if __name__ == "__main__":
     try:
         build(Path(sys.argv[1]))
+        print(
+            f"The site is {sys.argv[1]}; look at it by: python3 -m http.server --directory {shlex.quote(sys.argv[1])}"
+        )
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)

@@ -51,6 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site") / "site"
     ended = subprocess.run([sys.executable, "scripts/site.py", str(out)], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.endswith(f"look at it by: python3 -m http.server --directory {out}\n")
     return out
 
 
@@ -111,6 +112,18 @@ def test_a_reader_finds_a_page_by_its_words_and_asks_no_other_machine(address: s
     tab.wait_for_url("**/docs/reference/commands/**")
     tab.set_viewport_size({"width": 390, "height": 844})  # where wide tables are scrolled by themselves
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_copy_button_gives_what_is_to_be_typed(address: str, tab: Page):
+    tab.set_default_timeout(10_000)
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+    tab.goto(f"{address}/docs/tutorials/evaluate/", wait_until="networkidle")
+    block = tab.locator(".highlight:has(.gp)").first
+    block.hover()
+    block.get_by_role("button").click()
+    tab.get_by_text("Copied to clipboard").wait_for()
+    copied = tab.evaluate("navigator.clipboard.readText()").split("\n")
+    assert [line for line in copied if line] == ["sh scripts/run demo --clip clip.mp4", "sh scripts/run clip.mp4"]
 
 
 def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path):

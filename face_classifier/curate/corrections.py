@@ -112,7 +112,7 @@ def per_person(changes: Iterable[Change], *, names: bool) -> Iterator[str]:
         groups[change.new, change.then].append(change)
     for (new, then), group in sorted(groups.items(), key=lambda item: (item[0][0], natural(item[0][1] or ""))):
         origins = Counter(change.person or "unknown" for change in group)
-        whence = " and ".join(name if len(origins) == 1 else f"{name} ({n})" for name, n in origins.most_common())
+        whence = ", ".join(name if len(origins) == 1 else f"{name} ({n})" for name, n in origins.most_common())
         how = "taken out of" if then is None and not new else "joined from"
         faces = f": {', '.join(change.face for change in group)}" if names else ""
         yield f"{'a new person' if new else then or 'unknown'}: {counted(len(group), 'face')} {how} {whence}{faces}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,29 @@ def test_the_script_that_began_the_program_is_begun_anew_with_the_extra_and_the_
     script.write_text('echo "$FACE_CLASSIFIER_EXTRAS: $@"\n')
     ended = run_without("argon2", "password", "--json", FACE_CLASSIFIER_SET_UP=str(script))
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "web: password --json\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "sets"), [("watch", "run watch"), ("web", "run watch plots"), ("watch --help", "run")]
+)
+def test_the_script_installs_what_a_command_needs_and_nothing_more_to_tell_its_options(
+    words: str, sets: str, tmp_path: Path
+):
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "run", tmp_path / "scripts")
+    (tmp_path / "scripts" / "setup").write_text('kept() { :; }\ninstall() { printf "%s " "$1"; }\n')
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    ended = subprocess.run(
+        ["sh", str(tmp_path / "scripts" / "run"), *words.split()],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    assert ended.stdout.split() == sets.split(), ended.stderr
 
 
 def test_variables_of_the_script_are_no_settings(demo_clip: Path, tmp_path: Path):
