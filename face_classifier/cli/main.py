@@ -260,7 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except click.UsageError as error:
         reason = error.format_message().rstrip(".")
-        say(f"face-classifier: {reason[0].lower()}{reason[1:]}; see face-classifier --help", sys.stderr)
+        command = error.ctx.command_path if error.ctx else "face-classifier"
+        say(f"face-classifier: {reason[0].lower()}{reason[1:]}; see {command} --help", sys.stderr)
         return 2
     except OSError as error:
         say(f"face-classifier: {_sentence(error)}", sys.stderr)

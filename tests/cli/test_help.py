@@ -63,3 +63,18 @@ def test_the_manual_page_is_printed_without_a_warning_and_tells_every_command():
     lines = [line.strip() for line in printed.stdout.splitlines()]
     for name in _main.commands:
         assert any(line.split()[:1] == [name] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["holiday.mp4", "--colour"], "face-classifier run --help"),
+        (["suggest", "accept", "--colour"], "face-classifier suggest accept --help"),
+    ],
+)
+def test_who_types_an_unknown_option_is_told_where_the_right_ones_stand(
+    words: list[str], asked: str, command: Callable[..., Ended]
+):
+    ended = command(*words)
+    assert ended.code == 2
+    assert ended.err == f"face-classifier: no such option '--colour'; see {asked}\n"
