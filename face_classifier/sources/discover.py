@@ -18,16 +18,17 @@ from face_classifier.core.types import PICTURE_SUFFIXES, Frame
 from face_classifier.core.words import counted
 from face_classifier.sources.base import Sampling, missing
 from face_classifier.sources.chapters import WHOLE, Chapter
-from face_classifier.sources.formats.kinds import head_of, is_moving, is_seekable, is_still, shows_picture
+from face_classifier.sources.formats.kinds import head_of, is_moving, is_riff, is_seekable, is_still, shows_picture
 from face_classifier.sources.formats.streams import shows_video
 from face_classifier.sources.live.opening import check_address, is_address, is_device, open_camera
 from face_classifier.sources.live.source import LiveSource
 from face_classifier.sources.video import VIDEO_SUFFIXES, VideoFile
 
 if TYPE_CHECKING:
+    from face_classifier.sources.animation import Animation
     from face_classifier.sources.picture import Picture
 
-Source: TypeAlias = "VideoFile | LiveSource | Picture"
+Source: TypeAlias = "VideoFile | LiveSource | Picture | Animation"
 
 _COMPANIONS = frozenset({".thm", ".lrv"})  # small copies that cameras write beside their videos
 _NAMED, _KINDS = 3, 6  # so many names a kind, and kinds, are told
@@ -178,14 +179,20 @@ def open_source(path: str) -> Source:
     if not head:
         raise UserError(f"{path} is empty; copy it again from where it came from")
     if is_moving(path, head):
-        with suppress(UserError):  # OpenCV's ffmpeg reads animated WebP from 5.1 on; before, its first picture counts
-            return VideoFile(path)
+        with suppress(UserError):  # of a damaged one the first picture may count
+            return _animation(path) if is_riff(head) else VideoFile(path)
     if is_seekable(head) and not is_still(head):
         return VideoFile(path)
     # Pillow takes a tenth of a second to make ready, which a plain video need not wait for.
     from face_classifier.sources.picture import Picture, is_single_picture
 
     return Picture(path) if is_still(head) or is_single_picture(path) else VideoFile(path)
+
+
+def _animation(path: str) -> Animation:
+    from face_classifier.sources.animation import Animation  # Pillow, as above
+
+    return Animation(path)
 
 
 def chapters_of(source: Source, seconds: float) -> Sequence[Chapter]:

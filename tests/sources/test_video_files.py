@@ -178,6 +178,26 @@ class TestMovingPictures:
         assert numbers_of(found) == [0, 2, 4]
         assert [frame.position for frame in found] == pytest.approx([0, 0.4, 0.8])
 
+    def test_pictures_of_an_animation_for_which_no_time_is_told_last_a_tenth_of_a_second(self, tmp_path: Path) -> None:
+        still, *others = (Pillow.fromarray(numbered(number)) for number in range(3))
+        still.save(tmp_path / "a.webp", save_all=True, append_images=others, duration=0, lossless=True)
+        found = run(tmp_path / "a.webp")
+        assert numbers_of(found) == [0, 1, 2]
+        assert [frame.position for frame in found] == pytest.approx([0, 0.1, 0.2])
+
+    def test_a_damaged_animation_gives_the_pictures_before_the_damage_and_says_so(self, tmp_path: Path) -> None:
+        still, *others = (Pillow.fromarray(numbered(number)) for number in range(6))
+        still.save(tmp_path / "a.webp", save_all=True, append_images=others, duration=200, lossless=True)
+        content = bytearray((tmp_path / "a.webp").read_bytes())
+        fourth = [place.start() for place in re.finditer(b"VP8L", content)][3]
+        content[fourth + 16 : fourth + 25] = bytes(9)  # behind its header, which is looked at when the file is opened
+        (tmp_path / "a.webp").write_bytes(content)
+        frames, notes = watched(tmp_path / "a.webp")
+        assert numbers_of(frames) == [0, 1, 2]
+        assert notes == [
+            f"{tmp_path / 'a.webp'} could not be decoded from frame 4 on; copy it again if you have an intact one"
+        ]
+
 
 class TestDamage:
     def test_frames_behind_damaged_ones_are_read_and_those_are_counted(self, tmp_path: Path) -> None:

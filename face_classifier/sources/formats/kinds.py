@@ -102,13 +102,18 @@ def is_moving(path: str, head: bytes) -> bool:
         with open(path, "rb") as file:
             if head.startswith(PNG):
                 return any(name == b"acTL" for name, _, _ in _until(_png_chunks(file), b"IDAT"))
-            if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X":
+            if is_riff(head) and head[8:16] == b"WEBPVP8X":
                 return bool(head[20] & 2)
             if head.startswith(b"\xff\xd8\xff"):
                 return _is_motion_jpeg(file)
     except DAMAGE:
         pass
     return False
+
+
+def is_riff(head: bytes) -> bool:
+    """Is in the container of WebP, which AVI and WAV have, too."""
+    return head[:4] == b"RIFF"
 
 
 def is_animated_gif(path: str) -> bool:
