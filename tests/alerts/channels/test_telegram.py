@@ -129,7 +129,7 @@ def test_a_picture_that_is_not_taken_does_not_hold_the_words_back(api: Server):
 def test_a_busy_server_says_for_how_long_it_wants_to_be_left_alone(api: Server):
     with bot(api.url) as telegram:
         api.busy.append((429, {"description": "Too Many Requests: retry after 17", "parameters": {"retry_after": 17}}))
-        with pytest.raises(ChannelError, match="left alone") as error:
+        with pytest.raises(ChannelError, match="asks to wait") as error:
             telegram.send(alert())
     assert (error.value.retry_after, error.value.is_final) == (17, False)
 
