@@ -244,7 +244,7 @@ def test_who_saw_nothing_overwrites_nothing_unless_they_say_so(world: World, b: 
 
 def test_a_page_of_another_folder_is_told(world: World, a: Tab) -> None:
     a.seen += 1000
-    assert "another one" in a.is_refused("assign", faces=ids(world, None), person="Zoe")["conflict"]
+    assert "not the one" in a.is_refused("assign", faces=ids(world, None), person="Zoe")["conflict"]
 
 
 # Undo
