@@ -454,7 +454,7 @@ def test_who_is_not_whom_goes_back_too(stocked: World) -> None:
 
 def test_there_may_be_nothing_to_take_back(world: World) -> None:
     world.run((1, 1))
-    with pytest.raises(UserError, match="nothing was changed"):
+    with pytest.raises(UserError, match="there is nothing to take back"):
         world.undo()
     with pytest.raises(UserError, match="there is no entry 3"):
         world.undo(to=3)
