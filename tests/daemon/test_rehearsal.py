@@ -22,4 +22,4 @@ def test_a_name_that_is_given_during_the_rehearsal_is_in_the_next_alert(demo_cli
     with watched(result, cameras, **settings):
         until(lambda: (result / "person_01").is_dir(), "somebody new has a folder")
         (result / "person_01").rename(result / "Anna")
-        until(lambda: log.exists() and '"Anna"' in log.read_text("utf-8"), "an alert says the name", 30)
+        until(lambda: log.exists() and '"Anna"' in log.read_text("utf-8"), "an alert says the name", 90)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -106,7 +107,8 @@ def wait_for_window(environment: dict[str, str]) -> str:
         for window in found.stdout.split():
             how = ["xdotool", "getwindowgeometry", "--shell", window]
             told = subprocess.run(how, env=environment, capture_output=True, text=True).stdout
-            if "WIDTH=640\n" in told:  # as the clip; SDL also has windows for itself, which come and go
+            width = re.search(r"^WIDTH=(\d+)$", told, re.MULTILINE)
+            if width and int(width[1]) >= 300:  # SDL also has windows for itself, small ones, which come and go
                 return window
         time.sleep(0.2)
     raise AssertionError("no window came up")

@@ -67,5 +67,5 @@ def test_what_is_passed_over_is_logged(gallery: Gallery, caplog: pytest.LogCaptu
 def test_another_folder_is_refused(tmp_path: Path):
     with pytest.raises(fc.UserError, match="there is no result folder"):
         fc.open_gallery(tmp_path / "missing")
-    with pytest.raises(fc.UserError, match="is no result folder"):
+    with pytest.raises(fc.UserError, match="is not a result folder"):
         fc.open_gallery(tmp_path)
