@@ -32,8 +32,9 @@ PICTURE = Path(__file__).parent.parent / "docs" / "demo.webp"
 ACROSS, DOWN, BELOW = 960, 600, 34  # px of the desktop, and of the line below it
 SEEN = 512, 288  # px of the camera's pictures
 LEFT, TOP = 514, 290  # px of its window; the file manager is below it, the page beside it
-A_SECOND, LONG = 6, 25.5  # frames; seconds
-QUALITY = 42  # of WebP
+A_SECOND, LONG = 4, 25.5  # frames; seconds
+SHOWN = 720, 476  # px of the moving picture, so that it stays below a megabyte
+QUALITY = 30  # of WebP
 NOISE = 12  # of 255: a smaller difference between two pictures of the desktop is none
 STEPS = (  # seconds, what is told from then on
     (0.0, "A camera, the folder result, and the page. Somebody new gets a number."),
@@ -262,8 +263,9 @@ def save(paths: Sequence[Path]) -> None:
             kept.append(picture)
             lasts.append(1000 / A_SECOND)
     lasts[-1] += 2000  # to look at it before it begins anew
-    kept[0].save(
-        PICTURE, save_all=True, append_images=kept[1:], duration=[round(last) for last in lasts], loop=0,
+    first, *others = (picture.resize(SHOWN, Image.Resampling.LANCZOS) for picture in kept)
+    first.save(
+        PICTURE, save_all=True, append_images=others, duration=[round(last) for last in lasts], loop=0,
         quality=QUALITY, method=4,
     )  # fmt: skip
 
