@@ -132,6 +132,7 @@ class Capture:
         """
         self._path, self._content = path, Content(path, hidden)
         self.lost = 0  # frames that could not be decoded
+        self._is_back = False
         try:
             content: Any = self._content  # OpenCV's stubs do not know that it takes Python's streams
             with _by_itself():
@@ -156,6 +157,9 @@ class Capture:
 
     def grab(self, stopping: threading.Event | None = None) -> bool:
         """Go on to the next frame that can be decoded. False at the end, and when ``stopping`` is set."""
+        if self._is_back:
+            self._is_back = False
+            return True
         failed, idle, read = 0, 0, self._content.bytes_read
         while not (stopping and stopping.is_set()):
             self._content.be_patient()
@@ -171,6 +175,10 @@ class Capture:
             elif idle >= _FAILURES:
                 return False
         return False
+
+    def put_back(self) -> None:
+        """The frame that was grabbed is the next one again."""
+        self._is_back = True
 
     def position(self) -> float:
         """Seconds, by the container's clock."""

@@ -55,6 +55,7 @@ class VideoFile(File):
         self._lost = 0  # frames that could not be decoded
         # What a chapter left to the next one: the number of the stream, where it goes on, whether jumps take no time.
         self._left: tuple[int, float, bool, Reading] | None = None
+        self._first: Capture | None = None  # of the first stream, at its first frame, for whoever reads that first
         try:
             capture = self._open()
         except UserError as error:
@@ -65,8 +66,11 @@ class VideoFile(File):
             if not capture.grab() or capture.retrieve() is None:
                 raise not_a_video(path)
             fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        finally:
+        except BaseException:
             capture.close()
+            raise
+        capture.put_back()
+        self._first = capture
         self._step = frame_duration(fps)
         logger.debug("%s: %g x %g pixels, %d frames, %d video streams", path, width, height, count, len(self._streams))
         if math.isfinite(count) and 0 < count * self._step < LONGEST:
@@ -204,7 +208,10 @@ class VideoFile(File):
         return Reading(capture, Clock(self._step, jump), lack, index, chapter, first)
 
     def close(self) -> None:
-        """Leave what is open between two chapters that are read one after the other."""
+        """Leave what is open: before its first frame is read, and between two chapters, one read after the other."""
+        if self._first is not None:
+            self._first.close()
+            self._first = None
         if self._left is not None:
             self._lost += self._left[-1].close()
             self._left = None
@@ -227,8 +234,14 @@ class VideoFile(File):
         late. In GIF, AVI, MPEG and transport streams OpenCV lands late, by a frame up to many seconds. The landing is
         checked none the less, and a late one is undone.
         """
+        first, self._first = self._first, None
+        is_sought = skip >= _SEEK_FROM and is_seekable(self._head)
+        if first is not None:
+            if not number and not is_sought:
+                return first, 0
+            first.close()
         capture = self._open(number)
-        if skip < _SEEK_FROM or not is_seekable(self._head):
+        if not is_sought:
             return capture, 0
         if capture.set(cv2.CAP_PROP_POS_MSEC, (skip - _SEEK_AHEAD) * 1000) and capture.grab():
             landed = capture.position()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import itertools
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -550,6 +550,21 @@ class TestVideoFile(SourceTests):
             assert number_of(first.image) == 0
             assert len(list(source.frames(EVERY_FRAME, START, threading.Event()))) == 50
 
+    def test_what_was_opened_to_know_it_is_read_on(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        opened: list[str] = []
+        usual = open
+
+        def telling(path: str, mode: str) -> Any:
+            opened.append(path)
+            return usual(path, mode)
+
+        monkeypatch.setattr(capture, "open", telling, raising=False)
+        with open_source(str(write_clip(tmp_path / "a.mp4", 5))) as source:
+            for times in (1, 2):
+                frames = source.frames(EVERY_FRAME, START, threading.Event())
+                assert [number_of(frame.image) for frame in frames] == [0, 1, 2, 3, 4]
+                assert len(opened) == times
+
     def test_a_rotated_video_is_upright(self, tmp_path: Path) -> None:
         clip = write_clip(tmp_path / "a.mp4", 3)
         flat = run(clip)[1].image  # number 1: the leftmost column is white
@@ -732,16 +747,17 @@ class TestOtherFiles:
     def test_an_error_while_a_video_is_read_is_told(
         self, other: Path, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
-        reads = itertools.count()
+        is_failing = threading.Event()
 
         class Failing(io.BufferedReader):
             def read(self, size: int | None = -1, /) -> bytes:
-                if next(reads) == 5:
+                if is_failing.is_set():
                     raise OSError(number, os.strerror(number))
                 return super().read(size)
 
-        source = open_source(str(write_clip(Path("long.avi"), 450, codec="MJPG")))
         monkeypatch.setattr(capture, "open", lambda path, mode: Failing(io.FileIO(path)), raising=False)
+        source = open_source(str(write_clip(Path("long.avi"), 450, codec="MJPG")))
+        is_failing.set()
         with pytest.raises(UserError, match=rf"long\.avi cannot be read \({os.strerror(number)}\)"):
             list(source.frames(EVERY_FRAME, START, threading.Event()))
 
