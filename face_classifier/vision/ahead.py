@@ -28,7 +28,7 @@ class EngineAhead:
     def __enter__(self) -> EngineAhead:
         share_heap()  # before the first thread of a run
         if self._sure:
-            self._made = self._pool.submit(engine_of, self._settings, self._told.append, self._sure)
+            self._made = self._pool.submit(engine_of, self._settings, self._told.append, self._sure, self._pool)
         return self
 
     def __exit__(
@@ -37,7 +37,7 @@ class EngineAhead:
         self._pool.shutdown(cancel_futures=True)
 
     def engine(self, tell: Callable[[str], None], encoder: str) -> Engine:
-        """As `engine_of`; of one that was not sure, the encoder's network goes on being loaded."""
+        """As `engine_of`; the encoder's network goes on being loaded, for which the first face waits."""
         if not self._made or encoder != self._sure:
             return engine_of(self._settings, tell, encoder, self._pool)
         engine = self._made.result()

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from face_classifier.core.types import DLIB_SPACE, Detection, Encoding, Image, as_rgb
 from face_classifier.vision.light import lit
-from face_classifier.vision.models.session import LaterSession, open_session
+from face_classifier.vision.models.session import LaterSession, loaded, open_session
 
 Points = npt.NDArray[np.float64]  # shape (5, 2), x and y in pixels of a picture
 
@@ -79,13 +80,14 @@ class ResNetEncoder:
         model : ``graphs.encoder``, or ``int8.encoder``
         predictor : dlib's ``shape_predictor_5_face_landmarks.dat``
         precision : of the graph's arithmetic: "fp32" or "int8"
-        beside : as of `open_session`
+        beside : as of `open_session`; the predictor is read there, too
         rounded : ``int8.encoder`` for faces that are encoded with less care, opened with the first; None = ``model``
         """
         self.precision, self.precision_once = precision, "int8" if rounded else precision
+        # Before the session: dlib lets no other thread get on meanwhile, so this is to end before there is much to do.
+        self._predictor = loaded(partial(dlib.shape_predictor, str(predictor)), beside)
         self._session = open_session(model, beside)
         self._rounded = LaterSession(rounded) if rounded else self._session
-        self._predictor = dlib.shape_predictor(str(predictor))
 
     def encode(self, image: Image, detections: Sequence[Detection], once: Collection[int] = ()) -> list[Encoding]:
         """An encoding, float64 (128,), for each face: the mean of its chip's and of the chip's mirror image's.
@@ -116,7 +118,7 @@ class ResNetEncoder:
         )
         right, bottom = max(left + 1, square.right() + side // 2), max(top + 1, square.bottom() + side // 2)
         part = np.ascontiguousarray(lit(image[top:bottom, left:right]))  # dlib takes any other array for something else
-        shape = self._predictor(part, dlib.translate_rect(square, dlib.point(-left, -top)))
+        shape = self._predictor.result()(part, dlib.translate_rect(square, dlib.point(-left, -top)))
         return np.array([(point.x + left, point.y + top) for point in shape.parts()], np.float64)
 
     def encode_chips(self, chips: Sequence[Image], *, rounded: bool = False) -> list[Encoding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ from face_classifier.vision.models import registry
 
 
 def made_by(result: Path, monkeypatch: pytest.MonkeyPatch, own: str, **wishes: str) -> list[tuple[str, bool]]:
-    """The encoder of each engine that a run made whose folder turned out to have this one; whether it waited for it."""
+    """The encoder of each engine that a run made whose folder turned out to have this one; whether it was made aside."""
     made, usual = list[tuple[str, bool]](), ahead.engine_of
 
     def engine_of(settings, tell, encoder, beside=None):  # type: ignore[no-untyped-def]
-        made.append((encoder, beside is None))
+        made.append((encoder, threading.current_thread() is not threading.main_thread()))
         return usual(settings, tell, encoder, beside)
 
     monkeypatch.setattr(ahead, "engine_of", engine_of)

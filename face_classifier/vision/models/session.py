@@ -5,17 +5,20 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 # One arena for all graphs: a detector and an encoder do not keep room for their largest pictures at the same time.
 _ARENA = onnxruntime.OrtMemoryInfo(
@@ -56,11 +59,16 @@ class LaterSession:
 
 def open_session(model: Path, beside: Executor | None = None) -> Session:
     """Opens a graph, in a thread of ``beside`` while the caller goes on; None: before this returns."""
+    return Session(loaded(partial(_opened, model), beside))
+
+
+def loaded(load: Callable[[], _T], beside: Executor | None) -> Future[_T]:
+    """What ``load`` returns: of a thread of ``beside`` while the caller goes on; None: it is there already."""
     if beside:
-        return Session(beside.submit(_opened, model))
-    opened: Future[onnxruntime.InferenceSession] = Future()
-    opened.set_result(_opened(model))
-    return Session(opened)
+        return beside.submit(load)
+    there: Future[_T] = Future()
+    there.set_result(load())
+    return there
 
 
 def _opened(model: Path) -> onnxruntime.InferenceSession:
