@@ -8,11 +8,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 from conftest import Ended
 
+from face_classifier.cli.main import main
 from face_classifier.core.disk.markers import ALBUM, CAPTURES, MARKER, RESULT, kind_of, mark
 from face_classifier.core.disk.rooted import Root
+from face_classifier.core.types import Image
 
 Command = Callable[..., Ended]
 
@@ -22,19 +25,29 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def photos(photo_folder: Callable[..., Path], command: Command, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def sorted_photos(closeups: dict[str, Image], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two photos, and beside them in the same tree a result folder, captures and an album that were made of them."""
-    folder = photo_folder({"Barack/a.jpg": "obama.jpg", "Joe/b.jpg": "biden.jpg"})
+    place = tmp_path_factory.mktemp("marked")
+    folder = place / "photos"
+    for path, name in {"Barack/a.jpg": "obama.jpg", "Joe/b.jpg": "biden.jpg"}.items():
+        (folder / path).parent.mkdir(parents=True)
+        cv2.imwrite(str(folder / path), closeups[name])
     for line in (
-        [folder, "--result", tmp_path / "earlier", "-c", tmp_path / "shots"],
-        ["group", folder, "-o", tmp_path / "people"],
+        [folder, "--result", place / "earlier", "-c", place / "shots"],
+        ["group", folder, "-o", place / "people"],
     ):
-        assert command(*line).code == 0
+        assert main([str(word) for word in line]) == 0
     for name in ("earlier", "shots", "people"):
-        (tmp_path / name).rename(folder / name)
+        (place / name).rename(folder / name)
     assert list((folder / "shots").glob("*.png"))
     return folder
+
+
+@pytest.fixture
+def photos(sorted_photos: Path, tmp_path: Path) -> Path:
+    """A copy of them, to be changed."""
+    return Path(shutil.copytree(sorted_photos, tmp_path / "photos", symlinks=True))
 
 
 def faces_in(command: Command, result: object) -> int:
