@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from math import inf
 from types import TracebackType
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.supervise import Frames
 from face_classifier.core.types import Box, Detection, Frame, Search
+from face_classifier.gallery.gallery import LIVE_PICTURES
 from face_classifier.gallery.store import face_picture
 from face_classifier.pipeline.analysis.carrying import Places
 from face_classifier.pipeline.analysis.larger import Encoded, encode_from_main
@@ -59,6 +61,7 @@ def follower_of(settings: Settings, sampling: Sampling, *, covers: bool = False,
         founding=int(settings.founding),
         searches=_searched_every(settings, sampling, covers=covers),
         in_turn=live,
+        pictures=(settings.pictures_per_track or LIVE_PICTURES) if live else inf,
     )
 
 

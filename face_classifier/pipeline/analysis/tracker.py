@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 
 from face_classifier.core.types import Box, Detection, Frame, Image
 from face_classifier.pipeline.analysis.motion import Grey, Shot, grey, likeness, normed, reduced
@@ -30,6 +31,7 @@ _MEMORY = 0.5  # seconds between two sightings of a face that goes on, at least:
 # do not come at the very times that are asked for (of 29.97 a second they lie up to 1.034 s apart at -S 1).
 _SLACK = 1.5
 _CLEAR = 0.5  # quality from which a face shows well who it is
+_SELDOM = 4.0  # times ``refresh``: after which a face is encoded that has all its pictures and leaves no doubt
 _GAPS = 4  # times between analysed frames that tell how far apart they come, where a live source is late
 
 
@@ -68,6 +70,7 @@ class _Track:
     best: float  # quality of the best view that was encoded
     faces: int  # that were good enough to be encoded, so far
     clear: int  # of them those that were encoded with their mirror image
+    settled: int  # of ``faces`` those since there was a doubt, or it was out of sight
     sure: bool = True  # see ``Followed``
 
 
@@ -76,7 +79,8 @@ class Follower:
 
     A face is encoded in each frame as long as it is new, then when place or look leave a doubt that it is the same,
     when it is seen clearly better than before, or about ``refresh`` seconds (the source's clock) after the last time:
-    with 0, in every frame. As many clear ones as found a person are encoded with their mirror image.
+    with 0, in every frame. A face that has all its ``pictures``, never in doubt nor out of sight meanwhile, is encoded
+    after four times as long. As many clear ones as found a person are encoded with their mirror image.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Follower:
         founding: int = 1,
         searches: float = 0.0,
         in_turn: bool = False,
+        pictures: float = inf,
     ) -> None:
         """What it needs to know.
 
@@ -101,8 +106,9 @@ class Follower:
             encoded in the one that is nearest: else each second would have a search more.
         in_turn: of several faces that are merely due in one frame, one is encoded, and the others in the next ones
             that are searched: so no frame takes as long as all of them.
+        pictures: of a track, after which more of them tell little.
         """
-        self._searches, self._in_turn = searches, in_turn
+        self._searches, self._in_turn, self._pictures = searches, in_turn, pictures
         self._refresh, self._poorest, self._step, self._founding = refresh, poorest, step, founding
         self._tracks: list[_Track] = []
         self._shot: Shot | None = None  # of the last frame with a face
@@ -131,7 +137,7 @@ class Follower:
         self._tracks = [track for track in self._tracks if 0 <= frame.position - track.seen_at <= patience]
         views = [_View(frame.image, detection.box) for detection in detections]
         found = self._pair(frame.position, views, cut=cut)
-        first = min(found.values(), key=lambda track: track.encoded_at, default=None)
+        first = min(found.values(), key=self._due_at, default=None)
         faces = []
         for number, (detection, view) in enumerate(zip(detections, views, strict=True)):
             track = found.get(number)
@@ -165,9 +171,13 @@ class Follower:
 
     def _wants(self, track: _Track, then: float, detection: Detection) -> bool:
         """Whether a face is to be encoded that was seen before; ``then``: seconds by which it may be merely due."""
-        due = then - track.encoded_at >= self._refresh - 1e-6
+        due = then >= self._due_at(track) - 1e-6
         better = (detection.quality or 0.0) > _BETTER * track.best
         return due or better or (self.is_good(detection) and (not track.sure or track.faces < self._founding))
+
+    def _due_at(self, track: _Track) -> float:
+        """Seconds from which a face is encoded whatever place and look tell."""
+        return track.encoded_at + self._refresh * (_SELDOM if track.settled >= self._pictures else 1.0)
 
     def _patience(self) -> float:
         """Seconds for which a face that is not found may still be the same when it is found again."""
@@ -205,16 +215,18 @@ class Follower:
         if track is None:
             self._count += 1
             faces = int(self.is_good(detection))
-            track = _Track(self._count, view, now, now, quality, faces, int(clear))
+            track = _Track(self._count, view, now, now, quality, faces, int(clear), faces)
             self._tracks.append(track)
             return Followed(detection, track.number, encode=True, once=not clear)
         if not _is_sure(view, track):
             track.sure = False
+        if not track.sure or now - track.seen_at >= _FAR:
+            track.settled = 0
         track.view, track.seen_at = view, now
         sure, good, encode = track.sure, self.is_good(detection), self._wants(track, now + early, detection)
         once = not clear or track.clear >= max(1, self._founding - 1)  # good ones: one fewer does
         if encode:
-            track.faces += good
+            track.faces, track.settled = track.faces + good, track.settled + good
             track.clear += not once
             track.encoded_at, track.best, track.sure = now, max(track.best, quality), sure or good
         return Followed(detection, track.number, encode, sure, once)
