@@ -17,7 +17,7 @@ from face_classifier.vision.models import registry
 
 
 def made_by(result: Path, monkeypatch: pytest.MonkeyPatch, own: str, **wishes: str) -> list[tuple[str, bool]]:
-    """The encoder of each engine that a run made whose folder turned out to have this one; whether it was made aside."""
+    """The encoder of each engine that a run made whose folder turned out to have this one; whether aside."""
     made, usual = list[tuple[str, bool]](), ahead.engine_of
 
     def engine_of(settings, tell, encoder, beside=None):  # type: ignore[no-untyped-def]
