@@ -57,7 +57,7 @@ class VideoFile(File):
         self._left: tuple[int, float, bool, Reading] | None = None
         self._first: Capture | None = None  # of the first stream, at its first frame, for whoever reads that first
         try:
-            capture = self._open()
+            capture = _opened(path, [])
         except UserError as error:
             raise (_incomplete(path) if lacks_index(path, self._head) else error) from error
         try:
@@ -73,18 +73,12 @@ class VideoFile(File):
         self._first = capture
         self._step = frame_duration(fps)
         logger.debug("%s: %g x %g pixels, %d frames, %d video streams", path, width, height, count, len(self._streams))
-        if math.isfinite(count) and 0 < count * self._step < LONGEST:
-            self.duration = self._if_possible(count * self._step)
-
-    def _if_possible(self, duration: float) -> float | None:
-        return duration if self._path.stat().st_size * 8 >= _FEWEST_BITS * duration else None
+        if math.isfinite(count) and 0 < (duration := count * self._step) < LONGEST:
+            self.duration = duration if self._path.stat().st_size * 8 >= _FEWEST_BITS * duration else None
 
     @cached_property
     def start(self) -> datetime:
-        """When the clip begins, UTC: the creation time in its container, else its modification less its duration.
-
-        A recorder writes last when it ends.
-        """
+        """When the clip begins, UTC: by its container, else its duration before its modification, at its end."""
         return creation_time(self._path) or self._modified() - timedelta(seconds=self._length())
 
     def _length(self) -> float:
@@ -118,7 +112,7 @@ class VideoFile(File):
             return [WHOLE]
         streams = [0, *(number for number, stream in enumerate(self._streams) if number and stream.hidden)]
         if is_seekable(self._head):
-            times = {number: frame_times(self.name, self._head, self._others(number)) for number in streams}
+            times = {number: frame_times(self.name, self._head, _others(self._streams, number)) for number in streams}
             known = {number: of_stream for number, of_stream in times.items() if of_stream is not None}
             if len(known) == len(streams):
                 return sought_chapters(known, seconds)
@@ -216,16 +210,6 @@ class VideoFile(File):
             self._lost += self._left[-1].close()
             self._left = None
 
-    def _open(self, number: int = 0) -> Capture:
-        """A video stream, by hiding all others from OpenCV, which takes the first that it meets."""
-        capture = Capture(self.name, self._others(number))
-        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-        return capture
-
-    def _others(self, number: int) -> list[VideoStream]:
-        """The streams to hide so that one is the first; that of OpenCV's choice needs none."""
-        return [stream for place, stream in enumerate(self._streams) if place != number] if number else []
-
     def _open_near(self, skip: float, number: int) -> tuple[Capture, int | None]:
         """Return the video before or at ``skip`` seconds and the index of the next frame, None if not known.
 
@@ -235,12 +219,12 @@ class VideoFile(File):
         checked none the less, and a late one is undone.
         """
         first, self._first = self._first, None
+        hidden = _others(self._streams, number)
         is_sought = skip >= _SEEK_FROM and is_seekable(self._head)
-        if first is not None:
-            if not number and not is_sought:
-                return first, 0
+        if first is not None and (number or is_sought):
             first.close()
-        capture = self._open(number)
+            first = None
+        capture = first or _opened(self.name, hidden)
         if not is_sought:
             return capture, 0
         if capture.set(cv2.CAP_PROP_POS_MSEC, (skip - _SEEK_AHEAD) * 1000) and capture.grab():
@@ -249,7 +233,19 @@ class VideoFile(File):
             if 0 < landed < skip - SAME_TIME:
                 return capture, None
         capture.close()
-        return self._open(number), 0
+        return _opened(self.name, hidden), 0
+
+
+def _opened(path: str, hidden: Sequence[VideoStream]) -> Capture:
+    """A video stream, by hiding all others from OpenCV, which takes the first that it meets."""
+    capture = Capture(path, hidden)
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return capture
+
+
+def _others(streams: Sequence[VideoStream], number: int) -> list[VideoStream]:
+    """The streams to hide so that one is the first; that of OpenCV's choice needs none."""
+    return [stream for place, stream in enumerate(streams) if place != number] if number else []
 
 
 def _unread(path: str, number: int) -> str:
