@@ -21,8 +21,7 @@ from face_classifier.core.config.settings import Settings
 from face_classifier.core.disk.markers import PICKLE
 from face_classifier.core.disk.retry import Patience
 from face_classifier.core.disk.rooted import Root
-from face_classifier.core.messages import NO_IMAGE
-from face_classifier.core.types import Box, Detection, Face, Frame, Label
+from face_classifier.core.types import NO_IMAGE, Box, Detection, Face, Frame, Label
 from face_classifier.gallery.gallery import Gallery
 from face_classifier.gallery.owner.queue import Owner
 from face_classifier.identity.rules import empty_people

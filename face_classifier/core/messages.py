@@ -17,13 +17,13 @@ import numpy as np
 
 from face_classifier.core.types import (
     EMOTIONS,
+    NO_IMAGE,
     Box,
     Detection,
     Emotion,
     Encoding,
     Face,
     Frame,
-    Image,
     Landmarks,
     Provenance,
     Seen,
@@ -32,7 +32,6 @@ from face_classifier.core.types import (
 )
 
 _T = TypeVar("_T")
-NO_IMAGE: Image = np.zeros((0, 0, 3), np.uint8)  # of a frame that comes from a message, or is not shown any more
 _FLOATS, _POINTS = np.dtype("<f8"), np.dtype("<f4")
 _LARGEST = 1 << 24  # pixels: no side of a picture is that long
 _MOST_TEXT = 4096  # characters of a path or a name

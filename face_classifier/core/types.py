@@ -93,6 +93,9 @@ class Box:
         return Box(self.top - self.height, self.right + self.width, self.bottom + self.height, self.left - self.width)
 
 
+NO_IMAGE: Image = np.zeros((0, 0, 3), np.uint8)  # of a frame that comes from a message, or is not shown any more
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One picture of a source, upright."""
@@ -112,6 +115,10 @@ class Frame:
     def original(self, box: Box) -> Box:
         """A box in ``image``, in pixels of the original."""
         return box.scaled(self.scale)
+
+    def without_image(self) -> Frame:
+        """The frame with `NO_IMAGE`, once nobody needs its pictures."""
+        return self if self.image is NO_IMAGE else replace(self, image=NO_IMAGE, main=None)
 
     def __post_init__(self) -> None:
         shape, dtype = self.image.shape, self.image.dtype

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import NamedTuple
 
 from face_classifier.core.disk.retry import DiskError, Held, Patience
-from face_classifier.core.messages import NO_IMAGE
 from face_classifier.core.types import Box, Encoding, Face, Frame, Match, Seen, Sighting
 from face_classifier.display.overlay import hide_in_cut
 from face_classifier.events.observation import Observation
@@ -258,11 +256,7 @@ def _waiting(
     assert analysed.picture is not None
     boxes = [other.detection.box for other in strangers]
     picture = hide_in_cut(analysed.picture, analysed.detection.box, boxes) if boxes else analysed.picture
-    return _Waiting(_without_image(frame), analysed.face, order, track, picture)
-
-
-def _without_image(frame: Frame) -> Frame:
-    return frame if frame.image is NO_IMAGE else replace(frame, image=NO_IMAGE)
+    return _Waiting(frame.without_image(), analysed.face, order, track, picture)
 
 
 def _unkept(waiting: _Waiting, match: Match, number: int) -> Sighting:

@@ -27,6 +27,8 @@ from face_classifier.sources.discover import Source, chapters_of, open_source
 from face_classifier.sources.live.source import LiveSource, changes_told
 from face_classifier.vision.engine import Engine
 
+_BEHIND = 16  # frames without pictures that may wait until their faces are placed: the disk takes its time now and then
+
 
 class Places(Protocol):
     """Where the frames of a run are placed: by the owner of the gallery, in this process or in another one."""
@@ -46,6 +48,10 @@ class Places(Protocol):
 
 class Shows(Protocol):
     """Where the frames of a source are shown; called in the thread that classifies it."""
+
+    @property
+    def shows(self) -> bool:
+        """Whether anybody may see the frames, so that they are needed as pictures."""
 
     def show(self, frame: Frame, seen: Sequence[Seen]) -> None:
         """A frame with the faces in it."""
@@ -178,7 +184,8 @@ def _begun(source: Source, crew: Crew) -> Begun:
 def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Source, begun: Begun, crew: Crew) -> int:
     """Have the frames placed and show them; returns how many were analysed."""
     waiting: deque[tuple[Frame, Future[list[Seen]] | None]] = deque()
-    most = 0 if source.live else AHEAD
+    pictures = source.live or crew.stage.shows
+    most = 0 if source.live else AHEAD if pictures else _BEHIND
     count = 0
     seen: list[Seen] = []
 
@@ -190,6 +197,8 @@ def _place_all(frames: Iterator[AnalysedFrame], analysis: Analysis, source: Sour
         crew.stage.flush()
 
     for analysed in frames:
+        if not pictures:
+            analysed = analysed.without_image()
         placed = crew.places.submit(begun, analysed) if analysed.frame.due else None
         count += analysed.frame.due
         waiting.append((analysed.frame, placed))

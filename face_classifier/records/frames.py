@@ -23,5 +23,9 @@ class AnalysedFace:
 class AnalysedFrame:
     """A frame and the faces in it."""
 
-    frame: Frame  # with `NO_IMAGE` where it comes from a record
+    frame: Frame  # with `NO_IMAGE` where it comes from a record, or nobody sees it
     faces: tuple[AnalysedFace, ...]  # from left to right
+
+    def without_image(self) -> AnalysedFrame:
+        """The same of a frame `without_image`."""
+        return AnalysedFrame(self.frame.without_image(), self.faces)

@@ -35,6 +35,11 @@ class Viewing:
         self.turned = monotonic()
         self.scene: Scene | None = None
 
+    @property
+    def shows(self) -> bool:
+        """Always: whoever asks for it gets the newest frame."""
+        return True
+
     def turn(self) -> None:
         """The camera's loop has turned."""
         self.turned = monotonic()

@@ -22,8 +22,7 @@ from face_classifier.core.disk import durable, rooted
 from face_classifier.core.disk.files import png_bytes
 from face_classifier.core.disk.retry import DiskError, Patience
 from face_classifier.core.errors import UserError
-from face_classifier.core.messages import NO_IMAGE
-from face_classifier.core.types import Box, Detection, Face, Frame, Match, Provenance
+from face_classifier.core.types import NO_IMAGE, Box, Detection, Face, Frame, Match, Provenance
 from face_classifier.gallery import keep
 from face_classifier.gallery.encodings import file as encodings_file
 from face_classifier.gallery.folder import carry, opened
