@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -68,8 +68,9 @@ class YuNet:
 
     def _search(self, image: Image, long_side: int) -> tuple[Floats, Floats, Floats]:
         """Candidates as of ``_candidates``, in the picture's pixels."""
-        planes, scale = _planes(image, long_side)
-        scores, boxes, points = _candidates(self._session.run(None, {"image": planes}), self._threshold)
+        given, scale = _given(image, long_side)
+        cells = self._session.run(None, {"image": given[None]})[0][0]
+        scores, boxes, points = _candidates(cells, given.shape, self._threshold)
         return scores, boxes * np.tile(scale, 2), points * scale
 
 
@@ -96,19 +97,17 @@ def search_around(detect: Callable[[Image], list[Detection]], image: Image) -> l
     return [detection.moved(-left, -top).scaled(factor) for detection in detect(canvas)]
 
 
-def _planes(image: Image, long_side: int) -> tuple[Floats, Floats]:
-    """The picture as YuNet reads it, (1, 3, height, width), and the (x, y) scale back to the picture's pixels.
+def _given(image: Image, long_side: int) -> tuple[Image, Floats]:
+    """The picture as YuNet reads it, and the (x, y) scale back to the picture's pixels.
 
     It is shrunk to ``long_side``, lit where it is dark, and filled up with black to multiples of 32 on the right and at
     the bottom.
     """
     image, scale = _shrunk(image, long_side)
     image = lit(image)
-    rows, columns = image.shape[:2]
-    planes = np.zeros((1, 3, -(-rows // 32) * 32, -(-columns // 32) * 32), np.float32)
-    for channel, plane in enumerate(cv2.split(image)):
-        planes[0, channel, :rows, :columns] = plane
-    return planes, scale
+    below, right = (-side % _STRIDES[-1] for side in image.shape[:2])
+    given = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT) if below or right else image
+    return np.ascontiguousarray(given, np.uint8), scale
 
 
 def _shrunk(image: Image, long_side: int) -> tuple[Image, Floats]:
@@ -131,27 +130,33 @@ def _resized(image: Image, width: int, height: int, interpolation: int) -> Image
     return np.asarray(cv2.resize(image, (max(width, 1), max(height, 1)), interpolation=interpolation), np.uint8)
 
 
-def _candidates(levels: list[Floats], threshold: float) -> tuple[Floats, Floats, Floats]:
+def _candidates(cells: Floats, shape: Sequence[int], threshold: float) -> tuple[Floats, Floats, Floats]:
     """Scores (n,), boxes (n, 4) as left, top, right, bottom, and points (n, 5, 2), of all cells above the threshold.
 
-    Decoding as in OpenCV's ``face_detect.cpp``: score = sqrt(face * object), centre and points relative to the cell, in
-    strides, size as a logarithm.
+    ``cells``: (16, m), as of ``graphs.yunet``; ``shape``: of the picture that it was given. Decoding as in OpenCV's
+    ``face_detect.cpp``: score = sqrt(face * object), centre and points relative to the cell, in strides, size as a
+    logarithm.
     """
-    candidates = []
     # Both probabilities must reach threshold^2, since the other is at most 1.
     least = np.log(threshold**2 / (1 - threshold**2))
-    for level, stride in zip(levels, _STRIDES, strict=True):
-        maps = level[0]
-        rows, columns = np.nonzero((maps[0] > least) & (maps[1] > least))
-        cells = maps[:, rows, columns].T
-        origin = np.column_stack([columns, rows]).astype(np.float32)
-        centre, size = (cells[:, 2:4] + origin) * stride, np.exp(cells[:, 4:6]) * stride
-        points = (cells[:, 6:].reshape(-1, 5, 2) + origin[:, None]) * stride
-        score = np.sqrt(np.prod(1 / (1 + np.exp(-cells[:, :2])), axis=1))
-        good = score >= threshold
-        candidates.append((score[good], np.hstack([centre - size / 2, centre + size / 2])[good], points[good]))
-    scores, boxes, points = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
-    return scores, boxes, points
+    found = np.flatnonzero((cells[0] > least) & (cells[1] > least))
+    values = cells[:, found].T
+    score = np.sqrt(np.prod(1 / (1 + np.exp(-values[:, :2])), axis=1))
+    good = score >= threshold
+    values, (origin, stride) = values[good], _places(found[good], shape)
+    centre, size = (values[:, 2:4] + origin) * stride, np.exp(values[:, 4:6]) * stride
+    points = (values[:, 6:].reshape(-1, 5, 2) + origin[:, None]) * stride[:, None]
+    return score[good], np.hstack([centre - size / 2, centre + size / 2]), points
+
+
+def _places(cells: npt.NDArray[np.intp], shape: Sequence[int]) -> tuple[Floats, Floats]:
+    """Column and row, (n, 2), and stride, (n, 1), of cells by their numbers. ``shape``: as of ``_candidates``."""
+    strides = np.array(_STRIDES)
+    columns = shape[1] // strides
+    ends = np.cumsum(shape[0] // strides * columns)
+    level = np.searchsorted(ends, cells, side="right")
+    row, column = np.divmod(cells - np.concatenate([[0], ends])[level], columns[level])
+    return np.column_stack([column, row]).astype(np.float32), strides[level, None].astype(np.float32)
 
 
 def _suppressed(scores: Floats, boxes: Floats, overlap: float) -> list[int]:

@@ -40,11 +40,13 @@ def test_a_face_has_the_same_encoding_alone_and_in_company(encoder_graph: Path) 
 
 
 def test_yunet_computes_what_the_zoos_file_says(quantised_yunet: Path, yunet_graph: Path) -> None:
-    image = np.random.default_rng(2).integers(0, 256, (1, 3, 160, 224)).astype(np.float32)
+    image = np.random.default_rng(2).integers(0, 256, (1, 160, 224, 3), dtype=np.uint8)
     zoo = ReferenceEvaluator(str(quantised_yunet))
-    expected = dict(zip(zoo.output_names, zoo.run(None, {zoo.input_names[0]: image}), strict=True))
-    for stride, maps in zip((8, 16, 32), open_session(yunet_graph).run(None, {"image": image}), strict=True):
-        cells = maps.reshape(16, -1).T
+    planes = image.transpose(0, 3, 1, 2).astype(np.float32)
+    expected = dict(zip(zoo.output_names, zoo.run(None, {zoo.input_names[0]: planes}), strict=True))
+    levels = np.split(open_session(yunet_graph).run(None, {"image": image})[0][0], [560, 700], axis=1)
+    for stride, maps in zip((8, 16, 32), levels, strict=True):
+        cells = maps.T
         probabilities = 1 / (1 + np.exp(-cells[:, :2]))
         np.testing.assert_allclose(probabilities[:, 0], expected[f"cls_{stride}"][0, :, 0], atol=1e-4)
         np.testing.assert_allclose(probabilities[:, 1], expected[f"obj_{stride}"][0, :, 0], atol=1e-4)

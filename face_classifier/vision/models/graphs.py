@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 from onnx import ModelProto, TensorProto, helper
 
 from face_classifier.vision.models.dlib_dat import Array, Convolution, Detector, Encoder
@@ -71,10 +70,9 @@ def detector(weights: Detector) -> ModelProto:
 def yunet(quantised: ModelProto) -> ModelProto:
     """The face detector YuNet, from its block-quantised file ``face_detection_yunet_2023mar_int8bq.onnx``.
 
-    Input ``image``: float32 (1, 3, height, width), BGR, 0..255; height and width are multiples of 32.
-    Outputs ``stride_8``, ``stride_16``, ``stride_32``: float32 (1, 16, height / stride, width / stride). Channels:
-    logit of a face, logit of an object, box (4), points (10), the numbers of the Zoo's model.
-    Raises ValueError for another model.
+    Input ``image``: uint8 (1, height, width, 3), BGR; height and width are multiples of 32. Output ``cells``: float32
+    (1, 16, n), of strides 8, 16 and 32 one after the other, row by row. Channels: logit of a face, logit of an object,
+    box (4), points (10), the numbers of the Zoo's model. Raises ValueError for another model.
     """
     convolutions = [layer.as_convolution() for layer in layers(quantised) if layer.operation == "Conv"]
     if len(convolutions) != 53:
@@ -94,7 +92,9 @@ def yunet(quantised: ModelProto) -> ModelProto:
         modes = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
         return graph.add("Resize", [x, "", scales], **modes)
 
-    x = halved(unit(graph.relu(graph.convolution("image", next(source)))))
+    # Bytes are turned before they become floats, which are four times as large.
+    x = graph.add("Cast", [graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])], to=TensorProto.FLOAT)
+    x = halved(unit(graph.relu(graph.convolution(x, next(source)))))
     x = unit(unit(unit(unit(x))))
     backbone = [x := unit(unit(halved(x))) for _ in _STRIDES]
     neck = [unit(backbone[2])]
@@ -104,12 +104,14 @@ def yunet(quantised: ModelProto) -> ModelProto:
     # the same picture, and 16 channels are what a CPU works on at a time.
     heads = [[(next(source), next(source)) for _ in _STRIDES] for _ in ("face", "box", "object", "points")]
     face, box, thing, points = heads
-    for level, stride in enumerate(_STRIDES):
+    levels, flat = [], graph.constant(np.array([1, 16, -1]))
+    for level, _ in enumerate(_STRIDES):
         pointwise, depthwise = zip(face[level], thing[level], box[level], points[level], strict=True)
         x = graph.convolution(neck[level], _stacked(pointwise))
-        graph.convolution(x, _stacked(depthwise), output=f"stride_{stride}")
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "height", "width"])
-    return graph.model(image, [_map_info(stride) for stride in _STRIDES])
+        levels.append(graph.add("Reshape", [graph.convolution(x, _stacked(depthwise)), flat]))
+    graph.add("Concat", levels, output="cells", axis=2)
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "height", "width", 3])
+    return graph.model(image, [helper.make_tensor_value_info("cells", TensorProto.FLOAT, [1, 16, "n"])])
 
 
 def sface(weights: SFace) -> ModelProto:
@@ -179,11 +181,6 @@ def mini_xception(file: h5py.File) -> ModelProto:
 _KERAS_EPSILON = 1e-3  # of its batch normalisation
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue (ITU-R BT.601, as in OpenCV)
 _STRIDES = (8, 16, 32)
-
-
-def _map_info(stride: int) -> onnx.ValueInfoProto:
-    shape: list[str | int | None] = [1, 16, f"rows_{stride}", f"columns_{stride}"]
-    return helper.make_tensor_value_info(f"stride_{stride}", TensorProto.FLOAT, shape)
 
 
 def _stacked(convolutions: Sequence[Convolution]) -> Convolution:
