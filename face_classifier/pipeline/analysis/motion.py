@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -45,26 +46,28 @@ class MotionGate:
         return not still
 
 
-@dataclass(frozen=True, eq=False)
 class Shot:
     """How a picture as a whole looks, to tell whether the next one is of another scene."""
 
-    places: Grey  # (54, 96), grey, zero mean and unit norm
-    colours: npt.NDArray[np.float32]  # (8, 8, 8), the share of each colour (blue, green, red)
-
-    @classmethod
-    def of(cls, image: Image) -> Shot:
+    def __init__(self, image: Image) -> None:
         """``image``: BGR."""
-        small = sampled(image)
-        colours = cv2.calcHist([small], [0, 1, 2], None, [_COLOURS] * 3, [0, 256] * 3)
-        return cls(normed(grey(small)), np.asarray(colours / colours.sum(), np.float32))
+        self._small = sampled(image)
+        self.places = normed(grey(self._small))  # (54, 96), zero mean and unit norm
+
+    @cached_property
+    def colours(self) -> npt.NDArray[np.float32]:
+        """(8, 8, 8), the share of each colour (blue, green, red); most pictures are told apart without them."""
+        colours = cv2.calcHist([self._small], [0, 1, 2], None, [_COLOURS] * 3, [0, 256] * 3)
+        return np.asarray(colours / colours.sum(), np.float32)
 
     def is_cut_from(self, before: Shot) -> bool:
         """Whether there is a cut between two pictures, however far apart they are."""
-        changed = float(np.abs(self.colours - before.colours).sum()) / 2
         alike = likeness(self.places, before.places)
+        if alike >= _SAME_PLACES:
+            return False
+        changed = float(np.abs(self.colours - before.colours).sum()) / 2
         least, more = _OTHER_PLACES
-        return changed > _OTHER_COLOURS and alike < min(_SAME_PLACES, least + more * changed)
+        return changed > _OTHER_COLOURS and alike < least + more * changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +109,7 @@ class Searches:
     def next(self, frame: Frame) -> Glance:
         """How to search the next frame."""
         small = sampled(frame.image)
-        shot, cut = Shot.of(small), False
+        shot, cut = Shot(small), False
         moved = self._scene is None or self._scene.moved(small)
         if moved:
             cut = self._shot is not None and shot.is_cut_from(self._shot)

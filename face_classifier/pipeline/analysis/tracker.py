@@ -131,7 +131,7 @@ class Follower:
         self._note_gap(frame.position)
         if not detections:
             return []
-        shot = shot or Shot.of(frame.image)
+        shot = shot or Shot(frame.image)
         cut = self._shot is not None and shot.is_cut_from(self._shot)
         self._shot = shot
         self._tracks = [track for track in self._tracks if 0 <= frame.position - track.seen_at <= patience]

@@ -22,6 +22,8 @@ from face_classifier.vision.models.zoo import SFace
 RANGES = Path(__file__).with_name("ranges.json")
 STEPS = 4  # of an octave: how finely the channels' sizes are told
 _MIDDLE = 114  # of 0..255: what dlib's stem takes for zero before its bias, near the mean of its three colours
+_HALF = 128  # of 256 bytes
+_SFACE_SIDE = 112  # pixels of its pictures
 _BLOCK = 32  # columns of SFace's last matrix that share a scale, as in the Zoo's file
 
 
@@ -91,16 +93,17 @@ def sface(weights: SFace, ranges: SFaceRanges) -> ModelProto:
     x = graph.add("Transpose", [graph.add("Cast", ["faces"], to=TensorProto.FLOAT)], perm=[0, 3, 1, 2])
     x = graph.add("Mul", [graph.add("Sub", [x, graph.constant(weights.mean)]), graph.constant(weights.scale)])
     (stem, slopes), *others = weights.layers
-    x = graph.prelu(graph.convolution(x, stem), slopes)
+    x, side = graph.prelu(graph.convolution(x, stem), slopes), _SFACE_SIDE
     for (depthwise, between), (pointwise, behind) in zip(others[::2], others[1::2], strict=True):
         sizes, own = next(told)
         factors = balanced(sizes, pointwise)
         smaller = depthwise.scaled(np.asarray(1 / factors, np.float32), np.zeros_like(factors))
         x = graph.prelu(graph.convolution(x, smaller), between)
-        wider = Convolution(pointwise.weights * factors[:, None, None], pointwise.bias, 1, 0)
-        x = graph.prelu(_pointwise(graph, x, wider, own), behind)
+        side //= depthwise.stride
+        x, scales = _pointwise(graph, x, pointwise.weights[:, :, 0, 0] * factors, own, side)
+        x = graph.prelu(x, behind, scales, pointwise.bias)
     _last(graph, graph.add("Flatten", [x]), weights)
-    return _model(graph, 112)
+    return _model(graph, _SFACE_SIDE)
 
 
 def balanced(sizes: list[int], pointwise: Convolution) -> Array:
@@ -161,15 +164,22 @@ def _sum(graph: Graph, one: _Tensor, other: _Tensor, result: tuple[float, float]
     return _Tensor(name, scale, zero)
 
 
-def _pointwise(graph: Graph, x: str, convolution: Convolution, given: tuple[float, float]) -> str:
-    """A convolution of single pixels, floats in and out, (n, channels, height, width), whose inputs are rounded."""
-    values, scales = _rounded(convolution.weights[:, :, 0, 0])
-    grid = _constants(graph, _Tensor("", *_grid(*given)))
-    rounded = graph.add("QuantizeLinear", [graph.add("Transpose", [x], perm=[0, 2, 3, 1]), *grid])
-    zeros = np.zeros(len(scales), np.int8)
-    matrix, scaling, centre, bias = (graph.constant(one) for one in (values.T, scales, zeros, convolution.bias))
-    inputs = [rounded, matrix, grid[0], scaling, grid[1], centre, bias]
-    return graph.add("Transpose", [graph.add("MatMulIntegerToFloat", inputs, domain=CONTRIB)], perm=[0, 3, 1, 2])
+def _pointwise(graph: Graph, x: str, weights: Array, given: tuple[float, float], side: int) -> tuple[str, Array]:
+    """A convolution of single pixels without its bias, floats in and out, (n, channels, side, side), inputs rounded.
+
+    ``weights``: (outputs, inputs). Each output channel is still to be multiplied by its number in the second result.
+    The weights come first, so that no picture is turned, and their zero is 128: bytes times signed ones are what
+    processors multiply best.
+    """
+    values, scales = _rounded(weights)
+    scale, zero = _grid(*given)
+    centre = graph.constant(np.array(int(zero) - _HALF, np.int8))
+    rounded = graph.add("QuantizeLinear", [x, graph.constant(np.array(scale)), centre])
+    flat = graph.add("Reshape", [rounded, graph.constant(np.array([0, 0, -1]))])
+    matrix = (values.astype(np.int16) + _HALF).astype(np.uint8)
+    inputs = [graph.constant(matrix), flat, graph.constant(np.array(_HALF, np.uint8)), centre]
+    sums = graph.add("Cast", [graph.add("MatMulInteger", inputs)], to=TensorProto.FLOAT)
+    return graph.add("Reshape", [sums, graph.constant(np.array([0, 0, side, side]))]), scales * scale
 
 
 def _last(graph: Graph, x: str, weights: SFace) -> None:
