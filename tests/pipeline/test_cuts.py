@@ -1,4 +1,7 @@
-"""Strangers stay two people across a cut: in joined clips, in photos shown one after another, and in reported films."""
+"""Strangers stay two people across a cut: in joined clips, in photos shown one after another, and in reported films.
+
+And whoever looks otherwise after a cut, or after turning their head, stays one.
+"""
 
 from __future__ import annotations
 
@@ -88,3 +91,11 @@ def test_one_person_in_seven_shots_stays_one(
 ) -> None:
     clip = data / "videos" / "webcam" / "nggyup_one_person_cuts.mp4"
     assert len(people_of(clip, tmp_path / "result", encoder=encoder, seconds=every)) == 1
+
+
+@pytest.mark.parametrize("skip", [0.0, 0.16, 0.32])
+def test_two_people_who_turn_their_heads_within_a_second_stay_two(
+    cuts: ModuleType, data: Path, tmp_path: Path, skip: float
+) -> None:
+    clip = data / "videos" / "surveillance" / "intel_head-pose-face-detection-female-and-male.gif"
+    assert len(people_of(clip, tmp_path / "result", encoder="dlib", seconds=0.0, skip=skip)) == 2

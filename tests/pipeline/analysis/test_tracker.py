@@ -126,6 +126,18 @@ class TestWhichFacesAreEncoded:
         shown = [viewer.encoded(image, number / 25) for number, image in enumerate([blurred, blurred, sharp, blurred])]
         assert shown == [True, False, True, False]
 
+    @pytest.mark.parametrize(("far", "encoded"), [(0.5, 1), (1.0, 2)])
+    def test_a_face_that_comes_to_look_otherwise_little_by_little_is_encoded_again(
+        self, closeups: dict[str, Image], far: float, encoded: int
+    ) -> None:
+        """No two frames differ enough to cast a doubt, but the last one differs from what was encoded."""
+        follower, face = Follower(60.0), Detection(Box(80, 160, 170, 80), quality=0.9)
+        one, other = (closeups[name].astype(float) for name in ("obama.jpg", "obama2.jpg"))
+        shown = [(one + far * share * (other - one)).astype(np.uint8) for share in np.linspace(0, 1, 20)]
+        seen = [follower.follow(frame_of(image, number / 25), [face])[0] for number, image in enumerate(shown)]
+        assert {(one.track, one.sure) for one in seen} == {(1, True)}
+        assert sum(one.encode for one in seen) == encoded
+
     def test_a_little_better_is_not_enough(self, engine: Engine, closeups: dict[str, Image]) -> None:
         sharp = closeups["biden.jpg"]
         duller = cv2.GaussianBlur(sharp, None, 1.5)
