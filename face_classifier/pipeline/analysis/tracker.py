@@ -19,8 +19,8 @@ _LIKE = 24  # pixels: side of the small picture by which a face is compared with
 _OVERLAP = 0.3  # intersection over union from which two boxes may be one face
 _FAR = 0.3  # seconds between two samples from which place and picture say little, so that the looks must agree ...
 # ... with this correlation of the small pictures at least. Of 103,584 pairs of strangers in LFW 14 % look so alike, at
-# dlib's threshold one of the eleven that are nearer; at SFace's none are. A face that looks less like it did when it was
-# encoded is encoded anew: within a second 37 % of such are farther from it than dlib's threshold, of others 3 % (clips).
+# dlib's threshold one of the eleven that are nearer; at SFace's none are. A face that looks less like it did when it
+# was encoded is encoded anew: within a second 37 % of such are beyond dlib's threshold, of others 3 % (clips).
 _ALIKE = 0.5
 _SURE_OVERLAP = 0.5
 # Correlation of the small pictures. Of two people in one place 7 in 10,000 look so alike (267 faces of LFW; from .7 on
