@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -529,6 +530,7 @@ def command(
         return Ended(code, *capsys.readouterr())
 
     yield run
+    gc.unfreeze()  # a program of one command has all that is loaded stay; here garbage would stay with it
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
