@@ -80,9 +80,9 @@ def kept_as_loaded() -> Iterator[None]:
         gc.enable()
 
 
-def stop_on_signals() -> threading.Event:
-    """An event that ^C and SIGTERM set; a second one ends the program at once."""
-    stopping = threading.Event()
+def stop_on_signals(stopping: threading.Event | None = None) -> threading.Event:
+    """An event that ^C and SIGTERM set, a new one or this; a second one ends the program at once."""
+    stopping = stopping or threading.Event()
 
     def stop(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -70,12 +72,17 @@ def _classify(sources: Sequence[str], load: Callable[[], Settings], *, as_json: 
             chosen = load()
             from face_classifier.vision.ahead import EngineAhead
 
-            ahead = stack.enter_context(EngineAhead(chosen))
+            engines, stopping = stack.enter_context(EngineAhead(chosen)), threading.Event()
+            from face_classifier.pipeline.analysis.begun import BegunAhead
+
+            ahead = stack.enter_context(BegunAhead(chosen, engines, stopping))
+            if os.path.isfile(sources[0]):
+                ahead.begin(sources[0])
             from face_classifier.cli import console
             from face_classifier.pipeline import run as pipeline
 
         observer = console.Screen()
-        result = pipeline.run(chosen, sources, stop_on_signals(), observer, ahead=ahead)
+        result = pipeline.run(chosen, sources, stop_on_signals(stopping), observer, ahead=ahead)
     observer.finish()
     console.print_result(result, chosen.result, as_json=as_json)
     return chosen

@@ -27,12 +27,13 @@ from face_classifier.events.records import JsonLines
 from face_classifier.gallery.opening import check_place
 from face_classifier.identity.rules import profile_of
 from face_classifier.pipeline.analysis.advance import Advance, WaitingRecords
+from face_classifier.pipeline.analysis.begun import BegunAhead
 from face_classifier.pipeline.desk import Observer
 from face_classifier.pipeline.elsewhere import Elsewhere
 from face_classifier.pipeline.here import Here
 from face_classifier.pipeline.inputs import find_all
 from face_classifier.pipeline.show import Stage
-from face_classifier.pipeline.watch import Crew, OpenedAhead, watch
+from face_classifier.pipeline.watch import Crew, watch
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import is_camera
 from face_classifier.vision.ahead import EngineAhead
@@ -54,7 +55,7 @@ def run(
     stopping: threading.Event,
     observer: Observer,
     viewers: Sequence[Viewer] = (),
-    ahead: EngineAhead | None = None,
+    ahead: BegunAhead | None = None,
 ) -> RunResult:
     """Classify the faces of all sources into the result folder, until their end or until ``stopping`` is set.
 
@@ -67,17 +68,21 @@ def run(
     if not paths:
         return RunResult(failed, None)
     with ExitStack() as stack:
-        opened = stack.enter_context(OpenedAhead(None if is_camera(paths[0]) else paths[0]))
+        if ahead is None:
+            engines = stack.enter_context(EngineAhead(settings))
+            ahead = stack.enter_context(BegunAhead(settings, engines, stopping))
+        ahead.begin(paths[0])
         patience = Patience(settings.patience, stopping, observer.problem)
         groups = _grouped(paths)
         tiles = max(map(len, groups))
         captures, window, log = open_sinks(settings, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
-        engines = ahead or stack.enter_context(EngineAhead(settings))
-        engine = cache(partial(engines.engine, observer.problem))  # by its encoder, which the result folder decides on
+        engine = cache(
+            partial(ahead.engines.engine, observer.problem)
+        )  # by its encoder, which the result folder decides on
         places = stack.enter_context(places_of(settings, engine, log, observer, patience))
         own = engine(profile_of(places.settings).encoder)
-        run = _Run(Crew(places.settings, own, places, stage, observer, stopping, ahead=opened), places, stage)
+        run = _Run(Crew(places.settings, own, places, stage, observer, stopping, ahead=ahead), places, stage)
         try:
             with places.looking():
                 run.watch_all(groups)

@@ -6,23 +6,23 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import TracebackType
 from typing import Protocol
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.core.types import Frame, Seen
 from face_classifier.pipeline.analysis.analyse import AHEAD, Analysis
+from face_classifier.pipeline.analysis.begun import BegunAhead
 from face_classifier.pipeline.analysis.view import View
 from face_classifier.pipeline.desk import Begun, Observer
 from face_classifier.pipeline.inputs import Known, sampling_of
 from face_classifier.pipeline.placing.discretion import Discretion, discretion_of
 from face_classifier.records import AnalysedFrame
 from face_classifier.sources.base import Sampling
-from face_classifier.sources.chapters import sampled
+from face_classifier.sources.chapters import Chapter, sampled
 from face_classifier.sources.discover import Source, chapters_of, open_source
 from face_classifier.sources.live.source import LiveSource, changes_told
 from face_classifier.vision.engine import Engine
@@ -63,37 +63,6 @@ class Shows(Protocol):
         """Called after each frame, and ten times a second while none comes. Raises DiskError."""
 
 
-class OpenedAhead:
-    """Opens the first file of a run in a thread of its own, while engine and gallery are made. A context manager."""
-
-    def __init__(self, path: str | None) -> None:
-        """``path``: of the file; None = it is a camera, which is opened in its turn."""
-        self._path = path
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="opening")
-        self._opened: Future[Source] | None = None
-
-    def __enter__(self) -> OpenedAhead:
-        if self._path is not None:
-            self._opened = self._pool.submit(open_source, self._path)
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        self._pool.shutdown()
-        opened, self._opened = self._opened, None
-        if opened and not opened.exception():
-            opened.result().close()
-
-    def open(self, path: str) -> Source:
-        """As `open_source`, once of that file as it was opened before; from any thread."""
-        opened = self._opened
-        if opened is None or path != self._path:
-            return open_source(path)
-        self._opened = None
-        return opened.result()
-
-
 @dataclass(frozen=True)
 class Crew:
     """Whom the sources of a run share."""
@@ -105,7 +74,7 @@ class Crew:
     observer: Observer
     stopping: threading.Event
     view: View = View.everything  # what counts of the pictures
-    ahead: OpenedAhead = field(default_factory=lambda: OpenedAhead(None))
+    ahead: BegunAhead | None = None  # of the first file of the run
     turns: Iterator[int] = field(default_factory=itertools.count)  # numbers for its live sources
 
 
@@ -114,7 +83,7 @@ def watch(path: str, crew: Crew, ahead: Callable[[Sampling], Records | None] = l
 
     ``ahead``: its records, if it was analysed so before its turn; it waits for those.
     """
-    with crew.ahead.open(path) as source:
+    with crew.ahead.open(path) if crew.ahead else open_source(path) as source:
         if isinstance(source, LiveSource):
             source.on_change = changes_told(source.name, crew.observer.problem)
         classify(source, crew, ahead)
@@ -142,24 +111,34 @@ def _place_chapters(source: Source, begun: Begun, crew: Crew, records: Records |
             break
         if number:
             begun = crew.places.begin_chapter(begun)
-        analysis = Analysis(
-            source,
-            begun.sampling,
-            begun.start,
-            crew.engine,
-            crew.settings,
-            crew.stopping,
-            chapter=chapter,
-            kept_before=begun.kept_before,
-            idle=crew.stage.flush,
-            view=crew.view,
-            turn=next(crew.turns) if source.live else 0,
-        )
+        analysis = _analysis(source, begun, chapter, crew)
         with analysis if records is None else records.frames(number, begun.start) as frames:
             count += _place_all(frames, analysis, source, begun, crew)
         if failure := analysis.failures.failure():
             crew.observer.problem(failure)
     return count
+
+
+def _analysis(source: Source, begun: Begun, chapter: Chapter, crew: Crew) -> Analysis:
+    """That of a chapter, which may have begun ahead."""
+    idle = crew.stage.flush
+    if crew.ahead and crew.view is View.everything:
+        decided = crew.engine, begun.sampling, begun.start, chapter, begun.kept_before
+        if ahead := crew.ahead.analysis(source, *decided, idle):
+            return ahead
+    return Analysis(
+        source,
+        begun.sampling,
+        begun.start,
+        crew.engine,
+        crew.settings,
+        crew.stopping,
+        chapter=chapter,
+        kept_before=begun.kept_before,
+        idle=idle,
+        view=crew.view,
+        turn=next(crew.turns) if source.live else 0,
+    )
 
 
 def nothing_after(source: str, skip: float) -> str:

@@ -36,6 +36,11 @@ class EngineAhead:
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
+    @property
+    def sure(self) -> Future[Engine] | None:
+        """The engine that is being made; None: which one it will be is not sure."""
+        return self._made
+
     def engine(self, tell: Callable[[str], None], encoder: str) -> Engine:
         """As `engine_of`; the encoder's network goes on being loaded, for which the first face waits."""
         if not self._made or encoder != self._sure:

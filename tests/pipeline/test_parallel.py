@@ -61,20 +61,20 @@ def test_they_are_analysed_while_others_are(
     tmp_path: Path, files: list[Path], command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_now, most = 0, 0
-    enter, leave = Analysis.__enter__, Analysis.__exit__
+    begin, leave = Analysis._frames, Analysis.__exit__
 
     def counted(self: Analysis) -> object:
         nonlocal open_now, most
         open_now += 1
         most = max(most, open_now)
-        return enter(self)
+        return begin(self)
 
     def ended(self: Analysis, *error: object) -> None:
         nonlocal open_now
         leave(self, *error)  # type: ignore[arg-type]
         open_now -= 1
 
-    monkeypatch.setattr(Analysis, "__enter__", counted)
+    monkeypatch.setattr(Analysis, "_frames", counted)  # of the first file ahead of its turn
     monkeypatch.setattr(Analysis, "__exit__", ended)
     outcome(tmp_path / "two", files, command, "--parallel", 2)
     assert most == 2

@@ -24,7 +24,7 @@ from face_classifier.core.config.load import load
 from face_classifier.core.errors import UserError
 from face_classifier.core.types import Detection, Face, Image
 from face_classifier.pipeline import run as pipeline
-from face_classifier.pipeline import watch
+from face_classifier.pipeline.analysis import begun
 from face_classifier.pipeline.run import RunResult
 from face_classifier.sources.live import feed, opening
 from face_classifier.sources.live.source import LiveSource
@@ -208,14 +208,14 @@ class TestEndings:
     def test_a_source_that_fails_as_nobody_expected_is_told_and_the_next_one_is_classified(
         self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        usual = watch.open_source
+        usual = begun.open_source
 
         def failing(path: str) -> Any:
             if path == "7":
                 raise ZeroDivisionError("no frames a second")
             return usual(path)
 
-        monkeypatch.setattr(watch, "open_source", failing)
+        monkeypatch.setattr(begun, "open_source", failing)
         with caplog.at_level("DEBUG"):
             ended = run(tmp_path, "7", short_clip, observer=(observer := Watcher()))
         assert (ended.failed, len(ended.sightings or [])) == (1, 4)
@@ -257,14 +257,14 @@ class TestEndings:
     def test_a_source_that_fails_is_told_and_the_next_one_is_classified(
         self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        usual = watch.open_source
+        usual = begun.open_source
 
         def failing(path: str) -> Any:
             if path == "7":
                 raise UserError("camera 7 is on fire; put it out")
             return usual(path)
 
-        monkeypatch.setattr(watch, "open_source", failing)
+        monkeypatch.setattr(begun, "open_source", failing)
         observer = Watcher()
         ended = run(tmp_path, "7", short_clip, observer=observer)
         assert observer.problems == ["camera 7 is on fire; put it out"]
@@ -274,13 +274,13 @@ class TestEndings:
     def test_the_first_file_is_opened_while_engine_and_gallery_are_made_and_the_others_in_their_turn(
         self, tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        usual, opened = watch.open_source, []
+        usual, opened = begun.open_source, []
 
         def noting(path: str) -> Any:
             opened.append((Path(path).name, threading.current_thread().name.partition("_")[0]))
             return usual(path)
 
-        monkeypatch.setattr(watch, "open_source", noting)
+        monkeypatch.setattr(begun, "open_source", noting)
         copy = shutil.copy(short_clip, tmp_path / "copy.mp4")
         assert run(tmp_path, short_clip, copy, short_clip).failed == 0
         assert opened == [(short_clip.name, "opening"), ("copy.mp4", "source"), (short_clip.name, "source")]
@@ -401,7 +401,7 @@ class TestLive:
             return encode(self, image, detections, *more)
 
         encode = Engine.encode
-        monkeypatch.setattr(watch, "open_source", open_camera)
+        monkeypatch.setattr(begun, "open_source", open_camera)
         monkeypatch.setattr(Engine, "encode", slow)
         observer = Watcher()
         ended = run(tmp_path, "0", observer=observer, seconds=0.0, stop=2.8, refresh=0.2, search_still=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -220,7 +221,8 @@ class Analysis:
         self._searches = Searches(still=settings.search_still or not self._follows, times=times, phase=phase)
         follower = follower_of(settings, sampling, covers=bool(discretion), live=source.live)
         self._places = Places(follower, view.admits, lambda frame: self._found(frame, Search.USUAL))
-        self._analyst = Analyst(engine, follower, kept_before)
+        self._kept_before, self._idle = kept_before, idle
+        self._analyst = Analyst(engine, follower, lambda frame, boxes: self._kept_before(frame, boxes))
         self._ahead: Ahead[Glance, Plan, AnalysedFrame] = Ahead(
             lambda closing: self._seen(chapter_frames(source, chapter, sampling, start, closing, between=between)),
             stopping,
@@ -230,8 +232,18 @@ class Analysis:
             is_long=lambda plan: bool(plan.encode),
             workers=int(settings.workers),
             depth=0 if source.live else AHEAD,
-            idle=idle,
+            idle=lambda: self._idle(),
         )
+        self._begun: Iterator[AnalysedFrame] | None = None
+
+    def begin(self) -> None:
+        """Analyse the first frame already, before anybody enters it."""
+        frames = self._frames()
+        self._begun = itertools.chain(list(itertools.islice(frames, 1)), frames)
+
+    def take_over(self, kept_before: KeptBefore, idle: Callable[[], None]) -> None:
+        """Go on with these instead of those that it was made with, once it was begun."""
+        self._kept_before, self._idle = kept_before, idle
 
     def _seen(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         return (self._view.prepare(frame) for frame in frames if self._view.is_open(frame.time))
@@ -260,6 +272,9 @@ class Analysis:
         return self._analyst.unencoded(plan)
 
     def __enter__(self) -> Iterator[AnalysedFrame]:
+        return self._begun or self._frames()
+
+    def _frames(self) -> Iterator[AnalysedFrame]:
         self._ahead.__enter__()
         return (analysed for _, analysed in self._ahead)
 
