@@ -104,7 +104,6 @@ def address(site: Path) -> Iterator[str]:
 
 
 def test_a_reader_finds_a_page_by_its_words_and_asks_no_other_machine(address: str, tab: Page):
-    tab.set_default_timeout(10_000)
     tab.goto(f"{address}/docs/watch/", wait_until="networkidle")  # the search is there by then
     tab.keyboard.press("Control+k")
     tab.keyboard.type("resize-ratio")
@@ -115,7 +114,6 @@ def test_a_reader_finds_a_page_by_its_words_and_asks_no_other_machine(address: s
 
 
 def test_the_copy_button_gives_what_is_to_be_typed(address: str, tab: Page):
-    tab.set_default_timeout(10_000)
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
     tab.goto(f"{address}/docs/tutorials/evaluate/", wait_until="networkidle")
     block = tab.locator(".highlight:has(.gp)").first

@@ -118,7 +118,7 @@ def test_the_listing_goes_on_while_nobody_reads_it(tmp_path: Path, monkeypatch: 
     with os.fdopen(reading, "rb") as pipe:
         while len(told) < len(names):
             told |= marshal.load(pipe)
-    thread.join(10)
+        thread.join(10)
     os.close(writing)
     assert in_time, "it waits for somebody who reads"
     assert told["007"] == (1, f"{'007' * 60}.png", "0", told["007"][3])

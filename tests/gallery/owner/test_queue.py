@@ -93,16 +93,22 @@ def test_what_opening_raises_is_raised_by_entering() -> None:
 
 def test_an_interrupt_while_it_opens_ends_it_as_soon_as_it_is_open() -> None:
     program = """
-import contextlib, os, signal, time
+import contextlib, os, signal, threading
 from face_classifier.gallery.owner.queue import Owner
 
 @contextlib.contextmanager
 def opens():
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(0.3)  # in which the interrupt reaches who enters
+    reached.wait(10)
     yield
     print("closed")
 
+def interrupt(*what):
+    reached.set()
+    signal.default_int_handler(*what)
+
+reached = threading.Event()  # who enters
+signal.signal(signal.SIGINT, interrupt)
 try:
     with Owner(opens):
         print("entered")
