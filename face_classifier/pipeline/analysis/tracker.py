@@ -19,13 +19,16 @@ _LIKE = 24  # pixels: side of the small picture by which a face is compared with
 _OVERLAP = 0.3  # intersection over union from which two boxes may be one face
 _FAR = 0.3  # seconds between two samples from which place and picture say little, so that the looks must agree ...
 # ... with this correlation of the small pictures at least. Of 103,584 pairs of strangers in LFW 14 % look so alike, at
-# dlib's threshold one of the eleven that are nearer; at SFace's none are. A face that looks less like it did when it
-# was encoded is encoded anew: within a second 37 % of such are beyond dlib's threshold, of others 3 % (clips).
+# dlib's threshold one of the eleven that are nearer; at SFace's none are.
 _ALIKE = 0.5
 _SURE_OVERLAP = 0.5
 # Correlation of the small pictures. Of two people in one place 7 in 10,000 look so alike (267 faces of LFW; from .7 on
 # 1 in 100 would); one face in consecutive frames of video does in 99 %, in frames .2 s apart in 87 %.
 _SURE_LIKENESS = 0.8
+# Correlation with how a face looked when it was encoded, below which it is encoded anew: within a second a third of
+# such faces are beyond dlib's threshold, of others 3 % (clips). From .3 to .7 whoever turns stays one; from .5 on
+# moving heads cost more and one was split, and from .6 on more tracks break.
+_TURNED = 0.4
 _BETTER = 1.5  # times the quality of the best view so far
 _MEMORY = 0.5  # seconds between two sightings of a face that goes on, at least: it is not found in every frame
 # Times the longest regular time between two sightings, for which a face that is not found may still be the same: frames
@@ -181,7 +184,7 @@ class Follower:
         better = (detection.quality or 0.0) > _BETTER * track.best
         if due or better or not self.is_good(detection):
             return due or better
-        turned = view is not None and likeness(view.look, track.encoded.look) < _ALIKE
+        turned = view is not None and likeness(view.look, track.encoded.look) < _TURNED
         return turned or not track.sure or track.faces < self._founding
 
     def _due_at(self, track: _Track) -> float:
