@@ -106,8 +106,11 @@ class TestTheMotionGate:
         face = small_face(portraits, faces, "obama.jpg")
         face = np.asarray(cv2.resize(face, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR), np.uint8)
 
+        grain = noise.normal(0, 6, (size[1] + 64, size[0] + 64, 3)).astype(np.float32)
+
         def see(scene: Image) -> Image:
-            return cv2.add(scene, noise.normal(0, 6, scene.shape), dtype=cv2.CV_8U)
+            top, left = noise.integers(0, 64, 2)
+            return cv2.add(scene, grain[top : top + size[1], left : left + size[0]], dtype=cv2.CV_8U)
 
         scene = MotionGate()
         assert [scene.moved(see(empty)) for _ in range(4)] == [True, False, False, False]
