@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -61,16 +62,20 @@ def test_they_are_analysed_while_others_are(
     tmp_path: Path, files: list[Path], command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_now, most = 0, 0
+    together, longest = threading.Event(), 60.0  # seconds that the first waits for a second one
     begin, leave = Analysis._frames, Analysis.__exit__
 
     def counted(self: Analysis) -> object:
         nonlocal open_now, most
         open_now += 1
         most = max(most, open_now)
+        if most > 1:
+            together.set()
         return begin(self)
 
     def ended(self: Analysis, *error: object) -> None:
         nonlocal open_now
+        together.wait(longest)
         leave(self, *error)  # type: ignore[arg-type]
         open_now -= 1
 
@@ -78,6 +83,6 @@ def test_they_are_analysed_while_others_are(
     monkeypatch.setattr(Analysis, "__exit__", ended)
     outcome(tmp_path / "two", files, command, "--parallel", 2)
     assert most == 2
-    most = 0
+    most, longest = 0, 0.0
     outcome(tmp_path / "captures", files, command, "--parallel", 2, "--capture", tmp_path / "captured")
     assert most == 1  # pictures are not kept in records
