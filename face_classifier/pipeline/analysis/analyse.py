@@ -219,7 +219,8 @@ class Analysis:
         phase = phase_of(turn)
         times = times_of(settings, sampling, covers=bool(discretion), phase=phase)
         self._searches = Searches(still=settings.search_still or not self._follows, times=times, phase=phase)
-        follower = follower_of(settings, sampling, covers=bool(discretion), live=source.live)
+        self._follower = follower = follower_of(settings, sampling, covers=bool(discretion), live=source.live)
+        self._live = source.live
         self._places = Places(follower, view.admits, lambda frame: self._found(frame, Search.USUAL))
         self._kept_before, self._idle = kept_before, idle
         self._analyst = Analyst(engine, follower, lambda frame, boxes: self._kept_before(frame, boxes))
@@ -268,7 +269,11 @@ class Analysis:
 
     def _encode(self, plan: Plan) -> AnalysedFrame:
         with self.failures.step(begins=False):
-            return self._analyst.encode(plan)
+            analysed = self._analyst.encode(plan)
+            for one in analysed.faces if self._live else ():  # none of its next frames is planned so far
+                if one.face:
+                    self._follower.tell(one.track, one.face.encoding)
+            return analysed
         return self._analyst.unencoded(plan)
 
     def __enter__(self) -> Iterator[AnalysedFrame]:

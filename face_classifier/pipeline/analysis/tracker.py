@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from face_classifier.core.types import Box, Detection, Frame, Image
+import numpy as np
+
+from face_classifier.core.types import Box, Detection, Encoding, Frame, Image
 from face_classifier.pipeline.analysis.motion import Grey, Shot, grey, likeness, normed, reduced
 
 _LIKE = 24  # pixels: side of the small picture by which a face is compared with itself one frame ago
@@ -35,7 +37,10 @@ _MEMORY = 0.5  # seconds between two sightings of a face that goes on, at least:
 # do not come at the very times that are asked for (of 29.97 a second they lie up to 1.034 s apart at -S 1).
 _SLACK = 1.5
 _CLEAR = 0.5  # quality from which a face shows well who it is
-_SELDOM = 4.0  # times ``refresh``: after which a face is encoded that has all its pictures and leaves no doubt
+_SELDOM = 4.0  # times ``refresh``: after which a face is encoded that has all its pictures, each like the one before
+# L2 between the encodings of two faces in a row that are alike. Of 121 pairs a second apart in clips of one person 89 %
+# are so near with SFace and 74 % with dlib's encoder, of 124,750 pairs of strangers in LFW none.
+_STEADY = 0.35
 _GAPS = 4  # times between analysed frames that tell how far apart they come, where a live source is late
 
 
@@ -74,9 +79,10 @@ class _Track:
     best: float  # quality of the best view that was encoded
     faces: int  # that were good enough to be encoded, so far
     clear: int  # of them those that were encoded with their mirror image
-    settled: int  # of ``faces`` those since there was a doubt, or it was out of sight
     encoded: _View  # the latest that was
     sure: bool = True  # see ``Followed``
+    encoding: Encoding | None = None  # the latest that was told
+    steady: int = 0  # how many were told since it was out of sight, each like the one before
 
 
 class Follower:
@@ -84,9 +90,8 @@ class Follower:
 
     A face is encoded in each frame as long as it is new, then when place or look leave a doubt that it is the same,
     when it looks otherwise than it did the last time, when it is seen clearly better than before, or about ``refresh``
-    seconds (the source's clock) after the last time: with 0, in every frame. A face that has all its ``pictures``,
-    never in doubt nor out of sight meanwhile, is encoded after four times as long. As many clear ones as found a person
-    are encoded with more care.
+    seconds (the source's clock) after the last time: with 0, in every frame; after four times as long, once as many as
+    its ``pictures`` were each like the one before. As many clear ones as found a person are encoded with more care.
     """
 
     def __init__(
@@ -112,7 +117,7 @@ class Follower:
             encoded in the one that is nearest: else each second would have a search more.
         in_turn: of several faces that are merely due in one frame, one is encoded, and the others in the next ones
             that are searched: so no frame takes as long as all of them.
-        pictures: of a track, after which more of them tell little.
+        pictures: of a track, after which more of them tell little. Whoever gives it has to `tell` each encoding.
         """
         self._searches, self._in_turn, self._pictures = searches, in_turn, pictures
         self._refresh, self._poorest, self._step, self._founding = refresh, poorest, step, founding
@@ -175,6 +180,14 @@ class Follower:
             track.view, track.seen_at = view, now
         return [Followed(detection, track.number, encode=False, sure=track.sure) for track, detection, _ in faces]
 
+    def tell(self, number: int, encoding: Encoding) -> None:
+        """Have it know the encoding of a face in the latest frame, of the track of that number."""
+        for track in self._tracks:
+            if track.number == number:
+                before, track.encoding = track.encoding, encoding
+                is_like = before is not None and np.linalg.norm(encoding - before) < _STEADY
+                track.steady = track.steady + 1 if is_like else 1
+
     def _wants(self, track: _Track, then: float, detection: Detection, view: _View | None) -> bool:
         """Whether a face is to be encoded that was seen before.
 
@@ -189,7 +202,7 @@ class Follower:
 
     def _due_at(self, track: _Track) -> float:
         """Seconds from which a face is encoded whatever place and look tell."""
-        return track.encoded_at + self._refresh * (_SELDOM if track.settled >= self._pictures else 1.0)
+        return track.encoded_at + self._refresh * (_SELDOM if track.sure and track.steady >= self._pictures else 1.0)
 
     def _patience(self) -> float:
         """Seconds for which a face that is not found may still be the same when it is found again."""
@@ -227,18 +240,18 @@ class Follower:
         if track is None:
             self._count += 1
             faces = int(self.is_good(detection))
-            track = _Track(self._count, view, now, now, quality, faces, int(clear), faces, view)
+            track = _Track(self._count, view, now, now, quality, faces, int(clear), view)
             self._tracks.append(track)
             return Followed(detection, track.number, encode=True, once=not clear)
         if not _is_sure(view, track):
             track.sure = False
-        if not track.sure or now - track.seen_at >= _FAR:
-            track.settled = 0
+        if now - track.seen_at >= _FAR:
+            track.steady = 0
         track.view, track.seen_at = view, now
         sure, good, encode = track.sure, self.is_good(detection), self._wants(track, now + early, detection, view)
         once = not clear or track.clear >= max(1, self._founding - 1)  # good ones: one fewer does
         if encode:
-            track.faces, track.settled = track.faces + good, track.settled + good
+            track.faces += good
             track.clear += not once
             track.encoded_at, track.best, track.sure = now, max(track.best, quality), sure or good
             track.encoded = view if good else track.encoded

@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face_classifier.core.config.load import load
 from face_classifier.core.types import Box, Detection, Frame, Image
-from face_classifier.pipeline.analysis.analyse import follower_of
 from face_classifier.pipeline.analysis.tracker import Followed, Follower
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.discover import open_source
@@ -231,46 +229,6 @@ class TestANewFace:
         ]
         good = [faces[0].encode for faces, q in zip(encoded, qualities, strict=True) if q >= 0.5]
         assert good == [True, True, True, False]
-
-
-class TestAFaceWithAllItsPictures:
-    """More of them tell little: it is encoded seldom, as long as nothing leaves a doubt."""
-
-    def encoded(self, image: Image, positions: list[float], follower: Follower, *, right: int = 0) -> list[float]:
-        """When a face is encoded; ``right``: pixels to where it is."""
-        image, face = np.roll(image, right, axis=1), Detection(Box(80, 160, 170, 80), quality=0.9).moved(right, 0)
-        faces = [(now, follower.follow(frame_of(image, now), [face])[0]) for now in positions]
-        assert {face.track for _, face in faces} == {1}
-        return [now for now, face in faces if face.encode]
-
-    def test_is_encoded_after_four_times_as_long(self, closeups: dict[str, Image]) -> None:
-        positions = [number / 5 for number in range(60)]
-        assert self.encoded(closeups["obama.jpg"], positions, Follower(1.0, pictures=3)) == [0.0, 1.0, 2.0, 6.0, 10.0]
-        assert self.encoded(closeups["obama.jpg"], positions, Follower(1.0)) == [float(now) for now in range(12)]
-
-    def test_is_encoded_as_often_as_before_once_it_was_in_doubt(self, closeups: dict[str, Image]) -> None:
-        """Somebody else may be in its place, and has no picture yet."""
-        follower, image = Follower(1.0, pictures=3), closeups["obama.jpg"]
-        assert self.encoded(image, [number / 5 for number in range(16)], follower) == [0.0, 1.0, 2.0]
-        there = [3.2 + number / 5 for number in range(15)]
-        assert np.allclose(self.encoded(image, there, follower, right=40), [3.2, 4.2, 5.2])
-
-    def test_is_encoded_as_often_as_before_once_it_was_out_of_sight(self, closeups: dict[str, Image]) -> None:
-        follower, image = Follower(1.0, pictures=3), closeups["obama.jpg"]
-        assert self.encoded(image, [number / 5 for number in range(16)], follower) == [0.0, 1.0, 2.0]
-        back = [3.4 + number / 5 for number in range(15)]
-        assert np.allclose(self.encoded(image, back, follower), [3.4, 4.4, 5.4])
-
-    def test_is_one_of_a_camera_alone(self, closeups: dict[str, Image]) -> None:
-        """Of a file all pictures are kept."""
-        positions = [number / 5 for number in range(51)]
-        for given, live, expected in (
-            ({}, True, [0.0, 0.2, 0.4, 1.4, 2.4, 3.4, 4.4, 5.4, 9.4]),
-            ({"pictures_per_track": 4}, True, [0.0, 0.2, 0.4, 1.4, 5.4, 9.4]),
-            ({"pictures_per_track": 4}, False, [0.0, 0.2, 0.4, *(number + 0.4 for number in range(1, 10))]),
-        ):
-            follower = follower_of(load({**given, "detect_every": 0.0}, environ={}), Sampling(0.2), live=live)
-            assert np.allclose(self.encoded(closeups["obama.jpg"], positions, follower), expected)
 
 
 class TestPace:
