@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from statistics import median
 from unittest.mock import patch
@@ -17,7 +19,6 @@ from unittest.mock import patch
 from face_classifier.core.config.load import load
 from face_classifier.core.types import Frame
 from face_classifier.pipeline import run as pipeline
-from face_classifier.pipeline import watch
 from face_classifier.sources.base import Sampling
 from face_classifier.sources.video import VideoFile
 from pace.process import Numbers
@@ -130,6 +131,10 @@ def _copies(source: str, folder: Path, count: int) -> list[str]:
 @contextmanager
 def _as_cameras(pace: Pace) -> Iterator[None]:
     """Within it, runs take files for cameras, all of them at once."""
-    opened = patch.object(watch, "open_source", lambda path: Camera(path, pace))
-    with patch.object(pipeline, "is_camera", lambda _: True), opened:
+    instead = {"is_camera": lambda _: True, "open_source": lambda path: Camera(path, pace)}
+    modules = [module for name, module in sys.modules.items() if name.startswith(f"{pipeline.__package__}.")]
+    with ExitStack() as stack:
+        for module, name in product(modules, instead):  # others in an earlier checkout
+            if hasattr(module, name):
+                stack.enter_context(patch.object(module, name, instead[name]))
         yield
