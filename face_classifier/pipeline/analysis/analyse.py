@@ -31,7 +31,7 @@ from face_classifier.sources.discover import Source, chapter_frames
 from face_classifier.vision.engine import Engine
 
 _GOLDEN = (5**0.5 - 1) / 2
-AHEAD = 3  # frames of a file that may wait for a result at each stage
+AHEAD = 3  # frames of a file that may wait for their encodings, or with their pictures to be placed
 
 # Which of the boxes in a frame, by number, need no encoding, since their faces are kept from an earlier run. It saves
 # work and decides nothing: an encoding that is there all the same is not used.

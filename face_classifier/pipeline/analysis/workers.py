@@ -53,7 +53,8 @@ class Ahead(Generic[_Note, _Plan, _Result]):
         ``search`` is given frames that are due, and returns what it noted of one, and what finds its faces or None.
         ``plan`` is given the note, or None of a frame that is not due, and the faces, or None of one not searched.
         ``is_long``: whether it takes long to carry out a plan; what does not is done in the iterating thread.
-        ``depth``: how many frames may wait for a result at each stage; 0 for live sources, where the newest counts.
+        ``depth``: how many frames may wait for an encoding, and twice as many for a search, of which some take as long
+        as ten others; 0 for live sources, where the newest counts.
         ``idle``: called in the iterating thread ten times a second while no frame comes.
         """
         self._idle = idle
@@ -63,7 +64,7 @@ class Ahead(Generic[_Note, _Plan, _Result]):
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
         self._queue: queue.SimpleQueue[_Item[_Note] | BaseException | None] = queue.SimpleQueue()
         self._room: queue.SimpleQueue[None] = queue.SimpleQueue()  # an item for each frame that may be taken
-        for _ in range(1 + depth):
+        for _ in range(1 + 2 * depth):
             self._room.put(None)
         self._closing = threading.Event()
         self._reader = threading.Thread(target=self._read, name="decoding")
