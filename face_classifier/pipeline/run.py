@@ -77,9 +77,8 @@ def run(
         tiles = max(map(len, groups))
         captures, window, log = open_sinks(settings, stopping, observer, stack, tiles)
         stage = Stage([*([captures] if captures else []), *viewers], window, patience, stopping)
-        engine = cache(
-            partial(ahead.engines.engine, observer.problem)
-        )  # by its encoder, which the result folder decides on
+        # By its encoder, which the result folder decides on.
+        engine = cache(partial(ahead.engines.engine, observer.problem))
         places = stack.enter_context(places_of(settings, engine, log, observer, patience))
         own = engine(profile_of(places.settings).encoder)
         run = _Run(Crew(places.settings, own, places, stage, observer, stopping, ahead=ahead), places, stage)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from types import TracebackType
+from typing import NamedTuple
 
 from face_classifier.core.config.settings import Settings
 from face_classifier.pipeline.analysis.analyse import Analysis, KeptBefore
@@ -16,6 +17,16 @@ from face_classifier.sources.chapters import Chapter, sampled
 from face_classifier.sources.discover import Source, chapters_of, is_camera, open_source
 from face_classifier.vision.ahead import EngineAhead
 from face_classifier.vision.engine import Engine
+
+
+class _Begun(NamedTuple):
+    """What was begun, and with what."""
+
+    analysis: Analysis
+    engine: Engine
+    sampling: Sampling
+    start: datetime
+    chapter: Chapter
 
 
 class BegunAhead:
@@ -31,7 +42,7 @@ class BegunAhead:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="opening")
         self._path: str | None = None
         self._opened: Future[Source] | None = None  # until it is handed out
-        self._begun: Future[tuple[Analysis, Engine, Sampling, datetime, Chapter] | None] | None = None  # likewise
+        self._begun: Future[_Begun | None] | None = None  # likewise
 
     def __enter__(self) -> BegunAhead:
         return self
@@ -52,11 +63,11 @@ class BegunAhead:
             self._opened = self._pool.submit(open_source, path)
             self._begun = self._pool.submit(self._analyse, self._opened)
 
-    def _analyse(self, opened: Future[Source]) -> tuple[Analysis, Engine, Sampling, datetime, Chapter] | None:
+    def _analyse(self, opened: Future[Source]) -> _Begun | None:
         source, engine = opened.result(), self.engines.sure
-        if engine is None or source.live:
-            return None
         settings, sampling = self._settings, sampling_of(self._settings)
+        if engine is None or source.live or sampling.skip:  # which may take long, and nobody can end it but the user
+            return None
         chapter = sampled(chapters_of(source, settings.chapter), sampling)[0]
         analysis = Analysis(source, sampling, source.start, engine.result(), settings, self._stopping, chapter=chapter)
         try:
@@ -64,7 +75,7 @@ class BegunAhead:
         except BaseException:  # which its turn tells
             analysis.__exit__(None, None, None)
             raise
-        return analysis, engine.result(), sampling, source.start, chapter
+        return _Begun(analysis, engine.result(), sampling, source.start, chapter)
 
     def open(self, path: str) -> Source:
         """As `open_source`, once of that file as it was opened before; from any thread."""
@@ -88,14 +99,14 @@ class BegunAhead:
         if source.name != self._path or self._begun is None:
             return None
         begun = None if self._begun.exception() else self._begun.result()
-        if begun is None or begun[1] is not engine or begun[2:] != (sampling, start, chapter):
+        if begun is None or begun.engine is not engine or begun[2:] != (sampling, start, chapter):
             self._end()
             return None
         self._begun = None
-        begun[0].take_over(kept_before, idle)
-        return begun[0]
+        begun.analysis.take_over(kept_before, idle)
+        return begun.analysis
 
     def _end(self) -> None:
         begun, self._begun = self._begun, None
         if begun and not begun.exception() and (analysed := begun.result()):
-            analysed[0].__exit__(None, None, None)
+            analysed.analysis.__exit__(None, None, None)
