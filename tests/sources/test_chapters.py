@@ -192,8 +192,8 @@ class TestOnePass:
                 opened.append(self)
 
         chapters = chapters_of(clip)
+        monkeypatch.setattr(video, "Capture", Counted)
         with VideoFile(str(clip)) as source:
-            monkeypatch.setattr(video, "Capture", Counted)
             for chapter in chapters[:2]:
                 assert list(source.frames(EVERY_FRAME, START, threading.Event(), chapter=chapter))
         assert len(opened) == 1
