@@ -38,6 +38,11 @@ def apart() -> Iterator[Apart]:
     apart.end()
 
 
+def working(apart: Apart) -> subprocess.Popen[bytes] | None:
+    """A process that works for it now, if there is one."""
+    return next(iter(apart._working.copy()), None)
+
+
 def test_work_is_done_by_another_process_that_yields_to_others_and_is_bounded(apart: Apart) -> None:
     assert apart.do(os.getpid) != os.getpid()
     assert apart.do(os.nice, 0) >= 10
@@ -50,7 +55,7 @@ def test_a_process_that_is_killed_is_begun_again(apart: Apart) -> None:
     killed: list[int] = []
 
     def kill() -> None:
-        process = until(lambda: next(iter(apart._working), None), "it works")
+        process = until(lambda: working(apart), "it works")
         killed.append(process.pid)
         process.kill()
 
@@ -71,7 +76,7 @@ def test_nothing_is_left_when_a_page_ends(apart: Apart) -> None:
     found: list[subprocess.Popen[bytes]] = []
 
     def end() -> None:
-        found.append(until(lambda: next(iter(apart._working), None), "it works"))
+        found.append(until(lambda: working(apart), "it works"))
         apart.end()
 
     ender = threading.Thread(target=end)
