@@ -141,7 +141,7 @@ def test_a_page_that_ends_leaves_no_process(result: Path, monkeypatch: pytest.Mo
     app = make_app(site)
     with site.reader, served(app, "127.0.0.1", 0) as port:
         assert "goes on by itself" in httpx.get(f"http://127.0.0.1:{port}/suggestions", timeout=SECONDS).text
-        process = until(lambda: next(iter(app.state.asides._apart._working), None), "it works")
+        process = until(lambda: working(app.state.asides._apart), "it works")
     assert process.wait(SECONDS) != 0
 
 
