@@ -23,6 +23,7 @@ from web.past.days import fill
 from face_classifier.core.errors import UserError
 from face_classifier.gallery.reading.reader import Reader
 from face_classifier.web.app import make_app
+from face_classifier.web.aside import apart as aside
 from face_classifier.web.aside import passed, questions, unknown
 from face_classifier.web.aside.apart import Apart, size_of
 from face_classifier.web.pages import suggestions
@@ -51,20 +52,22 @@ def test_work_is_done_by_another_process_that_yields_to_others_and_is_bounded(ap
         apart.do(bytearray, 4 << 30)
 
 
-def test_a_process_that_is_killed_is_begun_again(apart: Apart) -> None:
-    killed: list[int] = []
+def test_a_process_that_is_killed_is_begun_again(apart: Apart, tmp_path: Path) -> None:
+    pipe, killed = tmp_path / "pipe", list[int]()
+    os.mkfifo(pipe)
 
     def kill() -> None:
         process = until(lambda: working(apart), "it works")
-        killed.append(process.pid)
         process.kill()
+        until(lambda: process.poll() is not None, "it is gone")
+        killed.append(process.pid)
+        pipe.write_text("begun again", "ascii")  # waits for the next one, which reads it
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    worker = apart.do(os.getpid)
+    assert apart.do(Path.read_text, pipe) == "begun again"
     killer.join(LONG)
     assert killed
-    assert worker not in (*killed, os.getpid())
 
 
 def test_what_is_always_killed_is_told(apart: Apart) -> None:
@@ -136,7 +139,8 @@ def test_a_large_gallery_is_worked_out_apart_with_the_same_answers(
 
 def test_a_page_that_ends_leaves_no_process(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "FEW", -1)
-    monkeypatch.setattr(suggestions, "_PATIENCE", 0.0)  # or it would be done by then
+    monkeypatch.setattr(suggestions, "_PATIENCE", 0.0)
+    monkeypatch.setattr(aside, "_PROGRAM", "servers.patient")  # or it might be done by then
     site = site_of(settings_of(result))
     app = make_app(site)
     with site.reader, served(app, "127.0.0.1", 0) as port:
