@@ -21,7 +21,7 @@ from face_classifier.web.served import served
 from face_classifier.web.site import Site
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 _HERE = "http://127.0.0.1:", "https://127.0.0.1:", "ws://127.0.0.1:", "wss://127.0.0.1:", "data:", "blob:"
 SECONDS = 30  # that a page may take on a busy machine
@@ -81,11 +81,6 @@ def browser() -> Iterator[Browser]:
 _HONEST = "status of 409", "status of 422", "net::ERR_INTERNET_DISCONNECTED"  # refused, as it should; `set_offline`
 
 
-def _is_ours(error: WebError) -> bool:
-    """Whether a page's code is to blame, and not that the program was gone while it asked for something beside."""
-    return str(error.error) != "Failed to fetch"
-
-
 def _is_wrong(line: ConsoleMessage) -> bool:
     is_honest = line.text.startswith("Failed to load resource: ") and any(words in line.text for words in _HONEST)
     return line.type == "error" and not is_honest
@@ -104,7 +99,7 @@ def context_of(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     def make(width: int = 1280, height: int = 800, **options: Any) -> BrowserContext:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         context.set_default_timeout(SECONDS * 1000)
-        context.on("weberror", lambda error: wrong.append(str(error.error)) if _is_ours(error) else None)
+        context.on("weberror", lambda error: wrong.append(str(error.error)))
         context.on("console", lambda line: wrong.append(line.text) if _is_wrong(line) else None)
         context.on(
             "request",

@@ -5,7 +5,9 @@ import { focused, focusOn, select, selected, settle } from "./selection.js";
 
 const RESTS = 700; // ms without a write until what is told besides the lists is brought up to date
 
-const fetched = () => fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+// Where the program is gone the page stays as it is: whoever writes is told.
+const fetched = () =>
+  fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" }).catch(() => Response.error());
 
 /** @param {Response} response */
 const parsed = async (response) => new DOMParser().parseFromString(await response.text(), "text/html");
